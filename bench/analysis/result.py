@@ -1,0 +1,124 @@
+"""The findings of a study: what every output tells, and nothing that an output still has to compute."""
+
+from dataclasses import dataclass
+
+FASTER, SLOWER, EQUIVALENT, INCONCLUSIVE, INVALID = "FASTER", "SLOWER", "EQUIVALENT", "INCONCLUSIVE", "INVALID"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """A number with its 95 % interval. `low` and `high` are None when n is too small to give one."""
+
+    estimate: float
+    low: float | None
+    high: float | None
+    n: int  # launches (or complete rounds, for a ratio), never steps
+    method: str  # e.g. "t interval on log throughput over launches"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """A word with its reason, against the baseline row."""
+
+    word: str
+    reasons: tuple[str, ...]
+    detectable: float | None  # smallest ratio the data could have told from 1 (80 % power), e.g. 1.04
+    rounds_needed: int | None  # rounds that would tell the margin from 1; None when already decided
+    beyond_margin: bool = False  # the interval also clears the practical margin
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepTime:
+    """Percentiles of the length of a step in the kept windows, all launches, slowest rank of each step; ms."""
+
+    p50: float
+    p95: float
+    p99: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accuracy:
+    """The last epoch's validation result, mean over the row's launches."""
+
+    top1: float
+    top5: float | None
+    loss: float
+    epoch: int  # epochs trained
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochTime:
+    """Seconds one epoch takes."""
+
+    estimate: float
+    projected: bool  # from throughput and the size of the training set, because no whole epoch was timed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One configuration of the study."""
+
+    configuration: str
+    strategy: str
+    ranks: int
+    device: str
+    backend: str | None
+    cores_per_rank: int | None
+    batch_per_rank: int
+    batch_global: int
+    is_baseline: bool
+    status: str  # STATUS of the contract; the worst that should be known
+    reasons: tuple[str, ...]
+    launches: int  # launches that gave a number
+    launches_failed: int
+    rates: tuple[float, ...]  # samples per second of each launch, in order of rounds
+    throughput: Estimate | None  # samples per second, global
+    speedup: Estimate | None  # against the baseline, paired by round
+    efficiency: Estimate | None  # speedup over the ratio of resources (ranks; cores for the all-cores row)
+    verdict: Verdict | None
+    step_ms: StepTime | None
+    epoch_s: EpochTime | None
+    data_wait: float | None
+    peak_memory_bytes: int | None
+    accuracy: Accuracy | None
+    mfu: float | None  # achieved over peak FLOP/s; None with a reason in `reasons_null`
+    cut_steps: int  # steps cut from every launch of this row beyond the warm-up floor
+    reasons_null: dict[str, str]  # column -> why it is missing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Title:
+    """What was run: stands above every table."""
+
+    model: str
+    params: int | None
+    data: str
+    precision: str
+    memory_format: str
+    scaling: str  # weak or strong
+    batch: int  # per rank when weak, global when strong
+    seed: int
+    rounds: int
+    window: str  # e.g. "30 steps", "4 s", "8 epochs"
+    device: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """A whole study, analysed."""
+
+    study_id: str
+    method_version: int
+    title: Title
+    rows: tuple[Row, ...]  # baseline first, then by strategy and number of ranks (as numbers)
+    warnings: tuple[str, ...]  # each with its effect and a fix
+    quick: bool  # too few rounds for verdicts, by the user's wish
+    margin: float  # practical margin of the verdicts, e.g. 0.02
+    hw_id: str | None
+    sw_id: str | None
+    num_id: str | None
+
+    @property
+    def baseline(self) -> Row | None:
+        """The row everything is held against: the plain single-device run."""
+        return next((row for row in self.rows if row.is_baseline), None)

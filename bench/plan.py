@@ -1,0 +1,180 @@
+"""What will be run: a workload, the configurations it runs in, and complete rounds of launches in a random order. Pure."""
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+STRATEGIES = ("single", "ddp", "dp")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How the weights are trained."""
+
+    learning_rate: float = 0.05
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    nesterov: bool = False
+    schedule: str = "constant"  # constant or cosine (to zero over the run's epochs)
+    label_smoothing: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workload:
+    """What is trained, and for how long; the same in every configuration."""
+
+    model: str
+    model_options: Mapping[str, Any] = field(default_factory=dict)  # keyword arguments of a built-in model
+    data: str = "synthetic"
+    data_dir: str | None = None
+    input_shape: tuple[int, int, int] | None = None  # channels, height, width; None: the data set's own
+    classes: int | None = None  # None: the data set's own
+    augment: tuple[str, ...] = ()
+    precision: str = "fp32"
+    memory_format: str = "contiguous"
+    seed: int = 0
+    recipe: Recipe = field(default_factory=Recipe)
+    warmup_steps: int = 10
+    steps: int | None = None  # exactly one of steps, seconds and epochs is set
+    seconds: float | None = None
+    epochs: int | None = None
+
+    @property
+    def window(self) -> str:
+        """The length of the timed window in words."""
+        if self.epochs is not None:
+            return f"{self.epochs} epoch{'s' * (self.epochs != 1)}"
+        return f"{self.steps} steps" if self.steps is not None else f"{self.seconds:g} s"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Configuration:
+    """One row of the table: how the workload is spread over the machine."""
+
+    strategy: str  # single, ddp or dp
+    ranks: int  # workers; for dp: devices driven by the one process
+    device: str  # cpu, cuda or mps
+    backend: str | None  # gloo or nccl; None without a process group
+    cores_per_rank: int | None
+    batch_per_rank: int
+    batch_global: int
+
+    @property
+    def key(self) -> str:
+        """Short and stable: the strategy, the device, ranks x cores."""
+        cores = f"x{self.cores_per_rank}" if self.cores_per_rank is not None else ""
+        return f"{self.strategy}-{self.device}-{self.ranks}{cores}"
+
+    @property
+    def processes(self) -> int:
+        """Processes to start: DataParallel drives all its devices from one."""
+        return self.ranks if self.strategy == "ddp" else 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedLaunch:
+    """One launch to come."""
+
+    launch_id: str
+    round: int
+    position: int
+    configuration: Configuration
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unrunnable:
+    """A row that this machine cannot run, and why."""
+
+    configuration: Configuration
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """One study to come. Serialises to JSON and back without loss."""
+
+    study_id: str
+    created_at: str
+    command: str  # what repeats it
+    workload: Workload
+    scaling: str
+    baseline: Configuration
+    configurations: tuple[Configuration, ...]
+    unrunnable: tuple[Unrunnable, ...]
+    launches: tuple[PlannedLaunch, ...]
+    rounds: int
+    order_seed: int
+    quick: bool
+    margin: float
+    timeout_s: float
+    stall_s: float
+    budget_s: float | None
+    oversubscribed: bool
+    origins: Mapping[str, str]  # setting -> where its value came from
+    estimated_s: float
+    estimated_bytes: int
+    schema: str = "bench.plan/1"
+
+
+def in_rounds(
+    study_id: str, configurations: Sequence[Configuration], rounds: int, order_seed: int
+) -> tuple[PlannedLaunch, ...]:
+    """Randomised complete blocks: every configuration once per round, each round in a fresh random order.
+
+    Drift of the machine that is common to a round then cancels from every ratio paired by round, and what is not
+    common is spread over the configurations by chance instead of by their place in a list.
+    """
+    dice = random.Random(order_seed)
+    launches = []
+    for number in range(rounds):
+        order = list(configurations)
+        dice.shuffle(order)
+        launches += [
+            PlannedLaunch(
+                launch_id=f"{study_id}.r{number:02d}p{position:02d}",
+                round=number,
+                position=position,
+                configuration=each,
+            )
+            for position, each in enumerate(order)
+        ]
+    return tuple(launches)
+
+
+def to_json(plan: Plan) -> dict[str, Any]:
+    """The plan as plain JSON types."""
+    return asdict(plan)
+
+
+def workload_from_json(document: Mapping[str, Any]) -> Workload:
+    """The inverse of `asdict` for a workload."""
+    shape = document["input_shape"]
+    return Workload(
+        **{
+            **document,
+            "recipe": Recipe(**document["recipe"]),
+            "augment": tuple(document["augment"]),
+            "input_shape": tuple(shape) if shape is not None else None,
+        }
+    )
+
+
+def from_json(document: Mapping[str, Any]) -> Plan:
+    """The inverse of `to_json`."""
+    return Plan(
+        **{
+            **document,
+            "workload": workload_from_json(document["workload"]),
+            "baseline": Configuration(**document["baseline"]),
+            "configurations": tuple(Configuration(**each) for each in document["configurations"]),
+            "unrunnable": tuple(
+                Unrunnable(configuration=Configuration(**each["configuration"]), reason=each["reason"])
+                for each in document["unrunnable"]
+            ),
+            "launches": tuple(
+                PlannedLaunch(**{**each, "configuration": Configuration(**each["configuration"])})
+                for each in document["launches"]
+            ),
+        }
+    )

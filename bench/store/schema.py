@@ -1,0 +1,234 @@
+"""The five tables: the only place that knows column names, their types and what they mean.
+
+A row is a frozen dataclass; the Arrow schema is derived from its annotations, so Python and parquet cannot disagree.
+Changes are additive: a column never changes its meaning, `None` becomes null, and every measured quantity is
+float64 or int64 from the first version on.
+"""
+
+from dataclasses import dataclass, field, fields
+from types import NoneType
+from typing import Any, get_args, get_type_hints
+
+import pyarrow as pa
+
+SCHEMA_VERSION = 1
+METHOD_VERSION = 1  # bump with any change to what is measured, and say "Numbers may change" in the changelog
+
+OK = "ok"
+SUSPECT = "suspect"
+NOT_APPLICABLE = "n/a"
+NOT_RUN = "not_run"
+FAILURES = ("oom_device", "oom_kill", "crash", "killed", "hang", "timeout", "cancelled", "lost")
+STATUSES = (OK, SUSPECT, NOT_APPLICABLE, NOT_RUN, *FAILURES)
+
+WARMUP, WINDOW = "warmup", "window"
+
+
+def column(doc: str, **default: Any) -> Any:
+    """A dataclass field whose documentation travels into the parquet file's metadata."""
+    return field(metadata={"doc": doc}, **default)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Launch:
+    """One fresh process group of N ranks: the unit of replication."""
+
+    study_id: str = column("the study this launch belongs to")
+    launch_id: str = column("unique over all stores; the study's id, the round and the position")
+    schema_version: int = column("version of these columns", default=SCHEMA_VERSION)
+    method_version: int = column("version of what is measured and how", default=METHOD_VERSION)
+
+    model: str = column("model name as asked for")
+    data: str = column("data name as asked for")
+    precision: str = column("fp32, tf32, bf16 or fp16")
+    memory_format: str = column("contiguous (NCHW) or channels_last (NHWC)")
+    scaling: str = column("weak (fixed batch per rank) or strong (fixed global batch)")
+    seed: int = column("seed of weights, data order and augmentation")
+    configuration: str = column("short key of the row this launch repeats, e.g. ddp-cpu-2x1")
+    strategy: str = column("single, ddp or dp")
+    device: str = column("cpu, cuda or mps")
+    backend: str | None = column("gloo or nccl; null without a process group")
+    ranks: int = column("workers planned (for dp: devices planned)")
+    cores_per_rank: int | None = column("CPU cores given to each rank; null where not set")
+    batch_per_rank: int = column("samples per rank and step")
+    batch_global: int = column("samples per step over all ranks")
+    round: int = column("complete round, from 0")
+    position: int = column("place of this launch within its round, from 0")
+
+    world_size: int | None = column("ranks that really joined", default=None)
+    distinct_devices: int | None = column("distinct accelerators in use, or distinct CPU sets", default=None)
+    device_names: tuple[str, ...] = column("device of each rank, as the device calls itself", default=())
+    threads_per_rank: int | None = column("torch's intra-op threads in each rank", default=None)
+
+    status: str = column("ok, suspect or why there is no number")
+    reason: str | None = column("one sentence for any status but ok", default=None)
+    failed_rank: int | None = column("the rank that failed first", default=None)
+    warnings: tuple[str, ...] = column("findings that did not stop the launch", default=())
+
+    started_at: str = column("UTC time of the start, ISO 8601")
+    startup_s: float | None = column("process start to first warm-up step, slowest rank", default=None)
+    total_s: float | None = column("process start to the end of the last rank", default=None)
+    warmup_steps: int | None = column("steps before the window", default=None)
+    window_steps: int | None = column("steps in the window, per rank", default=None)
+    window_samples: int | None = column("samples of all ranks in the window", default=None)
+    window_ns: int | None = column("wall time of the barrier window, slowest rank included", default=None)
+    throughput_sps: float | None = column("window_samples over window_ns, samples per second", default=None)
+    closure_error: float | None = column("|sum of step intervals / synchronised wall - 1|, worst rank", default=None)
+    clock_ns_per_step: float | None = column("time spent in our own calls per step", default=None)
+    data_wait: float | None = column("share of the window spent waiting for the next batch", default=None)
+
+    params: int | None = column("trainable parameters", default=None)
+    flop_per_sample: float | None = column("floating point operations per sample, forward and backward", default=None)
+    epoch_samples: int | None = column("training samples in one epoch; null for synthetic data", default=None)
+    loss_first: float | None = column("loss of the first step", default=None)
+    loss_last: float | None = column("loss of the last step", default=None)
+    weights_moved: bool | None = column("the weights changed while training", default=None)
+    weights_equal: bool | None = column("all ranks end with the same bits; null with one rank", default=None)
+
+    peak_memory_bytes: int | None = column(
+        "peak memory of the hungriest rank: device memory, or RSS on CPU", default=None
+    )
+    energy_j: float | None = column("energy of the window", default=None)
+    worker_cpu_s: float | None = column("CPU time of all ranks over the window", default=None)
+    involuntary_switches: int | None = column("involuntary context switches of all ranks over the window", default=None)
+    supervisor_cpu: float | None = column("CPU time of the supervisor over the launch's wall time", default=None)
+    load_before: float | None = column("load average of the host over one minute before the start", default=None)
+
+    hw_id: str | None = column("DNA: identity of the hardware", default=None)
+    sw_id: str | None = column("DNA: identity of the software", default=None)
+    num_id: str | None = column("DNA: identity of the numeric behaviour", default=None)
+    unavailable: str = column("JSON object: column -> why it is null", default="{}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One step of one rank (on MPS: one block of `steps` steps between two synchronisations)."""
+
+    study_id: str = column("the study")
+    launch_id: str = column("the launch")
+    schema_version: int = column("version of these columns")
+    method_version: int = column("version of the method")
+    rank: int = column("worker")
+    epoch: int = column("epoch from 0; 0 throughout when no epochs were asked for")
+    step: int = column("index within the launch, from 0")
+    phase: str = column("warmup or window")
+    start_ns: int = column("start of the step since the launch's first barrier, this rank's monotonic clock")
+    step_ns: int = column("length of the step")
+    data_wait_ns: int = column("part of the step spent waiting for its batch")
+    samples: int = column("samples of this rank in this step")
+    steps: int = column("steps in this row: 1, or the block's length where the device cannot time single steps")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Epoch:
+    """One trained epoch, evaluated exactly: every sample counted once, whatever the number of ranks."""
+
+    study_id: str = column("the study")
+    launch_id: str = column("the launch")
+    schema_version: int = column("version of these columns", default=SCHEMA_VERSION)
+    method_version: int = column("version of the method", default=METHOD_VERSION)
+    epoch: int = column("epoch, from 0")
+    train_s: float = column("wall time of the epoch's training steps, slowest rank")
+    evaluate_s: float = column("wall time of its evaluation, slowest rank")
+    samples: int = column("samples trained on, all ranks")
+    learning_rate: float = column("learning rate of the epoch's last step")
+    train_loss: float = column("mean training loss over the epoch's samples")
+    train_top1: float = column("share right at training time, augmentation included")
+    validation_loss: float = column("mean loss over the validation set")
+    top1: float = column("share of the validation set right")
+    top5: float | None = column(
+        "share with the label among the first five; null with fewer than six classes", default=None
+    )
+    validation_samples: int = column("validation samples counted")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassScore:
+    """One class after one epoch."""
+
+    study_id: str = column("the study")
+    launch_id: str = column("the launch")
+    schema_version: int = column("version of these columns", default=SCHEMA_VERSION)
+    method_version: int = column("version of the method", default=METHOD_VERSION)
+    epoch: int = column("epoch, from 0")
+    label: int = column("class index")
+    name: str = column("class name")
+    support: int = column("validation samples of this class")
+    precision: float | None = column("right among those called so; null when none was", default=None)
+    recall: float | None = column("right among those that are; null when there is none", default=None)
+    f1: float | None = column("harmonic mean of both; null when either is", default=None)
+    confusion: tuple[int, ...] = column("how often this class was called class 0, 1, 2, …")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dna:
+    """What machine and software a launch ran on."""
+
+    study_id: str = column("the study")
+    launch_id: str = column("the launch")
+    schema_version: int = column("version of these columns", default=SCHEMA_VERSION)
+    method_version: int = column("version of the method", default=METHOD_VERSION)
+    hw_id: str = column("identity of the hardware")
+    sw_id: str = column("identity of the software")
+    num_id: str | None = column("identity of the numeric behaviour", default=None)
+    identity: str = column("JSON object: stable hardware facts")
+    conditions: str = column("JSON object: load, power and clocks at the time")
+    software: str = column("JSON object: versions and settings")
+    numeric: str | None = column("JSON object: canary hashes", default=None)
+    measured: str | None = column("JSON object: measured ceilings", default=None)
+    unavailable: str = column("JSON object: field -> why it is missing", default="{}")
+
+
+TABLES: dict[str, type] = {"launches": Launch, "steps": Step, "epochs": Epoch, "classes": ClassScore, "dna": Dna}
+
+_ARROW = {
+    int: pa.int64(),
+    float: pa.float64(),
+    str: pa.string(),
+    bool: pa.bool_(),
+    tuple[str, ...]: pa.list_(pa.string()),
+    tuple[int, ...]: pa.list_(pa.int64()),
+}
+
+
+def arrow_schema(table: str) -> pa.Schema:
+    """The Arrow schema of one table, with each column's documentation in its field metadata."""
+    row = TABLES[table]
+    hints = get_type_hints(row)
+    columns = []
+    for item in fields(row):
+        hint = hints[item.name]
+        nullable = NoneType in get_args(hint)
+        kind = next(arg for arg in get_args(hint) if arg is not NoneType) if nullable else hint
+        columns.append(pa.field(item.name, _ARROW[kind], nullable=nullable, metadata={"doc": item.metadata["doc"]}))
+    return pa.schema(columns, metadata={"bench.table": table, "bench.schema_version": str(SCHEMA_VERSION)})
+
+
+def to_table(table: str, rows: list[Any]) -> pa.Table:
+    """Rows (dataclasses of one table) as an Arrow table of exactly the table's schema."""
+    names = [item.name for item in fields(TABLES[table])]
+    schema = arrow_schema(table)
+    columns = [
+        pa.array(
+            [list(value) if isinstance(value := getattr(row, name), tuple) else value for row in rows],
+            schema.field(name).type,
+        )
+        for name in names
+    ]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def from_table(table: str, data: pa.Table) -> list[Any]:
+    """Rows of one table; columns a newer version added are ignored, columns an older one lacked take their default."""
+    row = TABLES[table]
+    known = {item.name for item in fields(row)}
+    return [
+        row(
+            **{
+                name: tuple(value) if isinstance(value, list) else value
+                for name, value in record.items()
+                if name in known
+            }
+        )
+        for record in data.to_pylist()
+    ]
