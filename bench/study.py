@@ -1,0 +1,154 @@
+"""Runs a plan through a launcher, commits each launch as it ends, and reads a study back as findings."""
+
+import os
+import sys
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import launchers
+import profiles
+from bench.analysis import result
+from bench.dna.fingerprint import Fingerprint
+from bench.dna.machine import Machine
+from bench.errors import BenchError
+from bench.outcome import RankOutcome, epochs_of, launch_of, read_ranks, steps_of
+from bench.plan import Plan, PlannedLaunch
+from bench.planning import cores_of
+from bench.store import read, schema
+from bench.store.commit import Store
+from bench.worker.job import Job
+from reports.progress import Progress
+
+_MINIMUM_STEPS, _MINIMUM_STEPS_QUICK = 20, 10
+
+
+def run(
+    plan: Plan,
+    store: Store,
+    *,
+    launcher: ModuleType,
+    machine: Machine,
+    fingerprint: Fingerprint,
+    progress: Progress,
+) -> None:
+    """Run every launch of the plan that the store does not hold yet; each is committed as it ends.
+
+    A round is not begun when, at the pace so far, it would end after the plan's budget: rounds stay complete, and the
+    rule looks at the clock only, never at a result.
+
+    Raises:
+        BenchError: the workload itself cannot run (no such callable, torn data, …); it would fail in every launch.
+    """
+    began = time.monotonic()
+    done = {launch.launch_id for launch in read.launches(store.path, plan.study_id)}
+    progress.started(plan)
+    for index, planned in enumerate(plan.launches):
+        if planned.launch_id in done:
+            continue
+        if planned.position == 0 and planned.round > 0 and plan.budget_s is not None:
+            pace_s = (time.monotonic() - began) / planned.round
+            if time.monotonic() - began + pace_s > plan.budget_s:
+                break
+        progress.launch_started(planned, index, len(plan.launches))
+        launch = _one(plan, planned, store, launcher, machine, fingerprint, progress)
+        progress.launch_ended(launch)
+    progress.finished()
+
+
+def command_of(
+    plan: Plan, planned: PlannedLaunch, folder: Path, machine: Machine, launcher: ModuleType
+) -> launchers.Command:
+    """What one launch starts; printed by `--dry-run` as it is."""
+    configuration = planned.configuration
+    threads = configuration.cores_per_rank
+    extra = {
+        # Numbered as the driver's own tools number them, so that a device means the same in every table.
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+        # One host: the loopback needs no name service and no route.
+        "GLOO_SOCKET_IFNAME": "lo0" if sys.platform == "darwin" else "lo",
+    }
+    return launchers.Command(
+        # -P: a folder of the user's own called `reports` or `profiles` is never picked up.
+        argv=(sys.executable, "-P", "-m", "bench.worker", str(folder / "job.json")),
+        ranks=configuration.processes,
+        folder=folder,
+        environment=launcher.environment(extra, threads=threads),
+        cores=cores_of(configuration, machine),
+        timeout_s=plan.timeout_s,
+        stall_s=plan.stall_s,
+    )
+
+
+def _one(
+    plan: Plan,
+    planned: PlannedLaunch,
+    store: Store,
+    launcher: ModuleType,
+    machine: Machine,
+    fingerprint: Fingerprint,
+    progress: Progress,
+) -> schema.Launch:
+    """Run one launch, and commit it whatever became of it."""
+    folder = store.logs(plan.study_id) / planned.launch_id
+    folder.mkdir(parents=True)
+    Job(
+        launch_id=planned.launch_id,
+        workload=plan.workload,
+        configuration=planned.configuration,
+        oversubscribed=plan.oversubscribed,
+        stall_s=plan.stall_s,
+        minimum_steps=_MINIMUM_STEPS_QUICK if plan.quick else _MINIMUM_STEPS,
+    ).write(folder)
+    load_before = os.getloadavg()[0]
+    started_at, started_ns = datetime.now(UTC), time.monotonic_ns()
+    ending = launcher.launch(command_of(plan, planned, folder, machine, launcher), progress.beats)
+    ranks = read_ranks(folder, planned.configuration.processes)
+    _refuse_hopeless(ranks)
+    launch = launch_of(
+        plan,
+        planned,
+        ending,
+        ranks,
+        started_at=started_at.isoformat(timespec="seconds"),
+        started_ns=started_ns,
+        load_before=load_before,
+        ids=(fingerprint.hw_id, fingerprint.sw_id, fingerprint.num_id),
+    )
+    epochs, classes = epochs_of(launch, ranks)
+    store.commit(launch, steps_of(launch, ranks), epochs, classes, fingerprint.row(plan.study_id, planned.launch_id))
+    for rank in ranks:
+        rank.forget()
+    return launch
+
+
+def _refuse_hopeless(ranks: list[RankOutcome]) -> None:
+    """Stop the study where a rank says that the workload itself cannot be had: the next launch would say the same."""
+    for rank in ranks:
+        if rank.told.get("status") == "refused":
+            raise BenchError(rank.told["reason"], hint=rank.told.get("hint"), code=rank.told["exit_code"])
+
+
+def analysed(store: Path, study_id: str) -> result.Study:
+    """A committed study as findings: what every report tells."""
+    from bench.analysis import scaling  # noqa: PLC0415 - scipy takes seconds, and `bench ls` needs none of this
+
+    plan = read.plan(store, study_id)
+    return scaling.analyse(
+        plan,
+        read.launches(store, study_id),
+        read.steps(store, study_id),
+        read.epochs(store, study_id),
+        peaks=profiles.hardware_peaks(),
+    )
+
+
+def status_counts(study: result.Study) -> Mapping[str, int]:
+    """How many rows ended how."""
+    counts: dict[str, int] = {}
+    for row in study.rows:
+        counts[row.status] = counts.get(row.status, 0) + 1
+    return counts

@@ -1,0 +1,109 @@
+"""The process group: joined without guessing a port, asserted against the plan, asked for small agreements."""
+
+import os
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+from bench.plan import Configuration
+
+
+class WorldMismatchError(RuntimeError):
+    """The world that formed is not the one that was planned: no number may come of it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """This rank's place among the ranks of one launch. With one plain process there is no group underneath."""
+
+    rank: int
+    world_size: int
+    backend: str | None
+
+    @property
+    def joined(self) -> bool:
+        return self.backend is not None
+
+    def barrier(self, device: torch.device) -> None:
+        """Wait until every rank is here and its device idle."""
+        if not self.joined:
+            return
+        if self.backend == "nccl":
+            dist.barrier(device_ids=[device.index])
+            torch.cuda.synchronize(device)
+        else:
+            dist.barrier()
+
+    def gather(self, value: Any) -> list[Any]:
+        """Every rank's value, in order of ranks, on every rank."""
+        if not self.joined:
+            return [value]
+        values: list[Any] = [None] * self.world_size
+        dist.all_gather_object(values, value)
+        return values
+
+    def total(self, counts: torch.Tensor, device: torch.device) -> torch.Tensor:
+        """The sum of a small tensor over all ranks, on the CPU."""
+        if not self.joined:
+            return counts
+        moved = counts.to(device) if self.backend == "nccl" else counts
+        dist.all_reduce(moved)
+        return moved.cpu()
+
+    def leave(self) -> None:
+        if self.joined:
+            dist.destroy_process_group()
+
+
+def join(configuration: Configuration, *, rank: int, world_size: int, launch_id: str, timeout_s: float) -> Group:
+    """Form the process group of a DDP launch; a group of one otherwise, with nothing underneath.
+
+    Rank 0 opens the store on the listening socket that it was handed, so no port is guessed and none can collide. Under
+    torchrun there is no such socket, and its own rendezvous is used.
+    """
+    if configuration.strategy != "ddp":
+        return Group(rank=rank, world_size=world_size, backend=None)
+    limit = timedelta(seconds=timeout_s)
+    options: dict[str, Any] = {"backend": configuration.backend, "timeout": limit}
+    if world_size == 1:
+        options |= {"store": dist.HashStore(), "rank": 0, "world_size": 1}
+    elif "BENCH_RUN_FOLDER" in os.environ:
+        handed = os.environ.get("BENCH_LISTEN_FD")
+        store = dist.TCPStore(
+            os.environ["MASTER_ADDR"],
+            int(os.environ["MASTER_PORT"]),
+            world_size,
+            is_master=rank == 0,
+            timeout=limit,
+            wait_for_workers=False,
+            master_listen_fd=int(handed) if rank == 0 and handed is not None else None,
+        )
+        options |= {"store": dist.PrefixStore(launch_id, store), "rank": rank, "world_size": world_size}
+    dist.init_process_group(**options)
+    return Group(rank=dist.get_rank(), world_size=dist.get_world_size(), backend=configuration.backend)
+
+
+def assert_world(
+    group: Group, configuration: Configuration, *, place: str, threads: int, oversubscribed: bool
+) -> list[str]:
+    """Hold the world that formed against the plan; returns every rank's piece of hardware.
+
+    Raises:
+        WorldMismatchError: another number of ranks, a device used twice, or other threads than planned.
+    """
+    seen = group.gather((group.rank, place, threads))
+    places = [each for _, each, _ in seen]
+    if group.world_size != configuration.processes or [rank for rank, _, _ in seen] != list(
+        range(configuration.processes)
+    ):
+        raise WorldMismatchError(f"{len(seen)} ranks formed a world; {configuration.processes} were planned")
+    pinned = places[0] != "unpinned"
+    if pinned and not oversubscribed and len(set(places)) < len(places):
+        raise WorldMismatchError(f"ranks share a device: {', '.join(places)}")
+    planned = configuration.cores_per_rank
+    if planned is not None and any(count != planned for _, _, count in seen):
+        raise WorldMismatchError(f"threads per rank are {[count for *_, count in seen]}; {planned} were planned")
+    return places

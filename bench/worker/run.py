@@ -1,0 +1,286 @@
+"""One launch as one rank lives it: build, join, check the world, warm up, time the window, prove that it trained."""
+
+import math
+import resource
+import statistics
+import time
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.parallel import DataParallel, DistributedDataParallel
+
+from bench import devices
+from bench.learn import recipe
+from bench.learn.batches import Batches
+from bench.learn.data import DataSet, load
+from bench.learn.evaluate import Counts, evaluate
+from bench.learn.models import build
+from bench.worker import bootstrap, checks, group, job, overhead
+from bench.worker.train import Segment, Trainer, train_segment
+
+_COLUMNS = ("epoch", "step", "in_window", "start_ns", "step_ns", "data_wait_ns", "samples", "steps")
+
+
+@dataclass
+class Record:
+    """What this rank saw, segment by segment, and what it found out about itself."""
+
+    origin_ns: int = 0
+    columns: dict[str, list[int]] = field(default_factory=lambda: {name: [] for name in _COLUMNS})
+    closure_errors: list[float] = field(default_factory=list)
+    losses_finite: bool = True
+    step: int = 0
+    window_cpu_s: float = 0.0
+    window_switches: int = 0
+
+    def add(self, segment: Segment, *, epoch: int, in_window: bool, batch: int) -> None:
+        """Append a segment's steps."""
+        times = segment.times
+        for start, length, wait, steps in zip(times.start_ns, times.step_ns, times.wait_ns, times.steps, strict=True):
+            row = (epoch, self.step, int(in_window), start - self.origin_ns, length, wait, steps * batch, steps)
+            for name, value in zip(_COLUMNS, row, strict=True):
+                self.columns[name].append(value)
+            self.step += steps
+        if in_window:
+            self.closure_errors.append(times.closure_error)
+        self.losses_finite = self.losses_finite and math.isfinite(segment.loss_sum)
+
+
+def run(rank: bootstrap.Rank, told: job.Job) -> None:
+    """Run the launch and leave `rankN.json` and `rankN.steps.npz` in its folder.
+
+    Raises:
+        WorkloadError: the model or the data cannot be had; the same in every launch of the study.
+        WorldMismatchError: the ranks that met are not those that were planned.
+        torch.OutOfMemoryError: the device's memory is too small.
+    """
+    launch = _Launch(rank, told)
+    launch.join()
+    launch.prepare()
+    if told.workload.epochs is None:
+        launch.train_steps()
+    else:
+        launch.train_epochs(told.workload.epochs)
+    launch.finish()
+
+
+class _Launch:
+    """The stages of `run`, in the order in which they stand."""
+
+    def __init__(self, rank: bootstrap.Rank, told: job.Job) -> None:
+        self.rank, self.told = rank, told
+        self.workload, self.configuration = told.workload, told.configuration
+        self.record = Record()
+        self.epochs: list[dict[str, Any]] = []
+        self.counts: list[list[int]] = []
+
+    def join(self) -> None:
+        """Take the device and the threads, form the group, and hold both against the plan."""
+        rank, configuration = self.rank, self.configuration
+        rank.heart.enter("joining")
+        self.backend: ModuleType = devices.load(configuration.device)
+        devices.set_float32_precision(self.workload.precision)
+        self.device: torch.device = self.backend.prepare(rank.local_rank, configuration.cores_per_rank)
+        self.group = group.join(
+            configuration,
+            rank=rank.rank,
+            world_size=rank.world_size,
+            launch_id=self.told.launch_id,
+            timeout_s=self.told.stall_s,
+        )
+        self.places = group.assert_world(
+            self.group,
+            configuration,
+            place=self.backend.place(self.device),
+            threads=torch.get_num_threads(),
+            oversubscribed=self.told.oversubscribed,
+        )
+
+    def prepare(self) -> None:
+        """Data on the device; model built on the CPU from the seed, so that every device starts from the same weights."""
+        workload, configuration = self.workload, self.configuration
+        self.rank.heart.enter("preparing")
+        torch.manual_seed(workload.seed)
+        self.data: DataSet = load(
+            workload.data, workload.data_dir, workload.input_shape, workload.classes, workload.seed
+        )
+        channels, height, width = self.data.shape
+        model = build(
+            workload.model,
+            input_shape=(channels, height, width),
+            classes=self.data.classes,
+            options=dict(workload.model_options),
+        )
+        self.memory_format = getattr(
+            torch, {"contiguous": "contiguous_format"}.get(workload.memory_format, workload.memory_format)
+        )
+        self.plain: nn.Module = model.to(self.device, memory_format=self.memory_format)
+        self.batches = Batches(
+            self.data,
+            device=self.device,
+            rank=self.group.rank,
+            world_size=self.group.world_size,
+            # DataParallel scatters one batch from its one process.
+            batch_per_rank=configuration.batch_global // configuration.processes,
+            seed=workload.seed,
+            augment=workload.augment,
+            memory_format=self.memory_format,
+        )
+        self.batch = configuration.batch_global // configuration.processes
+        optimizer = recipe.optimizer(self.plain, workload.recipe)
+        steps = (workload.epochs or 0) * self.batches.steps_per_epoch
+        self.trainer = Trainer(
+            model=self._wrapped(),
+            loss=recipe.loss(workload.recipe).to(self.device),
+            optimizer=optimizer,
+            scheduler=recipe.scheduler(optimizer, workload.recipe, steps) if steps else None,
+            precision=workload.precision,
+            device=self.device,
+            backend=self.backend,
+            group=self.group,
+            heart=self.rank.heart,
+        )
+        self.digest_before = checks.weights_digest(self.plain)
+        self.backend.synchronize(self.device)
+        self.group.barrier(self.device)
+        self.record.origin_ns = time.perf_counter_ns()
+        self.first_step_ns = time.monotonic_ns()
+
+    def _wrapped(self) -> nn.Module:
+        strategy = self.configuration.strategy
+        if strategy == "ddp":
+            ids = [self.device.index] if self.device.type == "cuda" else None
+            return DistributedDataParallel(self.plain, device_ids=ids, gradient_as_bucket_view=True)
+        if strategy == "dp":
+            return DataParallel(self.plain, device_ids=list(range(self.configuration.ranks)))
+        return self.plain
+
+    def _train(self, batches: Any, steps: int, *, epoch: int, in_window: bool, step_ns: int = 10**7) -> Segment:
+        used_s, switched = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
+        segment = train_segment(
+            self.trainer,
+            batches,
+            steps,
+            batch=self.batch,
+            phase="window" if in_window else "warm-up",
+            step_ns=step_ns,
+            count_correct=self.workload.epochs is not None,
+        )
+        if in_window:
+            self.record.window_cpu_s += time.process_time() - used_s
+            self.record.window_switches += resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw - switched
+        self.record.add(segment, epoch=epoch, in_window=in_window, batch=self.batch)
+        return segment
+
+    def train_steps(self) -> None:
+        """Warm up, then one window of the asked steps, or of as many as the asked seconds hold on the slowest rank."""
+        batches = iter(self.batches)
+        warm = self._train(batches, self.workload.warmup_steps, epoch=0, in_window=False)
+        rows = list(zip(warm.times.step_ns, warm.times.steps, strict=True))
+        step_ns = round(statistics.median(length / steps for length, steps in rows[len(rows) // 2 :]))
+        step_ns = max(self.group.gather(step_ns))
+        steps = self.workload.steps
+        if steps is None:
+            steps = max(self.told.minimum_steps, math.ceil((self.workload.seconds or 0) * 1e9 / step_ns))
+        self._train(batches, steps, epoch=0, in_window=True, step_ns=step_ns)
+
+    def train_epochs(self, epochs: int) -> None:
+        """Whole epochs, each evaluated exactly; the first steps of the first are the warm-up."""
+        left = self.workload.warmup_steps
+        for epoch in range(epochs):
+            batches = self.batches.epoch(epoch)
+            warm = min(left, self.batches.steps_per_epoch)
+            segments = [
+                self._train(batches, steps, epoch=epoch, in_window=in_window)
+                for steps, in_window in ((warm, False), (self.batches.steps_per_epoch - warm, True))
+                if steps
+            ]
+            left -= warm
+            self._evaluate(epoch, segments)
+
+    def _evaluate(self, epoch: int, segments: list[Segment]) -> None:
+        self.rank.heart.enter("evaluating", epoch)
+        began = time.perf_counter_ns()
+        mine = evaluate(
+            self.plain,
+            self.data,
+            device=self.device,
+            rank=self.group.rank,
+            world_size=self.group.world_size,
+            memory_format=self.memory_format,
+            autocast=self.trainer.autocast,
+            beat=self.rank.heart.beat,
+        )
+        counts = Counts.from_tensor(self.group.total(mine.to_tensor(), self.device), classes=self.data.classes)
+        seconds = (time.perf_counter_ns() - began) / 1e9
+        steps = sum(sum(segment.times.steps) for segment in segments)
+        mine_trained = torch.tensor(
+            [sum(each.loss_sum for each in segments) / steps, sum(each.correct or 0 for each in segments)],
+            dtype=torch.float64,
+        )
+        loss, correct = self.group.total(mine_trained, self.device).tolist()
+        samples = sum(each.samples for each in segments) * self.group.world_size
+        self.epochs.append(
+            {
+                "epoch": epoch,
+                "train_s": max(self.group.gather(sum(each.times.wall_ns for each in segments))) / 1e9,
+                "evaluate_s": max(self.group.gather(seconds)),
+                "samples": samples,
+                "learning_rate": self.trainer.optimizer.param_groups[0]["lr"],
+                "train_loss": loss / self.group.world_size,
+                "train_top1": correct / samples,
+                "validation_loss": counts.loss,
+                "top1": counts.top1,
+                "top5": counts.top5,
+                "validation_samples": counts.samples,
+                "classes": counts.class_scores(self.data.class_names),
+            }
+        )
+
+    def finish(self) -> None:
+        """Prove that it trained, and leave everything in the launch's folder."""
+        heart, record = self.rank.heart, self.record
+        heart.enter("finishing")
+        digest = checks.weights_digest(self.plain)
+        first, last = self.trainer.first_loss, self.trainer.last_loss
+        told = {
+            "rank": self.group.rank,
+            "world_size": self.group.world_size,
+            "device_name": self.backend.name(self.device),
+            "distinct_devices": self.configuration.ranks
+            if self.configuration.strategy == "dp"
+            else len(set(self.places)),
+            "threads": torch.get_num_threads(),
+            "params": checks.parameter_count(self.plain),
+            "epoch_samples": self.batches.samples_per_epoch,
+            "first_step_monotonic_ns": self.first_step_ns,
+            "closure_error": max(record.closure_errors, default=None),
+            "clock_ns_per_step": overhead.clock_ns_per_step(self.backend, self.device, heart),
+            "loss_first": _finite(first),
+            "loss_last": _finite(last),
+            "losses_finite": record.losses_finite,
+            "weights_moved": digest != self.digest_before,
+            "weights_equal": len(set(self.group.gather(digest))) == 1 if self.group.world_size > 1 else None,
+            "peak_memory_bytes": self.backend.peak_memory_bytes(self.device),
+            "window_cpu_s": record.window_cpu_s,
+            "window_switches": record.window_switches,
+            "torch": torch.__version__,
+            "epochs": self.epochs if self.group.rank == 0 else [],
+        }
+        np.savez(
+            job.steps_file(self.rank.folder, self.rank.rank),
+            **{name: np.asarray(values, dtype=np.int64) for name, values in record.columns.items()},
+        )
+        job.write_result(self.rank.folder, self.rank.rank, {"status": "ok", **told})
+        self.group.leave()
+        heart.enter("done")
+
+
+def _finite(loss: torch.Tensor | None) -> float | None:
+    """A loss as a number JSON and parquet can hold: None when there is none or it is not finite."""
+    value = None if loss is None else float(loss.item())
+    return value if value is not None and math.isfinite(value) else None

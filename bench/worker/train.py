@@ -1,0 +1,120 @@
+"""The training loop: one, for every strategy and device, readable top to bottom.
+
+`train_segment` is the only code inside a timed bracket. It contains no synchronisation, no `.item()`, no allocation and
+no I/O of ours: the loss is added up on the device and read when the segment is over.
+"""
+
+import gc
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from types import ModuleType
+
+import torch
+from torch import nn
+
+from bench.devices import StepTimes
+from bench.worker.group import Group
+from launchers.heartbeat import Heart
+
+Batch = tuple[torch.Tensor, torch.Tensor]
+
+_AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass(kw_only=True)
+class Trainer:
+    """Everything one rank trains with."""
+
+    model: nn.Module  # wrapped as the strategy asks
+    loss: nn.Module
+    optimizer: torch.optim.Optimizer
+    scheduler: torch.optim.lr_scheduler.LRScheduler | None
+    precision: str
+    device: torch.device
+    backend: ModuleType  # of bench.devices
+    group: Group
+    heart: Heart
+    first_loss: torch.Tensor | None = field(default=None, init=False)
+    last_loss: torch.Tensor | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == "fp16")
+
+    def autocast(self) -> AbstractContextManager[None]:
+        dtype = _AUTOCAST.get(self.precision)
+        return torch.autocast(self.device.type, dtype=dtype) if dtype is not None else nullcontext()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Segment:
+    """What one bracket of steps left behind."""
+
+    times: StepTimes
+    samples: int  # of this rank
+    loss_sum: float  # sum over the steps of the mean loss of each; not finite if any step's was not
+    correct: int | None  # samples called right while training; None when not counted
+
+
+def train_segment(
+    trainer: Trainer, batches: Iterator[Batch], steps: int, *, batch: int, phase: str, step_ns: int, count_correct: bool
+) -> Segment:
+    """Train `steps` steps between two synchronisations and time each.
+
+    Args:
+        trainer: the rank's model, optimizer and device.
+        batches: yields at least `steps` batches of `batch` samples, on the device.
+        steps: optimizer steps, the same on every rank.
+        batch: samples per step of this rank.
+        phase: what the heartbeat shows.
+        step_ns: rough length of a step, for clocks that close blocks.
+        count_correct: also count right answers, as a training run that reports its training accuracy does.
+    """
+    device, model, loss_of, optimizer = trainer.device, trainer.model, trainer.loss, trainer.optimizer
+    scaler, scheduler, heart = trainer.scaler, trainer.scheduler, trainer.heart
+    clock = trainer.backend.clock(device, steps, step_ns)
+    loss_sum = torch.zeros((), device=device)
+    correct = torch.zeros((), dtype=torch.int64, device=device)
+    loss = loss_sum
+    model.train()
+    heart.enter(phase, 0, steps)
+    # The collector would stop one rank at a time, and every other rank waits for it.
+    gc.collect()
+    gc.disable()
+    trainer.backend.synchronize(device)
+    trainer.group.barrier(device)
+
+    clock.start()
+    for step in range(steps):
+        images, labels = next(batches)
+        clock.ready()
+        optimizer.zero_grad(set_to_none=True)
+        with trainer.autocast():
+            logits = model(images)
+            loss = loss_of(logits, labels)
+        if scaler.is_enabled():
+            scaler.scale(loss).backward()
+            scaler.step(optimizer)
+            scaler.update()
+        else:
+            loss.backward()
+            optimizer.step()
+        if scheduler is not None:
+            scheduler.step()
+        loss_sum += loss.detach()
+        if count_correct:
+            correct += (logits.detach().argmax(1) == labels).sum()
+        if trainer.first_loss is None:
+            trainer.first_loss = loss.detach()
+        heart.beat(step + 1)
+        clock.end()
+    times = clock.stop()
+
+    gc.enable()
+    trainer.last_loss = loss.detach()
+    return Segment(
+        times=times,
+        samples=steps * batch,
+        loss_sum=loss_sum.item(),
+        correct=int(correct.item()) if count_correct else None,
+    )

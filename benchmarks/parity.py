@@ -1,0 +1,203 @@
+"""What does the harness cost? Its loop against a hand-tuned bare loop, and two frameworks doing the same work beside it.
+
+Every arm trains its own copy of the same model on the same resident batch, in one process, on one thread. Blocks run
+A/B/B/A (bare, arm, arm, bare), so a drift that is linear over a block of four cancels; a pair's log ratio is one
+observation, and the interval is a t interval over the pairs. Ratios below 1: the arm is slower than the bare loop.
+
+    python benchmarks/parity.py [--pairs 150] [--json FILE]
+
+Fabric and Accelerate are timed when they are installed (`uv pip install --group parity -c constraints.txt`).
+"""
+
+import argparse
+import gc
+import importlib.util
+import json
+import math
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from scipy import stats
+from torch import nn
+
+from bench.devices import cpu
+from bench.learn.models import build
+from bench.worker.group import Group
+from bench.worker.overhead import clock_ns_per_step
+from bench.worker.train import Trainer, train_segment
+from launchers.heartbeat import Heart
+
+Block = Callable[[int], None]
+
+# name, model, batch, steps a block, gate of the issue: steps of about 2 and about 20 ms on one core of today
+CASES = (("2 ms", "lenet-small", 24, 40, 0.995), ("20 ms", "lenet-large", 12, 8, 0.999))
+
+
+def workload(name: str, batch: int) -> tuple[nn.Module, torch.optim.Optimizer, torch.Tensor, torch.Tensor]:
+    torch.manual_seed(0)
+    model = build(name, input_shape=(3, 32, 32), classes=10, options={})
+    images, labels = torch.randn(batch, 3, 32, 32), torch.randint(0, 10, (batch,))
+    return model, torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9), images, labels
+
+
+def bare(name: str, batch: int) -> Block:
+    """What an expert would write by hand, with nothing measured inside."""
+    model, optimizer, images, labels = workload(name, batch)
+    loss_of = nn.CrossEntropyLoss()
+    model.train()
+
+    def block(steps: int) -> None:
+        gc.collect()
+        gc.disable()
+        began = time.perf_counter()
+        for _ in range(steps):
+            optimizer.zero_grad(set_to_none=True)
+            loss_of(model(images), labels).backward()
+            optimizer.step()
+        block.seconds = time.perf_counter() - began
+        gc.enable()
+
+    return block
+
+
+def harnessed(name: str, batch: int) -> Block:
+    """The loop of `bench`, clock, heartbeat, loss sum and all; its set-up of a segment is inside the block too."""
+    model, optimizer, images, labels = workload(name, batch)
+    trainer = Trainer(
+        model=model,
+        loss=nn.CrossEntropyLoss(),
+        optimizer=optimizer,
+        scheduler=None,
+        precision="fp32",
+        device=torch.device("cpu"),
+        backend=cpu,
+        group=Group(rank=0, world_size=1, backend=None),
+        heart=Heart(Path(tempfile.mkdtemp()), 0),
+    )
+
+    def same() -> object:
+        while True:
+            yield images, labels
+
+    batches = same()
+
+    def block(steps: int) -> None:
+        seen = train_segment(
+            trainer, batches, steps, batch=batch, phase="window", step_ns=10**6, count_correct=False
+        )
+        block.seconds = seen.times.wall_ns / 1e9
+
+    return block
+
+
+def fabric(name: str, batch: int) -> Block:
+    from lightning_fabric import Fabric
+
+    model, optimizer, images, labels = workload(name, batch)
+    runtime = Fabric(accelerator="cpu", devices=1)
+    wrapped, optimizer = runtime.setup(model, optimizer)
+    loss_of = nn.CrossEntropyLoss()
+    wrapped.train()
+
+    def block(steps: int) -> None:
+        for _ in range(steps):
+            optimizer.zero_grad(set_to_none=True)
+            runtime.backward(loss_of(wrapped(images), labels))
+            optimizer.step()
+
+    return block
+
+
+def accelerate(name: str, batch: int) -> Block:
+    from accelerate import Accelerator
+
+    model, optimizer, images, labels = workload(name, batch)
+    runtime = Accelerator(cpu=True)
+    wrapped, optimizer = runtime.prepare(model, optimizer)
+    loss_of = nn.CrossEntropyLoss()
+    wrapped.train()
+
+    def block(steps: int) -> None:
+        for _ in range(steps):
+            optimizer.zero_grad(set_to_none=True)
+            runtime.backward(loss_of(wrapped(images), labels))
+            optimizer.step()
+
+    return block
+
+
+def seconds(block: Block, steps: int) -> float:
+    """The block's own synchronised bracket when it has one: set-up and collection happen once a window, not once a block."""
+    began = time.perf_counter()
+    block(steps)
+    return getattr(block, "seconds", time.perf_counter() - began)
+
+
+def compare(reference: Block, arm: Block, steps: int, pairs: int) -> dict[str, float | int]:
+    """Ratio of rates, arm over reference, with a 95 % t interval over A/B/B/A pairs of blocks."""
+    logs = []
+    for _ in range(pairs):
+        first, one, two, last = (seconds(each, steps) for each in (reference, arm, arm, reference))
+        logs.append(math.log((first + last) / (one + two)))
+    mean, error = statistics.fmean(logs), statistics.stdev(logs) / math.sqrt(pairs)
+    reach = float(stats.t.ppf(0.975, pairs - 1)) * error
+    # Bursts of a shared machine hit single blocks: the median with its distribution-free interval stands beside the mean.
+    ordered = sorted(logs)
+    low = int(stats.binom.ppf(0.025, pairs, 0.5))
+    return {
+        "ratio": math.exp(mean),
+        "low": math.exp(mean - reach),
+        "high": math.exp(mean + reach),
+        "median": math.exp(statistics.median(logs)),
+        "median_low": math.exp(ordered[low]),
+        "median_high": math.exp(ordered[pairs - 1 - low]),
+        "pairs": pairs,
+    }
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--pairs", type=int, default=150)
+    arguments.add_argument("--json", type=Path)
+    asked = arguments.parse_args()
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    torch.set_num_threads(1)
+    arms = {"bench": harnessed}
+    for name, build_arm, module in (("fabric", fabric, "lightning_fabric"), ("accelerate", accelerate, "accelerate")):
+        if importlib.util.find_spec(module) is None:
+            print(f"{name}: not installed, not timed", file=sys.stderr)
+        else:
+            arms[name] = build_arm
+    clock_ns = clock_ns_per_step(cpu, torch.device("cpu"), Heart(Path(tempfile.mkdtemp()), 0))
+    findings = []
+    print(f"{'step':>6} {'arm':<11} {'mean ratio [95 %]':<26} {'median ratio [95 %]':<26} pairs  step ms  our calls")
+    for label, model, batch, steps, gate in CASES:
+        reference = bare(model, batch)
+        for _ in range(3):
+            reference(steps)
+        step_ms = min(seconds(reference, steps) for _ in range(5)) / steps * 1e3
+        for name, build_arm in arms.items():
+            arm = build_arm(model, batch)
+            arm(steps)
+            found = compare(reference, arm, steps, asked.pairs)
+            cost = clock_ns / (step_ms * 1e6) if name == "bench" else None
+            findings.append({"case": label, "arm": name, "step_ms": step_ms, "gate": gate, "accounted": cost, **found})
+            print(
+                f"{label:>6} {name:<11} {found['ratio']:.4f} [{found['low']:.4f}, {found['high']:.4f}]"
+                f"   {found['median']:.4f} [{found['median_low']:.4f}, {found['median_high']:.4f}]"
+                f"   {asked.pairs:5d}  {step_ms:7.2f}" + (f"  {cost:.4%}" if cost is not None else ""),
+                flush=True,
+            )
+    if asked.json:
+        asked.json.write_text(json.dumps(findings, indent=1))
+
+
+if __name__ == "__main__":
+    main()
