@@ -1,48 +1,67 @@
 # Two commands on a fresh machine: `make demo` and `make test`. Each does all its own set-up.
-PYTHON ?= 3.11
-UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
-BIN := .venv/bin
+# PYTHON=3.12 (or a path) uses that Python, in an environment of its own beside the default one.
+PYTHON ?=
+PYTHONS := >=3.11,<3.14
+VENV := .venv$(if $(PYTHON),-$(notdir $(PYTHON)))
+BIN := $(VENV)/bin
 PINS := constraints.txt
+# A uv too old to know --group counts as none.
+UV := $(shell uv pip install --help 2>/dev/null | grep -q -e --group && command -v uv || echo .uv/bin/uv)
 
-.PHONY: demo test test-all check install lock clean
+.PHONY: demo test test-all test-statistics test-faults check docs install lock clean
 .DELETE_ON_ERROR:
 
-demo: .venv/.installed
+demo: $(VENV)/.installed
 	$(BIN)/bench scale
 
-test: .venv/.installed-dev
+test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest
 
-# The statistical simulations and the injected faults too.
-test-all: .venv/.installed-dev
-	$(BIN)/python -m pytest -m "slow or statistics or faults or not slow"
+# The slow tests, the statistical simulations and the injected faults too: an empty -m takes back the one in pyproject.toml.
+test-all: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -m ""
 
-check: .venv/.installed-dev
+test-statistics test-faults: test-%: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -m $*
+
+check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports --no-cache
+	$(BIN)/lint-imports --no-cache --no-logo
 
-install: .venv/.installed
+# The tables of docs/store.md, from bench/store/schema.py.
+docs: $(VENV)/.installed-dev
+	$(BIN)/python docs/tables.py
+
+install: $(VENV)/.installed
 
 # New pins: every package that any platform or extra needs, with hashes, and no index named.
 lock: $(UV)
 	$(UV) pip compile -q --universal --upgrade --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		--extra timm --group dev --group parity pyproject.toml -o $(PINS)
 
-.venv/.installed: pyproject.toml $(PINS) | $(UV)
-	test -x $(BIN)/python || $(UV) venv -q --python $(PYTHON) .venv
+$(VENV)/.installed: pyproject.toml $(PINS) | $(UV) $(BIN)/python
 	$(UV) pip install --python $(BIN)/python -c $(PINS) -e .
 	touch $@
 
-.venv/.installed-dev: .venv/.installed
+$(VENV)/.installed-dev: $(VENV)/.installed
 	$(UV) pip install --python $(BIN)/python -c $(PINS) -e . --group dev
 	touch $@
 
+# pyenv hides a Python that is not switched on, so its folders are searched last.
+$(BIN)/python: | $(UV)
+	@PATH="$$PATH:$$(echo $$HOME/.pyenv/versions/*/bin | tr ' ' ':')" \
+		$(UV) venv -q --python '$(or $(PYTHON),$(PYTHONS))' $(VENV) || { \
+		echo "error: no Python $(or $(PYTHON),3.11 to 3.13) on this machine, and none could be downloaded." >&2; \
+		echo "  Install one, or name yours:  make $(or $(MAKECMDGOALS),demo) PYTHON=/path/to/python3.12" >&2; exit 1; }
+
 # uv from the package index, in a folder of its own, when the machine has none.
 .uv/bin/uv:
-	python3 -m venv .uv
-	.uv/bin/pip install -q uv
+	@echo "installing uv into .uv"; python3 -m venv .uv && .uv/bin/pip install -q uv || { \
+		echo "error: uv could not be installed. It needs a python3 with venv and pip, and the package index." >&2; \
+		echo "  On Debian and Ubuntu:  apt-get install python3-venv      or install uv yourself and put it on the PATH." >&2; \
+		exit 1; }
 
 clean:
-	rm -rf .venv .uv build dist
+	rm -rf .venv .venv-* .uv build dist

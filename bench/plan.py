@@ -6,6 +6,12 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 STRATEGIES = ("single", "ddp", "dp")
+DEVICES = ("cpu", "cuda", "mps")
+BACKENDS = ("gloo", "nccl")
+SCALINGS = ("weak", "strong")
+PRECISIONS = ("fp32", "tf32", "bf16", "fp16")
+MEMORY_FORMATS = ("contiguous", "channels_last")
+SCHEDULES = ("constant", "cosine")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,7 +22,7 @@ class Recipe:
     momentum: float = 0.9
     weight_decay: float = 0.0
     nesterov: bool = False
-    schedule: str = "constant"  # constant or cosine (to zero over the run's epochs)
+    schedule: str = "constant"  # one of SCHEDULES; cosine: to zero over the run's epochs
     label_smoothing: float = 0.0
 
 
@@ -52,10 +58,10 @@ class Workload:
 class Configuration:
     """One row of the table: how the workload is spread over the machine."""
 
-    strategy: str  # single, ddp or dp
+    strategy: str  # one of STRATEGIES
     ranks: int  # workers; for dp: devices driven by the one process
-    device: str  # cpu, cuda or mps
-    backend: str | None  # gloo or nccl; None without a process group
+    device: str  # one of DEVICES
+    backend: str | None  # one of BACKENDS; None without a process group
     cores_per_rank: int | None
     batch_per_rank: int
     batch_global: int

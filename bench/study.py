@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Mapping
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
@@ -14,12 +14,13 @@ import profiles
 from bench.analysis import result
 from bench.dna.fingerprint import Fingerprint
 from bench.dna.machine import Machine
-from bench.errors import BenchError
+from bench.errors import BenchError, UsageError
 from bench.outcome import RankOutcome, epochs_of, launch_of, read_ranks, steps_of
 from bench.plan import Plan, PlannedLaunch
 from bench.planning import cores_of
-from bench.store import read, schema
+from bench.store import index, read, schema
 from bench.store.commit import Store
+from bench.store.layout import Layout
 from bench.worker.job import Job
 from reports.progress import Progress
 
@@ -83,6 +84,36 @@ def command_of(
     )
 
 
+def commands(plan: Plan, machine: Machine, launcher: ModuleType, store: Path) -> list[launchers.Command]:
+    """What every launch of the plan would start, in order; starts nothing."""
+    logs = Layout(store).logs(plan.study_id)
+    return [command_of(plan, each, logs / each.launch_id, machine, launcher) for each in plan.launches]
+
+
+def unfinished(store: Store, asked: Plan) -> Plan:
+    """The newest study of the store that is this plan but for its id, its time and its order, and that lacks launches.
+
+    Raises:
+        UsageError: there is none.
+    """
+    for study_id in index.studies(store.path):
+        found = index.plan(store.path, study_id)
+        same = replace(
+            found,
+            study_id=asked.study_id,
+            created_at=asked.created_at,
+            command=asked.command,
+            launches=asked.launches,
+            order_seed=asked.order_seed,
+            origins=asked.origins,
+        )
+        if same == asked and len(read.launches(store.path, study_id)) < len(found.launches):
+            return found
+    raise UsageError(
+        "there is no unfinished study of this plan to resume", f"{store.path} holds: bench ls; without --resume a new one begins"
+    )
+
+
 def _one(
     plan: Plan,
     planned: PlannedLaunch,
@@ -134,21 +165,17 @@ def _refuse_hopeless(ranks: list[RankOutcome]) -> None:
 
 def analysed(store: Path, study_id: str) -> result.Study:
     """A committed study as findings: what every report tells."""
-    from bench.analysis import scaling  # noqa: PLC0415 - scipy takes seconds, and `bench ls` needs none of this
+    from bench.analysis import scaling  # noqa: PLC0415 - scipy takes seconds, and the study's window must not wait
+    from bench.analysis.steady import Steps  # noqa: PLC0415
 
-    plan = read.plan(store, study_id)
+    plan = index.plan(store, study_id)
+    steps = {
+        launch_id: Steps(
+            **{each.name: columns[each.name] for each in fields(Steps) if each.name in columns},
+            in_window=columns["phase"] == schema.WINDOW,
+        )
+        for launch_id, columns in read.steps(store, study_id).items()
+    }
     return scaling.analyse(
-        plan,
-        read.launches(store, study_id),
-        read.steps(store, study_id),
-        read.epochs(store, study_id),
-        peaks=profiles.hardware_peaks(),
+        plan, read.launches(store, study_id), steps, read.epochs(store, study_id), peaks=profiles.hardware_peaks()
     )
-
-
-def status_counts(study: result.Study) -> Mapping[str, int]:
-    """How many rows ended how."""
-    counts: dict[str, int] = {}
-    for row in study.rows:
-        counts[row.status] = counts.get(row.status, 0) + 1
-    return counts

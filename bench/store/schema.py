@@ -5,6 +5,7 @@ Changes are additive: a column never changes its meaning, `None` becomes null, a
 float64 or int64 from the first version on.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from types import NoneType
 from typing import Any, get_args, get_type_hints
@@ -82,6 +83,7 @@ class Launch:
     epoch_samples: int | None = column("training samples in one epoch; null for synthetic data", default=None)
     loss_first: float | None = column("loss of the first step", default=None)
     loss_last: float | None = column("loss of the last step", default=None)
+    loss_finite: bool | None = column("no step's loss was NaN or infinite", default=None)
     weights_moved: bool | None = column("the weights changed while training", default=None)
     weights_equal: bool | None = column("all ranks end with the same bits; null with one rank", default=None)
 
@@ -216,6 +218,29 @@ def to_table(table: str, rows: list[Any]) -> pa.Table:
         for name in names
     ]
     return pa.Table.from_arrays(columns, schema=schema)
+
+
+def step_table(study_id: str, launch_id: str, ranks: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """The step table of one launch from each rank's arrays (in order of ranks), as the worker leaves them.
+
+    Each rank's mapping holds int64 arrays of one length: epoch, step, in_window (0 or 1), start_ns, step_ns,
+    data_wait_ns, samples and steps.
+    """
+    pieces = []
+    for rank, arrays in enumerate(ranks):
+        count = len(arrays["step"])
+        told = {
+            "study_id": pa.repeat(study_id, count),
+            "launch_id": pa.repeat(launch_id, count),
+            "schema_version": pa.repeat(pa.scalar(SCHEMA_VERSION, pa.int64()), count),
+            "method_version": pa.repeat(pa.scalar(METHOD_VERSION, pa.int64()), count),
+            "rank": pa.repeat(pa.scalar(rank, pa.int64()), count),
+            "phase": pa.array([WINDOW if inside else WARMUP for inside in arrays["in_window"]], pa.string()),
+        }
+        schema = arrow_schema("steps")
+        columns = [told[name] if name in told else pa.array(arrays[name], pa.int64()) for name in schema.names]
+        pieces.append(pa.Table.from_arrays(columns, schema=schema))
+    return pa.concat_tables(pieces) if pieces else arrow_schema("steps").empty_table()
 
 
 def from_table(table: str, data: pa.Table) -> list[Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+from torch import nn
 
 from bench.plan import Configuration
 
@@ -52,6 +53,12 @@ class Group:
         moved = counts.to(device) if self.backend == "nccl" else counts
         dist.all_reduce(moved)
         return moved.cpu()
+
+    def share_buffers(self, model: nn.Module) -> None:
+        """Give every rank rank 0's buffers: running statistics of batch norm differ by rank until the next forward."""
+        if self.joined:
+            for buffer in model.buffers():
+                dist.broadcast(buffer, src=0)
 
     def leave(self) -> None:
         if self.joined:

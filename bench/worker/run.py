@@ -4,7 +4,7 @@ import math
 import resource
 import statistics
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from types import ModuleType
 from typing import Any
 
@@ -14,14 +14,15 @@ from torch import nn
 from torch.nn.parallel import DataParallel, DistributedDataParallel
 
 from bench import devices
-from bench.learn import recipe
+from bench.learn import WorkloadError, recipe
+from bench.learn import evaluate as evaluation
 from bench.learn.batches import Batches
 from bench.learn.data import DataSet, load
-from bench.learn.evaluate import Counts, evaluate
 from bench.learn.models import build
 from bench.worker import bootstrap, checks, group, job, overhead
 from bench.worker.train import Segment, Trainer, train_segment
 
+_MEMORY_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 _COLUMNS = ("epoch", "step", "in_window", "start_ns", "step_ns", "data_wait_ns", "samples", "steps")
 
 
@@ -106,36 +107,34 @@ class _Launch:
         self.rank.heart.enter("preparing")
         torch.manual_seed(workload.seed)
         self.data: DataSet = load(
-            workload.data, workload.data_dir, workload.input_shape, workload.classes, workload.seed
+            workload.data,
+            workload.data_dir,
+            workload.input_shape,
+            workload.classes,
+            seed=workload.seed,
+            size=2 * configuration.batch_global,
         )
-        channels, height, width = self.data.shape
-        model = build(
-            workload.model,
-            input_shape=(channels, height, width),
-            classes=self.data.classes,
-            options=dict(workload.model_options),
-        )
+        model = build(workload.model, self.data.input_shape, self.data.classes, workload.model_options)
         self.memory_format = getattr(
             torch, {"contiguous": "contiguous_format"}.get(workload.memory_format, workload.memory_format)
         )
         self.plain: nn.Module = model.to(self.device, memory_format=self.memory_format)
+        self.batch = configuration.batch_global // configuration.processes  # DataParallel scatters one from its one process
         self.batches = Batches(
             self.data,
             device=self.device,
             rank=self.group.rank,
             world_size=self.group.world_size,
-            # DataParallel scatters one batch from its one process.
-            batch_per_rank=configuration.batch_global // configuration.processes,
+            batch_per_rank=self.batch,
             seed=workload.seed,
-            augment=workload.augment,
+            augmentations=workload.augment,
             memory_format=self.memory_format,
         )
-        self.batch = configuration.batch_global // configuration.processes
         optimizer = recipe.optimizer(self.plain, workload.recipe)
-        steps = (workload.epochs or 0) * self.batches.steps_per_epoch
+        steps = workload.epochs * self._steps_per_epoch() if workload.epochs is not None else 0
         self.trainer = Trainer(
             model=self._wrapped(),
-            loss=recipe.loss(workload.recipe).to(self.device),
+            loss=recipe.loss_function(workload.recipe),
             optimizer=optimizer,
             scheduler=recipe.scheduler(optimizer, workload.recipe, steps) if steps else None,
             precision=workload.precision,
@@ -149,6 +148,12 @@ class _Launch:
         self.group.barrier(self.device)
         self.record.origin_ns = time.perf_counter_ns()
         self.first_step_ns = time.monotonic_ns()
+
+    def _steps_per_epoch(self) -> int:
+        steps = self.batches.steps_per_epoch
+        if steps is None:
+            raise WorkloadError("Synthetic data has no epochs.", "Use --steps or --seconds, or real --data.")
+        return steps
 
     def _wrapped(self) -> nn.Module:
         strategy = self.configuration.strategy
@@ -193,10 +198,11 @@ class _Launch:
         left = self.workload.warmup_steps
         for epoch in range(epochs):
             batches = self.batches.epoch(epoch)
-            warm = min(left, self.batches.steps_per_epoch)
+            steps_per_epoch = self._steps_per_epoch()
+            warm = min(left, steps_per_epoch)
             segments = [
                 self._train(batches, steps, epoch=epoch, in_window=in_window)
-                for steps, in_window in ((warm, False), (self.batches.steps_per_epoch - warm, True))
+                for steps, in_window in ((warm, False), (steps_per_epoch - warm, True))
                 if steps
             ]
             left -= warm
@@ -205,39 +211,41 @@ class _Launch:
     def _evaluate(self, epoch: int, segments: list[Segment]) -> None:
         self.rank.heart.enter("evaluating", epoch)
         began = time.perf_counter_ns()
-        mine = evaluate(
-            self.plain,
-            self.data,
-            device=self.device,
-            rank=self.group.rank,
-            world_size=self.group.world_size,
-            memory_format=self.memory_format,
-            autocast=self.trainer.autocast,
-            beat=self.rank.heart.beat,
-        )
-        counts = Counts.from_tensor(self.group.total(mine.to_tensor(), self.device), classes=self.data.classes)
-        seconds = (time.perf_counter_ns() - began) / 1e9
-        steps = sum(sum(segment.times.steps) for segment in segments)
-        mine_trained = torch.tensor(
-            [sum(each.loss_sum for each in segments) / steps, sum(each.correct or 0 for each in segments)],
-            dtype=torch.float64,
-        )
-        loss, correct = self.group.total(mine_trained, self.device).tolist()
+        self.group.share_buffers(self.plain)
+        with self.trainer.autocast():
+            mine = evaluation.evaluate(
+                self.plain,
+                self.data,
+                device=self.device,
+                rank=self.group.rank,
+                world_size=self.group.world_size,
+                memory_format=self.memory_format,
+            )
+        counts = evaluation.Counts.from_tensor(self.group.total(mine.to_tensor(), self.device))
+        evaluate_s = (time.perf_counter_ns() - began) / 1e9
+        steps = sum(sum(each.times.steps) for each in segments)
+        losses, correct = sum(each.loss_sum for each in segments) / steps, sum(each.correct or 0 for each in segments)
+        trained = self.group.total(torch.tensor([losses, correct], dtype=torch.float64), self.device).tolist()
         samples = sum(each.samples for each in segments) * self.group.world_size
         self.epochs.append(
             {
                 "epoch": epoch,
                 "train_s": max(self.group.gather(sum(each.times.wall_ns for each in segments))) / 1e9,
-                "evaluate_s": max(self.group.gather(seconds)),
+                "evaluate_s": max(self.group.gather(evaluate_s)),
                 "samples": samples,
                 "learning_rate": self.trainer.optimizer.param_groups[0]["lr"],
-                "train_loss": loss / self.group.world_size,
-                "train_top1": correct / samples,
-                "validation_loss": counts.loss,
-                "top1": counts.top1,
-                "top5": counts.top5,
-                "validation_samples": counts.samples,
-                "classes": counts.class_scores(self.data.class_names),
+                "train_loss": trained[0] / self.group.world_size,
+                "train_top1": trained[1] / samples,
+                "validation_loss": evaluation.mean_loss(counts),
+                "top1": evaluation.top1(counts),
+                "top5": evaluation.top5(counts),
+                "validation_samples": evaluation.samples(counts),
+                "classes": [
+                    {"label": label, "name": name, **asdict(score), "confusion": counts.confusion[label].tolist()}
+                    for label, (name, score) in enumerate(
+                        zip(self.data.class_names, evaluation.per_class(counts), strict=True)
+                    )
+                ],
             }
         )
 

@@ -1,0 +1,13 @@
+"""`python -m bench`."""
+
+import sys
+from pathlib import Path
+
+# `python -m` looks first in the current folder, where a user's own folder may be called `reports` or `profiles`.
+if not sys.flags.safe_path and Path(sys.path[0]).resolve() != Path(__file__).resolve().parent.parent:
+    del sys.path[0]
+
+from bench.cli import main  # after the path is clean
+
+if __name__ == "__main__":
+    main()

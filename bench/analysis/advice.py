@@ -1,0 +1,137 @@
+"""What a reader of the study should be wary of: each warning says its effect and what to do. Marks no row."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from scipy import stats
+
+from bench.analysis.repeats import Repeats
+from bench.analysis.result import Row
+from bench.analysis.validity import WARNING, Finding
+from bench.plan import Plan
+
+SPREAD = 0.05  # between launches of one row, as a share
+LOAD_PER_CORE = 0.25
+DATA_WAIT = 0.10
+OUTLIERS = 0.001  # of the steps; a normal distribution has none in a lifetime
+SUPERVISOR = 0.05  # of one core
+
+
+def warnings(plan: Plan, rows: Sequence[Row], repeats: Mapping[str, Repeats]) -> Iterator[Finding]:
+    """All warnings of a study, the gravest first.
+
+    Args:
+        plan: what was to be run.
+        rows: the table.
+        repeats: the launches behind each row, by configuration key.
+    """
+    yield from _superlinear(rows)
+    yield from _oversubscribed(plan)
+    yield from _busy_machine(plan, repeats)
+    yield from _drifting_machine(repeats.get(plan.baseline.key))
+    yield from _scattered(rows)
+    yield from _starved(rows)
+    yield from _outliers(repeats)
+    yield from _costly_supervisor(repeats)
+    yield from _told_by_launches(repeats)
+
+
+def _superlinear(rows: Sequence[Row]) -> Iterator[Finding]:
+    for row in rows:
+        efficiency = row.efficiency
+        if efficiency is not None and efficiency.low is not None and efficiency.low > 1:
+            yield _warning(
+                f"{_name(row)} is {efficiency.estimate:.0%} efficient, more than the hardware added",
+                "look for what holds the baseline back (cache, memory, power) before quoting it",
+            )
+
+
+def _oversubscribed(plan: Plan) -> Iterator[Finding]:
+    if plan.oversubscribed:
+        yield _warning(
+            "more ranks than cores: ranks take turns, so their speedup says nothing of a machine with enough",
+            "lower --ranks or --cores-per-rank",
+        )
+
+
+def _busy_machine(plan: Plan, repeats: Mapping[str, Repeats]) -> Iterator[Finding]:
+    """Only before the first launch: later, the load is our own."""
+    launches = [launch for each in repeats.values() for launch in (*each.launches, *each.failed)]
+    first = min(launches, key=lambda launch: (launch.round, launch.position), default=None)
+    cores = max((each.processes * (each.cores_per_rank or 1) for each in plan.configurations), default=1)
+    if first is not None and first.load_before is not None and first.load_before > max(0.5, LOAD_PER_CORE * cores):
+        yield _warning(
+            f"the machine was busy before the start (load {first.load_before:.1f}), which slows rows unevenly",
+            "close other programs and repeat",
+        )
+
+
+def _drifting_machine(baseline: Repeats | None) -> Iterator[Finding]:
+    """The baseline's own rate over the rounds: what pairing cancels from ratios still moves the rates."""
+    if baseline is None or len(set(baseline.rates)) < 3:
+        return
+    logs = np.log(baseline.rates)
+    line = stats.linregress(np.arange(len(logs)), logs)
+    change = math.expm1(float(line.slope) * (len(logs) - 1))
+    if line.pvalue < 0.05 and abs(change) > 0.02:
+        yield _warning(
+            f"the baseline's rate changed by {change:+.1%} over the study; ratios are paired by round and keep, "
+            "absolute rates do not",
+            "let the machine reach a steady temperature first",
+        )
+
+
+def _scattered(rows: Sequence[Row]) -> Iterator[Finding]:
+    for row in rows:
+        if len(row.rates) > 1 and (spread := float(np.std(np.log(row.rates), ddof=1))) > SPREAD:
+            yield _warning(
+                f"launches of {_name(row)} differ by {spread:.0%} (standard deviation), so its intervals are wide",
+                "close other programs, or raise --rounds",
+            )
+
+
+def _starved(rows: Sequence[Row]) -> Iterator[Finding]:
+    waiting = [row for row in rows if row.data_wait is not None and row.data_wait > DATA_WAIT]
+    if waiting:
+        worst = max(row.data_wait or 0 for row in waiting)
+        yield _warning(
+            f"up to {worst:.0%} of the time is spent waiting for data, so the speedup is partly the loader's",
+            "compare with --data synthetic",
+        )
+
+
+def _outliers(repeats: Mapping[str, Repeats]) -> Iterator[Finding]:
+    windows = [window for each in repeats.values() for window in each.windows]
+    count, steps = sum(window.outliers for window in windows), sum(len(window.step_ns) for window in windows)
+    if steps and count > OUTLIERS * steps:
+        yield _warning(
+            f"{count} of {steps} timed steps lie far outside the others; they are kept in every number",
+            "look at their times in the steps table for what else ran then",
+        )
+
+
+def _costly_supervisor(repeats: Mapping[str, Repeats]) -> Iterator[Finding]:
+    shares = [launch.supervisor_cpu for each in repeats.values() for launch in each.launches]
+    worst = max((share for share in shares if share is not None), default=0.0)
+    if worst > SUPERVISOR:
+        yield _warning(
+            f"watching the ranks took up to {worst:.0%} of a core, which they lacked",
+            "please report it with the launch's files",
+        )
+
+
+def _told_by_launches(repeats: Mapping[str, Repeats]) -> Iterator[Finding]:
+    launches = [launch for each in repeats.values() for launch in each.launches]
+    for text in dict.fromkeys(text for launch in launches for text in launch.warnings):
+        count = sum(text in launch.warnings for launch in launches)
+        yield _warning(f"{text} (in {count} of {len(launches)} launches)", "see the launches table")
+
+
+def _warning(text: str, fix: str) -> Finding:
+    return Finding(severity=WARNING, text=text, fix=fix)
+
+
+def _name(row: Row) -> str:
+    cores = f", {row.cores_per_rank} cores each" if row.cores_per_rank is not None and row.cores_per_rank > 1 else ""
+    return f"{row.strategy} {row.device} x{row.ranks}{cores}"

@@ -1,0 +1,180 @@
+"""One configuration as a row of the table: every quantity, or the reason why it is missing."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from bench.analysis import intervals, steady
+from bench.analysis.mfu import utilisation
+from bench.analysis.repeats import Repeats, standing
+from bench.analysis.result import INVALID, Accuracy, EpochTime, Estimate, Row, Verdict
+from bench.analysis.speedup import Comparison
+from bench.plan import Configuration
+from bench.store.schema import Epoch, Launch
+
+_QUANTITIES = (
+    "throughput",
+    "speedup",
+    "efficiency",
+    "verdict",
+    "step_ms",
+    "epoch_s",
+    "data_wait",
+    "peak_memory_bytes",
+    "accuracy",
+    "mfu",
+)
+
+
+def measured(
+    repeats: Repeats,
+    comparison: Comparison,
+    epochs: Sequence[Epoch],
+    peaks: Mapping[str, Any] | None,
+    *,
+    is_baseline: bool,
+) -> Row:
+    """The row of launches that gave a rate.
+
+    Args:
+        repeats: the launches.
+        comparison: how they stand against the baseline.
+        epochs: the trained epochs of all launches of the study.
+        peaks: published peaks of chips (`profiles.hardware_peaks`); None when there are none.
+        is_baseline: everything else is held against this row.
+    """
+    launches, windows = repeats.launches, repeats.windows
+    status, reasons = standing(repeats)
+    ids = {launch.launch_id for launch in launches}
+    mine = [epoch for epoch in epochs if epoch.launch_id in ids]
+    throughput = intervals.rate_interval(repeats.rates)
+    epoch_s = _epoch_time(launches, throughput, mine)
+    accuracy = _accuracy(mine)
+    memory = max((each.peak_memory_bytes for each in launches if each.peak_memory_bytes is not None), default=None)
+    missing = dict(comparison.missing)
+    if epoch_s is None:
+        missing["epoch_s"] = _why_null(launches, "epoch_samples") or "the size of an epoch is not known"
+    if accuracy is None:
+        missing["accuracy"] = "nothing was evaluated: --epochs trains whole epochs and evaluates each"
+    if memory is None:
+        missing["peak_memory_bytes"] = _why_null(launches, "peak_memory_bytes") or "not measured"
+    mfu, missing_mfu = _mfu(repeats, throughput, peaks)
+    if missing_mfu is not None:
+        missing["mfu"] = missing_mfu
+    return Row(
+        **_identity(repeats.configuration),
+        is_baseline=is_baseline,
+        status=status,
+        reasons=reasons + comparison.reasons,
+        launches=len(launches),
+        launches_failed=len(repeats.failed),
+        rates=repeats.rates,
+        throughput=throughput,
+        speedup=comparison.speedup,
+        efficiency=comparison.efficiency,
+        verdict=comparison.verdict,
+        step_ms=steady.step_time(windows),
+        epoch_s=epoch_s,
+        data_wait=float(np.mean([window.data_wait for window in windows])),
+        peak_memory_bytes=memory,
+        accuracy=accuracy,
+        mfu=mfu,
+        cut_steps=repeats.cut,
+        reasons_null=missing,
+    )
+
+
+def without_a_number(
+    configuration: Configuration,
+    status: str,
+    reasons: tuple[str, ...],
+    *,
+    is_baseline: bool,
+    failed: int = 0,
+    invalid: tuple[str, ...] = (),
+) -> Row:
+    """The row of a configuration that cannot run, was not run, or failed in every launch."""
+    return Row(
+        **_identity(configuration),
+        is_baseline=is_baseline,
+        status=status,
+        reasons=reasons,
+        launches=0,
+        launches_failed=failed,
+        rates=(),
+        throughput=None,
+        speedup=None,
+        efficiency=None,
+        verdict=Verdict(word=INVALID, reasons=invalid, detectable=None, rounds_needed=None) if invalid else None,
+        step_ms=None,
+        epoch_s=None,
+        data_wait=None,
+        peak_memory_bytes=None,
+        accuracy=None,
+        mfu=None,
+        cut_steps=0,
+        reasons_null=dict.fromkeys(_QUANTITIES, "; ".join(reasons) or status),
+    )
+
+
+def _identity(configuration: Configuration) -> dict[str, Any]:
+    return {
+        "configuration": configuration.key,
+        "strategy": configuration.strategy,
+        "ranks": configuration.ranks,
+        "device": configuration.device,
+        "backend": configuration.backend,
+        "cores_per_rank": configuration.cores_per_rank,
+        "batch_per_rank": configuration.batch_per_rank,
+        "batch_global": configuration.batch_global,
+    }
+
+
+def _epoch_time(launches: Sequence[Launch], throughput: Estimate, epochs: Sequence[Epoch]) -> EpochTime | None:
+    """Mean over every timed epoch of the row, the first included (users pay for it too); else projected."""
+    if epochs:
+        return EpochTime(estimate=float(np.mean([epoch.train_s for epoch in epochs])), projected=False)
+    samples = next((launch.epoch_samples for launch in launches if launch.epoch_samples is not None), None)
+    return None if samples is None else EpochTime(estimate=samples / throughput.estimate, projected=True)
+
+
+def _accuracy(epochs: Sequence[Epoch]) -> Accuracy | None:
+    """Mean over launches of the last epoch that any of them trained."""
+    if not epochs:
+        return None
+    number = max(epoch.epoch for epoch in epochs)
+    last = [epoch for epoch in epochs if epoch.epoch == number]
+    top5 = [epoch.top5 for epoch in last if epoch.top5 is not None]
+    return Accuracy(
+        top1=float(np.mean([epoch.top1 for epoch in last])),
+        top5=float(np.mean(top5)) if len(top5) == len(last) else None,
+        loss=float(np.mean([epoch.validation_loss for epoch in last])),
+        epoch=number + 1,
+    )
+
+
+def _mfu(repeats: Repeats, throughput: Estimate, peaks: Mapping[str, Any] | None) -> tuple[float | None, str | None]:
+    if repeats.invalid:
+        return None, "the row is INVALID"
+    first = repeats.launches[0]
+    if first.flop_per_sample is None and (why := _why_null(repeats.launches, "flop_per_sample")):
+        return None, why
+    used = utilisation(
+        rate_sps=throughput.estimate,
+        flop_per_sample=first.flop_per_sample,
+        device_names=first.device_names,
+        devices=first.ranks,
+        precision=first.precision,
+        peaks=peaks,
+    )
+    return used.value, used.reason
+
+
+def _why_null(launches: Sequence[Launch], column: str) -> str | None:
+    """Why a column of the launches is null, in the words of whoever measured; None when nobody said."""
+    for launch in launches:
+        if reason := json.loads(launch.unavailable).get(column):
+            return str(reason)
+    return None

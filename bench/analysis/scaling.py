@@ -1,0 +1,137 @@
+"""A whole study: every configuration of the plan as a row, held against the baseline."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from bench.analysis import advice, rows, speedup, validity
+from bench.analysis.intervals import ROUNDS_FOR_A_VERDICT
+from bench.analysis.repeats import Repeats, gather, standing
+from bench.analysis.result import Row, Study, Title
+from bench.analysis.steady import Steps
+from bench.plan import STRATEGIES, Configuration, Plan
+from bench.store import schema
+from bench.store.schema import Epoch, Launch
+
+
+def analyse(
+    plan: Plan,
+    launches: Sequence[Launch],
+    steps: Mapping[str, Steps],
+    epochs: Sequence[Epoch],
+    peaks: Mapping[str, Any] | None = None,
+) -> Study:
+    """What a study found: a row for every configuration of the plan, whatever became of it.
+
+    Ratios come from unrounded numbers, over complete rounds. A row that failed or is invalid says so and leaves the
+    other rows as they are; without a sound baseline there is no speedup anywhere, and every row says why.
+
+    Args:
+        plan: what was to be run.
+        launches: what was run, failures included.
+        steps: each launch's steps, by launch id.
+        epochs: every trained epoch of the study.
+        peaks: published peaks of chips (`profiles.hardware_peaks`), for the share of the peak that was reached.
+    """
+    quick = plan.quick or plan.rounds < ROUNDS_FOR_A_VERDICT
+    repeats = _gathered(plan, launches, steps)
+    baseline = repeats.get(plan.baseline.key)
+    found = []
+    for key, each in repeats.items():
+        is_baseline = key == plan.baseline.key
+        if each.launches:
+            comparison = speedup.compare(each, baseline, margin=plan.margin, quick=quick)
+            found.append(rows.measured(each, comparison, epochs, peaks, is_baseline=is_baseline))
+        else:
+            status, reasons = standing(each)
+            found.append(
+                rows.without_a_number(
+                    each.configuration,
+                    status,
+                    reasons,
+                    is_baseline=is_baseline,
+                    failed=len(each.failed),
+                    invalid=each.invalid,
+                )
+            )
+    found += [
+        rows.without_a_number(
+            each.configuration,
+            schema.NOT_APPLICABLE,
+            (each.reason,),
+            is_baseline=each.configuration.key == plan.baseline.key,
+        )
+        for each in plan.unrunnable
+        if each.configuration.key not in repeats
+    ]
+    table = tuple(sorted(found, key=lambda row: _order(row, plan.baseline)))
+    first = next(iter(launches), None)
+    return Study(
+        study_id=plan.study_id,
+        method_version=first.method_version if first else schema.METHOD_VERSION,
+        title=_title(plan, launches),
+        rows=table,
+        warnings=tuple(str(each) for each in advice.warnings(plan, table, repeats)),
+        quick=quick,
+        margin=plan.margin,
+        hw_id=first.hw_id if first else None,
+        sw_id=first.sw_id if first else None,
+        num_id=first.num_id if first else None,
+    )
+
+
+def _gathered(plan: Plan, launches: Sequence[Launch], steps: Mapping[str, Steps]) -> dict[str, Repeats]:
+    """Every runnable configuration's launches, with what speaks against the study as a whole and against each other."""
+    by_key = defaultdict(list)
+    for launch in launches:
+        by_key[launch.configuration].append(launch)
+    planned = Counter(launch.configuration.key for launch in plan.launches)
+    ended = [launch for launch in launches if launch.status in {schema.OK, schema.SUSPECT}]
+    common = tuple(validity.study_findings(ended))
+    repeats = {
+        each.key: gather(
+            each,
+            by_key[each.key],
+            steps,
+            planned=planned[each.key],
+            fixed_work=plan.workload.seconds is None,
+            beside=common,
+        )
+        for each in plan.configurations
+    }
+    base = repeats.get(plan.baseline.key)
+    if base is None:
+        return repeats
+    return {
+        key: replace(each, findings=(*each.findings, *validity.against_baseline(each.launches, base.launches)))
+        for key, each in repeats.items()
+    }
+
+
+def _order(row: Row, baseline: Configuration) -> tuple[bool, int, bool, int, int]:
+    """The baseline, then single, ddp and dp, each by device and by the number of ranks and cores, as numbers."""
+    return (
+        not row.is_baseline,
+        STRATEGIES.index(row.strategy),
+        row.device != baseline.device,
+        row.ranks,
+        row.cores_per_rank or 0,
+    )
+
+
+def _title(plan: Plan, launches: Sequence[Launch]) -> Title:
+    workload, baseline = plan.workload, plan.baseline
+    return Title(
+        model=workload.model,
+        params=next((launch.params for launch in launches if launch.params is not None), None),
+        data=workload.data,
+        precision=workload.precision,
+        memory_format=workload.memory_format,
+        scaling=plan.scaling,
+        batch=baseline.batch_per_rank if plan.scaling == "weak" else baseline.batch_global,
+        seed=workload.seed,
+        rounds=plan.rounds,
+        window=workload.window,
+        device=baseline.device,
+    )

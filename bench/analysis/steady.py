@@ -1,0 +1,234 @@
+"""One launch's steps: where its steady state begins, and how fast it was from there on."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from bench.analysis.result import StepTime
+from bench.store import schema
+
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+FloatArray = npt.NDArray[np.float64]
+
+SLOWING, WARMING = "slowing", "still warming"
+
+MINIMUM_BATCHES = 4  # of five steps: fewer leave nothing to compare
+DRIFT_BATCH = 10  # steps per batch mean: long enough for neighbours to be nearly independent
+DRIFT_SIGNIFICANCE = 0.05
+DRIFT_MATTERS = 0.01  # of the step length, over the whole kept window
+OUTLIER_MADS = 10.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Steps:
+    """Every step of one launch, all ranks: arrays of one length, one entry per rank and step (or block of steps)."""
+
+    rank: IntArray
+    epoch: IntArray
+    step: IntArray  # index within the launch; the same number means the same optimizer step on every rank
+    in_window: BoolArray
+    start_ns: IntArray  # since the barrier that all ranks left together
+    step_ns: IntArray  # length of the whole entry
+    data_wait_ns: IntArray
+    samples: IntArray  # of this rank
+    steps: IntArray  # optimizer steps in this entry: 1, or a block's length
+
+    @classmethod
+    def from_columns(cls, columns: Mapping[str, npt.NDArray[Any]]) -> "Steps":
+        """From one launch's columns of the step table, as the store reads them."""
+        timed = np.asarray(columns["phase"] == schema.WINDOW, dtype=np.bool_)
+        return cls(in_window=timed, **{each.name: columns[each.name] for each in fields(cls) if each.name in columns})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rate:
+    """All ranks' work over the time that passed."""
+
+    samples: int
+    wall_ns: int
+
+    @property
+    def throughput_sps(self) -> float:
+        """Samples per second over all ranks."""
+        return self.samples / self.wall_ns * 1e9
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """What is kept of one launch: its timed window after the cut."""
+
+    rate: Rate
+    steps: int  # optimizer steps kept, per rank
+    step_ns: FloatArray  # length of each step on its slowest rank
+    data_wait: float  # share of all ranks' time spent waiting for a batch
+    drift: str | None  # SLOWING, WARMING or None
+    outliers: int  # steps far outside the rest: flagged, kept in every number
+
+
+def window(steps: Steps, cut: int) -> Window:
+    """The launch's timed window without its first `cut` steps.
+
+    Raises:
+        ValueError: as for `launch_rate`.
+    """
+    rate = launch_rate(steps, cut)
+    left = kept(steps, cut)
+    lengths = slowest_rank(left)
+    return Window(
+        rate=rate,
+        steps=int(_per_step(left)[1].sum()),
+        step_ns=lengths,
+        data_wait=float(left.data_wait_ns.sum() / left.step_ns.sum()),
+        drift=tail_drift(lengths),
+        outliers=outliers(lengths),
+    )
+
+
+def kept(steps: Steps, cut: int) -> Steps:
+    """The entries of the timed window whose step is not among its first `cut`."""
+    inside = _where(steps, steps.in_window)
+    if cut <= 0 or not inside.step.size:
+        return inside
+    index, counts = _per_step(inside)
+    before = np.cumsum(counts) - counts
+    return _where(inside, before[index] >= cut)
+
+
+def launch_rate(steps: Steps, cut: int) -> Rate:
+    """Throughput of one launch: all ranks' samples over wall time, the slowest rank included and nothing trimmed.
+
+    `X = sum of samples / sum over epochs of (max over ranks of end - min over ranks of start)`. Epochs are bracketed
+    one by one because evaluation stands between them. Starts count from a barrier that all ranks left together, so
+    this also holds for ranks on several hosts, whose clocks differ.
+
+    Raises:
+        ValueError: no timed step is left after the cut, or what is left took no time or held no samples.
+    """
+    left = kept(steps, cut)
+    if not left.step.size:
+        raise ValueError(f"no timed step is left after a cut of {cut}")
+    ends = left.start_ns + left.step_ns
+    wall_ns = 0
+    for epoch in np.unique(left.epoch):
+        mine = left.epoch == epoch
+        wall_ns += int(ends[mine].max() - left.start_ns[mine].min())
+    samples = int(left.samples.sum())
+    if wall_ns <= 0 or samples <= 0:
+        raise ValueError(f"the timed window holds {samples} samples in {wall_ns} ns")
+    return Rate(samples=samples, wall_ns=wall_ns)
+
+
+def slowest_rank(steps: Steps) -> FloatArray:
+    """Length in ns of each step on its slowest rank, in order; a block of k steps counts as one entry of its mean."""
+    index, counts = _per_step(steps)
+    longest = np.zeros(len(counts))
+    np.maximum.at(longest, index, steps.step_ns / steps.steps)
+    return longest
+
+
+def mser_cut(step_ns: npt.ArrayLike, batch: int = 5) -> int:
+    """How many leading entries belong to the transient, by MSER-5.
+
+    With means `b_1..b_m` of five entries each, the cut is `5 d*`, where `d*` in `0..m/2` minimises
+    `sum over i > d of (b_i - mean)^2 / (m - d)^2`: the squared standard error of what would be kept.
+    White, "An effective truncation heuristic for bias reduction in simulation output", Simulation 69 (1997);
+    batches of five: White, Cobb and Spratt, Winter Simulation Conference (2000).
+
+    It finds a start that differs from the rest. It does not find a slow trend: see `tail_drift`.
+
+    >>> mser_cut([30.0] * 5 + [10.0, 11.0] * 20)
+    5
+    """
+    values = np.asarray(step_ns, dtype=np.float64)
+    m = len(values) // batch
+    if m < MINIMUM_BATCHES:
+        return 0
+    means = values[: m * batch].reshape(m, batch).mean(axis=1)
+    # From the end, so that entry k - 1 of a running sum covers the last k batches; centred to keep the digits.
+    backwards = (means - np.median(means))[::-1]
+    size = np.arange(1, m + 1)
+    squared_error = (np.cumsum(backwards**2) / size - (np.cumsum(backwards) / size) ** 2) / size
+    choices = np.arange(m // 2 + 1)
+    return int(choices[np.argmin(squared_error[m - 1 - choices])]) * batch
+
+
+def equal_cut(launches: Sequence[Steps]) -> int:
+    """Steps to cut from every launch of one configuration: the largest cut that any of them needs.
+
+    Equal for all, so that each launch contributes the same part of its life; never more than half of the shortest
+    window.
+    """
+    cuts, halves = [0], []
+    for each in launches:
+        timed = kept(each, 0)
+        if not timed.step.size:
+            continue
+        _, counts = _per_step(timed)
+        cuts.append(int(counts[: mser_cut(slowest_rank(timed))].sum()))
+        halves.append(int(counts.sum()) // 2)
+    return min(max(cuts), min(halves, default=0))
+
+
+def tail_drift(step_ns: npt.ArrayLike) -> str | None:
+    """Whether step lengths still change over the kept window: SLOWING, WARMING or None.
+
+    Least squares on means of 10 steps (`scipy.stats.linregress`): the slope must be significant at 5 % and amount to
+    more than 1 % of the mean step over the window. Blind below 30 entries. A launch without drift is accused about
+    once in 20; so a row is judged by the majority of its launches, never by one (`validity.row_findings`).
+    """
+    values = np.asarray(step_ns, dtype=np.float64)
+    m = len(values) // DRIFT_BATCH
+    if m < 3:
+        return None
+    means = values[: m * DRIFT_BATCH].reshape(m, DRIFT_BATCH).mean(axis=1)
+    if np.ptp(means) <= DRIFT_MATTERS * means.mean() / 2:
+        return None  # too flat to matter, and a constant has no correlation to test
+    line = stats.linregress(np.arange(m), means)
+    change = float(line.slope) * m / means.mean()
+    if line.pvalue >= DRIFT_SIGNIFICANCE or abs(change) <= DRIFT_MATTERS:
+        return None
+    return SLOWING if change > 0 else WARMING
+
+
+def step_time(windows: Sequence[Window]) -> StepTime:
+    """Percentiles of the step length in ms, slowest rank of each step, all launches of a row."""
+    p50, p95, p99 = np.percentile(np.concatenate([each.step_ns for each in windows]), [50, 95, 99]) / 1e6
+    return StepTime(p50=float(p50), p95=float(p95), p99=float(p99))
+
+
+def outliers(step_ns: npt.ArrayLike) -> int:
+    """Entries further than 10 x 1.4826 x MAD from the median (for a normal distribution: 10 standard deviations).
+
+    For display only. A stall is part of what training costs, so none is ever dropped.
+    """
+    values = np.asarray(step_ns, dtype=np.float64)
+    distance = np.abs(values - np.median(values))
+    return int(np.count_nonzero(distance > OUTLIER_MADS * 1.4826 * np.median(distance)))
+
+
+def _per_step(steps: Steps) -> tuple[npt.NDArray[np.intp], IntArray]:
+    """Place in time of each entry's step, and the number of optimizer steps at each place."""
+    key = steps.epoch * (steps.step.max(initial=0) + 1) + steps.step
+    _, index = np.unique(key, return_inverse=True)
+    counts = np.zeros(index.max(initial=-1) + 1, dtype=np.int64)
+    counts[index] = steps.steps
+    return index, counts
+
+
+def _where(steps: Steps, mask: BoolArray) -> Steps:
+    return Steps(
+        rank=steps.rank[mask],
+        epoch=steps.epoch[mask],
+        step=steps.step[mask],
+        in_window=steps.in_window[mask],
+        start_ns=steps.start_ns[mask],
+        step_ns=steps.step_ns[mask],
+        data_wait_ns=steps.data_wait_ns[mask],
+        samples=steps.samples[mask],
+        steps=steps.steps[mask],
+    )

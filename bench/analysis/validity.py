@@ -1,0 +1,212 @@
+"""May this number be believed? One rule each, with its effect and what to do about it.
+
+A `SUSPECT` finding leaves the number with a mark. An `INVALID` one forbids every ratio of the row. Launches are never
+dropped for what they measured: one invalid launch makes its row invalid, so that no selection can flatter a result.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from bench.analysis.steady import SLOWING, Window
+from bench.store import schema
+from bench.store.schema import Launch
+
+WARNING, SUSPECT, INVALID = "warning", "suspect", "invalid"
+
+CLOSURE = 0.001  # the step intervals must add up to the synchronised wall clock
+CLOCK_SHARE = 0.002  # of a step spent in our own calls
+STEPS_AT_LEAST = 10
+STEPS_ENOUGH, SECONDS_ENOUGH = 30, 3.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What is wrong, how much it matters, and what to do."""
+
+    severity: str  # WARNING, SUSPECT or INVALID
+    text: str
+    fix: str
+
+    def __str__(self) -> str:
+        return f"{self.text}: {self.fix}"
+
+
+def launch_findings(launch: Launch, window: Window | None) -> Iterator[Finding]:
+    """What speaks against one launch that ended well; `window` is None when it left no timed step."""
+    yield from _work_was_done(launch)
+    yield from _plan_was_met(launch)
+    yield from _clock_was_right(launch, window)
+    if launch.status == schema.SUSPECT:
+        yield Finding(severity=SUSPECT, text=launch.reason or "marked suspect", fix="see the launch's log")
+
+
+def _work_was_done(launch: Launch) -> Iterator[Finding]:
+    if launch.loss_finite is False or not all(
+        math.isfinite(loss) for loss in _known(launch.loss_first, launch.loss_last)
+    ):
+        yield Finding(
+            severity=INVALID,
+            text="the loss became NaN or infinite",
+            fix="lower the learning rate or use a wider precision; speed on broken numbers is not speed",
+        )
+    if launch.loss_finite is None or launch.weights_moved is None:
+        yield Finding(
+            severity=SUSPECT,
+            text="nothing proves that it trained (loss and weights)",
+            fix="measure again with this version",
+        )
+    if launch.weights_moved is False:
+        yield Finding(
+            severity=INVALID,
+            text="the weights did not change",
+            fix="check that the model's parameters are trainable and reach the loss",
+        )
+    if launch.weights_equal is False:
+        yield Finding(
+            severity=INVALID,
+            text="the ranks ended with different weights",
+            fix="gradients were not synchronised; look for branches in the model that depend on the rank",
+        )
+
+
+def _plan_was_met(launch: Launch) -> Iterator[Finding]:
+    processes = launch.ranks if launch.strategy == "ddp" else 1
+    if launch.world_size not in (None, processes):
+        yield Finding(
+            severity=INVALID,
+            text="another number of workers joined than was planned",
+            fix="check for leftover workers and launcher settings in the environment",
+        )
+    shared = launch.distinct_devices is not None and launch.distinct_devices < launch.ranks
+    if (
+        shared and launch.device != "cpu"
+    ):  # ranks that share cores are an oversubscribed plan, which is said of the study
+        yield Finding(
+            severity=INVALID,
+            text="several ranks shared one device",
+            fix="ask for no more ranks than there are devices",
+        )
+
+
+def _clock_was_right(launch: Launch, window: Window | None) -> Iterator[Finding]:
+    if window is None:
+        yield Finding(severity=INVALID, text="no timed step was kept", fix="train for longer: --steps or --seconds")
+        return
+    if launch.closure_error is None:
+        yield Finding(
+            severity=SUSPECT,
+            text="the step times were not held against the wall clock",
+            fix="measure again with this version",
+        )
+    elif not launch.closure_error <= CLOSURE:  # NaN too
+        yield Finding(
+            severity=INVALID,
+            text=f"the step times miss the wall clock by more than {CLOSURE:.1%}",
+            fix="something ran between the steps that was not timed; please report it with the launch's files",
+        )
+    seconds = window.rate.wall_ns / 1e9
+    if (
+        launch.clock_ns_per_step is not None
+        and launch.clock_ns_per_step * window.steps > CLOCK_SHARE * window.rate.wall_ns
+    ):
+        yield Finding(
+            severity=SUSPECT,
+            text=f"measuring took more than {CLOCK_SHARE:.1%} of a step",
+            fix="steps are too short to time one by one; use a larger batch or model",
+        )
+    if window.steps < STEPS_AT_LEAST:
+        yield Finding(
+            severity=INVALID,
+            text=f"fewer than {STEPS_AT_LEAST} steps were kept",
+            fix="train for longer: --steps or --seconds",
+        )
+    elif window.steps < STEPS_ENOUGH and seconds < SECONDS_ENOUGH:
+        yield Finding(
+            severity=SUSPECT,
+            text=f"fewer than {STEPS_ENOUGH} steps and {SECONDS_ENOUGH:g} s were kept",
+            fix="train for longer: --steps or --seconds",
+        )
+
+
+def row_findings(launches: Sequence[Launch], windows: Sequence[Window], *, fixed_work: bool) -> Iterator[Finding]:
+    """What speaks against the launches of one row together.
+
+    Args:
+        launches: those of the row that ended well.
+        windows: their kept windows; may be fewer.
+        fixed_work: every launch was told the same number of steps or epochs (and not of seconds).
+    """
+    if not _same(launch.params for launch in launches):
+        yield Finding(severity=INVALID, text="launches trained models of different size", fix="repeat the study whole")
+    if not _same(_samples_per_step(launch) for launch in launches) or (
+        fixed_work and not _same(launch.window_samples for launch in launches)
+    ):
+        yield Finding(
+            severity=INVALID, text="launches trained on different numbers of samples", fix="repeat the study whole"
+        )
+    yield from _steady(windows)
+
+
+def _steady(windows: Sequence[Window]) -> Iterator[Finding]:
+    """No steady state when most launches drift the same way: one alone does so by chance once in 20."""
+    for drift, count in Counter(window.drift for window in windows if window.drift is not None).items():
+        if 2 * count > len(windows):
+            what = "get slower" if drift == SLOWING else "still get faster"
+            fix = "cool down or close other programs, then repeat" if drift == SLOWING else "raise --warmup"
+            yield Finding(
+                severity=INVALID,
+                text=f"no steady state: in {count} of {len(windows)} launches the steps {what}",
+                fix=fix,
+            )
+
+
+def study_findings(launches: Sequence[Launch]) -> Iterator[Finding]:
+    """What forbids holding any row of the study against another."""
+    if not _same(launch.method_version for launch in launches):
+        yield Finding(
+            severity=INVALID,
+            text="launches were measured by different methods (method_version)",
+            fix="numbers may have changed between them; repeat the study with one version",
+        )
+    for name, ids in (("machine", [each.hw_id for each in launches]), ("software", [each.sw_id for each in launches])):
+        if not _same(ids):
+            yield Finding(
+                severity=INVALID,
+                text=f"the {name} changed within the study",
+                fix="hold two studies against each other with bench compare instead",
+            )
+
+
+def against_baseline(launches: Sequence[Launch], baseline: Sequence[Launch]) -> Iterator[Finding]:
+    """What forbids holding this row against the baseline."""
+    if not _same(launch.params for launch in (*launches, *baseline)):
+        yield Finding(
+            severity=INVALID, text="the model has another size than the baseline's", fix="repeat the study whole"
+        )
+
+
+def gathered(findings: Sequence[Finding], launches: int) -> list[Finding]:
+    """Equal findings of several launches as one that says how many of them."""
+    return [
+        each
+        if count == launches
+        else Finding(severity=each.severity, text=f"in {count} of {launches} launches {each.text}", fix=each.fix)
+        for each, count in Counter(findings).items()
+    ]
+
+
+def _samples_per_step(launch: Launch) -> float | None:
+    if launch.window_samples is None or not launch.window_steps:
+        return None
+    return launch.window_samples / launch.window_steps
+
+
+def _known(*values: float | None) -> list[float]:
+    return [value for value in values if value is not None]
+
+
+def _same(values: Iterable[object]) -> bool:
+    """Whether all known values are equal; what is not known contradicts nothing."""
+    return len({value for value in values if value is not None}) <= 1

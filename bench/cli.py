@@ -1,0 +1,140 @@
+"""The verbs. Reads as the table of contents; a verb's module is imported only when the verb runs."""
+
+import json
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from importlib import import_module
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+import bench
+from bench.errors import DONE, INTERRUPTED, USAGE, BenchError
+
+VERBS = {  # name -> its module (whose `command` it is), and what it does
+    "scale": ("bench.verbs.scale", "Measure how training speeds up over processes and devices."),
+    "run": ("bench.verbs.run", "Measure one configuration."),
+    "report": ("bench.verbs.report", "Write the report of studies."),
+    "ls": ("bench.verbs.ls", "List the studies of a store."),
+    "show": ("bench.verbs.show", "Show a study, its settings and the command that repeats it."),
+    "models": ("bench.verbs.models", "List the models that --model knows."),
+    "profiles": ("bench.verbs.profiles", "List the profiles, or print one."),
+}
+
+EXAMPLES = """\
+  bench scale                                    a demo on this machine, in under a minute
+  bench scale --model resnet18 --data cifar10 --ranks 1,2
+  bench scale --model resnet50 --gpus 1,2,4      add --dry-run to see the plan first"""
+
+
+class Verbs(click.Group):
+    """Commands that live in modules of their own, and a help text that needs none of them."""
+
+    def list_commands(self, _: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, _: click.Context, name: str) -> click.Command | None:
+        if name not in VERBS:
+            return None
+        command: click.Command = import_module(VERBS[name][0]).command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        word = args[0]
+        if word not in VERBS and not word.startswith("-"):
+            close = get_close_matches(word, VERBS, n=1)
+            ctx.fail(f"no verb '{word}'." + (f" Did you mean '{close[0]}'?" if close else ""))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Verbs"):
+            formatter.write_dl([(name, text) for name, (_, text) in VERBS.items()])
+
+
+def _print_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
+    if asked:
+        click.echo(f"bench {bench.__version__}")
+        ctx.exit()
+
+
+@click.group(
+    cls=Verbs,
+    invoke_without_command=True,
+    subcommand_metavar="VERB [ARGS]...",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help=f"\b\n{EXAMPLES}\n\n{bench.__doc__}",
+    epilog="Exit codes: 0 done, 1 a bug in bench, 2 usage, 3 this machine cannot, 4 a gate failed, 5 some rows failed.",
+)
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Which one.")
+@click.option(
+    "--debug", is_flag=True, expose_value=False, help="Show an error's whole traceback; anywhere in the line."
+)
+@click.pass_context
+def group(ctx: click.Context) -> None:
+    if ctx.invoked_subcommand is None:
+        click.echo(f"Usage: bench VERB [OPTIONS]\n\n{EXAMPLES}\n\nAll verbs: bench --help")
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one verb; exits with its code, and never with a traceback unless `--debug` asks for it."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
+    try:
+        returned = group.main([word for word in given if word != "--debug"], prog_name="bench", standalone_mode=False)
+        sys.exit(returned if isinstance(returned, int) else DONE)
+    except BenchError as error:
+        failure = error
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        failure = BenchError(
+            error.format_message(), f"see: {context.command_path if context else 'bench'} --help", USAGE
+        )
+        failure.__cause__ = error
+    except (click.Abort, KeyboardInterrupt) as error:
+        failure = BenchError("interrupted", code=INTERRUPTED)
+        failure.__cause__ = error
+    except Exception as error:  # noqa: BLE001 - the last resort of a command line
+        failure = _bug(error)
+    _tell(failure, as_json="--json" in given, debug=debug)
+    sys.exit(failure.code)
+
+
+def _tell(failure: BenchError, *, as_json: bool, debug: bool) -> None:
+    if debug:
+        traceback.print_exception(failure)
+    if as_json:
+        click.echo(json.dumps(failure.document()))
+    else:
+        click.echo("\n".join(failure.lines), err=True)
+
+
+def _bug(error: Exception) -> BenchError:
+    """Save the traceback, and say where."""
+    text = f"bench {bench.__version__}, Python {sys.version}\n{' '.join(sys.argv)}\n\n"
+    text += "".join(traceback.format_exception(error))
+    saved = _save(f"crash-{datetime.now(UTC):%Y%m%d-%H%M%S}-{os.getpid()}.txt", text)
+    what = "".join(traceback.format_exception_only(error)).strip().splitlines()[-1]
+    failure = BenchError(f"a bug in bench: {what[:200]}", f"traceback saved: {saved}\nplease report it with that file")
+    failure.__cause__ = error
+    return failure
+
+
+def _save(name: str, text: str) -> str:
+    """Write to the platform's folder for logs, or to the temporary one; returns the path, or why there is none."""
+    from platformdirs import user_log_path  # noqa: PLC0415 - help needs click alone
+
+    for folder in (user_log_path("bench", appauthor=False), Path(tempfile.gettempdir())):
+        with suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text, encoding="utf-8")
+            return str(folder / name)
+    return "nowhere, no folder can be written; --debug prints it"

@@ -1,0 +1,74 @@
+"""Stable hardware facts as macOS tells them: one call of sysctl."""
+
+from collections.abc import Callable
+from functools import cache
+
+from bench.dna.facts import Facts, UnavailableError, answer_of, gather
+
+
+def sysctl() -> str:
+    """What sysctl tells of the hardware. It holds nothing personal; serial numbers are elsewhere.
+
+    Raises:
+        UnavailableError: it gives no answer in time.
+    """
+    argv = ["/usr/sbin/sysctl", "hw", "machdep.cpu", "kern.hv_vmm_present"]
+    return answer_of(argv, called="sysctl", timeout_s=5)
+
+
+def identity(ask: Callable[[], str] = sysctl) -> Facts:
+    """CPU, caches, memory and whether this is a virtual machine.
+
+    Args:
+        ask: gives the lines `name: value`; another than `sysctl` in tests.
+    """
+
+    @cache
+    def answers() -> dict[str, str]:
+        pairs = [line.partition(":") for line in ask().splitlines()]
+        return {name.strip(): value.strip() for name, _, value in pairs}
+
+    def told(*names: str) -> str:
+        for name in names:
+            if answers().get(name):
+                return answers()[name]
+        raise UnavailableError(f"sysctl does not tell {names[0]}")
+
+    def isa() -> list[str]:
+        """Intel lists names; Apple has a switch for each."""
+        listed = [answers().get(f"machdep.cpu.{name}", "") for name in ("features", "leaf7_features")]
+        switches = {
+            name.rpartition(".")[2] for name, on in answers().items() if name.startswith("hw.optional.") and on == "1"
+        }
+        return sorted({flag.lower() for text in listed for flag in text.split()} | {each.lower() for each in switches})
+
+    def core_kinds() -> list[int]:
+        """Cores of each kind, fastest kind first."""
+        kinds = [answers().get(f"hw.perflevel{level}.physicalcpu_max") for level in range(int(told("hw.nperflevels")))]
+        return [int(each) for each in kinds if each is not None]
+
+    def caches_kib() -> dict[str, int]:
+        names = {"L1d": "hw.l1dcachesize", "L1i": "hw.l1icachesize", "L2": "hw.l2cachesize", "L3": "hw.l3cachesize"}
+        return {level: int(answers()[name]) // 1024 for level, name in names.items() if name in answers()}
+
+    def numa_nodes() -> int:
+        raise UnavailableError("macOS does not tell the memory nodes")
+
+    return gather(
+        {
+            "cpu_vendor": lambda: told("machdep.cpu.vendor", "hw.cputype"),
+            "cpu_family": lambda: told("machdep.cpu.family", "hw.cpufamily"),
+            "cpu_model": lambda: told("machdep.cpu.model", "hw.cpusubfamily"),
+            "cpu_stepping": lambda: told("machdep.cpu.stepping", "hw.cpusubtype"),
+            "cpu_brand": lambda: told("machdep.cpu.brand_string"),
+            "cpu_isa": isa,
+            "cpu_sockets": lambda: int(told("hw.packages")),
+            "cpu_cores": lambda: int(told("hw.physicalcpu_max")),
+            "cpu_threads": lambda: int(told("hw.logicalcpu_max")),
+            "cpu_core_kinds": core_kinds,
+            "cache_kib": caches_kib,
+            "numa_nodes": numa_nodes,
+            "memory_gib": lambda: round(int(told("hw.memsize")) / 2**30),
+            "hypervisor": lambda: told("kern.hv_vmm_present") == "1",
+        }
+    )

@@ -1,0 +1,125 @@
+"""Any model by its name: ours, torchvision's, timm's, or a callable of the user's own.
+
+A model of ours is one file here. It decorates a function with `named` and is called
+`function(name, input_shape, classes, **options)`; nothing else needs to know of it.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from bench.learn import MISSING, WorkloadError
+from bench.learn.catalogue import TIMM, check_model, suggest
+from bench.learn.models.users import from_user
+from bench.learn.naming import files, function
+
+Shape = tuple[int, int, int]
+
+# In training these two return a tuple with an auxiliary head's output, which is no longer how they are used.
+_PLAIN_OUTPUT = {"aux_logits": False, "init_weights": True}
+_TORCHVISION_OPTIONS = {"googlenet": _PLAIN_OUTPUT, "inception_v3": _PLAIN_OUTPUT}
+
+
+def build(name: str, input_shape: Shape, classes: int, options: Mapping[str, Any] | None = None) -> nn.Module:
+    """An untrained model on the CPU that takes [batch, *input_shape] and returns [batch, classes].
+
+    Weights are drawn from torch's global generator: seed it first. `options` are keyword arguments of a named model.
+
+    Raises:
+        WorkloadError: no such model or option, an input shape or class count it cannot take, a user's file that fails.
+    """
+    check_model(name)
+    options = dict(options or {})
+    if name in files("models"):
+        make = function("models", name)
+        _check_options(name, make, options)
+        own: nn.Module = make(name, input_shape, classes, **options)
+        return own
+    if name.startswith(TIMM):
+        return _from_library(name, input_shape, classes, _timm(name, input_shape, classes, options))
+    if ":" in name:
+        if options:
+            raise WorkloadError(f"{name} takes no options.", "Write them into the callable.")
+        model = from_user(name)
+        check_forward(name, model, input_shape, classes)
+        return model
+    return _from_library(name, input_shape, classes, _torchvision(name, classes, options))
+
+
+def check_forward(name: str, model: nn.Module, input_shape: Shape, classes: int) -> None:
+    """One forward pass of one black image, in evaluation mode, on the device where the model is.
+
+    Raises:
+        WorkloadError: the model raises, or returns anything but [1, classes].
+    """
+    shape = "x".join(map(str, input_shape))
+    device = next((each.device for each in model.parameters()), torch.device("cpu"))
+    was_training = model.training
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            output = model.eval()(torch.zeros(1, *input_shape, device=device))
+    except Exception as error:
+        told = (str(error).splitlines() or [""])[0]
+        raise WorkloadError(
+            f"{name} cannot take an image of {shape}: {type(error).__name__}: {told}.",
+            "Set --input-shape to what it takes.",
+        ) from error
+    finally:
+        model.train(was_training)
+    if not isinstance(output, Tensor):
+        raise WorkloadError(
+            f"{name} returns a {type(output).__name__}.", "It must return one tensor, [batch, classes]."
+        )
+    if tuple(output.shape) != (1, classes):
+        raise WorkloadError(
+            f"{name} returns {list(output.shape)} for one image of {shape}; the data has {classes} classes.",
+            f"It must return [batch, {classes}].",
+        )
+
+
+def _check_options(name: str, make: Callable[..., Any], options: Mapping[str, Any]) -> None:
+    known = list(inspect.signature(make).parameters)[3:]
+    for option in options:
+        if option not in known:
+            near = suggest(option, known)
+            hint = f"Did you mean {' or '.join(near)}?" if near else f"It takes: {', '.join(known) or 'none'}."
+            raise WorkloadError(f"{name} has no option {option!r}.", hint)
+
+
+def _from_library(name: str, input_shape: Shape, classes: int, make: Callable[[], nn.Module]) -> nn.Module:
+    """Build it twice: first without memory or arithmetic, to learn in milliseconds whether it takes the shape."""
+    try:
+        with torch.device("meta"):
+            sketch = make()
+        check_forward(name, sketch, input_shape, classes)
+        return make()
+    except (TypeError, ValueError, RuntimeError, AssertionError) as error:
+        told = (str(error).splitlines() or [""])[0]
+        raise WorkloadError(
+            f"{name} cannot be built: {type(error).__name__}: {told}.", "Check its options and the number of classes."
+        ) from error
+
+
+def _torchvision(name: str, classes: int, options: Mapping[str, Any]) -> Callable[[], nn.Module]:
+    from torchvision.models import get_model
+
+    arguments = {"weights": None, "num_classes": classes} | _TORCHVISION_OPTIONS.get(name, {}) | dict(options)
+    return lambda: get_model(name, **arguments)
+
+
+def _timm(name: str, input_shape: Shape, classes: int, options: Mapping[str, Any]) -> Callable[[], nn.Module]:
+    try:
+        import timm
+    except ImportError as error:
+        raise WorkloadError(f"{name} needs timm: {error}.", 'Install it: pip install "timm>=1.0"', MISSING) from error
+    plain = name.removeprefix(TIMM)
+    if not timm.is_model(plain):
+        near = suggest(plain, timm.list_models())
+        raise WorkloadError(
+            f"timm has no model {plain!r}.", f"Did you mean {' or '.join(near)}?" if near else "See timm.list_models()."
+        )
+    arguments = {"pretrained": False, "num_classes": classes, "in_chans": input_shape[0]} | dict(options)
+    return lambda: timm.create_model(plain, **arguments)

@@ -1,0 +1,84 @@
+"""A model from the user's own code: `FILE.py:CALLABLE` or `MODULE:CALLABLE`."""
+
+import sys
+import traceback
+from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+
+from torch import nn
+
+from bench.learn import WorkloadError
+from bench.learn.catalogue import suggest
+
+
+def from_user(name: str) -> nn.Module:
+    """Load the code, call the callable without arguments, and return the module it makes.
+
+    Raises:
+        WorkloadError: the code or the callable raises or exits, or there is no such callable, or it makes no module.
+    """
+    place, _, callable_name = name.rpartition(":")
+    try:
+        module = _load(place)
+    except (Exception, SystemExit) as error:
+        raise WorkloadError(
+            f"{_where(error, place)} while loading {place}.", "Mend it, or run it by itself."
+        ) from error
+    make = getattr(module, callable_name, None)
+    if not callable(make):
+        own = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
+        near = suggest(callable_name, own)
+        raise WorkloadError(
+            f"{place} has no callable {callable_name!r}.",
+            f"Did you mean {' or '.join(near)}?" if near else f"It has: {', '.join(own[:5]) or 'none'}.",
+        )
+    try:
+        model = make()
+    except (Exception, SystemExit) as error:
+        raise WorkloadError(
+            f"{_where(error, place)} while calling {callable_name}().",
+            "It must take no arguments and return the model.",
+        ) from error
+    if not isinstance(model, nn.Module):
+        raise WorkloadError(
+            f"{name} returned a {type(model).__name__}, not a torch.nn.Module.", "Return the model itself, untrained."
+        )
+    return model
+
+
+def _load(place: str) -> ModuleType:
+    """Import the file or module. Folders go to the END of sys.path: the user's files must not shadow anybody's."""
+    if not place.endswith(".py"):
+        _append_to_path(Path.cwd())
+        return import_module(place)
+    file = Path(place).resolve()
+    _append_to_path(file.parent)  # so that the file may import its neighbours
+    name = f"bench_user_{file.stem}"  # a file called random.py must not become the module `random`
+    spec = spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{file} cannot be loaded as Python")
+    module = module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and pickles look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+def _append_to_path(folder: Path) -> None:
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))
+
+
+def _where(error: BaseException, place: str) -> str:
+    """`model.py:12 raised ValueError: boom`: the deepest of the user's own lines, and the first line of the text."""
+    told = (str(error).splitlines() or [""])[0]
+    what = f"{type(error).__name__}: {told}" if told else type(error).__name__
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{Path(error.filename).name}:{error.lineno} raised {type(error).__name__}: {error.msg}"
+    stem = Path(place).name if place.endswith(".py") else place.rpartition(".")[2] + ".py"
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if Path(frame.filename).name == stem]
+    if not own:
+        return f"{place} raised {what}"
+    return f"{Path(own[-1].filename).name}:{own[-1].lineno} raised {what}"

@@ -1,0 +1,123 @@
+"""Settings and a machine in, a plan out: which rows, on which cores, in which order, at what cost. Pure."""
+
+import math
+import re
+from datetime import datetime
+
+from bench.dna.machine import Machine
+from bench.plan import Configuration, Plan, Recipe, Workload, in_rounds
+from bench.planning import cost
+from bench.planning.rows import rows_of
+from bench.settings import Settings
+
+__all__ = ["build", "cores_of", "new_study_id", "workload_of"]
+
+MINIMUM_ROUNDS = 3  # the fewest that give an interval
+VERDICT_ROUNDS = 6  # the fewest whose exact paired test can reach 5 %
+
+_WINDOW_TIMEOUT_S = 3600.0
+_TRAINING_TIMEOUT_S = 24 * 3600.0  # whole epochs may take hours; a launch that hangs is found by its missing steps
+
+
+def build(
+    settings: Settings,
+    machine: Machine,
+    *,
+    study_id: str,
+    created_at: str,
+    command: str,
+    order_seed: int,
+    one_row: bool = False,
+) -> Plan:
+    """The whole study, before anything is started.
+
+    Args:
+        settings: what is asked for.
+        machine: what there is to run it on.
+        study_id: its name, see `new_study_id`.
+        created_at: UTC, ISO 8601.
+        command: what repeats it.
+        order_seed: seed of the order of launches within each round.
+        one_row: for `bench run`: one configuration, without a baseline beside it.
+
+    Raises:
+        UsageError: the request contradicts itself: a batch that cannot be shared, more cores than there are.
+        CannotError: no row that was asked for can run on this machine.
+    """
+    rows = rows_of(settings, machine, one_row=one_row)
+    workload = workload_of(settings)
+    measure, study = settings.measure, settings.study
+    origins = dict(settings.origins)
+    round_s = sum(cost.launch_s(workload, row) for row in rows.runnable)
+    rounds = measure.rounds
+    if study.budget is not None:
+        affordable = max(MINIMUM_ROUNDS, math.floor(study.budget / round_s))
+        if affordable < rounds:
+            rounds = affordable
+            origins["measure.rounds"] = f"{origins['study.budget']} ({measure.rounds} asked for)"
+    return Plan(
+        study_id=study_id,
+        created_at=created_at,
+        command=command,
+        workload=workload,
+        scaling=settings.scale.scaling,
+        baseline=rows.baseline,
+        configurations=rows.runnable,
+        unrunnable=rows.unrunnable,
+        launches=in_rounds(study_id, rows.runnable, rounds, order_seed),
+        rounds=rounds,
+        order_seed=order_seed,
+        # Rounds that the budget took away take the verdicts with them.
+        quick=measure.quick or (rounds < measure.rounds and rounds < VERDICT_ROUNDS),
+        margin=study.margin,
+        timeout_s=study.timeout or (_TRAINING_TIMEOUT_S if measure.epochs else _WINDOW_TIMEOUT_S),
+        stall_s=study.stall,
+        budget_s=study.budget,
+        oversubscribed=rows.oversubscribed,
+        origins=origins,
+        estimated_s=rounds * round_s,
+        estimated_bytes=rounds * sum(cost.launch_bytes(workload, row) for row in rows.runnable),
+    )
+
+
+def workload_of(settings: Settings) -> Workload:
+    """What is trained, the same in every row."""
+    measure, data = settings.measure, settings.data
+    return Workload(
+        model=settings.model.name or "",
+        model_options=dict(settings.model.options),
+        data=data.name,
+        data_dir=data.dir,
+        input_shape=data.input_shape,
+        classes=data.classes,
+        augment=data.augment,
+        precision=measure.precision,
+        memory_format=measure.memory_format,
+        seed=measure.seed,
+        recipe=Recipe(**settings.recipe.model_dump()),
+        warmup_steps=measure.warmup,
+        steps=measure.steps,
+        seconds=measure.seconds,
+        epochs=measure.epochs,
+    )
+
+
+def new_study_id(model: str, now: datetime, token: int) -> str:
+    """Sorts by time, says what, and differs: `2611220824-lenet-large-7f3c`. Only the token's last 16 bits count."""
+    place, _, name = model.removeprefix("timm:").rpartition(":")
+    told = f"{place.rpartition('/')[2].removesuffix('.py')} {name}".lower()
+    slug = re.sub(r"[^a-z0-9]+", "-", told).strip("-")[:30].strip("-")
+    return f"{now:%y%m%d%H%M}-{slug or 'model'}-{token % 0x10000:04x}"
+
+
+def cores_of(configuration: Configuration, machine: Machine) -> tuple[tuple[int, ...], ...] | None:
+    """CPU ids of each process: neighbouring blocks, one after the other; None where nothing is to be bound.
+
+    Where more cores are asked for than there are, the blocks start over from the first core, and overlap.
+    """
+    cores = configuration.cores_per_rank
+    if cores is None or not machine.pinnable:
+        return None
+    ids = machine.cpu_ids
+    blocks = (range(rank * cores, (rank + 1) * cores) for rank in range(configuration.processes))
+    return tuple(tuple(dict.fromkeys(ids[place % len(ids)] for place in block)) for block in blocks)

@@ -1,0 +1,177 @@
+"""What a profile, `./bench.toml` or the user configuration may say, with its types and defaults."""
+
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
+
+from bench import plan
+
+_UNIT_S = {"": 1, "s": 1, "m": 60, "h": 3600}
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """A sentence that names the closest known words; empty when none is close."""
+    close = get_close_matches(word, list(known), n=3)
+    return f" Did you mean {', '.join(close)}?" if close else ""
+
+
+def _one_of(*known: str) -> AfterValidator:
+    def check(word: str) -> str:
+        if word not in known:
+            raise ValueError(f"is none of {', '.join(known)}.{suggestion(word, known)}")
+        return word
+
+    return AfterValidator(check)
+
+
+def _items(value: Any) -> Any:
+    """`1,2,4` and `[1, 2, 4]` and a lone value are one thing: a tuple. `none` is the empty one."""
+    if isinstance(value, str):
+        return () if value == "none" else tuple(part.strip() for part in value.split(","))
+    return tuple(value) if isinstance(value, list) else value if isinstance(value, tuple) else (value,)
+
+
+def _ranks(value: Any) -> tuple[int, ...] | str:
+    if value == "auto":
+        return "auto"
+    try:
+        ranks = tuple(int(part) if isinstance(part, str) else part for part in _items(value))
+    except ValueError:
+        ranks = ()
+    if not ranks or any(type(number) is not int or number < 1 for number in ranks):
+        raise ValueError("should be whole numbers from 1, as in 1,2,4, or auto")
+    return ranks
+
+
+def _shape(value: Any) -> tuple[int, int, int]:
+    try:
+        channels, height, width = (int(part) if isinstance(part, str) else part for part in _items(value))
+    except ValueError:
+        channels = height = width = 0
+    if any(type(side) is not int or side < 1 for side in (channels, height, width)):
+        raise ValueError("should be channels, height and width, as in 3,32,32")
+    return channels, height, width
+
+
+def _duration_s(value: Any) -> float:
+    told = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", str(value).strip())
+    if isinstance(value, bool) or not told or float(told[1]) == 0:
+        raise ValueError("should be a length of time, as in 90s, 10m or 1h")
+    return float(told[1]) * _UNIT_S[told[2]]
+
+
+def _expanded(folder: str) -> str:
+    return str(Path(folder).expanduser())
+
+
+_Items = BeforeValidator(_items)
+_Positive = Annotated[int, Field(ge=1)]
+_NotNegative = Annotated[int, Field(ge=0)]
+_Text = Annotated[str, Field(min_length=1)]
+_Folder = Annotated[_Text, AfterValidator(_expanded)]
+_Share = Annotated[float, Field(ge=0, lt=1)]
+_Duration = Annotated[float, PlainValidator(_duration_s)]
+
+
+class Section(BaseModel):
+    """One table of a document: unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelSettings(Section):
+    """`[model]`: what is trained."""
+
+    name: _Text | None = None  # a built-in, torchvision's, timm:NAME, FILE.py:CALLABLE or MODULE:CALLABLE
+    options: dict[str, Any] = {}  # keyword arguments of a built-in model
+
+
+class DataSettings(Section):
+    """`[data]`: what it is trained on."""
+
+    name: _Text = "synthetic"
+    dir: _Folder | None = None
+    input_shape: Annotated[tuple[int, int, int], PlainValidator(_shape)] | None = None  # channels, height, width
+    classes: _Positive | None = None
+    augment: Annotated[tuple[_Text, ...], _Items] = ()
+
+
+class RecipeSettings(Section):
+    """`[recipe]`: how the weights are trained; the fields of `plan.Recipe`."""
+
+    learning_rate: Annotated[float, Field(gt=0)] = 0.05
+    momentum: _Share = 0.9
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    nesterov: bool = False
+    schedule: Annotated[str, _one_of(*plan.SCHEDULES)] = "constant"
+    label_smoothing: _Share = 0.0
+
+
+class MeasureSettings(Section):
+    """`[measure]`: how long, how often, in which numbers."""
+
+    warmup: _Positive = 10  # steps; they also tell how long a step is
+    steps: _Positive | None = None
+    seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    epochs: _Positive | None = None
+    rounds: _Positive = 6
+    quick: bool = False
+    precision: Annotated[str, _one_of(*plan.PRECISIONS)] = "fp32"
+    memory_format: Annotated[str, _one_of(*plan.MEMORY_FORMATS)] = "contiguous"
+    seed: _NotNegative = 0
+
+
+class ScaleSettings(Section):
+    """`[scale]`: over what the work is spread."""
+
+    device: Annotated[str, _one_of("auto", *plan.DEVICES)] = "auto"
+    ranks: Annotated[tuple[int, ...] | Literal["auto"], PlainValidator(_ranks)] | None = None
+    strategy: Annotated[tuple[Annotated[str, _one_of(*plan.STRATEGIES)], ...], _Items, Field(min_length=1)] | None = (
+        None
+    )
+    scaling: Annotated[str, _one_of(*plan.SCALINGS)] = "weak"
+    batch: _Positive = 64  # per device when weak, global when strong
+    cores_per_rank: _Positive | None = None
+    backend: Annotated[str, _one_of(*plan.BACKENDS)] | None = None
+    allow_oversubscribe: bool = False
+
+
+class StudySettings(Section):
+    """`[study]`: where results go, and what the study may cost."""
+
+    store: _Folder = "bench-results"
+    budget: _Duration | None = None  # seconds
+    timeout: _Duration | None = None  # seconds of one launch
+    stall: _Duration = 300.0  # seconds without a step; a step of a large network on one core takes a minute
+    margin: Annotated[float, Field(gt=0, lt=1)] = 0.02
+    order_seed: _NotNegative | None = None  # of the order of launches; None: drawn
+
+
+class Published(BaseModel):
+    """A result that others reported; more keys may say more."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    metric: str
+    value: float | str
+    unit: str | None = None
+    hardware: str | None = None
+    source: str | None = None
+
+
+class Document(Section):
+    """A profile, `./bench.toml` or the user configuration."""
+
+    description: str = ""
+    model: ModelSettings = ModelSettings()
+    data: DataSettings = DataSettings()
+    recipe: RecipeSettings = RecipeSettings()
+    measure: MeasureSettings = MeasureSettings()
+    scale: ScaleSettings = ScaleSettings()
+    study: StudySettings = StudySettings()
+    published: Annotated[tuple[Published, ...], _Items] = ()
+    targets: dict[str, float] = {}

@@ -1,0 +1,239 @@
+"""Who set what: flag > BENCH_* > ./bench.toml > user configuration > profile > default.
+
+The files are documents (see `document.py`); flags and environment variables set the same keys one by one. Unknown
+keys and wrong values are errors before anything runs.
+"""
+
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_config_path
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+import profiles
+from bench.errors import UsageError
+from bench.settings.document import (
+    DataSettings,
+    Document,
+    MeasureSettings,
+    ScaleSettings,
+    Section,
+    StudySettings,
+    suggestion,
+)
+
+DEMO = "demo"  # the profile that runs when nothing is asked for
+FILE = "bench.toml"
+WINDOW = ("measure.steps", "measure.seconds", "measure.epochs")  # exactly one ends up set
+WINDOW_S, WINDOW_QUICK_S = 4.0, 2.0
+QUICK = {"measure.rounds": 3, "measure.warmup": 5}  # what `quick` means, besides the shorter window
+
+_SECTIONS: dict[str, type[Section]] = {
+    "data": DataSettings,
+    "measure": MeasureSettings,
+    "scale": ScaleSettings,
+    "study": StudySettings,
+}
+
+# What flags and environment variables call a setting: `--data-dir`, `BENCH_DATA_DIR`.
+NAMES = {
+    "model": "model.name",
+    "data": "data.name",
+    "data_dir": "data.dir",
+    **{
+        key: f"{section}.{key}"
+        for section, kind in _SECTIONS.items()
+        for key in kind.model_fields
+        if key not in {"name", "dir"}
+    },
+}
+GPUS = "gpus"  # short for a device and its ranks
+
+
+class Settings(Document):
+    """Every setting with its value, and where that came from."""
+
+    profile: str | None
+    origins: dict[str, str]  # "section.key" -> a flag, a variable, a file, a profile or "default"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Layer:
+    """What one place says."""
+
+    said: Mapping[str, Any]  # "section.key" -> value
+    where: Callable[[str], str]  # what to call that place, for a key
+
+
+def resolve(
+    flags: Mapping[str, Any],
+    environ: Mapping[str, str],
+    cwd: Path,
+    profile: str | None = None,
+    *,
+    user_file: Path | None = None,
+) -> Settings:
+    """All settings, each from the highest place that says it.
+
+    Args:
+        flags: name (of `NAMES`, or `gpus`) -> value or its text; only what was given.
+        environ: the environment; variables that are no setting's are left alone.
+        cwd: where `./bench.toml` and relative profiles are looked for.
+        profile: name or TOML file; `BENCH_PROFILE` when None. Without one and without a model, the demo.
+        user_file: the user configuration; the platform's own place when None.
+
+    Raises:
+        UsageError: an unknown key, a wrong value, two lengths of the window in one place, no such profile.
+    """
+    profile = profile or environ.get("BENCH_PROFILE") or None
+    user_file = user_file or user_config_path("bench", appauthor=False) / FILE
+    variables = {name: text for name in (*NAMES, GPUS) if (text := environ.get(_variable(name)))}
+    layers = [
+        _from_names(flags, _flag),
+        _from_names(variables, _variable),
+        _from_file(cwd / FILE, f"./{FILE}"),
+        _from_file(user_file, str(user_file)),
+    ]
+    if profile is None and not any("model.name" in layer.said for layer in layers):
+        profile = DEMO
+    described = Document()
+    if profile is not None:
+        where = f"profile {profile}"
+        described = _validated(_read_profile(profile, cwd), lambda _: where, where)
+        layers.append(_layer(described, lambda _: where))
+    said, origins = _merged(layers)
+    if said.get("model.name") is None:
+        raise UsageError(f"profile {profile} names no model", "add --model NAME; see: bench models")
+    if not any(key in said for key in WINDOW):
+        said["measure.seconds"] = WINDOW_QUICK_S if said.get("measure.quick") else WINDOW_S
+    kept = {"description": described.description, "published": described.published, "targets": described.targets}
+    return Settings.model_validate({**_nested(said), **kept, "profile": profile, "origins": origins})
+
+
+def _merged(layers: list[_Layer]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The values that hold, and the origin of every setting there is; the highest layer comes first."""
+    said: dict[str, Any] = {}
+    origins = {
+        f"{section}.{key}": "default"
+        for section, kind in Document.model_fields.items()
+        if isinstance(kind.default, Section)
+        for key in type(kind.default).model_fields
+    }
+    for layer in reversed(layers):
+        lengths = [key for key in WINDOW if key in layer.said]
+        if len(lengths) > 1:
+            names = " and ".join(layer.where(key) for key in lengths)
+            raise UsageError(f"{names}: only one of steps, seconds and epochs can be set", "keep one of them")
+        if lengths:  # another length of the window, from below, no longer holds
+            for key in WINDOW:
+                said.pop(key, None)
+                origins[key] = "default"
+        if layer.said.get("measure.quick"):
+            said.update(QUICK)
+            origins.update(dict.fromkeys(QUICK, layer.where("measure.quick")))
+        said.update(layer.said)
+        origins.update({key: layer.where(key) for key in layer.said})
+    return said, origins
+
+
+def _layer(document: Document, where: Callable[[str], str]) -> _Layer:
+    """What a document says itself, without the defaults."""
+    said = {}
+    for section in document.model_fields_set:
+        table = getattr(document, section)
+        if isinstance(table, Section):
+            said.update({f"{section}.{key}": getattr(table, key) for key in table.model_fields_set})
+    return _Layer(said=said, where=where)
+
+
+def _nested(said: Mapping[str, Any]) -> dict[str, Any]:
+    tables: dict[str, Any] = {}
+    for path, value in said.items():
+        section, key = path.split(".")
+        tables.setdefault(section, {})[key] = value
+    return tables
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _variable(name: str) -> str:
+    return "BENCH_" + name.upper()
+
+
+def _from_names(values: Mapping[str, Any], spelled: Callable[[str], str]) -> _Layer:
+    """Flags or variables; their text is converted, where a file's types are taken at their word."""
+    values = dict(values)
+    called = {path: spelled(name) for name, path in NAMES.items()}
+    if GPUS in values:
+        twice = [spelled(name) for name in ("device", "ranks") if name in values]
+        if twice:
+            raise UsageError(
+                f"{spelled(GPUS)} and {twice[0]} both say what to run on",
+                f"{spelled(GPUS)} 1,2 is short for {spelled('device')} cuda {spelled('ranks')} 1,2",
+            )
+        values |= {"device": "cuda", "ranks": values.pop(GPUS)}
+        called |= {"scale.device": spelled(GPUS), "scale.ranks": spelled(GPUS)}
+    said = _nested({NAMES[name]: value for name, value in values.items()})
+    return _layer(_validated(said, called.__getitem__, spelled("…"), strict=False), called.__getitem__)
+
+
+def _from_file(file: Path, where: str) -> _Layer:
+    if not file.is_file():
+        return _Layer(said={}, where=lambda _: where)
+    return _layer(_validated(_read_toml(file), lambda _: where, where), lambda _: where)
+
+
+def _read_profile(profile: str, cwd: Path) -> dict[str, Any]:
+    if profile.endswith(".toml") or "/" in profile:
+        file = cwd / profile
+        if not file.is_file():
+            raise UsageError(f"no profile file {file}", "see: bench profiles")
+        return _read_toml(file)
+    try:
+        return profiles.read(profile)
+    except LookupError:
+        close = suggestion(profile, profiles.names())
+        raise UsageError(
+            f"no profile '{profile}'.{close}", "see: bench profiles; a file of your own ends in .toml"
+        ) from None
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file} is not TOML: {error}") from None
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}") from None
+
+
+def _validated(said: dict[str, Any], called: Callable[[str], str], where: str, *, strict: bool = True) -> Document:
+    try:
+        return Document.model_validate(said, strict=strict)
+    except ValidationError as error:
+        raise _told(error.errors()[0], called, where) from None
+
+
+def _told(error: ErrorDetails, called: Callable[[str], str], where: str) -> UsageError:
+    """The first thing wrong with a document, in words."""
+    *tables, key = (str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        table = getattr(Document(), tables[0]) if tables else Document()
+        known = list(type(table).model_fields)
+        place = f" in [{tables[0]}]" if tables else ""
+        return UsageError(f"{where}: unknown key '{key}'{place}.{suggestion(key, known)}", f"known: {', '.join(known)}")
+    path = ".".join([*tables, key][:2])
+    place = called(path) if "." in path else where
+    name = place if place.startswith(("--", "BENCH_")) else f"{place}: {path}"
+    if error["type"] == "model_type":
+        return UsageError(f"{where}: [{path}] should be a table")
+    if error["type"] == "missing":
+        return UsageError(f"{where}: [{'.'.join(tables)}] has no '{key}'")
+    reason = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    return UsageError(f"{name}: {error['input']!r} {reason}")

@@ -1,0 +1,178 @@
+"""Writing: a launch is committed whole or not at all, once, and never changed.
+
+Each file is written and synced under a name nobody reads, then linked to its own name, which fails where the name is
+taken; the marker that names the files, their sizes and their hashes comes last. Whoever reads sees only what a marker
+names, so a crash at any moment leaves a launch that is there or one that is not.
+"""
+
+import hashlib
+import itertools
+import json
+import secrets
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from bench.errors import CannotError
+from bench.store import fsops, parquet
+from bench.store.index import DataFile, Marker
+from bench.store.layout import LAYOUT_VERSION, Layout, StorePath, existing
+from bench.store.schema import ClassScore, Dna, Epoch, Launch, to_table
+
+
+class AlreadyCommittedError(CannotError):
+    """This launch is in the store; the first commit stays as it is."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """A store that can be written."""
+
+    path: Path
+
+    @staticmethod
+    def open(path: StorePath, *, create: bool = True, needs_bytes: int = 0) -> "Store":
+        """Make sure, before anything is trained, that results can be kept here.
+
+        Args:
+            path: the store's folder.
+            create: make it when it is not there.
+            needs_bytes: room that the study will take.
+
+        Raises:
+            NoStoreError: there is none, and `create` is off.
+            CannotError: it cannot be written, has too little room, or a newer bench wrote it.
+        """
+        store = Store(Path(path))
+        layout = Layout(store.path)
+        try:
+            if create:
+                fsops.make_folder(store.path)
+                if not layout.format_file.exists():
+                    store._publish(_document({"layout": LAYOUT_VERSION}), layout.format_file)
+        except OSError as error:
+            raise _unwritable(store.path, error) from error
+        existing(store.path)
+        try:
+            store._try_out()
+            free_bytes = shutil.disk_usage(store.path).free
+        except OSError as error:
+            raise _unwritable(store.path, error) from error
+        if free_bytes < needs_bytes:
+            raise CannotError(
+                f"the store {store.path} has {free_bytes / 1e6:.0f} MB of room, "
+                f"and this study may take {needs_bytes / 1e6:.0f} MB",
+                hint="make room, or name another place with --store DIR",
+            )
+        return store
+
+    def logs(self, study_id: str) -> Path:
+        """Where a study's launches leave what their ranks said."""
+        return Layout(self.path).logs(study_id)
+
+    def create_study(self, plan: Mapping[str, Any]) -> None:
+        """Write a study's plan (`bench.plan.to_json`), once.
+
+        Raises:
+            CannotError: there is a study of this id, or the disk does not take it.
+        """
+        study_id = plan["study_id"]
+        try:
+            is_new = self._publish(_document(plan), Layout(self.path).plan(study_id))
+        except OSError as error:
+            raise _unwritable(self.path, error) from error
+        if not is_new:
+            raise CannotError(f"study {study_id} is in the store {self.path} already", hint="--resume goes on with it")
+
+    def commit(
+        self,
+        launch: Launch,
+        steps: pa.Table | None,
+        epochs: Sequence[Epoch],
+        classes: Sequence[ClassScore],
+        dna: Dna,
+    ) -> None:
+        """Put one launch into the store; once this returns, a power cut does not take it away.
+
+        Raises:
+            AlreadyCommittedError: the launch is there; nothing changes.
+            CannotError: the disk does not take it; the launch is not in the store.
+        """
+        study_id, launch_id = launch.study_id, launch.launch_id
+        marker_file = Layout(self.path).marker(study_id, launch_id)
+        tables = {
+            "launches": to_table("launches", [launch]),
+            "steps": steps,
+            "epochs": to_table("epochs", list(epochs)) if epochs else None,
+            "classes": to_table("classes", list(classes)) if classes else None,
+            "dna": to_table("dna", [dna]),
+        }
+        encoded = {table: parquet.encode(table, rows) for table, rows in tables.items() if rows is not None}
+        try:
+            if marker_file.exists():
+                raise _taken(marker_file, launch_id)
+            files = [self._publish_rows(table, study_id, launch_id, data) for table, data in encoded.items()]
+            marker = Marker(study_id=study_id, launch_id=launch_id, status=launch.status, files=tuple(files))
+            if not self._publish(marker.to_bytes(), marker_file):
+                # Another writer was faster since we looked. No marker names our files, so nobody reads them.
+                raise _taken(marker_file, launch_id)
+        except OSError as error:
+            raise CannotError(
+                f"launch {launch_id} could not be saved in {self.path}: {error.strerror or error}",
+                hint="launches saved before it are kept; --resume goes on with the study",
+            ) from error
+
+    def _publish_rows(self, table: str, study_id: str, launch_id: str, data: bytes) -> DataFile:
+        # A name may be taken by an attempt that died before its marker, or by one that is under way: leave it alone.
+        for attempt in itertools.count():
+            final = Layout(self.path).rows(table, study_id, launch_id, attempt)
+            if self._publish(data, final):
+                break
+        return DataFile(
+            table=table,
+            path=final.relative_to(self.path).as_posix(),
+            bytes=len(data),
+            sha256=hashlib.sha256(data).hexdigest(),
+        )
+
+    def _publish(self, data: bytes, final: Path) -> bool:
+        staging = Layout(self.path).staging
+        staged = staging / f"{final.name}.{secrets.token_hex(8)}"
+        fsops.make_folder(staging)
+        fsops.make_folder(final.parent)
+        try:
+            fsops.write_new(staged, data)
+            return fsops.publish(staged, final)
+        finally:
+            fsops.remove(staged)
+
+    def _try_out(self) -> None:
+        """Do once what every commit does."""
+        probe = Layout(self.path).staging / f"probe.{secrets.token_hex(8)}"
+        try:
+            self._publish(b"can this be written?\n", probe)
+        finally:
+            fsops.remove(probe)
+
+
+def _document(content: Mapping[str, Any]) -> bytes:
+    return (json.dumps(content, indent=1) + "\n").encode()
+
+
+def _taken(marker_file: Path, launch_id: str) -> CannotError:
+    if marker_file.stat().st_size == 0:  # only where there are no hard links: see fsops.publish
+        return CannotError(
+            f"launch {launch_id} was being saved when its process died", hint=f"remove {marker_file} and repeat"
+        )
+    return AlreadyCommittedError(f"launch {launch_id} is in the store already; the first result is kept")
+
+
+def _unwritable(path: Path, error: OSError) -> CannotError:
+    return CannotError(
+        f"the store {path} cannot be written: {error.strerror or error}",
+        hint="nothing was trained; name another place with --store DIR or BENCH_STORE",
+    )

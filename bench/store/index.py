@@ -1,0 +1,191 @@
+"""What a store holds, told from its plans and markers alone. Standard library only, so that `bench ls` is quick."""
+
+import json
+import re
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from bench.errors import CannotError, UsageError
+from bench.plan import Plan, from_json
+from bench.store.layout import StorePath, existing
+
+MARKER_SCHEMA = "bench.marker/1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataFile:
+    """One file of a committed launch."""
+
+    table: str
+    path: str  # from the store's root, with forward slashes
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Marker:
+    """What makes a launch exist: its files, and how it ended."""
+
+    study_id: str
+    launch_id: str
+    status: str
+    files: tuple[DataFile, ...]
+    schema: str = MARKER_SCHEMA
+
+    def to_bytes(self) -> bytes:
+        return (json.dumps(asdict(self), indent=1) + "\n").encode()
+
+    @staticmethod
+    def from_bytes(data: bytes) -> "Marker":
+        document = json.loads(data)
+        return Marker(**{**document, "files": tuple(DataFile(**each) for each in document["files"])})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Damage:
+    """A file that is not what its launch's marker says; its rows are left out, and nobody else's."""
+
+    study_id: str
+    launch_id: str
+    path: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"launch {self.launch_id}: {self.path} {self.reason}; its rows are left out"
+
+
+class DamageWarning(UserWarning):
+    """A damaged file was left out."""
+
+
+def note(damage: Damage, damaged: list[Damage] | None) -> None:
+    """Tell of a damaged file: into the caller's list, or as a Python warning when there is none."""
+    if damaged is None:
+        warnings.warn(DamageWarning(str(damage)), stacklevel=3)
+    else:
+        damaged.append(damage)
+
+
+def studies(store: StorePath) -> list[str]:
+    """The ids of all studies, newest first.
+
+    Raises:
+        NoStoreError: no store at this path.
+        CannotError: a newer bench wrote it.
+    """
+    layout = existing(store)
+    # A folder without a plan is a study that was never created: the process died before its first promise.
+    ids = [file.parent.name for file in layout.studies.glob("[!.]*/study.json")]
+    return sorted(ids, key=lambda study_id: (_created_at(store, study_id), study_id), reverse=True)
+
+
+def study_plan(store: StorePath, study_id: str) -> dict[str, Any]:
+    """The plan of a study as it was written, as plain JSON types.
+
+    Raises:
+        UsageError: no such study.
+        CannotError: its file is damaged.
+    """
+    file = existing(store).plan(study_id)
+    try:
+        document: dict[str, Any] = json.loads(file.read_bytes())
+    except FileNotFoundError:
+        raise _no_such("study", study_id, studies(store)) from None
+    except (OSError, ValueError) as error:
+        raise CannotError(f"the plan of study {study_id} cannot be read: {error}", hint=f"look at {file}") from error
+    return document
+
+
+def plan(store: StorePath, study_id: str) -> Plan:
+    """The plan of a study.
+
+    Raises:
+        UsageError: no such study.
+        CannotError: its file is damaged, or another version of bench wrote it.
+    """
+    try:
+        return from_json(study_plan(store, study_id))
+    except (TypeError, KeyError) as error:
+        raise CannotError(f"the plan of study {study_id} is not one of this version of bench: {error}") from error
+
+
+def markers(store: StorePath, study_id: str, damaged: list[Damage] | None = None) -> list[Marker]:
+    """The committed launches of a study, in order of their ids; empty for a study without any.
+
+    Args:
+        store: the store's folder.
+        study_id: a whole id.
+        damaged: takes the markers that cannot be read; without it each is a `DamageWarning`.
+    """
+    layout = existing(store)
+    folder = layout.markers(study_id)
+    found = []
+    for file in sorted(folder.glob("[!.]*.json")):
+        try:
+            found.append(Marker.from_bytes(file.read_bytes()))
+        except (OSError, ValueError, TypeError, KeyError):
+            path = file.relative_to(layout.root).as_posix()
+            damage = Damage(study_id=study_id, launch_id=file.stem, path=path, reason="cannot be read as a marker")
+            note(damage, damaged)
+    return found
+
+
+def resolve(store: StorePath, text: str) -> str:
+    """The study that is meant by an id, a unique prefix of one, `@last`, or `@-2` for the last but one.
+
+    Raises:
+        UsageError: none or several are meant; the message names what there is.
+    """
+    known = studies(store)
+    if text == "@last" or re.fullmatch(r"@-[1-9]\d*", text):
+        back = 1 if text == "@last" else int(text.removeprefix("@-"))
+        if back > len(known):
+            raise UsageError(f"{text} is not there: the store {store} has {len(known)} studies")
+        return known[back - 1]
+    return _one("study", text, known)
+
+
+def resolve_launch(store: StorePath, text: str) -> tuple[str, str]:
+    """The study and the launch meant by `STUDY.LAUNCH`, e.g. `@last.r00p01`; each part may be shortened.
+
+    Raises:
+        UsageError: none or several are meant.
+    """
+    study_text, _, rest = text.rpartition(".")
+    study_id = resolve(store, study_text)
+    launch_ids = [marker.launch_id for marker in markers(store, study_id)]
+    return study_id, _one("launch", f"{study_id}.{rest}", launch_ids)
+
+
+def _one(kind: str, text: str, known: Sequence[str]) -> str:
+    if text in known:
+        return text
+    meant = [each for each in known if text and each.startswith(text)]
+    if not meant:
+        raise _no_such(kind, text, known)
+    if len(meant) > 1:
+        raise UsageError(f"{text!r} begins {len(meant)} ids: {_some(meant)}", hint="give more of the id")
+    return meant[0]
+
+
+def _no_such(kind: str, text: str, known: Sequence[str]) -> UsageError:
+    if not known:
+        return UsageError(f"no {kind} {text!r}: there is none yet", hint="`bench scale` makes the first")
+    close = get_close_matches(text, known, n=3)
+    hint = f"did you mean {_some(close)} ?" if close else f"there is {_some(known)}"
+    return UsageError(f"no {kind} {text!r}", hint=hint)
+
+
+def _some(ids: Sequence[str]) -> str:
+    return ", ".join(ids[:3]) + (f" and {len(ids) - 3} more" if len(ids) > 3 else "")
+
+
+def _created_at(store: StorePath, study_id: str) -> str:
+    try:
+        document: Mapping[str, Any] = study_plan(store, study_id)
+    except CannotError:
+        return ""  # sorts as the oldest; whoever asks for it is told why
+    return str(document.get("created_at", ""))

@@ -1,0 +1,97 @@
+"""Where things lie in a store, and what makes a folder one. Standard library only.
+
+FORMAT                                    {"layout": 1}
+studies/STUDY/study.json                  the plan; written once
+studies/STUDY/logs/LAUNCH/                what the ranks said
+TABLE/STUDY/LAUNCH.parquet                the rows of one launch; written once
+commits/STUDY/LAUNCH.json                 the marker: names the files above, written last
+staging/                                  files being written; nobody reads them
+"""
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.errors import CannotError, UsageError
+
+LAYOUT_VERSION = 1
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")  # an id is a file name on every system
+
+StorePath = str | os.PathLike[str]
+
+
+class NoStoreError(UsageError, FileNotFoundError):
+    """There is no store at this path."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The paths of one store."""
+
+    root: Path
+
+    @property
+    def format_file(self) -> Path:
+        return self.root / "FORMAT"
+
+    @property
+    def staging(self) -> Path:
+        return self.root / "staging"
+
+    @property
+    def studies(self) -> Path:
+        return self.root / "studies"
+
+    def plan(self, study_id: str) -> Path:
+        return self.studies / _checked(study_id) / "study.json"
+
+    def logs(self, study_id: str) -> Path:
+        return self.studies / _checked(study_id) / "logs"
+
+    def rows(self, table: str, study_id: str, launch_id: str, attempt: int) -> Path:
+        """The data file of one launch; a later attempt takes another name, so that nothing is ever overwritten."""
+        suffix = f".{attempt}" if attempt else ""
+        return self.root / table / _checked(study_id) / f"{_checked(launch_id)}{suffix}.parquet"
+
+    def markers(self, study_id: str) -> Path:
+        return self.root / "commits" / _checked(study_id)
+
+    def marker(self, study_id: str, launch_id: str) -> Path:
+        return self.markers(study_id) / f"{_checked(launch_id)}.json"
+
+
+def existing(store: StorePath) -> Layout:
+    """The layout of a store that is there.
+
+    Raises:
+        NoStoreError: no store at this path.
+        CannotError: a newer bench wrote it, or its FORMAT cannot be read.
+    """
+    layout = Layout(Path(store))
+    try:
+        version = json.loads(layout.format_file.read_bytes())["layout"]
+    except (FileNotFoundError, NotADirectoryError):
+        raise NoStoreError(f"there is no store at {layout.root}", hint=_where_instead(layout.root)) from None
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise CannotError(f"{layout.format_file} cannot be read as a store's format: {error}") from error
+    if version != LAYOUT_VERSION:
+        raise CannotError(
+            f"the store {layout.root} has layout {version}; this bench reads layout {LAYOUT_VERSION}",
+            hint="use a newer bench for this store, or another store (--store DIR)",
+        )
+    return layout
+
+
+def _checked(identity: str) -> str:
+    if not _ID.fullmatch(identity):
+        raise ValueError(f"{identity!r} cannot be an id: letters, digits, dot, dash and underscore only")
+    return identity
+
+
+def _where_instead(root: Path) -> str:
+    for near in (root / "bench-results", *root.parents):
+        if (near / "FORMAT").is_file():
+            return f"did you mean {near} ?"
+    return "`bench scale` makes one; name another with --store DIR or BENCH_STORE"

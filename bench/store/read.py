@@ -1,0 +1,140 @@
+"""Reading: only files that a marker names, each checked against its size and hash, into one explicit schema."""
+
+import hashlib
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from bench.errors import UsageError
+from bench.store import parquet
+from bench.store.index import Damage, DamageWarning, DataFile, Marker, markers, note, plan, resolve, studies, study_plan
+from bench.store.layout import Layout, StorePath, existing
+from bench.store.schema import TABLES, ClassScore, Dna, Epoch, Launch, arrow_schema, from_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "Damage",
+    "DamageWarning",
+    "classes",
+    "dna",
+    "epochs",
+    "launches",
+    "load",
+    "plan",
+    "resolve",
+    "steps",
+    "studies",
+    "study_plan",
+]
+
+
+class NoTableError(UsageError, ValueError):
+    """There is no table of this name."""
+
+
+def load(store: StorePath, table: str) -> "pd.DataFrame":
+    """One table over all studies of a store, oldest study first.
+
+    Whole numbers are `Int64`, truth values `boolean` and texts `string`, so that a missing one is `pandas.NA` and never
+    0; measured quantities are `float64` with NaN for missing. The types are the same for an empty store.
+
+    Args:
+        store: the store's folder.
+        table: launches, steps, epochs, classes or dna.
+
+    Raises:
+        NoTableError: no such table (a `ValueError`).
+        NoStoreError: no store at this path (a `FileNotFoundError`).
+    """
+    import pandas as pd  # noqa: PLC0415 - only for whoever asks for a frame
+
+    if table not in TABLES:
+        close = get_close_matches(table, TABLES, n=1)
+        hint = f"did you mean {close[0]} ?" if close else f"there is {', '.join(TABLES)}"
+        raise NoTableError(f"no table {table!r}", hint=hint)
+    found = [rows for study_id in reversed(studies(store)) for _, rows in _tables(store, study_id, table, None)]
+    # The schema of today first: a column that an older bench did not write is missing in its rows, not an error.
+    whole = pa.concat_tables([arrow_schema(table).empty_table(), *found], promote_options="default")
+    types = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype(), pa.string(): pd.StringDtype()}
+    frame: pd.DataFrame = whole.to_pandas(types_mapper=types.get)
+    return frame
+
+
+def launches(store: StorePath, study_id: str, damaged: list[Damage] | None = None) -> list[Launch]:
+    """The committed launches of a study, in the order they were planned.
+
+    Args:
+        store: the store's folder.
+        study_id: a whole id (`resolve` finds one).
+        damaged: takes the files that were left out; without it each is a `DamageWarning`.
+    """
+    rows: list[Launch] = _rows(store, study_id, "launches", damaged)
+    return sorted(rows, key=lambda launch: (launch.round, launch.position))
+
+
+def epochs(store: StorePath, study_id: str, damaged: list[Damage] | None = None) -> list[Epoch]:
+    """All launches' epochs; arguments as for `launches`."""
+    return _rows(store, study_id, "epochs", damaged)
+
+
+def classes(store: StorePath, study_id: str, damaged: list[Damage] | None = None) -> list[ClassScore]:
+    """All launches' class scores; arguments as for `launches`."""
+    return _rows(store, study_id, "classes", damaged)
+
+
+def dna(store: StorePath, study_id: str, damaged: list[Damage] | None = None) -> list[Dna]:
+    """The fingerprint of each launch; arguments as for `launches`."""
+    return _rows(store, study_id, "dna", damaged)
+
+
+def steps(
+    store: StorePath, study_id: str, damaged: list[Damage] | None = None
+) -> dict[str, dict[str, np.ndarray[Any, Any]]]:
+    """Each launch's steps as one array per column of the table; launches that timed none are not in it.
+
+    Arguments as for `launches`.
+    """
+    return {
+        launch_id: {name: rows.column(name).to_numpy() for name in rows.column_names}
+        for launch_id, rows in _tables(store, study_id, "steps", damaged)
+    }
+
+
+def _rows(store: StorePath, study_id: str, table: str, damaged: list[Damage] | None) -> list[Any]:
+    return [row for _, rows in _tables(store, study_id, table, damaged) for row in from_table(table, rows)]
+
+
+def _tables(
+    store: StorePath, study_id: str, table: str, damaged: list[Damage] | None
+) -> Iterator[tuple[str, pa.Table]]:
+    layout = existing(store)
+    for marker in markers(store, study_id, damaged):
+        for file in marker.files:
+            if file.table != table:
+                continue
+            rows = _read(layout, marker, file)
+            if isinstance(rows, Damage):
+                note(rows, damaged)
+            else:
+                yield marker.launch_id, rows
+
+
+def _read(layout: Layout, marker: Marker, file: DataFile) -> pa.Table | Damage:
+    try:
+        data = (layout.root / file.path).read_bytes()
+        if len(data) != file.bytes:
+            reason = f"has {len(data)} bytes of {file.bytes}"
+        elif hashlib.sha256(data).hexdigest() != file.sha256:
+            reason = "is not what was committed (its hash differs)"
+        else:
+            return parquet.decode(file.table, data)
+    except FileNotFoundError:
+        reason = "is missing"
+    except (OSError, pa.ArrowException) as error:
+        reason = f"cannot be read ({type(error).__name__})"
+    return Damage(study_id=marker.study_id, launch_id=marker.launch_id, path=file.path, reason=reason)

@@ -1,0 +1,135 @@
+"""`bench ls`: the studies of a store, newest first, one line each. Told from plans and markers alone."""
+
+import json
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import click
+
+from bench.errors import CannotError
+from bench.store.index import Damage, markers, studies, study_plan
+
+SCHEMA = "bench.ls/1"
+_GIVE_WAY = ("rows", "data", "model")  # columns that go first on a narrow screen; the id says most of it
+_UNREADABLE = "?"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One study in short."""
+
+    study: str
+    created_at: str | None  # None, like what follows: its plan cannot be read
+    model: str | None
+    data: str | None
+    rows: int | None  # configurations, those that cannot run here included
+    launches_planned: int | None
+    launches_done: int
+    statuses: Mapping[str, int]  # status -> launches that ended so
+    status: str  # done, unfinished or unreadable
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  bench ls
+  bench ls -q | xargs bench show
+  bench ls --store /data/results --json"""
+)
+@click.option(
+    "--store",
+    type=click.Path(path_type=Path),
+    default="bench-results",
+    envvar="BENCH_STORE",
+    show_default=True,
+    help="Folder with the results.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.option("-q", "--quiet", is_flag=True, help="Print ids only.")
+def command(store: Path, as_json: bool, quiet: bool) -> None:
+    """List the studies of a store, newest first."""
+    if quiet and not as_json:
+        for study_id in studies(store):
+            click.echo(study_id)
+        return
+    damaged: list[Damage] = []
+    lines = [_line(store, study_id, damaged) for study_id in studies(store)]
+    if as_json:
+        document = {
+            "schema": SCHEMA,
+            "store": str(store),
+            "studies": [asdict(line) for line in lines],
+            "warnings": [str(each) for each in damaged],
+            "exit": 0,
+        }
+        click.echo(json.dumps(document, indent=2))
+        return
+    for text in _table(lines):
+        click.echo(text)
+    for each in damaged:
+        click.echo(f"warning: {each}", err=True)
+    if not lines:
+        click.echo(f"No study in {store} yet. Start one: bench scale", err=True)
+
+
+def _line(store: Path, study_id: str, damaged: list[Damage]) -> Line:
+    ended = [marker.status for marker in markers(store, study_id, damaged)]
+    try:
+        plan = study_plan(store, study_id)
+        planned = len(plan["launches"])
+        return Line(
+            study=study_id,
+            created_at=plan["created_at"],
+            model=plan["workload"]["model"],
+            data=plan["workload"]["data"],
+            rows=len(plan["configurations"]) + len(plan["unrunnable"]),
+            launches_planned=planned,
+            launches_done=len(ended),
+            statuses=Counter(ended),
+            status="done" if len(ended) == planned else "unfinished",
+        )
+    except (CannotError, KeyError, TypeError):  # one study that cannot be read does not hide the others
+        return Line(
+            study=study_id,
+            created_at=None,
+            model=None,
+            data=None,
+            rows=None,
+            launches_planned=None,
+            launches_done=len(ended),
+            statuses=Counter(ended),
+            status="unreadable",
+        )
+
+
+def _table(lines: Sequence[Line]) -> list[str]:
+    if not lines:
+        return []
+    columns = {
+        "study": [line.study for line in lines],
+        "started (UTC)": [(line.created_at or _UNREADABLE)[:16].replace("T", " ") for line in lines],
+        "model": [line.model or _UNREADABLE for line in lines],
+        "data": [line.data or _UNREADABLE for line in lines],
+        "rows": [_UNREADABLE if line.rows is None else str(line.rows) for line in lines],
+        "launches": [f"{line.launches_done}/{line.launches_planned or _UNREADABLE}" for line in lines],
+        "status": [_status(line) for line in lines],
+    }
+    widths = {name: max(map(len, (name, *cells))) for name, cells in columns.items()}
+    if sys.stdout.isatty():
+        for name in _GIVE_WAY:
+            if sum(widths.values()) + 2 * (len(widths) - 1) > shutil.get_terminal_size().columns:
+                del columns[name], widths[name]
+    table = [list(columns), *map(list, zip(*columns.values(), strict=True))]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths.values(), strict=True)).rstrip() for row in table
+    ]
+
+
+def _status(line: Line) -> str:
+    """`done`, and how the launches ended that did not end well."""
+    others = [f"{count} {status}" for status, count in sorted(line.statuses.items()) if status != "ok"]
+    return ", ".join([line.status, *others])

@@ -1,0 +1,138 @@
+"""The flags of `scale` and `run`, as text: what they mean and whether they are right is for `bench.settings` to say."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from bench import plan
+from bench.errors import BenchError
+
+if TYPE_CHECKING:
+    from bench.settings import Settings
+
+# Flag -> (its value, what it says). The value is a placeholder, the words there are, or None for a switch.
+_SETTINGS: dict[str, tuple[str | tuple[str, ...] | None, str]] = {
+    "--model": ("NAME", "Of `bench models`, timm:NAME, FILE.py:CALLABLE or MODULE:CALLABLE."),
+    "--data": ("NAME", "synthetic, digits, cifar10, cifar100 or folder [synthetic]."),
+    "--data-dir": ("DIR", "The data set's own folder, or one that holds it."),
+    "--input-shape": ("C,H,W", "Of an image, as in 3,32,32."),
+    "--classes": ("N", "How many there are to tell apart."),
+    "--augment": ("LIST", "As in crop,flip; none for none."),
+    "--gpus": ("LIST", "1,2,4 is short for --device cuda --ranks 1,2,4."),
+    "--device": (("auto", *plan.DEVICES), "auto: cuda, else mps, else cpu."),
+    "--ranks": ("LIST", "Numbers of ranks, as in 1,2,4; auto for one that fits."),
+    "--cores-per-rank": ("N", "The same in every row [all cores / most ranks]."),
+    "--strategy": (plan.STRATEGIES, "One, or several with commas."),
+    "--scaling": (plan.SCALINGS, "weak: fixed batch per device; strong: fixed global batch [weak]."),
+    "--batch": ("N", "Per device when weak, global when strong [64]."),
+    "--backend": (plan.BACKENDS, "nccl on CUDA, gloo elsewhere."),
+    "--allow-oversubscribe": (None, "Run more ranks than there are cores."),
+    "--precision": (plan.PRECISIONS, "fp32 is IEEE, without TF32 [fp32]."),
+    "--memory-format": (plan.MEMORY_FORMATS, "Order of an image's numbers in memory [contiguous]."),
+    "--rounds": ("N", "Every row runs once a round, in new processes [6]."),
+    "--quick": (None, "3 rounds of 2 s: estimates, no verdicts."),
+    "--warmup": ("N", "Steps before the window, at least [10]."),
+    "--steps": ("N", "Length of the window in steps,"),
+    "--seconds": ("S", "or in seconds [4],"),
+    "--epochs": ("N", "or in whole epochs, with their accuracy."),
+    "--seed": ("N", "Of weights, order of data and augmentation [0]."),
+    "--order-seed": ("N", "Of the random order of launches [drawn]."),
+    "--margin": ("SHARE", "Differences below it count as none [0.02]."),
+    "--budget": ("TIME", "As in 90s, 10m or 1h: as many rounds as fit, at least 3."),
+    "--timeout": ("S", "End a launch after this long."),
+    "--store": ("DIR", "Where results go [bench-results]."),
+}
+_OTHERS: dict[str, tuple[str | None, str]] = {
+    "--profile": ("NAME", "Of `bench profiles`, or FILE.toml."),
+    "--resume": (None, "Go on with the store's newest unfinished study."),
+    "--dry-run": (None, "Print rows, commands, time and disk; start nothing."),
+    "--plain": (None, "Progress as plain lines."),
+    "--no-color": (None, "No colour."),
+    "--wide": (None, "Every column."),
+}
+
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+
+
+class _Word(click.types.StringParamType):
+    """One of a few words: shown and completed here, checked where every setting is."""
+
+    name = "word"
+
+    def __init__(self, words: tuple[str, ...]) -> None:
+        self.words = words
+
+    def shell_complete(self, _: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        done, comma, last = incomplete.rpartition(",")
+        return [CompletionItem(f"{done}{comma}{word}") for word in self.words if word.startswith(last)]
+
+
+def study_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Gives a command the flags of a study.
+
+    It is called with `flags` (setting -> text, only what was given; for `bench.settings.resolve`) and with `profile`,
+    `resume`, `dry_run`, `as_json`, `plain`, `no_color` and `wide`.
+    """
+
+    @wraps(command)
+    def gathered(**given: Any) -> Any:
+        said = {name: given.pop(name) for name in map(_parameter, _SETTINGS)}
+        return command(flags={name: value for name, value in said.items() if value not in {None, False}}, **given)
+
+    options = [_option(flag, value, text) for flag, (value, text) in {**_SETTINGS, **_OTHERS}.items()]
+    for option in reversed([*options, json_option]):
+        gathered = option(gathered)
+    return gathered
+
+
+def refuse_unknown_names(settings: "Settings") -> None:
+    """Models and data sets that do not exist are found out before anything starts.
+
+    Raises:
+        BenchError: no such model, file or data set, with what looks like it; an extra that is not installed.
+    """
+    from bench.learn import WorkloadError
+    from bench.learn.catalogue import check_data, check_model
+
+    try:
+        check_model(settings.model.name or "")
+        check_data(settings.data.name)
+    except WorkloadError as error:
+        raise BenchError(error.message, error.hint, error.exit_code) from error
+
+
+def _parameter(flag: str) -> str:
+    return flag.removeprefix("--").replace("-", "_")
+
+
+def _option(flag: str, value: str | tuple[str, ...] | None, text: str) -> Callable[..., Any]:
+    if value is None:
+        return click.option(flag, is_flag=True, help=text)
+    if isinstance(value, tuple):
+        return click.option(flag, metavar="|".join(value), type=_Word(value), help=text)
+    return click.option(flag, metavar=value, help=text, shell_complete=_COMPLETED.get(flag))
+
+
+def _models(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
+    from bench.learn.catalogue import models
+
+    return [each.name for each in models() if each.name.startswith(incomplete)]
+
+
+def _data(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
+    from bench.learn.catalogue import data_names
+
+    return [name for name in data_names() if name.startswith(incomplete)]
+
+
+def complete_profiles(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
+    """Names of profiles for the shell."""
+    import profiles
+
+    return [name for name in profiles.names() if name.startswith(incomplete)]
+
+
+_COMPLETED = {"--model": _models, "--data": _data, "--profile": complete_profiles}

@@ -1,0 +1,21 @@
+"""`bench run`: one configuration, a study of one row."""
+
+from typing import Any
+
+import click
+
+from bench.verbs import measuring
+from bench.verbs.options import study_options
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  bench run --model resnet18 --data cifar10 --device cpu
+  bench run --model lenet-large --data cifar10 --epochs 2
+  bench run --profile known-answer --strategy ddp --ranks 2"""
+)
+@study_options
+def command(**asked: Any) -> int:
+    """Measure one configuration: rates with their spread, no baseline beside them and so no speedup."""
+    return measuring.measure(**asked, one_row=True)

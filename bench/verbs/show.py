@@ -1,0 +1,262 @@
+"""`bench show`: the card of a study or a launch: what was run, where each setting came from, and how to repeat it."""
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bench.errors import CannotError
+from bench.plan import Configuration, Plan
+from bench.store import index
+from bench.store.layout import Layout, existing
+
+if TYPE_CHECKING:
+    from bench.store.schema import Dna, Launch
+
+SCHEMA = "bench.show/1"
+
+# Settings whose name in the plan is another one.
+_IN_PLAN = {
+    "model.name": "model",
+    "model.options": "model_options",
+    "data.name": "data",
+    "data.dir": "data_dir",
+    "measure.warmup": "warmup_steps",
+    "study.budget": "budget_s",
+    "study.timeout": "timeout_s",
+    "study.stall": "stall_s",
+}
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  bench show
+  bench show @-2
+  bench show @last.r00p01 --json"""
+)
+@click.argument("ids", metavar="[STUDY|LAUNCH]...", nargs=-1)
+@click.option(
+    "--store",
+    type=click.Path(path_type=Path),
+    default="bench-results",
+    envvar="BENCH_STORE",
+    show_default=True,
+    help="Folder with the results.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def command(ids: tuple[str, ...], store: Path, as_json: bool) -> None:
+    """Show a study or a launch: what was run, where each setting came from, and the command that repeats it.
+
+    Ids may be shortened; @last is the newest study (shown when none is named), @-2 the one before.
+    """
+    damaged: list[index.Damage] = []
+    cards = [_card(store, text, damaged) for text in ids or ("@last",)]
+    warnings = list(dict.fromkeys(map(str, damaged)))
+    if as_json:
+        shown = [card.document() for card in cards]
+        document = {"schema": SCHEMA, "store": str(store), "shown": shown, "warnings": warnings, "exit": 0}
+        click.echo(json.dumps(_finite(document), indent=2))
+        return
+    click.echo("\n\n".join("\n".join(card.lines()) for card in cards))
+    for warning in warnings:
+        click.echo(f"warning: {warning}", err=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyCard:
+    """What there is to know of a study without judging it."""
+
+    layout: Layout
+    plan: Plan
+    launches: "Sequence[Launch]"
+    dna: "Sequence[Dna]"
+
+    def lines(self) -> list[str]:
+        plan, work = self.plan, self.plan.workload
+        batch = (
+            f"{plan.baseline.batch_per_rank} per rank" if plan.scaling == "weak" else f"{plan.baseline.batch_global}"
+        )
+        return [
+            *_pairs(
+                {
+                    "study": plan.study_id,
+                    "started": plan.created_at[:16].replace("T", " ") + " UTC",
+                    "model": work.model,
+                    "data": work.data,
+                    "training": f"{work.precision}, {work.memory_format}, seed {work.seed}",
+                    "scaling": f"{plan.scaling}, batch {batch}",
+                    "window": f"{work.window} after {work.warmup_steps} warm-up steps",
+                    "rounds": f"{plan.rounds}{' (quick)' * plan.quick}, order seed {plan.order_seed}",
+                    "launches": f"{len(self.launches)} of {len(plan.launches)} in the store",
+                }
+            ),
+            "",
+            "rows",
+            *_table([*map(self._row, plan.configurations), *self._unrunnable()]),
+            "",
+            "settings",
+            *_table([(name, _shown(_value(plan, name)), origin) for name, origin in plan.origins.items()]),
+            "",
+            *_pairs(
+                {
+                    "machine": _each_once(map(_machine, self.dna)),
+                    "dna": _each_once(map(_ids, self.dna)),
+                    "logs": str(self.layout.logs(plan.study_id)),
+                    "repeat": plan.command,
+                    "table": f"bench report {plan.study_id}",
+                }
+            ),
+        ]
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "study": self.plan.study_id,
+            "command": self.plan.command,
+            "plan": asdict(self.plan),
+            "launches": [_columns(launch) for launch in self.launches],
+            "dna": [
+                {"hw_id": hw_id, "sw_id": sw_id, "num_id": num_id}
+                for hw_id, sw_id, num_id in dict.fromkeys((row.hw_id, row.sw_id, row.num_id) for row in self.dna)
+            ],
+            "logs": str(self.layout.logs(self.plan.study_id)),
+        }
+
+    def _row(self, row: Configuration) -> tuple[str, ...]:
+        planned = sum(each.configuration == row for each in self.plan.launches)
+        ended = Counter(each.status for each in self.launches if each.configuration == row.key)
+        told = ", ".join(f"{count} {status}" for status, count in sorted(ended.items())) or "none"
+        return (row.key, _batch(row), f"{told} of {planned}", "baseline" if row == self.plan.baseline else "")
+
+    def _unrunnable(self) -> list[tuple[str, ...]]:
+        rows = self.plan.unrunnable
+        return [(each.configuration.key, _batch(each.configuration), "n/a", each.reason) for each in rows]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LaunchCard:
+    """Every column of a launch's row; for what is missing, why."""
+
+    layout: Layout
+    launch: "Launch"
+    files: Sequence[str]
+
+    def lines(self) -> list[str]:
+        columns = _columns(self.launch)
+        why = columns.pop("unavailable")
+        missing = [(name, why[name]) for name, value in columns.items() if value is None and name in why]
+        return [
+            *_pairs({name: _shown(value) for name, value in columns.items() if value is not None and value != ()}),
+            *(["", "not measured", *_table(missing)] if missing else []),
+            "",
+            "files",
+            *(f"  {path}" for path in (*self._paths, self._logs)),
+        ]
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "study": self.launch.study_id,
+            "launch": self.launch.launch_id,
+            "row": _columns(self.launch),
+            "files": list(map(str, self._paths)),
+            "logs": str(self._logs),
+        }
+
+    @property
+    def _paths(self) -> list[Path]:
+        return [self.layout.root / path for path in self.files]
+
+    @property
+    def _logs(self) -> Path:
+        return self.layout.logs(self.launch.study_id) / self.launch.launch_id
+
+
+def _card(store: Path, text: str, damaged: list[index.Damage]) -> StudyCard | LaunchCard:
+    from bench.store import read
+
+    layout = existing(store)
+    if "." not in text:
+        study_id = index.resolve(store, text)
+        return StudyCard(
+            layout=layout,
+            plan=index.plan(store, study_id),
+            launches=read.launches(store, study_id, damaged),
+            dna=read.dna(store, study_id, damaged),
+        )
+    study_id, launch_id = index.resolve_launch(store, text)
+    marker = next(each for each in index.markers(store, study_id) if each.launch_id == launch_id)
+    launch = next((each for each in read.launches(store, study_id, damaged) if each.launch_id == launch_id), None)
+    if launch is None:
+        reason = next(f"{each.path} {each.reason}" for each in damaged if each.launch_id == launch_id)
+        raise CannotError(f"launch {launch_id} cannot be shown: {reason}")
+    return LaunchCard(layout=layout, launch=launch, files=[file.path for file in marker.files])
+
+
+def _value(plan: Plan, setting: str) -> Any:
+    """What a setting came to; None for those that only shaped the rows."""
+    name = _IN_PLAN.get(setting, setting.rpartition(".")[2])
+    holders = (plan.workload.recipe, plan.workload, plan)
+    return next((getattr(holder, name) for holder in holders if hasattr(holder, name)), None)
+
+
+def _batch(row: Configuration) -> str:
+    return f"batch {row.batch_per_rank} x {row.ranks}"
+
+
+def _machine(row: "Dna") -> str:
+    facts = json.loads(row.identity)
+    gpus = Counter(each.get("name", "GPU") for each in facts.get("gpus", []))
+    told = [
+        facts.get("cpu_label", "CPU"),
+        *([f"{facts['cpu_cores']} cores"] if "cpu_cores" in facts else []),
+        *([f"{facts['memory_gib']} GiB"] if "memory_gib" in facts else []),
+        *(f"{count} x {name}" for name, count in gpus.items()),
+    ]
+    return ", ".join(told)
+
+
+def _ids(row: "Dna") -> str:
+    reason = json.loads(row.unavailable).get("num_id", "no reason given")
+    return f"hardware {row.hw_id}, software {row.sw_id}, numbers {row.num_id or f'not available ({reason})'}"
+
+
+def _each_once(told: Iterable[str]) -> str:
+    return "; ".join(dict.fromkeys(told)) or "no launch has told"
+
+
+def _columns(launch: "Launch") -> dict[str, Any]:
+    return {**asdict(launch), "unavailable": json.loads(launch.unavailable)}
+
+
+def _finite(value: Any) -> Any:
+    """NaN and infinity have no place in JSON: null."""
+    if isinstance(value, Mapping):
+        return {name: _finite(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _shown(value: Any) -> str:
+    if value is None or value in ({}, ()):
+        return "-"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _pairs(told: Mapping[str, str]) -> list[str]:
+    width = max(map(len, told))
+    return [f"{name.ljust(width)}  {value}" for name, value in told.items()]
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]

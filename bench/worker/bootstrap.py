@@ -1,0 +1,99 @@
+"""The first thing a rank does, before torch is imported: make sure that it can be ended, asked and watched. No torch.
+
+Reads the environment contract of torchrun (RANK, WORLD_SIZE, LOCAL_RANK), and of ours BENCH_RUN_FOLDER and
+BENCH_SUPERVISOR_PID. Cores are not set here: the launcher starts a rank on its own.
+"""
+
+import ctypes
+import faulthandler
+import os
+import signal
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from launchers.heartbeat import Heart
+
+_PR_SET_PDEATHSIG = 1
+_TERMINATED = 128 + signal.SIGTERM
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rank:
+    """Who this process is among the ranks of a launch, and how it shows that it is alive."""
+
+    rank: int
+    world_size: int
+    local_rank: int
+    folder: Path  # of the launch: heartbeats, logs, results
+    heart: Heart
+    cores: tuple[int, ...] | None  # this process may run on; None where the system does not tell
+
+
+def start() -> Rank:
+    """Prepare this process to be a rank. Call it from the main thread, once, before importing anything slow.
+
+    Raises:
+        KeyError: no launcher set RANK, WORLD_SIZE and LOCAL_RANK.
+        OSError: no heartbeat can be written into the folder.
+    """
+    supervisor = os.environ.get("BENCH_SUPERVISOR_PID")
+    if supervisor is not None and sys.platform == "linux":
+        _die_with(int(supervisor))
+    faulthandler.enable()  # a crash in native code leaves its stack in the log
+    faulthandler.register(signal.SIGUSR1, all_threads=True)  # written without the interpreter's lock, so also in a hang
+    _end_at_sigterm()
+    rank = int(os.environ["RANK"])
+    folder = Path(os.environ.get("BENCH_RUN_FOLDER", "."))
+    return Rank(
+        rank=rank,
+        world_size=int(os.environ["WORLD_SIZE"]),
+        local_rank=int(os.environ["LOCAL_RANK"]),
+        folder=folder,
+        heart=Heart(folder, rank),
+        cores=tuple(sorted(os.sched_getaffinity(0))) if sys.platform == "linux" else None,
+    )
+
+
+def _die_with(supervisor: int) -> None:
+    """Have the kernel kill this process when the thread that started it ends.
+
+    The supervisor's guard does the same for whole process groups, on macOS too; this one still works when somebody
+    killed the guard as well.
+    """
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != supervisor:  # it died before we asked
+        os._exit(_TERMINATED)
+
+
+def _end_at_sigterm() -> None:
+    """Have SIGTERM end this process within milliseconds, whatever the main thread does.
+
+    A Python handler would not run before the main thread comes back from its collective, which can be never. The
+    interpreter's C handler however writes the signal's number to a pipe at once, and a thread waits there.
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    signal.signal(signal.SIGTERM, _leave_to_the_thread)
+    threading.Thread(target=_wait_for_sigterm, args=(reader,), name="sigterm", daemon=True).start()
+    # A forked data loader worker shares the pipe: when it is told to end, this rank must not. Nor may it ignore it.
+    os.register_at_fork(after_in_child=_forget_sigterm)
+
+
+def _leave_to_the_thread(number: int, frame: object) -> None:
+    """Neither the default, which kills before anything is flushed, nor ignored, which wakes nobody."""
+
+
+def _forget_sigterm() -> None:
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _wait_for_sigterm(reader: int) -> None:
+    while signal.SIGTERM not in os.read(reader, 64):
+        pass  # another signal with a Python handler, such as SIGCHLD
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(_TERMINATED)

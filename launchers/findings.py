@@ -1,0 +1,152 @@
+"""What became of a launch, told from what was seen: who failed first, as what, and in whose log to look."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from launchers.heartbeat import Beat
+from launchers.processes import Death, log_file
+from launchers.watchdog import furthest_behind
+
+_TAIL_LINES = 15
+_TAIL_BYTES = 16_384
+_LONGEST_QUOTE = 200
+
+# Nobody's peer can send these to itself by mistake: somebody ended the process. Any other signal is its own crash.
+_SENT = {signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT}
+# A peer's death never comes back as one of these, but as an error; and the supervisor can be late to see it.
+_NEVER_A_CONSEQUENCE = {signal.SIGKILL, signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE}
+_LATE_NS = 100_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """The part of an Ending that is judged and not measured."""
+
+    status: str
+    reason: str | None = None
+    rank: int | None = None  # who failed first
+    rank_to_read: int | None = None  # whose log says more, where nobody is to blame
+
+    @property
+    def look_at(self) -> int | None:
+        """The rank whose log to show."""
+        return self.rank if self.rank is not None else self.rank_to_read
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Failure:
+    finding: Finding
+    at_ns: int  # monotonic
+
+
+def said(folder: Path, rank: int) -> dict[str, Any]:
+    """What a rank said of its own ending; empty when it said nothing that can be read."""
+    try:
+        told = json.loads((folder / f"rank{rank}.json").read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def has_failed(folder: Path, death: Death) -> bool:
+    """Whether this death is anything but the end of a rank that has done its work."""
+    return death.code != 0 or said(folder, death.rank).get("status") != "ok"
+
+
+def from_deaths(folder: Path, deaths: Sequence[Death], beats: Sequence[Beat], *, oom_killed: bool) -> Finding | None:
+    """The first failure, of which the others are consequences; None when all ended well.
+
+    First is by the clock: when a rank said that it failed, else when its death was seen. A rank that was killed comes
+    before one that reports an error at the same moment, because an error can follow from a kill and not the reverse.
+    """
+    failures = [_failure(folder, death, beats[death.rank], oom_killed) for death in deaths if has_failed(folder, death)]
+    return min(failures, key=lambda failure: failure.at_ns).finding if failures else None
+
+
+def _failure(folder: Path, death: Death, beat: Beat, oom_killed: bool) -> _Failure:
+    rank, code = death.rank, death.code
+    told = said(folder, rank)
+    status = told.get("status", "ok")
+    if status != "ok":
+        finding = Finding(status=str(status), reason=told.get("reason"), rank=rank)
+        return _Failure(finding=finding, at_ns=min(_written_ns(folder, rank), death.seen_ns))
+    number = _signal_of(code)
+    seen_ns = death.seen_ns - (_LATE_NS if number in _NEVER_A_CONSEQUENCE else 0)
+    if number == signal.SIGKILL and oom_killed:
+        status, reason = "oom_kill", f"memory ran out and the kernel killed rank {rank} {_where(beat)}"
+    elif number in _SENT:
+        status, reason = "killed", f"rank {rank} was ended by {number.name} {_where(beat)}"
+    elif number is not None:
+        status, reason = "crash", f"rank {rank} crashed with {number.name} {_where(beat)}"
+    elif code == 0:
+        status, reason = "crash", f"rank {rank} ended without a result {_where(beat)}"
+    else:
+        status, reason = "crash", f"rank {rank} ended with code {code} {_where(beat)}{_last_words(folder, rank)}"
+    return _Failure(finding=Finding(status=status, reason=reason, rank=rank), at_ns=seen_ns)
+
+
+def hang(beats: Sequence[Beat], quiet_s: Sequence[float], living: Collection[int], stopped: Sequence[int]) -> Finding:
+    """Nobody moves. To blame is who is stopped, else who alone is furthest behind; else it cannot be told from here."""
+    if stopped:
+        rank = stopped[0]
+        waiting = ", and the others wait for it" if len(living) > 1 else ""
+        return Finding(status="hang", reason=f"rank {rank} has been stopped {_where(beats[rank])}{waiting}", rank=rank)
+    last = furthest_behind([beats[rank] for rank in living])
+    reason = f"nothing has moved for {min(quiet_s[rank] for rank in living):.0f} s"
+    if len(last) == 1:
+        where = f"rank {last[0].rank} is {'furthest behind, ' if len(living) > 1 else ''}{_where(last[0])}"
+        return Finding(status="hang", reason=f"{reason}; {where}", rank=last[0].rank)
+    where = f"ranks {', '.join(str(beat.rank) for beat in last)} are all {_where(last[0])}"
+    return Finding(status="hang", reason=f"{reason}; {where}", rank_to_read=last[0].rank)
+
+
+def timeout(beats: Sequence[Beat], living: Collection[int], timeout_s: float) -> Finding:
+    """Time is up. Being slow is nobody's fault, so no rank is named as failed."""
+    last = furthest_behind([beats[rank] for rank in living])[0]
+    reason = f"not finished after {timeout_s:g} s; rank {last.rank} is {_where(last)}"
+    return Finding(status="timeout", reason=reason, rank_to_read=last.rank)
+
+
+def log_tail(folder: Path, rank: int | None) -> str:
+    """The last lines of a rank's log."""
+    if rank is None or not (file := log_file(folder, rank)).exists():
+        return ""
+    with file.open("rb") as log:
+        log.seek(max(0, log.seek(0, os.SEEK_END) - _TAIL_BYTES))
+        return "\n".join(log.read().decode(errors="replace").splitlines()[-_TAIL_LINES:])
+
+
+def _last_words(folder: Path, rank: int) -> str:
+    lines = log_tail(folder, rank).strip().splitlines()
+    return f": {lines[-1][:_LONGEST_QUOTE]}" if lines else ""
+
+
+def _signal_of(code: int) -> signal.Signals | None:
+    """The signal behind an exit code; a rank's own SIGTERM thread, and shells, say 128 + its number."""
+    number = code - 128 if code in {128 + each for each in _SENT} else -code
+    try:
+        return signal.Signals(number)
+    except ValueError:
+        return None
+
+
+def _written_ns(folder: Path, rank: int) -> int:
+    """When a rank wrote its ending, on this process's monotonic clock."""
+    age_ns = time.time_ns() - (folder / f"rank{rank}.json").stat().st_mtime_ns
+    return time.monotonic_ns() - age_ns
+
+
+def _where(beat: Beat) -> str:
+    if not beat.monotonic_ns:
+        return "before it could say anything"
+    place = {"warm-up": "in the warm-up", "window": "in the window", "done": "when done"}.get(beat.phase)
+    place = place or f"while {beat.phase}"
+    if beat.steps:
+        return f"{place} at step {beat.step} of {beat.steps}"
+    return f"{place} at step {beat.step}" if beat.step else place

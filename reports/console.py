@@ -1,0 +1,45 @@
+"""The stream that is written to: whether it takes colour, and which letters it can show."""
+
+import os
+from typing import TextIO
+
+from rich.console import Console
+from rich.text import Text
+
+from reports import words
+
+
+def console_for(stream: TextIO, *, color: bool = True, width: int | None = None) -> Console:
+    """A console that writes plain text, without one escape byte, unless the stream is a terminal that wants colour.
+
+    What is not a terminal has no width of its own: 80 columns, or COLUMNS where that is set.
+    """
+    is_terminal = stream.isatty()
+    colored = color and is_terminal and wants_color()
+    if width is None and not is_terminal:
+        columns = os.environ.get("COLUMNS", "")
+        width = int(columns) if columns.isdigit() and int(columns) > 0 else 80
+    return Console(
+        file=stream,
+        width=width,
+        force_terminal=colored,
+        color_system="auto" if colored else None,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
+
+
+def wants_color() -> bool:
+    """Neither NO_COLOR nor a terminal that takes every byte for text."""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def shows_only_ascii(console: Console) -> bool:
+    """The stream's encoding has no dashes, dots and lines to draw with."""
+    return not console.encoding.lower().startswith("utf")
+
+
+def shown(text: str, console: Console, style: str = "") -> Text:
+    """Text for this console: plain spaces, so that a copied number is a number, and ASCII where it can show no more."""
+    return Text(words.to_ascii(text) if shows_only_ascii(console) else text.replace(words.NARROW, " "), style=style)

@@ -1,0 +1,114 @@
+"""A study as the one JSON document that scripts rely on: numbers unrounded, missing is null."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+from bench.analysis.result import Estimate, Row, Study, Title
+from reports.sentence import sentence
+
+SCHEMA = "bench.scale/1"
+
+
+def scale_document(study: Study, store_path: Path | str, exit_code: int) -> dict[str, Any]:
+    """The document of `bench scale --json` and, with one row, of `bench run --json`; plain JSON types only."""
+    baseline = study.baseline
+    document: dict[str, Any] = _finite(
+        {
+            "schema": SCHEMA,
+            "study": study.study_id,
+            "store": str(store_path),
+            "exit": exit_code,
+            "method_version": study.method_version,
+            "quick": study.quick,
+            "margin": study.margin,
+            "title": _title(study.title),
+            "baseline": baseline
+            and {
+                "strategy": baseline.strategy,
+                "ranks": baseline.ranks,
+                "cores_per_rank": baseline.cores_per_rank,
+            },
+            "rows": [_row(row) for row in study.rows],
+            "verdict": sentence(study),
+            "dna": {"hw_id": study.hw_id, "sw_id": study.sw_id, "num_id": study.num_id},
+            "warnings": list(study.warnings),
+        }
+    )
+    return document
+
+
+def _title(title: Title) -> dict[str, Any]:
+    return {
+        "model": title.model,
+        "params": title.params,
+        "data": title.data,
+        "precision": title.precision,
+        "memory_format": title.memory_format,
+        "scaling": title.scaling,
+        "batch": title.batch,
+        "seed": title.seed,
+        "rounds": title.rounds,
+        "window": title.window,
+        "device": title.device,
+    }
+
+
+def _row(row: Row) -> dict[str, Any]:
+    verdict, step, epoch, accuracy = row.verdict, row.step_ms, row.epoch_s, row.accuracy
+    return {
+        "configuration": row.configuration,
+        "strategy": row.strategy,
+        "ranks": row.ranks,
+        "device": row.device,
+        "backend": row.backend,
+        "cores_per_rank": row.cores_per_rank,
+        "batch_per_rank": row.batch_per_rank,
+        "batch_global": row.batch_global,
+        "is_baseline": row.is_baseline,
+        "launches": row.launches,
+        "launches_failed": row.launches_failed,
+        "rates": list(row.rates),
+        "throughput": _estimate(row.throughput),
+        "speedup": _estimate(row.speedup),
+        "efficiency": _estimate(row.efficiency),
+        "verdict": verdict and verdict.word,
+        "beyond_margin": verdict and verdict.beyond_margin,
+        "detectable": verdict and verdict.detectable,
+        "rounds_needed": verdict and verdict.rounds_needed,
+        "step_ms": {"p50": step and step.p50, "p95": step and step.p95, "p99": step and step.p99},
+        "epoch_s": {"estimate": epoch and epoch.estimate, "projected": bool(epoch and epoch.projected)},
+        "data_wait": row.data_wait,
+        "peak_memory_bytes": row.peak_memory_bytes,
+        "accuracy": accuracy
+        and {"top1": accuracy.top1, "top5": accuracy.top5, "loss": accuracy.loss, "epoch": accuracy.epoch},
+        "mfu": row.mfu,
+        "cut_steps": row.cut_steps,
+        "status": row.status,
+        "reasons": list(dict.fromkeys((*row.reasons, *(verdict.reasons if verdict else ())))),
+        "unavailable": dict(row.reasons_null),
+    }
+
+
+def _estimate(estimate: Estimate | None) -> dict[str, Any] | None:
+    if estimate is None or not math.isfinite(estimate.estimate):
+        return None
+    return {
+        "estimate": estimate.estimate,
+        "low": estimate.low,
+        "high": estimate.high,
+        "n": estimate.n,
+        "method": estimate.method,
+    }
+
+
+def _finite(value: Any) -> Any:
+    """NaN and infinity are no JSON, and no measurement either: null."""
+    match value:
+        case float() if not math.isfinite(value):
+            return None
+        case dict():
+            return {key: _finite(each) for key, each in value.items()}
+        case list():
+            return [_finite(each) for each in value]
+    return value

@@ -1,0 +1,144 @@
+"""What stands under a table: what it is held against, why a row has no number, and how the intervals were made."""
+
+from dataclasses import dataclass
+
+from bench.analysis.result import EQUIVALENT, Row, Study
+from bench.store.schema import OK
+from reports import names, words
+from reports.sentence import baseline_rate, is_invalid, judged
+
+_NAMES = {
+    "throughput": "samples/s",
+    "speedup": "speedup",
+    "efficiency": "efficiency",
+    "step_ms": "step time",
+    "epoch_s": "epoch time",
+    "data_wait": "data wait",
+    "peak_memory_bytes": "peak memory",
+    "accuracy": "accuracy",
+    "mfu": "MFU",
+}
+
+
+@dataclass(frozen=True)
+class Note:
+    """One note; `column` is the key of the column it explains, None when it stands whatever is shown."""
+
+    text: str
+    column: str | None = None
+
+
+def footnotes(study: Study) -> tuple[Note, ...]:
+    """All notes of a study in the order of reading."""
+    notes = (
+        Note(_baseline(study)),
+        *_about_rows(study),
+        *_missing(study),
+        Note(_intervals(study)),
+        Note(_projected(study), "epoch_s"),
+        Note(_accuracy(study), "accuracy"),
+        Note(_too_good(study)),
+    )
+    return tuple(note for note in notes if note.text)
+
+
+def _baseline(study: Study) -> str:
+    row, rate = study.baseline, baseline_rate(study)
+    if row is None:
+        return "No baseline was run, so there is no speedup and no efficiency."
+    name = names.phrase(row, study.rows)
+    if rate is None or row.throughput is None:
+        return f"The baseline, {name}, has no number, so there is no speedup and no efficiency."
+    return f"Baseline: {name}, {words.with_interval(row.throughput)} samples/s; speedup and eff. are against it."
+
+
+def _about_rows(study: Study) -> list[Note]:
+    """What is the same of several rows is said once."""
+    found: dict[str, list[Row]] = {}
+    for row in study.rows:
+        if told := _about(row, study):
+            found.setdefault(told, []).append(row)
+    return [Note(f"{_named(rows, study)}: {told}.") for told, rows in found.items()]
+
+
+def _about(row: Row, study: Study) -> str:
+    """Why a row has no number or is not to be trusted, and what its verdict does not say by itself."""
+    told = []
+    if row.status != OK:
+        told.append(": ".join([row.status, *(words.clean(reason).rstrip(".") for reason in row.reasons)]))
+    if row.launches_failed and row.launches:
+        told.append(f"{row.launches_failed} of {words.count(row.launches + row.launches_failed, 'launch')} failed")
+    if row.verdict is not None:
+        judgement = judged(row.verdict, study.margin, study.title.rounds)
+        if row.verdict.word not in {judgement, EQUIVALENT}:
+            told.append(judgement)
+    if row.cut_steps:
+        told.append(f"{words.count(row.cut_steps, 'step')} cut from every launch as not yet steady")
+    return "; ".join(told)
+
+
+def _intervals(study: Study) -> str:
+    """The method's name and the number of launches behind it."""
+    told = []
+    for name, estimates in (
+        ("samples/s", [row.throughput for row in study.rows]),
+        ("speedup", [row.speedup for row in study.rows]),
+    ):
+        given = [each for each in estimates if each is not None]
+        methods = dict.fromkeys(words.clean(each.method) for each in given if words.has_interval(each))
+        if methods:
+            sizes = sorted({each.n for each in given})
+            n = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
+            told.append(f"{name}: {', '.join(methods)}, n = {n}")
+    return f"95 % intervals. {'; '.join(told)}." if told else ""
+
+
+def _missing(study: Study) -> list[Note]:
+    """Each reason once, with the quantities and the rows it holds for."""
+    rows = [row for row in study.rows if row.throughput is not None]
+    reasons: dict[tuple[str, str], list[Row]] = {}  # quantity and reason -> rows
+    for row in rows:
+        for key, reason in row.reasons_null.items():
+            if key in _NAMES and not _told_elsewhere(row, key):
+                reasons.setdefault((_NAMES[key], words.clean(reason).rstrip(".")), []).append(row)
+    quantities: dict[tuple[str, str], list[str]] = {}  # reason and rows in words -> quantities
+    for (name, reason), holds_for in reasons.items():
+        where = f" of {_named(holds_for, study)}" if len(holds_for) < len(rows) else ""
+        quantities.setdefault((reason, where), []).append(name)
+    return [
+        Note(f"Not measured: {words.listed(found)}{where}: {reason}.") for (reason, where), found in quantities.items()
+    ]
+
+
+def _told_elsewhere(row: Row, key: str) -> bool:
+    """The baseline has no speedup over itself, and an INVALID row's own note says why it has none."""
+    return key in {"speedup", "efficiency"} and (row.is_baseline or is_invalid(row))
+
+
+def _named(rows: list[Row], study: Study) -> str:
+    return words.listed(names.phrase(row, study.rows) for row in rows)
+
+
+def _projected(study: Study) -> str:
+    if any(row.epoch_s is not None and row.epoch_s.projected for row in study.rows):
+        return "~ projected from the samples/s and the size of the training set; no whole epoch was timed."
+    return ""
+
+
+def _accuracy(study: Study) -> str:
+    given = [row.accuracy for row in study.rows if row.accuracy is not None]
+    if not given:
+        return ""
+    epochs = words.listed(words.number(many) for many in sorted({each.epoch for each in given}))
+    return f"acc top-1: exact, on the validation set after epoch {epochs}; mean over the row's launches."
+
+
+def _too_good(study: Study) -> str:
+    """More than the hardware added asks for an explanation, not for applause."""
+    rows = [row for row in study.rows if row.efficiency and row.efficiency.low is not None and row.efficiency.low > 1]
+    if not rows:
+        return ""
+    return (
+        f"More than 100 % efficient: {_named(rows, study)}. Look for a cause "
+        "before quoting it: smaller shares fit the cache better, or something else slowed the baseline."
+    )

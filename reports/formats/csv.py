@@ -1,0 +1,114 @@
+"""A study as CSV for a spreadsheet or a script: a row a configuration, unrounded numbers, empty for missing."""
+
+import csv
+import io
+import json
+import math
+from typing import Any
+
+from bench.analysis.result import Estimate, Row, Study
+
+
+def render(study: Study) -> dict[str, str]:
+    """One `.csv` file."""
+    return {".csv": rows_as_csv(study)}
+
+
+def rows_as_csv(study: Study) -> str:
+    """Headers carry units; baseline and scaling are named in every row, so that one row still says what it is."""
+    records = [{**_setup(study), **_configuration(row), **_findings(row)} for row in study.rows]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    if records:
+        writer.writerow(records[0])
+    writer.writerows([_cell(value) for value in record.values()] for record in records)
+    return text.getvalue()
+
+
+def _setup(study: Study) -> dict[str, Any]:
+    title, baseline = study.title, study.baseline
+    rate = baseline.throughput if baseline else None
+    return {
+        "study": study.study_id,
+        "method_version": study.method_version,
+        "model": title.model,
+        "params": title.params,
+        "data": title.data,
+        "precision": title.precision,
+        "memory_format": title.memory_format,
+        "scaling": title.scaling,
+        "seed": title.seed,
+        "rounds": title.rounds,
+        "window": title.window,
+        "machine": title.device,
+        "hw_id": study.hw_id,
+        "sw_id": study.sw_id,
+        "num_id": study.num_id,
+        "baseline": baseline and baseline.configuration,
+        "baseline_samples_per_s": rate and rate.estimate,
+        "margin": study.margin,
+        "quick": study.quick,
+    }
+
+
+def _configuration(row: Row) -> dict[str, Any]:
+    return {
+        "configuration": row.configuration,
+        "strategy": row.strategy,
+        "ranks": row.ranks,
+        "device": row.device,
+        "backend": row.backend,
+        "cores_per_rank": row.cores_per_rank,
+        "batch_per_rank": row.batch_per_rank,
+        "batch_global": row.batch_global,
+        "status": row.status,
+        "reasons": "; ".join(row.reasons),
+        "launches": row.launches,
+        "launches_failed": row.launches_failed,
+    }
+
+
+def _findings(row: Row) -> dict[str, Any]:
+    verdict, step, epoch, accuracy = row.verdict, row.step_ms, row.epoch_s, row.accuracy
+    return {
+        **_estimate("samples_per_s", row.throughput),
+        "launch_samples_per_s": ";".join(map(repr, row.rates)),
+        **_estimate("speedup", row.speedup),
+        **_estimate("efficiency", row.efficiency),
+        "verdict": verdict and verdict.word,
+        "verdict_reasons": "; ".join(verdict.reasons) if verdict else None,
+        "beyond_margin": verdict and verdict.beyond_margin,
+        "detectable_ratio": verdict and verdict.detectable,
+        "rounds_needed": verdict and verdict.rounds_needed,
+        "step_p50_ms": step and step.p50,
+        "step_p95_ms": step and step.p95,
+        "step_p99_ms": step and step.p99,
+        "epoch_s": epoch and epoch.estimate,
+        "epoch_is_projected": epoch and epoch.projected,
+        "data_wait_share": row.data_wait,
+        "peak_memory_bytes": row.peak_memory_bytes,
+        "top1_share": accuracy and accuracy.top1,
+        "top5_share": accuracy and accuracy.top5,
+        "validation_loss_nats": accuracy and accuracy.loss,
+        "epochs": accuracy and accuracy.epoch,
+        "mfu_share": row.mfu,
+        "cut_steps": row.cut_steps,
+        "missing": json.dumps(row.reasons_null, sort_keys=True) if row.reasons_null else None,
+    }
+
+
+def _estimate(name: str, estimate: Estimate | None) -> dict[str, Any]:
+    return {
+        name: estimate and estimate.estimate,
+        f"{name}_low": estimate and estimate.low,
+        f"{name}_high": estimate and estimate.high,
+        f"{name}_n": estimate and estimate.n,
+        f"{name}_method": estimate and estimate.method,
+    }
+
+
+def _cell(value: Any) -> Any:
+    """Empty for missing; true and false as in JSON."""
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return ""
+    return str(value).lower() if isinstance(value, bool) else value

@@ -1,0 +1,42 @@
+"""A study as Markdown for an issue or a README: GitHub's pipe table, with the setup above and the notes below."""
+
+import re
+
+from bench.analysis.result import Study
+from reports.model import Column, TableModel, build
+
+
+def render(study: Study) -> dict[str, str]:
+    """One `.md` file."""
+    return {".md": markdown(build(study))}
+
+
+def markdown(model: TableModel) -> str:
+    """The whole model as Markdown text."""
+    blocks = [
+        f"## {_escape(model.title[0][0])}",
+        "\n".join(f"{_escape(' · '.join(line))}  " for line in model.title).rstrip(),
+        table(model.columns),
+        f"**Verdict.** {_escape(model.sentence)}",
+        *(["\n".join(f"- **Warning.** {_escape(warning)}" for warning in model.warnings)] if model.warnings else []),
+        "\n".join(f"- {_escape(note.text)}" for note in model.footnotes),
+        f"Study `{model.study_id}`",
+    ]
+    return "\n\n".join(blocks) + "\n"
+
+
+def table(columns: tuple[Column, ...]) -> str:
+    """A pipe table, padded so that it is also readable as text."""
+    padded = []
+    for column in columns:
+        texts = [_escape(text) for text in (column.header, *column.cells)]
+        width = max(3, *map(len, texts))
+        texts = [text.rjust(width) if column.align == "right" else text.ljust(width) for text in texts]
+        rule = f"{'-' * (width - 1)}:" if column.align == "right" else "-" * width
+        padded.append([texts[0], rule, *texts[1:]])
+    return "\n".join(f"| {' | '.join(line)} |" for line in zip(*padded, strict=True))
+
+
+def _escape(text: str) -> str:
+    r"""Text that means itself: no emphasis, no link, no tag, no new cell. `~121` in a cell stays as it is."""
+    return re.sub(r"([\\`*_|<$]|~(?=~)|(?<=~)~|\](?=[(\[:])|&(?=#?\w+;))", r"\\\1", text)

@@ -1,0 +1,198 @@
+"""The table of a study, built once: every output shows these strings, so all of them agree to the last digit."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from bench.analysis.result import Row, Study
+from bench.store.schema import OK
+from reports import names, words
+from reports.footnotes import Note, footnotes
+from reports.sentence import sentence
+
+_ALWAYS = {"throughput", "speedup", "efficiency"}  # what the table is for, even when no row has it
+_EMPTY = {words.MISSING, ""}
+_WHOLE = re.compile(rf"\d*(?:[ {words.NARROW}]\d+)*")  # a number up to its point
+
+Align = Literal["left", "right", "point"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """One column; `drop` says how soon it gives way when the table is too wide (1 first), None that it never does."""
+
+    key: str  # the attribute of the row that it shows
+    header: str
+    cells: tuple[str, ...]
+    align: Align = "right"  # words left, numbers right, numbers with an interval by their decimal point
+    drop: int | None = None
+    narrower: "Column | None" = None  # what takes its place before it goes altogether
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableModel:
+    """Everything that a table tells, as text."""
+
+    study_id: str
+    title: tuple[tuple[str, ...], ...]  # lines of facts
+    columns: tuple[Column, ...]  # baseline row first, as in the study
+    footnotes: tuple[Note, ...]
+    sentence: str
+    warnings: tuple[str, ...]
+
+    @property
+    def rows(self) -> tuple[tuple[str, ...], ...]:
+        """The cells, row by row."""
+        return tuple(zip(*(column.cells for column in self.columns), strict=True))
+
+
+def build(study: Study) -> TableModel:
+    """The table of a study, with every column that some row has something for."""
+    return TableModel(
+        study_id=study.study_id,
+        title=title(study),
+        columns=columns(study),
+        footnotes=footnotes(study),
+        sentence=sentence(study),
+        warnings=tuple(words.clean(warning) for warning in study.warnings),
+    )
+
+
+def title(study: Study) -> tuple[tuple[str, ...], ...]:
+    """What was run, in lines of facts; weak or strong in capitals, because it changes what a speedup means."""
+    run = study.title
+    batch = "on every rank" if run.scaling == "weak" else "over all ranks"
+    parameters = (f"{words.number(run.params)} parameters",) if run.params is not None else ()
+    return (
+        (words.clean(run.model), *parameters, words.clean(run.data), run.precision, run.memory_format),
+        (f"{run.scaling.upper()} scaling: batch {words.number(run.batch)} {batch}", f"seed {run.seed}"),
+        (f"{words.count(run.rounds, 'round')} x {run.window}", words.clean(run.device)),
+    )
+
+
+def columns(study: Study) -> tuple[Column, ...]:
+    """All columns in reading order; one that no row has anything for is absent, never blank."""
+    rows = study.rows
+    unit, size = _memory_unit(study)
+    cores_differ = len({row.cores_per_rank for row in rows}) > 1
+    all_ok = all(row.status == OK for row in rows)
+
+    def column(
+        key: str,
+        header: str,
+        cell: Callable[[Row], str],
+        *,
+        align: Align = "right",
+        drop: int | None = None,
+        narrower: Column | None = None,
+    ) -> Column:
+        cells = tuple(cell(row) for row in rows)
+        return Column(key=key, header=header, cells=cells, align=align, drop=drop, narrower=narrower)
+
+    short_cores = column("cores_per_rank", "cores", _cores, drop=13) if cores_differ else None
+    short_efficiency = column("efficiency", "eff.", _efficiency, drop=11)
+    found = (
+        column("strategy", "mode", lambda row: names.mode(row, rows), align="left"),
+        column("ranks", "ranks", lambda row: words.number(row.ranks)),
+        column("cores_per_rank", "cores/rank", _cores, drop=4, narrower=short_cores),
+        column("batch_per_rank", "batch (global)", _batch, drop=3),
+        column("throughput", "samples/s", lambda row: words.point(row.throughput)),
+        column("throughput", f"±95{words.NARROW}%", lambda row: words.plus_minus(row.throughput), drop=7),
+        column("speedup", f"speedup [95{words.NARROW}%]", _speedup, align="point"),
+        column(
+            "efficiency",
+            f"eff. [95{words.NARROW}%]",
+            _whole_efficiency,
+            align="point",
+            drop=6,
+            narrower=short_efficiency,
+        ),
+        column("step_ms", "step p50/p95 ms", _step, drop=8),
+        column("epoch_s", "epoch s", _epoch, drop=9),
+        column("data_wait", "data wait", lambda row: words.percent(row.data_wait), drop=1),
+        column("peak_memory_bytes", f"peak {unit}", lambda row: _memory(row, size), drop=5),
+        column("mfu", "MFU", lambda row: words.percent(row.mfu), drop=2),
+        column("accuracy", "acc top-1", _accuracy, drop=12),
+        column("verdict", "verdict", lambda row: row.verdict.word if row.verdict else "", align="left", drop=14),
+        column("status", "status", lambda row: row.status, align="left", drop=10 if all_ok else None),
+    )
+    return tuple(each for each in found if each.key in _ALWAYS or not _EMPTY.issuperset(each.cells))
+
+
+def fitting(columns: tuple[Column, ...], width: int, gutter: int = 2) -> tuple[tuple[Column, ...], tuple[str, ...]]:
+    """The columns that fit into a width in characters, and the headers of those that had to go."""
+    shown = list(columns)
+    gone = []
+    while sum(map(widest, shown)) + gutter * (len(shown) - 1) > width:
+        first = min((each for each in shown if each.drop is not None), key=lambda each: each.drop or 0, default=None)
+        if first is None:
+            break
+        place = shown.index(first)
+        shown[place : place + 1] = [first.narrower] if first.narrower else []
+        if first.narrower is None:
+            gone.append(first.header)
+    return tuple(shown), tuple(gone)
+
+
+def laid_out(column: Column) -> tuple[str, ...]:
+    """Header and cells, all padded to the column's width; decimal points in one line where the column asks for it."""
+    cells = column.cells
+    if column.align == "point":
+        places = [max(1, len(cell) - len(_WHOLE.sub("", cell, count=1))) for cell in cells]
+        cells = tuple(" " * (max(places) - place) + cell for place, cell in zip(places, cells, strict=True))
+    texts = (column.header, *cells)
+    width = max(map(len, texts))
+    return tuple(text.rjust(width) if column.align == "right" else text.ljust(width) for text in texts)
+
+
+def widest(column: Column) -> int:
+    """Characters that a column needs."""
+    return len(laid_out(column)[0])
+
+
+def _is_one(row: Row) -> bool:
+    """The baseline against itself: one by definition, not by measurement."""
+    return row.is_baseline and row.throughput is not None
+
+
+def _cores(row: Row) -> str:
+    return words.number(row.cores_per_rank)
+
+
+def _batch(row: Row) -> str:
+    return f"{words.number(row.batch_per_rank)} ({words.number(row.batch_global)})"
+
+
+def _speedup(row: Row) -> str:
+    return "1.00 (baseline)" if _is_one(row) else words.with_interval(row.speedup)
+
+
+def _efficiency(row: Row) -> str:
+    return words.percent(1, 0) if _is_one(row) else words.percent_point(row.efficiency)
+
+
+def _whole_efficiency(row: Row) -> str:
+    return words.percent(1, 0) if _is_one(row) else words.percent_with_interval(row.efficiency)
+
+
+def _step(row: Row) -> str:
+    return f"{words.number(row.step_ms.p50)} / {words.number(row.step_ms.p95)}" if row.step_ms else words.MISSING
+
+
+def _epoch(row: Row) -> str:
+    return f"{'~' * row.epoch_s.projected}{words.number(row.epoch_s.estimate)}" if row.epoch_s else words.MISSING
+
+
+def _accuracy(row: Row) -> str:
+    return words.percent(row.accuracy.top1, 2) if row.accuracy else words.MISSING
+
+
+def _memory(row: Row, size: int) -> str:
+    return words.number(None if row.peak_memory_bytes is None else row.peak_memory_bytes / size)
+
+
+def _memory_unit(study: Study) -> tuple[str, int]:
+    """One unit for the whole column, so that its cells can be compared at a glance."""
+    largest = max((row.peak_memory_bytes for row in study.rows if row.peak_memory_bytes is not None), default=0)
+    return ("GiB", 2**30) if largest >= 2**30 else ("MiB", 2**20)

@@ -1,0 +1,76 @@
+"""A plan before it runs: what `--dry-run` prints, and the lines that open a study."""
+
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+from bench.plan import Configuration, Plan, to_json
+from launchers import Command
+from reports import words
+
+
+def opening(plan: Plan, *, demo: bool) -> list[str]:
+    """What is about to happen, in a few lines, before anything is started."""
+    lines = []
+    if demo:
+        lines += [
+            "No --model given: the demo, a small LeNet on real handwritten digits (8x8 scans, 1,437 to train on).",
+            "Real use:  bench scale --model resnet18 --data cifar10 --ranks 1,2",
+        ]
+    rows = ", ".join(row_name(row) for row in plan.configurations)
+    lines.append(
+        f"Plan     {len(plan.configurations)} rows x {plan.rounds} rounds = {len(plan.launches)} launches of "
+        f"{plan.workload.window}, about {words.duration(plan.estimated_s)}"
+    )
+    lines.append(f"Rows     {rows}")
+    lines += [f"n/a      {row_name(each.configuration)}: {each.reason}" for each in plan.unrunnable]
+    return lines
+
+
+def lines(plan: Plan, commands: Sequence[Command]) -> list[str]:
+    """The whole plan for a person: rows, order, the command of each row, estimated time and disk."""
+    told = [
+        *opening(plan, demo=False),
+        f"Order    seed {plan.order_seed}: every row once a round, in a fresh random order",
+        f"Disk     about {words.size(plan.estimated_bytes)} (an estimate, like the time)",
+    ]
+    first = {each.configuration.key: command for each, command in zip(plan.launches, commands, strict=True)}
+    for row in plan.configurations:
+        command = first[row.key]
+        told += [
+            "",
+            f"{row_name(row)}: {row.processes} process{'es' * (row.processes != 1)}, batch {row.batch_per_rank} each",
+        ]
+        settings = " ".join(f"{name}={shlex.quote(value)}" for name, value in sorted(_ours(command).items()))
+        told.append(f"  {settings} {shlex.join(command.argv)}")
+        if command.cores is not None:
+            told.append("  cores " + " | ".join(",".join(map(str, cores)) for cores in command.cores))
+    told += ["", "Nothing was started."]
+    return told
+
+
+def document(plan: Plan, commands: Sequence[Command]) -> dict[str, Any]:
+    """The whole plan for a script; `exit` as in every document."""
+    told = [
+        {
+            "launch": each.launch_id,
+            "argv": list(command.argv),
+            "ranks": command.ranks,
+            "environment": _ours(command),
+            "cores": command.cores,
+        }
+        for each, command in zip(plan.launches, commands, strict=True)
+    ]
+    return {**to_json(plan), "commands": told, "exit": 0}
+
+
+def row_name(row: Configuration) -> str:
+    """A row in words: `ddp cpu x2, 1 core each`."""
+    cores = f", {row.cores_per_rank} core{'s' * (row.cores_per_rank != 1)}" if row.cores_per_rank else ""
+    each = " each" if cores and row.processes > 1 else ""
+    return f"{row.strategy} {row.device} x{row.ranks}{cores}{each}"
+
+
+def _ours(command: Command) -> dict[str, str]:
+    """The variables that the plan sets; what is passed on from the user's shell is their own business."""
+    return {name: value for name, value in command.environment.items() if name.endswith("_NUM_THREADS")}

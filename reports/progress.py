@@ -1,0 +1,181 @@
+"""What a running study says on stderr: one live line on a terminal, else a line an event, or nothing.
+
+The benchmark shares its cores with this, so nothing is drawn more than twice a second and no thread is started.
+"""
+
+import os
+import time
+from collections.abc import Sequence
+from typing import Protocol, TextIO
+
+from rich.console import Console
+from rich.control import Control
+from rich.segment import ControlType
+
+from bench.plan import Plan, PlannedLaunch
+from bench.store.schema import OK, Launch
+from reports import names, words
+from reports.console import console_for, shown, wants_color
+from reports.pace import Clock, Pace
+
+# A rank's phases in their order, as the heartbeat names them.
+PHASES = ("starting", "joining", "preparing", "warm-up", "window", "evaluating", "finishing", "done")
+
+DRAW_EVERY_S = 0.5
+SPEAK_EVERY_S = 60.0  # where there is no live line
+_BAR = 20
+_ERASE = Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2))
+
+
+class Beat(Protocol):
+    """What a rank last said of itself; `steps` is 0 while it is unknown how many there will be."""
+
+    @property
+    def phase(self) -> str: ...
+    @property
+    def step(self) -> int: ...
+    @property
+    def steps(self) -> int: ...
+
+
+class Progress(Protocol):
+    """Told of everything that happens while a plan runs."""
+
+    def started(self, plan: Plan) -> None: ...
+
+    def launch_started(self, planned: PlannedLaunch, index: int, total: int) -> None:
+        """A launch begins; `index` counts from 0 over the whole plan, launches of an earlier run included."""
+
+    def beats(self, beats: Sequence[Beat], /) -> None:
+        """The ranks' signs of life, as often as the launcher looks."""
+
+    def launch_ended(self, launch: Launch) -> None: ...
+
+    def finished(self) -> None:
+        """The plan is done, or given up; may be called twice."""
+
+
+def for_stream(stream: TextIO, *, plain: bool, json: bool, clock: Clock = time.monotonic) -> Progress:
+    """Silent with `json`; a live line on a terminal that can redraw one; plain lines otherwise."""
+    if json:
+        return Silent()
+    if plain or not stream.isatty() or not wants_color() or os.environ.get("CI"):
+        return Plain(console_for(stream, color=False), clock)
+    return Live(console_for(stream), clock)
+
+
+class Silent:
+    """Says nothing."""
+
+    def started(self, plan: Plan) -> None: ...
+    def launch_started(self, planned: PlannedLaunch, index: int, total: int) -> None: ...
+    def beats(self, beats: Sequence[Beat], /) -> None: ...
+    def launch_ended(self, launch: Launch) -> None: ...
+    def finished(self) -> None: ...
+
+
+class _Told:
+    """What both ways of telling share: where the study is, and the words for it."""
+
+    def __init__(self, console: Console, clock: Clock) -> None:
+        self._console = console
+        self._clock = clock
+        self._pace = Pace(clock)
+        self._plan: Plan | None = None
+        self._where = ""
+        self._began = self._spoke = clock()
+
+    def started(self, plan: Plan) -> None:
+        self._plan = plan
+        self._pace.started(plan)
+        self._began = self._clock()
+        self._say(f"Study {plan.study_id}: {words.count(len(plan.launches), 'launch')}")
+
+    def launch_started(self, planned: PlannedLaunch, index: int, total: int) -> None:
+        if self._plan is None:
+            raise RuntimeError("a launch before the plan")
+        self._pace.launch_started(planned, index, self._plan)
+        label = names.label(planned.configuration, self._plan.configurations)
+        self._where = f"[{index + 1}/{total}] {label} · round {planned.round + 1}"
+
+    def finished(self) -> None:
+        if self._plan is not None:
+            self._say(f"Done in {words.duration(self._clock() - self._began)}")
+        self._plan = None
+
+    def _left(self) -> str:
+        seconds = self._pace.left_s()
+        return f"about {words.duration(seconds)} left" if seconds >= 1 else "nearly done"
+
+    def _outcome(self, launch: Launch) -> str:
+        if launch.status == OK:
+            return f"{self._where}: {words.number(launch.throughput_sps)} samples/s"
+        reason = f": {words.clean(launch.reason)}" if launch.reason else ""
+        return f"{self._where}: {launch.status}{reason}"
+
+    def _say(self, line: str) -> None:
+        self._console.print(shown(line, self._console), soft_wrap=True)
+        self._spoke = self._clock()
+
+
+class Plain(_Told):
+    """A line when a launch ends, and one a minute while it doesn't: a log that still shows life."""
+
+    def beats(self, beats: Sequence[Beat], /) -> None:
+        if self._clock() - self._spoke >= SPEAK_EVERY_S:
+            self._say(f"{self._where} · {_phase(_slowest(beats))} · {self._left()}")
+
+    def launch_ended(self, launch: Launch) -> None:
+        self._pace.launch_ended()
+        self._say(f"{self._outcome(launch)} ({self._left()})")
+
+
+class Live(_Told):
+    """One line that is redrawn; a launch that fails leaves a line behind."""
+
+    def __init__(self, console: Console, clock: Clock) -> None:
+        super().__init__(console, clock)
+        self._drew = float("-inf")
+
+    def beats(self, beats: Sequence[Beat], /) -> None:
+        if self._clock() - self._drew < DRAW_EVERY_S:
+            return
+        self._drew = self._clock()
+        beat = _slowest(beats)
+        bar = f" {_bar(beat.step / beat.steps)}" if beat and beat.steps else ""
+        text = shown(f"{self._where} · {_phase(beat)}{bar} · {self._left()}", self._console)
+        text.highlight_regex("[━╸]+", "cyan")
+        # One column stays free: a full line would wrap, and what has wrapped is not erased.
+        text.truncate(self._console.width - 1, overflow="ellipsis")
+        self._console.control(_ERASE)
+        self._console.print(text, end="", soft_wrap=True)
+
+    def launch_ended(self, launch: Launch) -> None:
+        self._pace.launch_ended()
+        if launch.status != OK:
+            self._say(self._outcome(launch))
+
+    def _say(self, line: str) -> None:
+        self._console.control(_ERASE)
+        super()._say(line)
+        self._drew = float("-inf")
+
+
+def _slowest(beats: Sequence[Beat]) -> Beat | None:
+    """The rank that everybody waits for: the one furthest back."""
+    places = {phase: place for place, phase in enumerate(PHASES)}
+    return min(beats, key=lambda beat: (places.get(beat.phase, 0), beat.step), default=None)
+
+
+def _phase(beat: Beat | None) -> str:
+    if beat is None:
+        return "starting"
+    if not beat.step and not beat.steps:
+        return beat.phase
+    return f"{beat.phase} {beat.step}/{beat.steps}" if beat.steps else f"{beat.phase} step {beat.step}"
+
+
+def _bar(share: float) -> str:
+    """A bar that reads without colour: heavy for what is done, light for what is not."""
+    done, half = divmod(round(2 * _BAR * min(1.0, share)), 2)
+    return f"{'━' * done}{'╸' * half}{'─' * (_BAR - done - half)}"

@@ -1,0 +1,135 @@
+"""The verdict of a study in plain words: true of every row it names, and no ratio without its baseline's rate."""
+
+from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, INVALID, SLOWER, Row, Study, Verdict
+from bench.store.schema import NOT_APPLICABLE, NOT_RUN, SUSPECT
+from reports import names, words
+
+
+def sentence(study: Study) -> str:
+    """A few short sentences: the row that was asked about, the fairest rival to it, and what is missing."""
+    measured = [row for row in study.rows if row.throughput is not None]
+    if not measured:
+        return _nothing(study)
+    asked = headlines(study)
+    told = [_about(row, study) for row in asked] or [_rate_alone(study.baseline or measured[0], study)]
+    told += [_rival(row, study) for row in study.rows if row not in asked and _is_rival(row)]
+    told += [_suspicion(row, study) for row in (study.baseline, *asked) if row is not None and row.status == SUSPECT]
+    if study.quick:
+        rounds = f"{words.count(study.title.rounds, 'round')} {'is' if study.title.rounds == 1 else 'are'}"
+        told.append(f"Estimates only: {rounds} too few for a verdict; run without --quick.")
+    if missing := len(study.rows) - len(measured):
+        told.append(f"{missing} of {words.count(len(study.rows), 'row')} {'have' if missing > 1 else 'has'} no number.")
+    return " ".join(told)
+
+
+def headlines(study: Study) -> list[Row]:
+    """The row the study is about: measured, not the baseline, on the most ranks; ddp before dp before single.
+
+    When that row is INVALID, the next one that is not comes second, so that what did come out is told as well.
+    """
+    order = ("single", "dp", "ddp")
+    others = [row for row in study.rows if row.throughput is not None and not row.is_baseline]
+    others.sort(key=lambda row: (row.ranks, order.index(row.strategy)), reverse=True)
+    if others and is_invalid(others[0]):
+        return [others[0], *[row for row in others if not is_invalid(row)][:1]]
+    return others[:1]
+
+
+def is_invalid(row: Row) -> bool:
+    """The row was refused a verdict, so there is no ratio to speak of."""
+    return row.verdict is not None and row.verdict.word == INVALID
+
+
+def baseline_rate(study: Study) -> str | None:
+    """E.g. `1 302 samples/s of one rank`: what every ratio is a multiple of; None when the baseline has no number."""
+    baseline = study.baseline
+    if baseline is None or baseline.throughput is None:
+        return None
+    whose = "one rank" if baseline.ranks == 1 else words.count(baseline.ranks, "rank")
+    return f"{words.point(baseline.throughput)} samples/s of {whose}"
+
+
+def judged(verdict: Verdict, margin: float, rounds: int) -> str:
+    """The word, and what it does not say by itself."""
+    within = words.percent(margin, 0) if margin >= 0.01 else words.percent(margin)
+    match verdict.word:
+        case word if word in {FASTER, SLOWER} and not verdict.beyond_margin:
+            return f"{word}, though perhaps by less than the margin of {within}"
+        case word if word == EQUIVALENT:
+            return f"{word}: the same within {within}"
+        case word if word == INCONCLUSIVE:
+            return word + _what_it_would_take(verdict, within, rounds)
+        case word if word == INVALID:
+            return f"{word}: {_because(verdict.reasons)}"
+    return verdict.word
+
+
+def _about(row: Row, study: Study) -> str:
+    name, base, verdict = names.phrase(row, study.rows), baseline_rate(study), row.verdict
+    if verdict is not None and is_invalid(row):
+        return f"{name} ran, but the result is {judged(verdict, study.margin, study.title.rounds)}."
+    if row.speedup is None or base is None:
+        why = row.reasons_null.get("speedup") or _without_baseline(study)
+        return f"{_rate_alone(row, study)[:-1]}, with no speedup to give: {words.clean(why)}."
+    bounds = words.interval(row.speedup)
+    told = f"{name} gives {words.point(row.speedup)}x {bounds}{' ' * bool(bounds)}the {base}"
+    if row.efficiency is not None:
+        told += f", {words.percent_point(row.efficiency)} efficient"
+    if verdict is not None and not study.quick:
+        told += f"; {judged(verdict, study.margin, study.title.rounds)}"
+    return f"{told}."
+
+
+def _is_rival(row: Row) -> bool:
+    """One process with more cores: what a user would do instead of starting ranks."""
+    return row.strategy == "single" and not row.is_baseline and row.speedup is not None and not is_invalid(row)
+
+
+def _rival(row: Row, study: Study) -> str:
+    bounds = words.interval(row.speedup)
+    return f"{names.phrase(row, study.rows)} gives {words.point(row.speedup)}x{' ' * bool(bounds)}{bounds}."
+
+
+def _rate_alone(row: Row, study: Study) -> str:
+    bounds = words.interval(row.throughput)
+    rate = f"{words.point(row.throughput)} samples/s{' ' * bool(bounds)}{bounds}"
+    return f"{names.phrase(row, study.rows)} trains {rate}."
+
+
+def _suspicion(row: Row, study: Study) -> str:
+    because = f": {_because(row.reasons)}" if row.reasons else ""
+    return f"{names.phrase(row, study.rows)} is suspect{because}."
+
+
+def _without_baseline(study: Study) -> str:
+    if study.baseline is None:
+        return "no baseline was run"
+    because = f" ({_because(study.baseline.reasons)})" if study.baseline.reasons else ""
+    return f"the baseline, {names.phrase(study.baseline, study.rows)}, has no number{because}"
+
+
+def _nothing(study: Study) -> str:
+    statuses = {row.status for row in study.rows}
+    reasons = _because(tuple(dict.fromkeys(reason for row in study.rows for reason in row.reasons)))
+    what = {
+        frozenset({NOT_APPLICABLE}): "No row can run on this machine",
+        frozenset({NOT_RUN}): "No row was run",
+    }.get(frozenset(statuses), "No row gave a number")
+    return f"{what}{': ' * bool(reasons)}{reasons}."
+
+
+def _what_it_would_take(verdict: Verdict, within: str, rounds: int) -> str:
+    told = ""
+    if verdict.detectable is not None:
+        share = words.percent(verdict.detectable - 1)
+        told = f": {words.count(rounds, 'round')} could only have shown a difference of {share} or more"
+    if verdict.rounds_needed is not None:
+        more = words.count(verdict.rounds_needed, "round")
+        told += (
+            f"; about {more} would show one of {within}" if told else f": {more} would show a difference of {within}"
+        )
+    return told
+
+
+def _because(reasons: tuple[str, ...]) -> str:
+    return "; ".join(words.clean(reason).rstrip(".") for reason in reasons)

@@ -1,0 +1,193 @@
+"""The documents are true: their commands run, their links lead somewhere, their flags exist, their tables are new."""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import site
+import subprocess
+import sys
+import venv
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import click
+import pytest
+
+from bench.cli import group
+
+REPOSITORY = Path(__file__).parents[1]
+README = (REPOSITORY / "README.md").read_text()
+PAGES = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")])
+
+# Flags of other programs that the documents speak of.
+FOREIGN_FLAGS = {"--check"}
+
+
+def blocks(text: str, language: str) -> list[str]:
+    """The fenced blocks of one language in a Markdown text."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def commands(text: str) -> list[str]:
+    """Every command in the `sh` blocks of a Markdown text, without its comment."""
+    lines = "\n".join(blocks(text, "sh")).replace("\\\n", " ").splitlines()
+    return [command for line in lines if (command := re.sub(r"(^|\s+)#.*", "", line).strip())]
+
+
+def trains(command: str) -> bool:
+    """Whether a command of ours starts real launches on this machine."""
+    words = shlex.split(command)
+    if "--gpus" in words and not cuda_devices():
+        return False  # refused in seconds
+    return words[:2] in (["bench", "scale"], ["bench", "run"]) and "--dry-run" not in words
+
+
+def cuda_devices() -> int:
+    """GPUs that the driver shows."""
+    if shutil.which("nvidia-smi") is None:
+        return 0
+    return subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False).stdout.count("GPU ")
+
+
+def marked(command: str) -> object:
+    long = trains(command) or command.startswith("pip ")
+    return pytest.param(command, id=command, marks=[pytest.mark.slow] * long)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Desk:
+    """A reader's folder: the README's files lie in it, a study was made in it, `bench` is on its PATH."""
+
+    folder: Path
+    environment: dict[str, str]
+
+    def run(self, command: str, *, cwd: Path | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run one line as a shell would."""
+        return subprocess.run(
+            ["bash", "-c", command],
+            cwd=cwd or self.folder,
+            env=self.environment | variables,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=1800,
+            check=False,
+        )
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    folder = tmp_path_factory.mktemp("desk")
+    home = folder / "home"
+    home.mkdir()
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("BENCH_", "PYTHON", "XDG_"))}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    desk = Desk(folder=folder, environment=kept | {"HOME": str(home), "PATH": path})
+    for block in blocks(README, "python"):
+        if named := re.match(r"# (\w+\.py)\n", block):
+            (folder / named[1]).write_text(block)
+    made = desk.run("bench run --model lenet-small --data digits --device cpu --rounds 1 --warmup 1 --steps 10")
+    assert made.returncode == 0, made.stdout + made.stderr
+    return desk
+
+
+@pytest.mark.parametrize("command", [marked(each) for each in commands(README)])
+def test_every_command_of_the_readme_runs(command: str, desk: Desk, request: pytest.FixtureRequest):
+    if command.startswith("make "):
+        assert_make_runs(command)
+        return
+    if command == "pip install .":
+        assert_pip_installs(command, desk)
+        return
+    if "~/data" in command:
+        link = Path(desk.environment["HOME"]) / "data"
+        if not link.exists():
+            link.symlink_to(request.getfixturevalue("cifar10_dir"))
+    ran = desk.run(command)
+    expected = 3 if "--gpus" in command and not cuda_devices() else 0
+    assert ran.returncode == expected, ran.stdout + ran.stderr
+    assert ran.stdout if expected == 0 else ran.stderr
+
+
+def assert_make_runs(command: str) -> None:
+    """`make test` is what runs this, and `make demo` is tested below: here, that each ends in the command it should."""
+    last = {"make demo": "bench scale", "make test": "python -m pytest"}
+    told = subprocess.run([*shlex.split(command), "-n"], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert told.stdout.splitlines()[-1].endswith(last[command])
+
+
+def assert_pip_installs(command: str, desk: Desk) -> None:
+    """In a new environment that finds our requirements already there, so that only our own wheel is built."""
+    folder = desk.folder / "venv"
+    venv.create(folder, with_pip=True)
+    packages = next(folder.glob("lib/python*/site-packages"))
+    (packages / "requirements.pth").write_text("\n".join(site.getsitepackages()))
+    path = f"{folder / 'bin'}{os.pathsep}{desk.environment['PATH']}"
+    installed = desk.run(command, cwd=REPOSITORY, PATH=path)
+    assert installed.returncode == 0, installed.stdout + installed.stderr
+    assert (packages / "reports" / "__init__.py").is_file()
+    listed = desk.run("bench profiles", PATH=path)
+    assert listed.returncode == 0, listed.stdout + listed.stderr
+    assert listed.stdout == desk.run("bench profiles").stdout
+
+
+@pytest.mark.slow
+def test_the_demo_ends_with_real_speedups_and_a_real_accuracy(desk: Desk):
+    ran = desk.run("bench scale --json")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    rows = json.loads(ran.stdout)["rows"]
+    ended = [row for row in rows if row["status"] == "ok"]
+    assert all(row["accuracy"]["top1"] > 0.5 for row in ended)  # of ten digits: chance is 0.1
+    assert all(row["speedup"]["estimate"] > 0 for row in ended)
+    assert len(ended) > 1
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/store.md"])
+def test_the_python_of_a_page_runs(page: str, desk: Desk):
+    """What a page says reads a store without us is tried where the reader has that library, and named where not."""
+    missing = []
+    for block in blocks((REPOSITORY / page).read_text(), "python"):
+        needs = re.findall(r"^(?:import|from) (\w+)", block, re.MULTILINE)
+        if absent := [name for name in needs if find_spec(name) is None]:
+            missing += absent
+            continue
+        ran = desk.run(f"python -c {shlex.quote(block)}")
+        assert ran.returncode == 0, block + ran.stderr
+    if missing:
+        pytest.skip(f"not installed here, so their lines were not run: {', '.join(missing)}")
+
+
+def test_every_relative_link_leads_to_a_file():
+    dead = [
+        f"{page.relative_to(REPOSITORY)}: {target}"
+        for page in PAGES
+        for target in re.findall(r"\]\((?!\w+:|#)([^)#\s]+)", page.read_text())
+        if not (page.parent / target).exists()
+    ]
+    assert not dead
+
+
+def test_every_flag_and_verb_that_a_page_names_exists():
+    context = click.Context(group)
+    verbs = {name: group.get_command(context, name) for name in group.list_commands(context)}
+    flags = {flag for verb in [group, *verbs.values()] for each in verb.params for flag in each.opts}
+    pages = {page.relative_to(REPOSITORY): page.read_text() for page in PAGES}
+    unknown = {
+        f"{page}: {word}"
+        for page, text in pages.items()
+        for word in {
+            *(flag for flag in re.findall(r"(?<![\w-])--[a-z][a-z-]+", text) if flag not in flags | FOREIGN_FLAGS),
+            *(f"bench {verb}" for verb in re.findall(r"`bench ([a-z]+)", text) if verb not in verbs),
+        }
+    }
+    assert not unknown
+
+
+def test_the_tables_of_the_store_are_todays():
+    checked = subprocess.run(
+        [sys.executable, "docs/tables.py", "--check"], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
+    assert checked.returncode == 0, checked.stderr
