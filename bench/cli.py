@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import sys
 import tempfile
 import traceback
@@ -11,7 +12,7 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -55,9 +56,25 @@ class Verbs(click.Group):
             ctx.fail(f"no verb '{word}'." + (f" Did you mean '{close[0]}'?" if close else ""))
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            if not _reader_left():
+                raise RuntimeError("a pipe of our own broke") from error  # click would end in silence
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python still has to flush
+            return DONE
+
     def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Verbs"):
             formatter.write_dl([(name, text) for name, (_, text) in VERBS.items()])
+
+
+def _reader_left() -> bool:
+    """Whether nobody reads our stdout any more, as after `bench ls | head -1`."""
+    watch = select.poll()
+    watch.register(sys.__stdout__ or 1, 0)
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in watch.poll(0))
 
 
 def _print_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:

@@ -37,7 +37,8 @@ class BenchError(Exception):
     @property
     def lines(self) -> list[str]:
         """The text for a terminal."""
-        return [*f"error: {self.message}".splitlines(), *(f"  {line}" for line in self.hint.splitlines())]
+        first, *rest = [*self.message.splitlines(), *self.hint.splitlines()]
+        return [f"error: {first}", *(f"  {line}" for line in rest)]
 
     def document(self) -> dict[str, Any]:
         """What `--json` prints instead of a result."""

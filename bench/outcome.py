@@ -1,8 +1,7 @@
 """What a launch left in its folder, as rows of the store. Reads files; measures nothing."""
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from bench.analysis.steady import Steps, launch_rate
 from bench.plan import Plan, PlannedLaunch
 from bench.store import schema
 from bench.worker import job
+from bench.worker.job import RankResult
 from launchers import Ending, heartbeat
 
 
@@ -55,16 +55,21 @@ def launch_of(
     load_before: float,
     ids: tuple[str | None, str | None, str | None],
 ) -> schema.Launch:
-    """The launch's row: the plan's part always, the measured part only when every rank ended well."""
+    """The launch's row: the plan's part always, the measured part only when every rank ended well.
+
+    Args:
+        plan: of the study.
+        planned: this launch's place in it.
+        ending: what the launcher says.
+        ranks: what the ranks left.
+        started_at: UTC, ISO 8601.
+        started_ns: the monotonic clock then.
+        load_before: the host's load average then.
+        ids: of the hardware, the software and the numeric behaviour.
+    """
     configuration, workload = planned.configuration, plan.workload
     hw_id, sw_id, num_id = ids
-    measured = _measured(ranks, started_ns) if ending.status == schema.OK else {}
-    unavailable = {"energy_j": "energy is not read by this version", **measured.pop("unavailable", {})}
-    if num_id is None:
-        unavailable["num_id"] = "numeric canaries are not part of this version"
-    if ending.status != schema.OK:
-        unavailable["throughput_sps"] = f"the launch ended as {ending.status}"
-    return schema.Launch(
+    launch = schema.Launch(
         study_id=plan.study_id,
         launch_id=planned.launch_id,
         model=workload.model,
@@ -93,56 +98,74 @@ def launch_of(
         hw_id=hw_id,
         sw_id=sw_id,
         num_id=num_id,
-        unavailable=json.dumps(unavailable, sort_keys=True),
-        **measured,
+    )
+    if ending.status == schema.OK:
+        launch = _measured(launch, ranks, started_ns)
+    return replace(launch, unavailable=schema.unavailable(**_why_null(launch)))
+
+
+def _measured(launch: schema.Launch, ranks: Sequence[RankOutcome], started_ns: int) -> schema.Launch:
+    told = [RankResult.from_json(rank.told) for rank in ranks]
+    first, steps = told[0], as_steps(ranks)
+    kept, own = steps.in_window, steps.rank == 0
+    launch = replace(
+        launch,
+        world_size=first.world_size,
+        distinct_devices=first.distinct_devices,
+        device_names=tuple(each.device_name for each in told),
+        threads_per_rank=max(each.threads for each in told),
+        startup_s=(max(each.first_step_monotonic_ns for each in told) - started_ns) / 1e9,
+        warmup_steps=int(steps.steps[own & ~kept].sum()),
+        window_steps=int(steps.steps[own & kept].sum()),
+        closure_error=max((each.closure_error for each in told if each.closure_error is not None), default=None),
+        clock_ns_per_step=max(each.clock_ns_per_step for each in told),
+        params=first.params,
+        epoch_samples=first.epoch_samples,
+        loss_first=first.loss_first,
+        loss_last=first.loss_last,
+        loss_finite=all(each.losses_finite for each in told),
+        weights_moved=all(each.weights_moved for each in told),
+        weights_equal=first.weights_equal,
+        peak_memory_bytes=max((each.peak_memory_bytes for each in told if each.peak_memory_bytes), default=None),
+        worker_cpu_s=sum(each.window_cpu_s for each in told),
+        involuntary_switches=sum(each.window_switches for each in told),
+    )
+    if not kept.any():
+        return launch
+    rate = launch_rate(steps, cut=0)
+    return replace(
+        launch,
+        window_samples=rate.samples,
+        window_ns=rate.wall_ns,
+        throughput_sps=rate.throughput_sps,
+        data_wait=float(steps.data_wait_ns[kept].sum() / steps.step_ns[kept].sum()),
     )
 
 
-def _measured(ranks: Sequence[RankOutcome], started_ns: int) -> dict[str, Any]:
-    told = [rank.told for rank in ranks]
-    steps = as_steps(ranks)
-    kept = steps.in_window
-    first = steps.rank == 0
-    rate = launch_rate(steps, cut=0) if kept.any() else None
-    unavailable = {"flop_per_sample": "counted for accelerators only: no peak to hold it against"}
-    if rate is None:
-        unavailable["throughput_sps"] = "the warm-up took every step; train for longer"
-    if not all(each["losses_finite"] for each in told):
-        unavailable["loss_last"] = "not finite"
-    if len(told) == 1:
-        unavailable["weights_equal"] = "one process has nobody to agree with"
-    if told[0]["epoch_samples"] is None:
-        unavailable["epoch_samples"] = "synthetic data has no epoch"
-    return {
-        "world_size": told[0]["world_size"],
-        "distinct_devices": told[0]["distinct_devices"],
-        "device_names": tuple(each["device_name"] for each in told),
-        "threads_per_rank": max(each["threads"] for each in told),
-        "startup_s": max(each["first_step_monotonic_ns"] - started_ns for each in told) / 1e9,
-        "warmup_steps": int(steps.steps[first & ~kept].sum()),
-        "window_steps": int(steps.steps[first & kept].sum()),
-        "window_samples": rate.samples if rate else None,
-        "window_ns": rate.wall_ns if rate else None,
-        "throughput_sps": rate.throughput_sps if rate else None,
-        "closure_error": max(
-            (each["closure_error"] for each in told if each["closure_error"] is not None), default=None
-        ),
-        "clock_ns_per_step": max(each["clock_ns_per_step"] for each in told),
-        "data_wait": float(steps.data_wait_ns[kept].sum() / steps.step_ns[kept].sum()) if rate else None,
-        "params": told[0]["params"],
-        "epoch_samples": told[0]["epoch_samples"],
-        "loss_first": told[0]["loss_first"],
-        "loss_last": told[0]["loss_last"],
-        "loss_finite": all(each["losses_finite"] for each in told),
-        "weights_moved": all(each["weights_moved"] for each in told),
-        "weights_equal": told[0]["weights_equal"],
-        "peak_memory_bytes": max(
-            (each["peak_memory_bytes"] for each in told if each["peak_memory_bytes"]), default=None
-        ),
-        "worker_cpu_s": sum(each["window_cpu_s"] for each in told),
-        "involuntary_switches": sum(each["window_switches"] for each in told),
-        "unavailable": unavailable,
-    }
+def _why_null(launch: schema.Launch) -> dict[str, str]:
+    """A reason for each column that is null and need not be."""
+    why = dict(
+        energy_j="energy is not read by this version",
+        flop_per_sample="operations are not counted by this version",
+    )
+    if launch.num_id is None:
+        why |= dict(num_id="numeric canaries are not part of this version")
+    if launch.throughput_sps is None:
+        ended = launch.status == schema.OK
+        why |= dict(
+            throughput_sps="the warm-up took every step: train for longer"
+            if ended
+            else f"the launch ended as {launch.status}"
+        )
+    if launch.status != schema.OK:
+        return why
+    if launch.loss_last is None:
+        why |= dict(loss_last="not finite")
+    if launch.weights_equal is None:
+        why |= dict(weights_equal="one process has nobody to agree with")
+    if launch.epoch_samples is None:
+        why |= dict(epoch_samples="synthetic data has no epoch")
+    return why
 
 
 def as_steps(ranks: Sequence[RankOutcome]) -> Steps:
@@ -153,7 +176,7 @@ def as_steps(ranks: Sequence[RankOutcome]) -> Steps:
 
 
 def steps_of(launch: schema.Launch, ranks: Sequence[RankOutcome]) -> pa.Table | None:
-    """The launch's step table; None when no rank timed a step."""
+    """The launch's step table; None when some rank timed no step."""
     if not all(rank.arrays for rank in ranks):
         return None
     return schema.step_table(launch.study_id, launch.launch_id, [rank.arrays for rank in ranks])
@@ -162,13 +185,27 @@ def steps_of(launch: schema.Launch, ranks: Sequence[RankOutcome]) -> pa.Table | 
 def epochs_of(
     launch: schema.Launch, ranks: Sequence[RankOutcome]
 ) -> tuple[list[schema.Epoch], list[schema.ClassScore]]:
-    """The epochs that rank 0 evaluated, and the class scores of each."""
-    told = ranks[0].told.get("epochs", []) if launch.status == schema.OK else []
-    ids = {"study_id": launch.study_id, "launch_id": launch.launch_id}
-    epochs = [schema.Epoch(**ids, **{k: v for k, v in each.items() if k != "classes"}) for each in told]
-    classes = [
-        schema.ClassScore(**ids, epoch=each["epoch"], **{**score, "confusion": tuple(score["confusion"])})
+    """The epochs that rank 0 evaluated, and the class scores of each; none of a launch that failed."""
+    if launch.status != schema.OK:
+        return [], []
+    study_id, launch_id = launch.study_id, launch.launch_id
+    told = RankResult.from_json(ranks[0].told).epochs
+    epochs = [
+        schema.Epoch(
+            study_id=study_id,
+            launch_id=launch_id,
+            **{name: value for name, value in vars(each).items() if name != "classes"},
+        )
         for each in told
-        for score in each["classes"]
+    ]
+    classes = [
+        schema.ClassScore(
+            study_id=study_id,
+            launch_id=launch_id,
+            epoch=each.epoch,
+            **{**vars(score), "confusion": tuple(score.confusion)},
+        )
+        for each in told
+        for score in each.classes
     ]
     return epochs, classes

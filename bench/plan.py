@@ -1,4 +1,4 @@
-"""What will be run: a workload, the configurations it runs in, and complete rounds of launches in a random order. Pure."""
+"""What will be run: a workload, its configurations, and complete rounds of launches in a random order. Pure."""
 
 import random
 from collections.abc import Mapping, Sequence

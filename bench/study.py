@@ -3,11 +3,12 @@
 import os
 import sys
 import time
-from dataclasses import fields, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Protocol
 
 import launchers
 import profiles
@@ -22,20 +23,31 @@ from bench.store import index, read, schema
 from bench.store.commit import Store
 from bench.store.layout import Layout
 from bench.worker.job import Job
-from reports.progress import Progress
+from launchers.heartbeat import Beat
 
 _MINIMUM_STEPS, _MINIMUM_STEPS_QUICK = 20, 10
 
 
-def run(
-    plan: Plan,
-    store: Store,
-    *,
-    launcher: ModuleType,
-    machine: Machine,
-    fingerprint: Fingerprint,
-    progress: Progress,
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Host:
+    """Where and by what launches are started."""
+
+    launcher: ModuleType  # of `launchers`
+    machine: Machine
+    fingerprint: Fingerprint
+
+
+class Watcher(Protocol):
+    """Who is told of everything that happens while a plan runs; see `reports.progress`."""
+
+    def started(self, plan: Plan) -> None: ...
+    def launch_started(self, planned: PlannedLaunch, index: int, total: int) -> None: ...
+    def beats(self, beats: Sequence[Beat], /) -> None: ...
+    def launch_ended(self, launch: schema.Launch) -> None: ...
+    def finished(self) -> None: ...
+
+
+def run(plan: Plan, store: Store, host: Host, watcher: Watcher) -> None:
     """Run every launch of the plan that the store does not hold yet; each is committed as it ends.
 
     A round is not begun when, at the pace so far, it would end after the plan's budget: rounds stay complete, and the
@@ -46,23 +58,20 @@ def run(
     """
     began = time.monotonic()
     done = {launch.launch_id for launch in read.launches(store.path, plan.study_id)}
-    progress.started(plan)
-    for index, planned in enumerate(plan.launches):
+    watcher.started(plan)
+    for number, planned in enumerate(plan.launches):
         if planned.launch_id in done:
             continue
         if planned.position == 0 and planned.round > 0 and plan.budget_s is not None:
-            pace_s = (time.monotonic() - began) / planned.round
-            if time.monotonic() - began + pace_s > plan.budget_s:
+            spent_s = time.monotonic() - began
+            if spent_s + spent_s / planned.round > plan.budget_s:
                 break
-        progress.launch_started(planned, index, len(plan.launches))
-        launch = _one(plan, planned, store, launcher, machine, fingerprint, progress)
-        progress.launch_ended(launch)
-    progress.finished()
+        watcher.launch_started(planned, number, len(plan.launches))
+        watcher.launch_ended(_one(plan, planned, store, host, watcher))
+    watcher.finished()
 
 
-def command_of(
-    plan: Plan, planned: PlannedLaunch, folder: Path, machine: Machine, launcher: ModuleType
-) -> launchers.Command:
+def command_of(plan: Plan, planned: PlannedLaunch, folder: Path, host: Host) -> launchers.Command:
     """What one launch starts; printed by `--dry-run` as it is."""
     configuration = planned.configuration
     threads = configuration.cores_per_rank
@@ -77,17 +86,17 @@ def command_of(
         argv=(sys.executable, "-P", "-m", "bench.worker", str(folder / "job.json")),
         ranks=configuration.processes,
         folder=folder,
-        environment=launcher.environment(extra, threads=threads),
-        cores=cores_of(configuration, machine),
+        environment=host.launcher.environment(extra, threads=threads),
+        cores=cores_of(configuration, host.machine),
         timeout_s=plan.timeout_s,
         stall_s=plan.stall_s,
     )
 
 
-def commands(plan: Plan, machine: Machine, launcher: ModuleType, store: Path) -> list[launchers.Command]:
+def commands(plan: Plan, host: Host, store: Path) -> list[launchers.Command]:
     """What every launch of the plan would start, in order; starts nothing."""
     logs = Layout(store).logs(plan.study_id)
-    return [command_of(plan, each, logs / each.launch_id, machine, launcher) for each in plan.launches]
+    return [command_of(plan, each, logs / each.launch_id, host) for each in plan.launches]
 
 
 def unfinished(store: Store, asked: Plan) -> Plan:
@@ -110,19 +119,12 @@ def unfinished(store: Store, asked: Plan) -> Plan:
         if same == asked and len(read.launches(store.path, study_id)) < len(found.launches):
             return found
     raise UsageError(
-        "there is no unfinished study of this plan to resume", f"{store.path} holds: bench ls; without --resume a new one begins"
+        "there is no unfinished study of this plan to resume",
+        f"{store.path} holds: bench ls; without --resume a new one begins",
     )
 
 
-def _one(
-    plan: Plan,
-    planned: PlannedLaunch,
-    store: Store,
-    launcher: ModuleType,
-    machine: Machine,
-    fingerprint: Fingerprint,
-    progress: Progress,
-) -> schema.Launch:
+def _one(plan: Plan, planned: PlannedLaunch, store: Store, host: Host, watcher: Watcher) -> schema.Launch:
     """Run one launch, and commit it whatever became of it."""
     folder = store.logs(plan.study_id) / planned.launch_id
     folder.mkdir(parents=True)
@@ -136,7 +138,7 @@ def _one(
     ).write(folder)
     load_before = os.getloadavg()[0]
     started_at, started_ns = datetime.now(UTC), time.monotonic_ns()
-    ending = launcher.launch(command_of(plan, planned, folder, machine, launcher), progress.beats)
+    ending = host.launcher.launch(command_of(plan, planned, folder, host), watcher.beats)
     ranks = read_ranks(folder, planned.configuration.processes)
     _refuse_hopeless(ranks)
     launch = launch_of(
@@ -147,10 +149,12 @@ def _one(
         started_at=started_at.isoformat(timespec="seconds"),
         started_ns=started_ns,
         load_before=load_before,
-        ids=(fingerprint.hw_id, fingerprint.sw_id, fingerprint.num_id),
+        ids=(host.fingerprint.hw_id, host.fingerprint.sw_id, host.fingerprint.num_id),
     )
     epochs, classes = epochs_of(launch, ranks)
-    store.commit(launch, steps_of(launch, ranks), epochs, classes, fingerprint.row(plan.study_id, planned.launch_id))
+    store.commit(
+        launch, steps_of(launch, ranks), epochs, classes, host.fingerprint.row(plan.study_id, planned.launch_id)
+    )
     for rank in ranks:
         rank.forget()
     return launch
@@ -169,13 +173,7 @@ def analysed(store: Path, study_id: str) -> result.Study:
     from bench.analysis.steady import Steps  # noqa: PLC0415
 
     plan = index.plan(store, study_id)
-    steps = {
-        launch_id: Steps(
-            **{each.name: columns[each.name] for each in fields(Steps) if each.name in columns},
-            in_window=columns["phase"] == schema.WINDOW,
-        )
-        for launch_id, columns in read.steps(store, study_id).items()
-    }
+    steps = {launch_id: Steps.from_columns(columns) for launch_id, columns in read.steps(store, study_id).items()}
     return scaling.analyse(
         plan, read.launches(store, study_id), steps, read.epochs(store, study_id), peaks=profiles.hardware_peaks()
     )

@@ -24,7 +24,8 @@ from bench import planning, settings, study
 from bench.analysis import intervals
 from bench.dna.fingerprint import fingerprint
 from bench.dna.machine import here
-from bench.store import read
+from bench.plan import to_json
+from bench.store import index, read
 from bench.store.commit import Store
 from reports import progress
 
@@ -42,21 +43,33 @@ def main() -> None:
 
     study_id, machine = "aa", here()
     store = Store.open(asked.store)
-    if study_id not in read.studies(asked.store):
+    if study_id not in index.studies(asked.store):
         wishes = settings.resolve(
-            {"model": asked.model, "seconds": asked.seconds, "device": "cpu", "ranks": "1", "strategy": "single",
-             "cores_per_rank": len(machine.cpu_ids), "rounds": asked.comparisons * ROUNDS * 2},
-            environ={}, cwd=Path("/nonexistent"), profile=None,
+            {
+                "model": asked.model,
+                "seconds": asked.seconds,
+                "device": "cpu",
+                "ranks": "1",
+                "strategy": "single",
+                "cores_per_rank": len(machine.cpu_ids),
+                "rounds": asked.comparisons * ROUNDS * 2,
+            },
+            environ={},
+            cwd=Path("/nonexistent"),
+            profile=None,
         )
         plan = planning.build(
-            wishes, machine, study_id=study_id, created_at=datetime.now(UTC).isoformat(), command=" ".join(sys.argv), order_seed=0
+            wishes,
+            machine,
+            study_id=study_id,
+            created_at=datetime.now(UTC).isoformat(),
+            command=" ".join(sys.argv),
+            order_seed=0,
         )
-        store.create_study(planning.to_json(plan))
-    plan = read.plan(asked.store, study_id)
-    study.run(
-        plan, store, launcher=launchers.find("local"), machine=machine, fingerprint=fingerprint(),
-        progress=progress.for_stream(sys.stderr, plain=True, json=False),
-    )
+        store.create_study(to_json(plan))
+    plan = index.plan(asked.store, study_id)
+    host = study.Host(launcher=launchers.find("local"), machine=machine, fingerprint=fingerprint())
+    study.run(plan, store, host, progress.for_stream(sys.stderr, plain=True, json=False))
 
     rates = [launch.throughput_sps for launch in read.launches(asked.store, study_id) if launch.status == "ok"]
     coin = random.Random(0)
@@ -72,7 +85,9 @@ def main() -> None:
     print(f"{len(rates)} launches of {asked.model}: {math.exp(statistics.fmean(logs)):.1f} samples/s, CV {spread:.2%}")
     print(f"{len(found)} comparisons of {ROUNDS} pairs: {dict(words)}; false verdicts: {false}")
     if asked.json:
-        asked.json.write_text(json.dumps({"launches": len(rates), "cv": spread, "comparisons": found, "false": false}, indent=1))
+        asked.json.write_text(
+            json.dumps({"launches": len(rates), "cv": spread, "comparisons": found, "false": false}, indent=1)
+        )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What does the harness cost? Its loop against a hand-tuned bare loop, and two frameworks doing the same work beside it.
+"""What does the harness cost? Its loop against a hand-tuned bare loop, with two frameworks beside it.
 
 Every arm trains its own copy of the same model on the same resident batch, in one process, on one thread. Blocks run
 A/B/B/A (bare, arm, arm, bare), so a drift that is linear over a block of four cancels; a pair's log ratio is one
@@ -88,9 +88,7 @@ def harnessed(name: str, batch: int) -> Block:
     batches = same()
 
     def block(steps: int) -> None:
-        seen = train_segment(
-            trainer, batches, steps, batch=batch, phase="window", step_ns=10**6, count_correct=False
-        )
+        seen = train_segment(trainer, batches, steps, batch=batch, phase="window", step_ns=10**6, count_correct=False)
         block.seconds = seen.times.wall_ns / 1e9
 
     return block
@@ -133,7 +131,7 @@ def accelerate(name: str, batch: int) -> Block:
 
 
 def seconds(block: Block, steps: int) -> float:
-    """The block's own synchronised bracket when it has one: set-up and collection happen once a window, not once a block."""
+    """The block's own bracket when it has one: set-up and collection happen once a window, not once a block."""
     began = time.perf_counter()
     block(steps)
     return getattr(block, "seconds", time.perf_counter() - began)
@@ -147,7 +145,7 @@ def compare(reference: Block, arm: Block, steps: int, pairs: int) -> dict[str, f
         logs.append(math.log((first + last) / (one + two)))
     mean, error = statistics.fmean(logs), statistics.stdev(logs) / math.sqrt(pairs)
     reach = float(stats.t.ppf(0.975, pairs - 1)) * error
-    # Bursts of a shared machine hit single blocks: the median with its distribution-free interval stands beside the mean.
+    # Bursts of a shared machine hit single blocks: the median and its distribution-free interval stand beside.
     ordered = sorted(logs)
     low = int(stats.binom.ppf(0.025, pairs, 0.5))
     return {

@@ -17,11 +17,12 @@ _TAIL_LINES = 15
 _TAIL_BYTES = 16_384
 _LONGEST_QUOTE = 200
 
-# Nobody's peer can send these to itself by mistake: somebody ended the process. Any other signal is its own crash.
+# Somebody else ended the process; any other signal is its own crash.
 _SENT = {signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT}
-# A peer's death never comes back as one of these, but as an error; and the supervisor can be late to see it.
-_NEVER_A_CONSEQUENCE = {signal.SIGKILL, signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE}
-_LATE_NS = 100_000_000
+# What a rank whose peer is gone ends with: an error of its own, or an abort by a library. Either leaves words.
+_CAN_FOLLOW = {signal.SIGABRT, None}
+_CAN_FOLLOW_STATUS = "crash"
+_LAST_WORDS_NS = 1_000_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,16 +40,14 @@ class Finding:
         return self.rank if self.rank is not None else self.rank_to_read
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Failure:
-    finding: Finding
-    at_ns: int  # monotonic
+def said_file(folder: Path, rank: int) -> Path:
+    return folder / f"rank{rank}.json"
 
 
 def said(folder: Path, rank: int) -> dict[str, Any]:
     """What a rank said of its own ending; empty when it said nothing that can be read."""
     try:
-        told = json.loads((folder / f"rank{rank}.json").read_bytes())
+        told = json.loads(said_file(folder, rank).read_bytes())
     except (OSError, ValueError):
         return {}
     return told if isinstance(told, dict) else {}
@@ -62,22 +61,39 @@ def has_failed(folder: Path, death: Death) -> bool:
 def from_deaths(folder: Path, deaths: Sequence[Death], beats: Sequence[Beat], *, oom_killed: bool) -> Finding | None:
     """The first failure, of which the others are consequences; None when all ended well.
 
-    First is by the clock: when a rank said that it failed, else when its death was seen. A rank that was killed comes
-    before one that reports an error at the same moment, because an error can follow from a kill and not the reverse.
+    What cannot follow from the end of a peer comes first: a kill, a fault in native code, memory that ran out, an end
+    without a word. An error can, and goes by when the rank said so or wrote its last words. When the deaths were seen
+    would not do, because a busy machine shows us two at once and in any order.
     """
-    failures = [_failure(folder, death, beats[death.rank], oom_killed) for death in deaths if has_failed(folder, death)]
-    return min(failures, key=lambda failure: failure.at_ns).finding if failures else None
+    offset_ns = time.monotonic_ns() - time.time_ns()  # read once, so that files of the same instant stay equal
+    failures = [
+        (_order(folder, death, offset_ns), _finding(folder, death, beats[death.rank], oom_killed=oom_killed))
+        for death in deaths
+        if has_failed(folder, death)
+    ]
+    return min(failures, key=lambda failure: failure[0])[1] if failures else None
 
 
-def _failure(folder: Path, death: Death, beat: Beat, oom_killed: bool) -> _Failure:
+def _order(folder: Path, death: Death, offset_ns: int) -> tuple[bool, int, int]:
+    """What failures sort by: whether a peer's can have caused it, when it happened and when it was seen (monotonic)."""
+    told = said(folder, death.rank)
+    if told.get("status", "ok") != "ok":
+        at_ns = told.get("monotonic_ns") or _written_ns(said_file(folder, death.rank), offset_ns)
+        return told["status"] == _CAN_FOLLOW_STATUS, min(at_ns, death.seen_ns), death.seen_ns
+    words_ns = _written_ns(log_file(folder, death.rank), offset_ns)
+    has_last_words = 0 < death.seen_ns - words_ns < _LAST_WORDS_NS
+    if death.code != 0 and _signal_of(death.code) in _CAN_FOLLOW and has_last_words:
+        return True, words_ns, death.seen_ns
+    return False, death.seen_ns, death.seen_ns
+
+
+def _finding(folder: Path, death: Death, beat: Beat, *, oom_killed: bool) -> Finding:
     rank, code = death.rank, death.code
     told = said(folder, rank)
     status = told.get("status", "ok")
     if status != "ok":
-        finding = Finding(status=str(status), reason=told.get("reason"), rank=rank)
-        return _Failure(finding=finding, at_ns=min(_written_ns(folder, rank), death.seen_ns))
+        return Finding(status=str(status), reason=told.get("reason"), rank=rank)
     number = _signal_of(code)
-    seen_ns = death.seen_ns - (_LATE_NS if number in _NEVER_A_CONSEQUENCE else 0)
     if number == signal.SIGKILL and oom_killed:
         status, reason = "oom_kill", f"memory ran out and the kernel killed rank {rank} {_where(beat)}"
     elif number in _SENT:
@@ -88,7 +104,7 @@ def _failure(folder: Path, death: Death, beat: Beat, oom_killed: bool) -> _Failu
         status, reason = "crash", f"rank {rank} ended without a result {_where(beat)}"
     else:
         status, reason = "crash", f"rank {rank} ended with code {code} {_where(beat)}{_last_words(folder, rank)}"
-    return _Failure(finding=Finding(status=status, reason=reason, rank=rank), at_ns=seen_ns)
+    return Finding(status=status, reason=reason, rank=rank)
 
 
 def hang(beats: Sequence[Beat], quiet_s: Sequence[float], living: Collection[int], stopped: Sequence[int]) -> Finding:
@@ -136,10 +152,13 @@ def _signal_of(code: int) -> signal.Signals | None:
         return None
 
 
-def _written_ns(folder: Path, rank: int) -> int:
-    """When a rank wrote its ending, on this process's monotonic clock."""
-    age_ns = time.time_ns() - (folder / f"rank{rank}.json").stat().st_mtime_ns
-    return time.monotonic_ns() - age_ns
+def _written_ns(file: Path, offset_ns: int) -> int:
+    """When a file was last written to, on the monotonic clock and as coarse as the kernel's tick; 0 if it is empty."""
+    try:
+        written = file.stat()
+    except FileNotFoundError:
+        return 0
+    return written.st_mtime_ns + offset_ns if written.st_size else 0
 
 
 def _where(beat: Beat) -> str:

@@ -33,8 +33,8 @@ class Limits:
 def launch(command: Command, watch: Callable[[list[Beat]], None], limits: Limits | None = None) -> Ending:
     """Run a launch to its end and say how it ended; afterwards none of its processes is left.
 
-    Call it from a thread that lives as long as the launch does: Linux ties the ranks' lives to it. An exception out of
-    `watch`, a KeyboardInterrupt and whatever a signal handler raises end all ranks too, and are then raised again.
+    An exception out of `watch`, a KeyboardInterrupt and whatever a signal handler raises end all ranks too, and are
+    then raised again.
 
     Args:
         command: what to start, and for how long. Its folder receives `rankN.log` beside what the ranks write.
@@ -42,8 +42,9 @@ def launch(command: Command, watch: Callable[[list[Beat]], None], limits: Limits
         limits: patience of the supervisor.
 
     Returns:
-        The ending. A rank says its own in `rankN.json`, an object with "status" and "reason"; one that ends without
-        having said "ok" has failed, whatever its exit code.
+        The ending. A rank says its own in `rankN.json`, an object with "status", "reason" and, to tell who failed
+        first, "monotonic_ns"; one that ends without having said "ok" has failed, whatever its exit code. One that
+        beats its heart must bear SIGUSR1: it is asked for its stacks before a hang is ended.
     """
     began_s, cpu_s = time.monotonic(), time.process_time()
     crew = Crew(command)

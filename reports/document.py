@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.analysis.result import Estimate, Row, Study, Title
-from reports.sentence import sentence
+from reports import words
+from reports.sentence import all_reasons, sentence
 
 SCHEMA = "bench.scale/1"
 
@@ -30,7 +31,7 @@ def scale_document(study: Study, store_path: Path | str, exit_code: int) -> dict
                 "cores_per_rank": baseline.cores_per_rank,
             },
             "rows": [_row(row) for row in study.rows],
-            "verdict": sentence(study),
+            "verdict": sentence(study).replace(words.NARROW, " "),
             "dna": {"hw_id": study.hw_id, "sw_id": study.sw_id, "num_id": study.num_id},
             "warnings": list(study.warnings),
         }
@@ -85,7 +86,7 @@ def _row(row: Row) -> dict[str, Any]:
         "mfu": row.mfu,
         "cut_steps": row.cut_steps,
         "status": row.status,
-        "reasons": list(dict.fromkeys((*row.reasons, *(verdict.reasons if verdict else ())))),
+        "reasons": list(all_reasons(row)),
         "unavailable": dict(row.reasons_null),
     }
 

@@ -33,11 +33,10 @@ def footnotes(study: Study) -> tuple[Note, ...]:
     notes = (
         Note(_baseline(study)),
         *_about_rows(study),
-        *_missing(study),
+        Note(_missing(study)),
         Note(_intervals(study)),
         Note(_projected(study), "epoch_s"),
         Note(_accuracy(study), "accuracy"),
-        Note(_too_good(study)),
     )
     return tuple(note for note in notes if note.text)
 
@@ -47,8 +46,9 @@ def _baseline(study: Study) -> str:
     if row is None:
         return "No baseline was run, so there is no speedup and no efficiency."
     name = names.phrase(row, study.rows)
-    if rate is None or row.throughput is None:
-        return f"The baseline, {name}, has no number, so there is no speedup and no efficiency."
+    if rate is None:
+        what = "is INVALID" if is_invalid(row) else "has no number"
+        return f"The baseline, {name}, {what}, so there is no speedup and no efficiency."
     return f"Baseline: {name}, {words.with_interval(row.throughput)} samples/s; speedup and eff. are against it."
 
 
@@ -64,14 +64,15 @@ def _about_rows(study: Study) -> list[Note]:
 def _about(row: Row, study: Study) -> str:
     """Why a row has no number or is not to be trusted, and what its verdict does not say by itself."""
     told = []
-    if row.status != OK:
-        told.append(": ".join([row.status, *(words.clean(reason).rstrip(".") for reason in row.reasons)]))
-    if row.launches_failed and row.launches:
-        told.append(f"{row.launches_failed} of {words.count(row.launches + row.launches_failed, 'launch')} failed")
-    if row.verdict is not None:
-        judgement = judged(row.verdict, study.margin, study.title.rounds)
-        if row.verdict.word not in {judgement, EQUIVALENT}:
-            told.append(judgement)
+    if row.verdict is not None and row.verdict.word != EQUIVALENT:
+        judgement = judged(row, row.verdict, study)
+        told += [judgement] if judgement != row.verdict.word else []
+    refused = row.verdict.reasons if row.verdict is not None else ()
+    others = "; ".join(words.clean(reason).rstrip(".") for reason in row.reasons if reason not in refused)
+    if row.status == OK:
+        told += [others] if others else []
+    elif others or not told:
+        told.append(f"{row.status}: {others}" if others else row.status)
     if row.cut_steps:
         told.append(f"{words.count(row.cut_steps, 'step')} cut from every launch as not yet steady")
     return "; ".join(told)
@@ -84,35 +85,35 @@ def _intervals(study: Study) -> str:
         ("samples/s", [row.throughput for row in study.rows]),
         ("speedup", [row.speedup for row in study.rows]),
     ):
-        given = [each for each in estimates if each is not None]
-        methods = dict.fromkeys(words.clean(each.method) for each in given if words.has_interval(each))
-        if methods:
+        given = [each for each in estimates if each is not None and words.has_interval(each)]
+        if methods := dict.fromkeys(words.clean(each.method) for each in given):
             sizes = sorted({each.n for each in given})
             n = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
             told.append(f"{name}: {', '.join(methods)}, n = {n}")
     return f"95 % intervals. {'; '.join(told)}." if told else ""
 
 
-def _missing(study: Study) -> list[Note]:
+def _missing(study: Study) -> str:
     """Each reason once, with the quantities and the rows it holds for."""
     rows = [row for row in study.rows if row.throughput is not None]
-    reasons: dict[tuple[str, str], list[Row]] = {}  # quantity and reason -> rows
+    lacking: dict[tuple[str, str], list[Row]] = {}  # quantity and reason -> rows
     for row in rows:
         for key, reason in row.reasons_null.items():
             if key in _NAMES and not _told_elsewhere(row, key):
-                reasons.setdefault((_NAMES[key], words.clean(reason).rstrip(".")), []).append(row)
+                lacking.setdefault((_NAMES[key], words.clean(reason).rstrip(".")), []).append(row)
     quantities: dict[tuple[str, str], list[str]] = {}  # reason and rows in words -> quantities
-    for (name, reason), holds_for in reasons.items():
+    for (name, reason), holds_for in lacking.items():
         where = f" of {_named(holds_for, study)}" if len(holds_for) < len(rows) else ""
         quantities.setdefault((reason, where), []).append(name)
-    return [
-        Note(f"Not measured: {words.listed(found)}{where}: {reason}.") for (reason, where), found in quantities.items()
-    ]
+    told = [f"{words.listed(found)}{where} ({reason})" for (reason, where), found in quantities.items()]
+    return f"Not measured: {'; '.join(told)}." if told else ""
 
 
 def _told_elsewhere(row: Row, key: str) -> bool:
-    """The baseline has no speedup over itself, and an INVALID row's own note says why it has none."""
-    return key in {"speedup", "efficiency"} and (row.is_baseline or is_invalid(row))
+    """The baseline has no speedup over itself, and a row's own note may have said already why it has none."""
+    if key in {"speedup", "efficiency"} and (row.is_baseline or is_invalid(row)):
+        return True
+    return any(row.reasons_null[key] in reason for reason in row.reasons)
 
 
 def _named(rows: list[Row], study: Study) -> str:
@@ -131,14 +132,3 @@ def _accuracy(study: Study) -> str:
         return ""
     epochs = words.listed(words.number(many) for many in sorted({each.epoch for each in given}))
     return f"acc top-1: exact, on the validation set after epoch {epochs}; mean over the row's launches."
-
-
-def _too_good(study: Study) -> str:
-    """More than the hardware added asks for an explanation, not for applause."""
-    rows = [row for row in study.rows if row.efficiency and row.efficiency.low is not None and row.efficiency.low > 1]
-    if not rows:
-        return ""
-    return (
-        f"More than 100 % efficient: {_named(rows, study)}. Look for a cause "
-        "before quoting it: smaller shares fit the cache better, or something else slowed the baseline."
-    )

@@ -9,7 +9,7 @@ from bench.analysis.result import Row, Study
 from bench.store.schema import OK
 from reports import names, words
 from reports.footnotes import Note, footnotes
-from reports.sentence import sentence
+from reports.sentence import is_invalid, sentence
 
 _ALWAYS = {"throughput", "speedup", "efficiency"}  # what the table is for, even when no row has it
 _EMPTY = {words.MISSING, ""}
@@ -140,7 +140,7 @@ def laid_out(column: Column) -> tuple[str, ...]:
     cells = column.cells
     if column.align == "point":
         places = [max(1, len(cell) - len(_WHOLE.sub("", cell, count=1))) for cell in cells]
-        cells = tuple(" " * (max(places) - place) + cell for place, cell in zip(places, cells, strict=True))
+        cells = tuple(" " * (max(places, default=0) - place) + cell for place, cell in zip(places, cells, strict=True))
     texts = (column.header, *cells)
     width = max(map(len, texts))
     return tuple(text.rjust(width) if column.align == "right" else text.ljust(width) for text in texts)
@@ -153,7 +153,7 @@ def widest(column: Column) -> int:
 
 def _is_one(row: Row) -> bool:
     """The baseline against itself: one by definition, not by measurement."""
-    return row.is_baseline and row.throughput is not None
+    return row.is_baseline and row.throughput is not None and not is_invalid(row)
 
 
 def _cores(row: Row) -> str:

@@ -23,7 +23,7 @@ PHASES = ("starting", "joining", "preparing", "warm-up", "window", "evaluating",
 
 DRAW_EVERY_S = 0.5
 SPEAK_EVERY_S = 60.0  # where there is no live line
-_BAR = 20
+_BAR = 20  # characters, where there is room
 _ERASE = Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2))
 
 
@@ -142,8 +142,9 @@ class Live(_Told):
             return
         self._drew = self._clock()
         beat = _slowest(beats)
-        bar = f" {_bar(beat.step / beat.steps)}" if beat and beat.steps else ""
-        text = shown(f"{self._where} · {_phase(beat)}{bar} · {self._left()}", self._console)
+        before, after = f"{self._where} · {_phase(beat)}", f" · {self._left()}"
+        bar = _bar(beat, self._console.width - 2 - len(before) - len(after))
+        text = shown(before + bar + after, self._console)
         text.highlight_regex("[━╸]+", "cyan")
         # One column stays free: a full line would wrap, and what has wrapped is not erased.
         text.truncate(self._console.width - 1, overflow="ellipsis")
@@ -175,7 +176,10 @@ def _phase(beat: Beat | None) -> str:
     return f"{beat.phase} {beat.step}/{beat.steps}" if beat.steps else f"{beat.phase} step {beat.step}"
 
 
-def _bar(share: float) -> str:
-    """A bar that reads without colour: heavy for what is done, light for what is not."""
-    done, half = divmod(round(2 * _BAR * min(1.0, share)), 2)
-    return f"{'━' * done}{'╸' * half}{'─' * (_BAR - done - half)}"
+def _bar(beat: Beat | None, room: int) -> str:
+    """A bar that reads without colour, heavy for what is done and light for the rest; empty when there is no room."""
+    width = min(_BAR, room)
+    if beat is None or not beat.steps or width < _BAR // 4:
+        return ""
+    done, half = divmod(round(2 * width * min(1.0, beat.step / beat.steps)), 2)
+    return f" {'━' * done}{'╸' * half}{'─' * (width - done - half)}"

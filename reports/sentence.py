@@ -13,10 +13,10 @@ def sentence(study: Study) -> str:
     asked = headlines(study)
     told = [_about(row, study) for row in asked] or [_rate_alone(study.baseline or measured[0], study)]
     told += [_rival(row, study) for row in study.rows if row not in asked and _is_rival(row)]
-    told += [_suspicion(row, study) for row in (study.baseline, *asked) if row is not None and row.status == SUSPECT]
+    told += [_suspicion(row, study) for row in (study.baseline, *asked) if row is not None and is_suspect(row)]
     if study.quick:
         rounds = f"{words.count(study.title.rounds, 'round')} {'is' if study.title.rounds == 1 else 'are'}"
-        told.append(f"Estimates only: {rounds} too few for a verdict; run without --quick.")
+        told.append(f"Estimates only: {rounds} too few for a verdict; run without --quick, or with more --rounds.")
     if missing := len(study.rows) - len(measured):
         told.append(f"{missing} of {words.count(len(study.rows), 'row')} {'have' if missing > 1 else 'has'} no number.")
     return " ".join(told)
@@ -41,23 +41,34 @@ def is_invalid(row: Row) -> bool:
 
 
 def baseline_rate(study: Study) -> str | None:
-    """E.g. `1 302 samples/s of one rank`: what every ratio is a multiple of; None when the baseline has no number."""
+    """E.g. `1 302 samples/s of one rank`: what every ratio is a multiple of; None when nothing can be."""
     baseline = study.baseline
-    if baseline is None or baseline.throughput is None:
+    if baseline is None or baseline.throughput is None or is_invalid(baseline):
         return None
     whose = "one rank" if baseline.ranks == 1 else words.count(baseline.ranks, "rank")
     return f"{words.point(baseline.throughput)} samples/s of {whose}"
 
 
-def judged(verdict: Verdict, margin: float, rounds: int) -> str:
-    """The word, and what it does not say by itself."""
-    within = words.percent(margin, 0) if margin >= 0.01 else words.percent(margin)
+def is_suspect(row: Row) -> bool:
+    """The row has a number that something speaks against, short of refusing it."""
+    return row.status == SUSPECT and not is_invalid(row)
+
+
+def all_reasons(row: Row) -> tuple[str, ...]:
+    """The row's reasons and its verdict's, each once."""
+    return tuple(dict.fromkeys((*row.reasons, *(row.verdict.reasons if row.verdict else ()))))
+
+
+def judged(row: Row, verdict: Verdict, study: Study) -> str:
+    """The word of a row's verdict, and what it does not say by itself."""
+    within = words.percent(study.margin, 0) if study.margin >= 0.01 else words.percent(study.margin)
     match verdict.word:
         case word if word in {FASTER, SLOWER} and not verdict.beyond_margin:
             return f"{word}, though perhaps by less than the margin of {within}"
         case word if word == EQUIVALENT:
             return f"{word}: the same within {within}"
         case word if word == INCONCLUSIVE:
+            rounds = row.speedup.n if row.speedup is not None else study.title.rounds
             return word + _what_it_would_take(verdict, within, rounds)
         case word if word == INVALID:
             return f"{word}: {_because(verdict.reasons)}"
@@ -67,7 +78,7 @@ def judged(verdict: Verdict, margin: float, rounds: int) -> str:
 def _about(row: Row, study: Study) -> str:
     name, base, verdict = names.phrase(row, study.rows), baseline_rate(study), row.verdict
     if verdict is not None and is_invalid(row):
-        return f"{name} ran, but the result is {judged(verdict, study.margin, study.title.rounds)}."
+        return f"{name} ran, but the result is {judged(row, verdict, study)}."
     if row.speedup is None or base is None:
         why = row.reasons_null.get("speedup") or _without_baseline(study)
         return f"{_rate_alone(row, study)[:-1]}, with no speedup to give: {words.clean(why)}."
@@ -76,7 +87,7 @@ def _about(row: Row, study: Study) -> str:
     if row.efficiency is not None:
         told += f", {words.percent_point(row.efficiency)} efficient"
     if verdict is not None and not study.quick:
-        told += f"; {judged(verdict, study.margin, study.title.rounds)}"
+        told += f"; {judged(row, verdict, study)}"
     return f"{told}."
 
 
@@ -97,20 +108,19 @@ def _rate_alone(row: Row, study: Study) -> str:
 
 
 def _suspicion(row: Row, study: Study) -> str:
-    because = f": {_because(row.reasons)}" if row.reasons else ""
-    return f"{names.phrase(row, study.rows)} is suspect{because}."
+    return f"{names.phrase(row, study.rows)} is suspect: quote it only with its reasons."
 
 
 def _without_baseline(study: Study) -> str:
     if study.baseline is None:
         return "no baseline was run"
-    because = f" ({_because(study.baseline.reasons)})" if study.baseline.reasons else ""
-    return f"the baseline, {names.phrase(study.baseline, study.rows)}, has no number{because}"
+    what = "is INVALID" if is_invalid(study.baseline) else "has no number"
+    return f"the baseline, {names.phrase(study.baseline, study.rows)}, {what}"
 
 
 def _nothing(study: Study) -> str:
     statuses = {row.status for row in study.rows}
-    reasons = _because(tuple(dict.fromkeys(reason for row in study.rows for reason in row.reasons)))
+    reasons = _because(tuple(dict.fromkeys(reason for row in study.rows for reason in all_reasons(row))))
     what = {
         frozenset({NOT_APPLICABLE}): "No row can run on this machine",
         frozenset({NOT_RUN}): "No row was run",

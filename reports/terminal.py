@@ -2,7 +2,6 @@
 
 import shlex
 import textwrap
-from collections.abc import Iterator
 from dataclasses import replace
 
 from rich.console import Console
@@ -35,15 +34,12 @@ def show(study: Study, console: Console, *, store: str, wide: bool = False) -> N
     model = build(study)
     every = tuple(_for_console(column, console) for column in model.columns)
     columns, gone = (every, ()) if wide else fitting(every, console.width, len(_GUTTER))
+    notes = [line for note in _notes(model, columns, gone) for line in _wrapped("- ", note, console)]
     blocks = (
-        [shown(line, console) for facts in model.title for line in _flowing(facts, console.width)],
+        _title(model, console),
         _table(columns, console),
-        [
-            shown(line, console, "dim")
-            for note in _notes(model, columns, gone)
-            for line in _wrapped("- ", note, console)
-        ],
-        list(_closing(model, store, console)),
+        [shown(line, console, "dim") for line in notes],
+        _closing(model, store, console),
     )
     console.print()
     for block in blocks:
@@ -56,7 +52,12 @@ def show(study: Study, console: Console, *, store: str, wide: bool = False) -> N
 def next_command(study_id: str, store: str) -> str:
     """What to type next."""
     where = [] if store == "bench-results" else ["--store", store]
-    return shlex.join(["bench", "report", study_id, *where, "--format", "md,tex,csv"])
+    return shlex.join(["bench", "report", study_id, *where])
+
+
+def _title(model: TableModel, console: Console) -> list[Text]:
+    what, *how = (_flowing(facts, console.width) for facts in model.title)
+    return [shown(line, console, "bold") for line in what] + [shown(line, console) for lines in how for line in lines]
 
 
 def _table(columns: tuple[Column, ...], console: Console) -> list[Text]:
@@ -89,19 +90,19 @@ def _notes(model: TableModel, columns: tuple[Column, ...], gone: tuple[str, ...]
     return notes
 
 
-def _closing(model: TableModel, store: str, console: Console) -> Iterator[Text]:
+def _closing(model: TableModel, store: str, console: Console) -> list[Text]:
     entries = [
         ("Verdict", model.sentence, "bold"),
         *(("Warning", warning, "yellow") for warning in model.warnings),
         ("Saved", f"{words.clean(store)}, study {model.study_id}", "dim"),
         ("Next", next_command(model.study_id, store), "dim"),
     ]
+    lines = []
     for name, told, style in entries:
-        for line in _wrapped(f"{name:<9}", told, console):
-            text = shown(line, console)
-            if line.startswith(name):
-                text.stylize(style, 0, len(name))
-            yield text
+        paragraph = [shown(line, console) for line in _wrapped(f"{name:<9}", told, console)]
+        paragraph[0].stylize(style, 0, len(name))
+        lines += paragraph
+    return lines
 
 
 def _wrapped(lead: str, told: str, console: Console) -> list[str]:

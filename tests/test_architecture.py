@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tomllib
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,7 @@ def attributes(source: str) -> set[str]:
     }
 
 
+@cache
 def own_column_names() -> frozenset[str]:
     """Column names that mean a column and nothing else: those with a unit that no other noun measures too.
 

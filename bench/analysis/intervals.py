@@ -42,7 +42,7 @@ class LogMean:
 
     @classmethod
     def difference(cls, a: "LogMean", b: "LogMean") -> "LogMean":
-        """a - b of independent means that may differ in variance: Welch-Satterthwaite degrees of freedom."""
+        """The difference a - b of independent means of unequal variance; degrees of freedom by Welch-Satterthwaite."""
         error = math.hypot(a.error, b.error)
         shares = [(each.error / error) ** 4 / each.freedom for each in (a, b)] if error else [1.0]
         return cls(a.mean - b.mean, error, 1 / sum(shares))

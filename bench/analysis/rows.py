@@ -115,7 +115,9 @@ def without_a_number(
         accuracy=None,
         mfu=None,
         cut_steps=0,
-        reasons_null=dict.fromkeys(_QUANTITIES, "; ".join(reasons) or status),
+        reasons_null=dict.fromkeys(
+            (each for each in _QUANTITIES if each != "verdict" or not invalid), "; ".join(reasons) or status
+        ),
     )
 
 

@@ -18,7 +18,9 @@ FloatArray = npt.NDArray[np.float64]
 SLOWING, WARMING = "slowing", "still warming"
 
 MINIMUM_BATCHES = 4  # of five steps: fewer leave nothing to compare
-DRIFT_BATCH = 10  # steps per batch mean: long enough for neighbours to be nearly independent
+DRIFT_BATCH = 10  # entries per batch mean: long enough for neighbours to be nearly independent
+DRIFT_BATCHES = 6  # shorter batches before fewer batches: three points on a line convince nobody
+DRIFT_SHORTEST = 3
 DRIFT_SIGNIFICANCE = 0.05
 DRIFT_MATTERS = 0.01  # of the step length, over the whole kept window
 OUTLIER_MADS = 10.0
@@ -177,15 +179,17 @@ def equal_cut(launches: Sequence[Steps]) -> int:
 def tail_drift(step_ns: npt.ArrayLike) -> str | None:
     """Whether step lengths still change over the kept window: SLOWING, WARMING or None.
 
-    Least squares on means of 10 steps (`scipy.stats.linregress`): the slope must be significant at 5 % and amount to
-    more than 1 % of the mean step over the window. Blind below 30 entries. A launch without drift is accused about
-    once in 20; so a row is judged by the majority of its launches, never by one (`validity.row_findings`).
+    Least squares on means of 10 entries, fewer where the window has not six such batches (`scipy.stats.linregress`):
+    the slope must be significant at 5 % and amount to more than 1 % of the mean step over the window. Blind below 18
+    entries. A launch without drift is accused about once in 20, more often when its steps hang together (AR(1) with
+    phi 0.8: once in 8); so a row is judged by the majority of its launches, never by one (`validity.row_findings`).
     """
     values = np.asarray(step_ns, dtype=np.float64)
-    m = len(values) // DRIFT_BATCH
-    if m < 3:
+    batch = min(DRIFT_BATCH, len(values) // DRIFT_BATCHES)
+    if batch < DRIFT_SHORTEST:
         return None
-    means = values[: m * DRIFT_BATCH].reshape(m, DRIFT_BATCH).mean(axis=1)
+    m = len(values) // batch
+    means = values[: m * batch].reshape(m, batch).mean(axis=1)
     if np.ptp(means) <= DRIFT_MATTERS * means.mean() / 2:
         return None  # too flat to matter, and a constant has no correlation to test
     line = stats.linregress(np.arange(m), means)

@@ -61,5 +61,5 @@ def load(kind: str) -> ModuleType:
 
 
 def set_float32_precision(precision: str) -> None:
-    """fp32 means IEEE fp32 on every backend, so that TF32 or bf16 inside "fp32" is never a silent gift; tf32 asks for it."""
+    """fp32 means IEEE fp32 on every backend: TF32 or bf16 inside "fp32" would be a silent gift. tf32 asks for it."""
     torch.backends.fp32_precision = "tf32" if precision == "tf32" else "ieee"

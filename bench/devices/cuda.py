@@ -41,9 +41,9 @@ def place(device: torch.device) -> str:
 class EventClock:
     """One event a step boundary, from a ring made beforehand and read once the device has passed it.
 
-    The interval between two boundaries is the device's own (about 0.5 us fine). The sum of all intervals must equal the
-    host's bracket around two synchronisations. An entry is read `ring` steps after it was recorded; should the device be
-    further behind than that, reading waits for it, which only happens when the host is far ahead already.
+    The interval between two boundaries is the device's own (about 0.5 us fine); all of them together must equal the
+    host's bracket around two synchronisations. An entry is read `ring` steps after it was recorded. Should the device
+    be further behind than that, reading waits for it, which only happens when the host is far ahead.
     """
 
     def __init__(self, device: torch.device, steps: int, ring: int = _RING) -> None:

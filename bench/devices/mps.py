@@ -27,7 +27,7 @@ def synchronize(device: torch.device) -> None:  # noqa: ARG001 - there is one
 
 
 def peak_memory_bytes(device: torch.device) -> int | None:  # noqa: ARG001
-    """What the Metal driver holds for this process now: the backend keeps no peak, and its heap does not shrink while training."""
+    """What the Metal driver holds for this process; there is no peak to ask, but its heap does not shrink."""
     return torch.mps.driver_allocated_memory()
 
 

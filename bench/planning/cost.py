@@ -5,21 +5,26 @@ import math
 from bench.plan import Configuration, Workload
 
 _START_S = {"cpu": 5.0, "cuda": 12.0, "mps": 6.0}  # import torch, join the group, build the model
-_PIXEL_S = {"cpu": 1e-6, "cuda": 3e-8, "mps": 1e-7}  # forward and backward, per pixel of a batch: LeNet to ResNet-18
-_PIXELS = {"digits": 32 * 32, "cifar10": 32 * 32, "cifar100": 32 * 32, "synthetic": 32 * 32}
-_PIXELS_ELSE = 224 * 224
-_EPOCH_SAMPLES = {"digits": 1_500, "cifar10": 50_000, "cifar100": 50_000}
+
+# Forward and backward on one core of a server, from runs of this project; right within a factor of three or so.
+_SAMPLE_S = {"lenet-small": 2.5e-4, "lenet-large": 2.5e-3}  # 32x32 pixels
+_PIXEL_S_SMALL, _PIXEL_S = 4e-5, 8e-6  # of a ResNet: the stem for images up to 64 pixels keeps their resolution
+_CORES_OF = {"cuda": 200, "mps": 30}  # cores that the device is worth
+
+_SIDE = {"digits": 32, "cifar10": 32, "cifar100": 32, "synthetic": 32}
+_SIDE_ELSE = 224
+_EPOCH_SAMPLES = {"digits": 1_437, "cifar10": 50_000, "cifar100": 50_000}
 _EPOCH_SAMPLES_ELSE = 10_000
+_STEP_S = 1e-4  # of Python alone
+_FEWEST_STEPS = 20  # of a window of seconds, however slow a step is
 _LAUNCH_BYTES, _STEP_BYTES = 40_000, 20  # small tables and logs; a row of a step in compressed parquet
 
 
 def launch_s(workload: Workload, row: Configuration) -> float:
     """Seconds from start to end: start-up, warm-up and window."""
-    warmup_s = workload.warmup_steps * _step_s(workload, row)
-    if workload.seconds is not None:
-        window_s = workload.seconds
-    else:
-        window_s = _window_steps(workload, row) * _step_s(workload, row)
+    step_s = _step_s(workload, row)
+    warmup_s = 0.0 if workload.epochs else workload.warmup_steps * step_s  # of whole epochs it is a part
+    window_s = max(workload.seconds or 0.0, _window_steps(workload, row) * step_s)
     return _START_S[row.device] + warmup_s + window_s
 
 
@@ -30,9 +35,16 @@ def launch_bytes(workload: Workload, row: Configuration) -> int:
 
 
 def _step_s(workload: Workload, row: Configuration) -> float:
-    shape = workload.input_shape
-    pixels = shape[1] * shape[2] if shape is not None else _PIXELS.get(workload.data, _PIXELS_ELSE)
-    return row.batch_per_rank * pixels * _PIXEL_S[row.device]
+    if "sleep_ms" in workload.model_options:  # the model whose speed is known beforehand
+        return max(_STEP_S, float(workload.model_options["sleep_ms"]) / 1e3)
+    side = _SIDE.get(workload.data, _SIDE_ELSE)
+    _, height, width = workload.input_shape or (3, side, side)
+    pixels = height * width
+    if workload.model in _SAMPLE_S:
+        sample_s = _SAMPLE_S[workload.model] * pixels / 32**2
+    else:
+        sample_s = pixels * (_PIXEL_S_SMALL if max(height, width) <= 64 else _PIXEL_S)
+    return max(_STEP_S, row.batch_per_rank * sample_s / _CORES_OF.get(row.device, row.cores_per_rank or 1))
 
 
 def _window_steps(workload: Workload, row: Configuration) -> int:
@@ -41,4 +53,4 @@ def _window_steps(workload: Workload, row: Configuration) -> int:
     if workload.epochs is not None:
         samples = _EPOCH_SAMPLES.get(workload.data, _EPOCH_SAMPLES_ELSE)
         return workload.epochs * math.ceil(samples / row.batch_global)
-    return math.ceil((workload.seconds or 0) / _step_s(workload, row))
+    return max(_FEWEST_STEPS, math.ceil((workload.seconds or 0.0) / _step_s(workload, row)))

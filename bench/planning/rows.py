@@ -189,8 +189,8 @@ def _cores(row: Configuration) -> int:
 
 def _too_few_cores(request: _Request, row: Configuration) -> UsageError:
     usable, cores = len(request.machine.cpu_ids), row.cores_per_rank or 1
-    fitting = [str(ranks) for ranks in request.ranks if ranks * cores <= usable]
-    ways = [f"--ranks {','.join(fitting)}"] if fitting else []
+    fitting = sorted({ranks for ranks in (*request.ranks, usable // cores) if 0 < ranks * cores <= usable})
+    ways = [f"--ranks {','.join(map(str, fitting))}"] if fitting else []
     if cores > 1 and row.ranks <= usable:
         ways.append(f"--cores-per-rank {usable // row.ranks}")
     ways.append("--allow-oversubscribe, which shares cores and says so")

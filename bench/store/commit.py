@@ -166,7 +166,8 @@ def _document(content: Mapping[str, Any]) -> bytes:
 def _taken(marker_file: Path, launch_id: str) -> CannotError:
     if marker_file.stat().st_size == 0:  # only where there are no hard links: see fsops.publish
         return CannotError(
-            f"launch {launch_id} was being saved when its process died", hint=f"remove {marker_file} and repeat"
+            f"launch {launch_id} is being saved by another process, or one died while it saved it",
+            hint=f"if nothing runs any more: remove {marker_file} and repeat",
         )
     return AlreadyCommittedError(f"launch {launch_id} is in the store already; the first result is kept")
 

@@ -148,16 +148,16 @@ def resolve(store: StorePath, text: str) -> str:
     return _one("study", text, known)
 
 
-def resolve_launch(store: StorePath, text: str) -> tuple[str, str]:
-    """The study and the launch meant by `STUDY.LAUNCH`, e.g. `@last.r00p01`; each part may be shortened.
+def resolve_launch(store: StorePath, text: str, damaged: list[Damage] | None = None) -> Marker:
+    """The launch that is meant by `STUDY.LAUNCH`, e.g. `@last.r00p01`; each part may be shortened.
 
     Raises:
         UsageError: none or several are meant.
     """
     study_text, _, rest = text.rpartition(".")
     study_id = resolve(store, study_text)
-    launch_ids = [marker.launch_id for marker in markers(store, study_id)]
-    return study_id, _one("launch", f"{study_id}.{rest}", launch_ids)
+    found = {marker.launch_id: marker for marker in markers(store, study_id, damaged)}
+    return found[_one("launch", f"{study_id}.{rest}", list(found))]
 
 
 def _one(kind: str, text: str, known: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ Changes are additive: a column never changes its meaning, `None` becomes null, a
 float64 or int64 from the first version on.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from types import NoneType
@@ -191,6 +192,18 @@ _ARROW = {
     tuple[str, ...]: pa.list_(pa.string()),
     tuple[int, ...]: pa.list_(pa.int64()),
 }
+
+
+def unavailable(**reasons: str) -> str:
+    """Why columns are null, as the JSON text of a row's `unavailable`: `unavailable(energy_j="no counter")`.
+
+    Raises:
+        ValueError: a name that is no column of the launches.
+    """
+    unknown = reasons.keys() - {item.name for item in fields(Launch)}
+    if unknown:
+        raise ValueError(f"no such column: {', '.join(sorted(unknown))}")
+    return json.dumps(reasons, sort_keys=True)
 
 
 def arrow_schema(table: str) -> pa.Schema:

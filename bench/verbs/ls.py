@@ -89,7 +89,7 @@ def _line(store: Path, study_id: str, damaged: list[Damage]) -> Line:
             rows=len(plan["configurations"]) + len(plan["unrunnable"]),
             launches_planned=planned,
             launches_done=len(ended),
-            statuses=Counter(ended),
+            statuses=dict(sorted(Counter(ended).items())),
             status="done" if len(ended) == planned else "unfinished",
         )
     except (CannotError, KeyError, TypeError):  # one study that cannot be read does not hide the others
@@ -101,7 +101,7 @@ def _line(store: Path, study_id: str, damaged: list[Damage]) -> Line:
             rows=None,
             launches_planned=None,
             launches_done=len(ended),
-            statuses=Counter(ended),
+            statuses=dict(sorted(Counter(ended).items())),
             status="unreadable",
         )
 
@@ -131,5 +131,5 @@ def _table(lines: Sequence[Line]) -> list[str]:
 
 def _status(line: Line) -> str:
     """`done`, and how the launches ended that did not end well."""
-    others = [f"{count} {status}" for status, count in sorted(line.statuses.items()) if status != "ok"]
+    others = [f"{count} {status}" for status, count in line.statuses.items() if status != "ok"]
     return ", ".join([line.status, *others])

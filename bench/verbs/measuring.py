@@ -92,11 +92,10 @@ def _as_json(plan: Any) -> dict[str, Any]:
 
 
 def _tell_plan(plan: Any, machine: Any, store: str, talk: Talk) -> None:
-    import launchers
     from bench.study import commands
     from reports import plans
 
-    told = commands(plan, machine, launchers.find("local"), Path(store))
+    told = commands(plan, _host(machine), Path(store))
     if talk.as_json:
         print(json.dumps(plans.document(plan, told), indent=1))
     else:
@@ -104,9 +103,7 @@ def _tell_plan(plan: Any, machine: Any, store: str, talk: Talk) -> None:
 
 
 def _run(plan: Any, store: Any, machine: Any, settings: Any, talk: Talk) -> int:
-    import launchers
     from bench import study
-    from bench.dna.fingerprint import fingerprint
     from reports import plans, progress
 
     if not talk.as_json:
@@ -115,14 +112,7 @@ def _run(plan: Any, store: Any, machine: Any, settings: Any, talk: Talk) -> int:
     code = DONE
     try:
         with _sigterm_raises():
-            study.run(
-                plan,
-                store,
-                launcher=launchers.find("local"),
-                machine=machine,
-                fingerprint=fingerprint(),
-                progress=watching,
-            )
+            study.run(plan, store, _host(machine), watching)
     except KeyboardInterrupt:
         code = INTERRUPTED
     except Terminated:
@@ -130,6 +120,14 @@ def _run(plan: Any, store: Any, machine: Any, settings: Any, talk: Talk) -> int:
     finally:
         watching.finished()
     return _tell(study.analysed(store.path, plan.study_id), store.path, code, talk)
+
+
+def _host(machine: Any) -> Any:
+    import launchers
+    from bench.dna.fingerprint import fingerprint
+    from bench.study import Host
+
+    return Host(launcher=launchers.find("local"), machine=machine, fingerprint=fingerprint())
 
 
 @contextlib.contextmanager

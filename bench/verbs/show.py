@@ -188,12 +188,12 @@ def _card(store: Path, text: str, damaged: list[index.Damage]) -> StudyCard | La
             launches=read.launches(store, study_id, damaged),
             dna=read.dna(store, study_id, damaged),
         )
-    study_id, launch_id = index.resolve_launch(store, text)
-    marker = next(each for each in index.markers(store, study_id) if each.launch_id == launch_id)
-    launch = next((each for each in read.launches(store, study_id, damaged) if each.launch_id == launch_id), None)
+    marker = index.resolve_launch(store, text, damaged)
+    rows = {each.launch_id: each for each in read.launches(store, marker.study_id, damaged)}
+    launch = rows.get(marker.launch_id)
     if launch is None:
-        reason = next(f"{each.path} {each.reason}" for each in damaged if each.launch_id == launch_id)
-        raise CannotError(f"launch {launch_id} cannot be shown: {reason}")
+        reason = next(f"{each.path} {each.reason}" for each in damaged if each.launch_id == marker.launch_id)
+        raise CannotError(f"launch {marker.launch_id} cannot be shown: {reason}")
     return LaunchCard(layout=layout, launch=launch, files=[file.path for file in marker.files])
 
 

@@ -1,4 +1,4 @@
-"""`python -P -m bench.worker JOB`: one rank. The bootstrap comes before everything that takes time or spawns threads."""
+"""`python -P -m bench.worker JOB`: one rank. The bootstrap comes before all that takes time or spawns threads."""
 
 import os
 import sys

@@ -52,7 +52,7 @@ def start() -> Rank:
         local_rank=int(os.environ["LOCAL_RANK"]),
         folder=folder,
         heart=Heart(folder, rank),
-        cores=tuple(sorted(os.sched_getaffinity(0))) if sys.platform == "linux" else None,
+        cores=tuple(sorted(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else None,
     )
 
 

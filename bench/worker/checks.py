@@ -7,7 +7,7 @@ from torch import nn
 
 
 def weights_digest(model: nn.Module) -> str:
-    """A hash of every parameter's bits, in order: it moves when any weight does, and equals another rank's only bit for bit."""
+    """A hash of every parameter's bits, in order: equal to another rank's only when every bit is."""
     digest = hashlib.blake2b(digest_size=16)
     for parameter in model.parameters():
         digest.update(parameter.detach().cpu().contiguous().view(torch.uint8).numpy())

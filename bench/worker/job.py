@@ -1,7 +1,6 @@
-"""What a rank is told, and what it leaves behind: two JSON files and one of arrays, in the launch's folder. No torch."""
+"""What a rank is told and what it leaves behind: two JSON files and one of arrays, in the launch's folder. No torch."""
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -37,6 +36,71 @@ class Job:
         return cls(**{**told, "workload": workload, "configuration": configuration})
 
 
+@dataclass(frozen=True, kw_only=True)
+class ClassResult:
+    """One class after one epoch, as `bench.store.schema.ClassScore` keeps it."""
+
+    label: int
+    name: str
+    support: int
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    confusion: list[int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochResult:
+    """One epoch, all ranks together, as `bench.store.schema.Epoch` keeps it."""
+
+    epoch: int
+    train_s: float
+    evaluate_s: float
+    samples: int
+    learning_rate: float
+    train_loss: float
+    train_top1: float
+    validation_loss: float | None
+    top1: float | None
+    top5: float | None
+    validation_samples: int
+    classes: list[ClassResult]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankResult:
+    """What a rank that ended well says of itself; its steps lie beside it in an array file."""
+
+    rank: int
+    world_size: int
+    device_name: str
+    distinct_devices: int  # of the whole group
+    threads: int
+    params: int
+    epoch_samples: int | None  # None: synthetic data has no epoch
+    first_step_monotonic_ns: int
+    closure_error: float | None  # worst of its segments; None without a window
+    clock_ns_per_step: float
+    loss_first: float | None  # None: not finite
+    loss_last: float | None
+    losses_finite: bool
+    weights_moved: bool
+    weights_equal: bool | None  # None: nobody to agree with
+    peak_memory_bytes: int | None
+    window_cpu_s: float
+    window_switches: int
+    epochs: list[EpochResult]  # of rank 0; empty elsewhere
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> "RankResult":
+        """The inverse of `asdict`, with the status that stands beside it left out."""
+        epochs = [
+            EpochResult(**{**each, "classes": [ClassResult(**score) for score in each["classes"]]})
+            for each in told["epochs"]
+        ]
+        return cls(**{**{name: value for name, value in told.items() if name != "status"}, "epochs": epochs})
+
+
 def result_file(folder: Path, rank: int) -> Path:
     return folder / f"rank{rank}.json"
 
@@ -50,7 +114,7 @@ def write_result(folder: Path, rank: int, result: Mapping[str, Any]) -> None:
     file = result_file(folder, rank)
     draft = file.with_suffix(".tmp")
     draft.write_text(json.dumps(result))
-    os.replace(draft, file)
+    draft.replace(file)
 
 
 def read_result(folder: Path, rank: int) -> dict[str, Any] | None:

@@ -76,8 +76,7 @@ class _Launch:
         self.rank, self.told = rank, told
         self.workload, self.configuration = told.workload, told.configuration
         self.record = Record()
-        self.epochs: list[dict[str, Any]] = []
-        self.counts: list[list[int]] = []
+        self.epochs: list[job.EpochResult] = []
 
     def join(self) -> None:
         """Take the device and the threads, form the group, and hold both against the plan."""
@@ -102,7 +101,7 @@ class _Launch:
         )
 
     def prepare(self) -> None:
-        """Data on the device; model built on the CPU from the seed, so that every device starts from the same weights."""
+        """Data on the device; model built on the CPU from the seed, so that every device starts from equal weights."""
         workload, configuration = self.workload, self.configuration
         self.rank.heart.enter("preparing")
         torch.manual_seed(workload.seed)
@@ -119,7 +118,9 @@ class _Launch:
             torch, {"contiguous": "contiguous_format"}.get(workload.memory_format, workload.memory_format)
         )
         self.plain: nn.Module = model.to(self.device, memory_format=self.memory_format)
-        self.batch = configuration.batch_global // configuration.processes  # DataParallel scatters one from its one process
+        self.batch = (
+            configuration.batch_global // configuration.processes
+        )  # DataParallel scatters one from its one process
         self.batches = Batches(
             self.data,
             device=self.device,
@@ -228,25 +229,25 @@ class _Launch:
         trained = self.group.total(torch.tensor([losses, correct], dtype=torch.float64), self.device).tolist()
         samples = sum(each.samples for each in segments) * self.group.world_size
         self.epochs.append(
-            {
-                "epoch": epoch,
-                "train_s": max(self.group.gather(sum(each.times.wall_ns for each in segments))) / 1e9,
-                "evaluate_s": max(self.group.gather(evaluate_s)),
-                "samples": samples,
-                "learning_rate": self.trainer.optimizer.param_groups[0]["lr"],
-                "train_loss": trained[0] / self.group.world_size,
-                "train_top1": trained[1] / samples,
-                "validation_loss": evaluation.mean_loss(counts),
-                "top1": evaluation.top1(counts),
-                "top5": evaluation.top5(counts),
-                "validation_samples": evaluation.samples(counts),
-                "classes": [
-                    {"label": label, "name": name, **asdict(score), "confusion": counts.confusion[label].tolist()}
+            job.EpochResult(
+                epoch=epoch,
+                train_s=max(self.group.gather(sum(each.times.wall_ns for each in segments))) / 1e9,
+                evaluate_s=max(self.group.gather(evaluate_s)),
+                samples=samples,
+                learning_rate=self.trainer.optimizer.param_groups[0]["lr"],
+                train_loss=trained[0] / self.group.world_size,
+                train_top1=trained[1] / samples,
+                validation_loss=evaluation.mean_loss(counts),
+                top1=evaluation.top1(counts),
+                top5=evaluation.top5(counts),
+                validation_samples=evaluation.samples(counts),
+                classes=[
+                    job.ClassResult(label=label, name=name, confusion=counts.confusion[label].tolist(), **asdict(score))
                     for label, (name, score) in enumerate(
                         zip(self.data.class_names, evaluation.per_class(counts), strict=True)
                     )
                 ],
-            }
+            )
         )
 
     def finish(self) -> None:
@@ -255,35 +256,33 @@ class _Launch:
         heart.enter("finishing")
         digest = checks.weights_digest(self.plain)
         first, last = self.trainer.first_loss, self.trainer.last_loss
-        told = {
-            "rank": self.group.rank,
-            "world_size": self.group.world_size,
-            "device_name": self.backend.name(self.device),
-            "distinct_devices": self.configuration.ranks
-            if self.configuration.strategy == "dp"
-            else len(set(self.places)),
-            "threads": torch.get_num_threads(),
-            "params": checks.parameter_count(self.plain),
-            "epoch_samples": self.batches.samples_per_epoch,
-            "first_step_monotonic_ns": self.first_step_ns,
-            "closure_error": max(record.closure_errors, default=None),
-            "clock_ns_per_step": overhead.clock_ns_per_step(self.backend, self.device, heart),
-            "loss_first": _finite(first),
-            "loss_last": _finite(last),
-            "losses_finite": record.losses_finite,
-            "weights_moved": digest != self.digest_before,
-            "weights_equal": len(set(self.group.gather(digest))) == 1 if self.group.world_size > 1 else None,
-            "peak_memory_bytes": self.backend.peak_memory_bytes(self.device),
-            "window_cpu_s": record.window_cpu_s,
-            "window_switches": record.window_switches,
-            "torch": torch.__version__,
-            "epochs": self.epochs if self.group.rank == 0 else [],
-        }
+        by_device = self.configuration.strategy == "dp"  # one process drives them all
+        result = job.RankResult(
+            rank=self.group.rank,
+            world_size=self.group.world_size,
+            device_name=self.backend.name(self.device),
+            distinct_devices=self.configuration.ranks if by_device else len(set(self.places)),
+            threads=torch.get_num_threads(),
+            params=checks.parameter_count(self.plain),
+            epoch_samples=self.batches.samples_per_epoch,
+            first_step_monotonic_ns=self.first_step_ns,
+            closure_error=max(record.closure_errors, default=None),
+            clock_ns_per_step=overhead.clock_ns_per_step(self.backend, self.device, heart),
+            loss_first=_finite(first),
+            loss_last=_finite(last),
+            losses_finite=record.losses_finite,
+            weights_moved=digest != self.digest_before,
+            weights_equal=len(set(self.group.gather(digest))) == 1 if self.group.world_size > 1 else None,
+            peak_memory_bytes=self.backend.peak_memory_bytes(self.device),
+            window_cpu_s=record.window_cpu_s,
+            window_switches=record.window_switches,
+            epochs=self.epochs if self.group.rank == 0 else [],
+        )
         np.savez(
             job.steps_file(self.rank.folder, self.rank.rank),
             **{name: np.asarray(values, dtype=np.int64) for name, values in record.columns.items()},
         )
-        job.write_result(self.rank.folder, self.rank.rank, {"status": "ok", **told})
+        job.write_result(self.rank.folder, self.rank.rank, {"status": "ok", **asdict(result)})
         self.group.leave()
         heart.enter("done")
 

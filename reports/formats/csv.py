@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 from bench.analysis.result import Estimate, Row, Study
+from reports import words
 
 
 def render(study: Study) -> dict[str, str]:
@@ -31,16 +32,16 @@ def _setup(study: Study) -> dict[str, Any]:
     return {
         "study": study.study_id,
         "method_version": study.method_version,
-        "model": title.model,
+        "model": words.clean(title.model),
         "params": title.params,
-        "data": title.data,
+        "data": words.clean(title.data),
         "precision": title.precision,
         "memory_format": title.memory_format,
         "scaling": title.scaling,
         "seed": title.seed,
         "rounds": title.rounds,
         "window": title.window,
-        "machine": title.device,
+        "machine": words.clean(title.device),
         "hw_id": study.hw_id,
         "sw_id": study.sw_id,
         "num_id": study.num_id,
@@ -62,7 +63,7 @@ def _configuration(row: Row) -> dict[str, Any]:
         "batch_per_rank": row.batch_per_rank,
         "batch_global": row.batch_global,
         "status": row.status,
-        "reasons": "; ".join(row.reasons),
+        "reasons": "; ".join(map(words.clean, row.reasons)),
         "launches": row.launches,
         "launches_failed": row.launches_failed,
     }
@@ -76,7 +77,7 @@ def _findings(row: Row) -> dict[str, Any]:
         **_estimate("speedup", row.speedup),
         **_estimate("efficiency", row.efficiency),
         "verdict": verdict and verdict.word,
-        "verdict_reasons": "; ".join(verdict.reasons) if verdict else None,
+        "verdict_reasons": "; ".join(map(words.clean, verdict.reasons)) if verdict else None,
         "beyond_margin": verdict and verdict.beyond_margin,
         "detectable_ratio": verdict and verdict.detectable,
         "rounds_needed": verdict and verdict.rounds_needed,

@@ -39,4 +39,4 @@ def table(columns: tuple[Column, ...]) -> str:
 
 def _escape(text: str) -> str:
     r"""Text that means itself: no emphasis, no link, no tag, no new cell. `~121` in a cell stays as it is."""
-    return re.sub(r"([\\`*_|<$]|~(?=~)|(?<=~)~|\](?=[(\[:])|&(?=#?\w+;))", r"\\\1", text)
+    return re.sub(r"([\\`*_|<$]|^[#>+=-]|~(?=~)|(?<=~)~|\](?=[(\[:])|&(?=#?\w+;))", r"\\\1", text)

@@ -12,6 +12,8 @@ from reports.model import TableModel, build, fitting
 
 _WIDTH = 100  # characters that still read well at \footnotesize on a page
 
+_DASH = "\0"  # stands in for a typeset dash while the two hyphens of an option are kept apart
+
 _SPECIAL = str.maketrans(
     {
         "\\": r"\textbackslash{}",
@@ -28,7 +30,7 @@ _SPECIAL = str.maketrans(
         ">": r"\textgreater{}",
         "|": r"\textbar{}",
         words.NARROW: r"\,",
-        words.MISSING: "--",
+        words.MISSING: _DASH,
         "±": r"$\pm$",
         "·": r"$\cdot$",
     }
@@ -89,7 +91,7 @@ def document(fragment: str) -> str:
 
 def escape(text: str) -> str:
     """Text that typesets as itself; a letter that LaTeX's standard fonts lack is shown as its code point."""
-    return "".join(_typeset(char) for char in text)
+    return "".join(_typeset(char) for char in text).replace("--", "-{}-").replace(_DASH, "--")
 
 
 def _typeset(char: str) -> str:

@@ -30,7 +30,8 @@ note_pid(f"rank{rank}", os.getpid())
 heart = Heart(folder, rank)
 
 def say(status, reason=None):
-    (folder / f"rank{rank}.json").write_text(json.dumps({"status": status, "reason": reason}))
+    told = {"status": status, "reason": reason, "monotonic_ns": time.monotonic_ns()}
+    (folder / f"rank{rank}.json").write_text(json.dumps(told))
 
 def join():
     if rank:

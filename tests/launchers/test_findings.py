@@ -33,26 +33,59 @@ def test_the_first_to_die_is_the_one_that_failed(tmp_path):
     assert found.rank == 1
 
 
-def test_an_error_that_was_seen_just_before_a_kill_is_its_consequence(tmp_path):
+@pytest.mark.parametrize("code", [0, -signal.SIGKILL, -signal.SIGTERM, 128 + signal.SIGTERM, -signal.SIGSEGV])
+def test_what_cannot_be_a_consequence_comes_before_an_error_that_was_seen_first(tmp_path, code):
+    (tmp_path / "rank0.log").write_text("ConnectionError: closed by peer")
     now_ns = time.monotonic_ns()
-    killed = Death(rank=1, code=-signal.SIGKILL, seen_ns=now_ns + 20 * MS)
-    assert judged(tmp_path, Death(rank=0, code=1, seen_ns=now_ns), killed).rank == 1
+    first = Death(rank=1, code=code, seen_ns=now_ns + 20 * MS)
+    assert judged(tmp_path, Death(rank=0, code=1, seen_ns=now_ns), first).rank == 1
 
 
 def test_an_abort_is_no_better_than_an_error_because_libraries_abort_when_a_peer_is_lost(tmp_path):
-    aborted = Death(rank=1, code=-signal.SIGABRT, seen_ns=20 * MS)
-    assert judged(tmp_path, Death(rank=0, code=1, seen_ns=0), aborted).rank == 0
-
-
-def test_a_rank_that_said_that_it_failed_comes_before_one_that_died_while_it_was_still_leaving(tmp_path):
-    say(tmp_path, 1, status="oom_device", reason="the batch is too large")
+    (tmp_path / "rank0.log").write_text("ValueError: no such shape")
+    time.sleep(0.02)
+    (tmp_path / "rank1.log").write_text("terminate called after throwing an instance of lost_peer")
     now_ns = time.monotonic_ns()
-    found = judged(
-        tmp_path,
-        Death(rank=0, code=1, seen_ns=now_ns + 100 * MS),
-        Death(rank=1, code=1, seen_ns=now_ns + 900 * MS),
-    )
-    assert (found.status, found.rank, found.reason) == ("oom_device", 1, "the batch is too large")
+    aborted = Death(rank=1, code=-signal.SIGABRT, seen_ns=now_ns)
+    assert judged(tmp_path, aborted, Death(rank=0, code=1, seen_ns=now_ns + 20 * MS)).rank == 0
+
+
+def test_an_end_without_a_word_is_no_consequence_because_those_leave_an_error(tmp_path):
+    (tmp_path / "rank0.log").write_text("ConnectionError: closed by peer")
+    now_ns = time.monotonic_ns()
+    silent = Death(rank=1, code=7, seen_ns=now_ns + 20 * MS)
+    assert judged(tmp_path, Death(rank=0, code=1, seen_ns=now_ns), silent).rank == 1
+
+
+def test_errors_go_by_when_the_ranks_said_so_and_not_by_when_they_were_seen_to_leave(tmp_path):
+    say(tmp_path, 0, status="crash", reason="connection reset by peer", monotonic_ns=6 * MS)
+    say(tmp_path, 1, status="crash", reason="no such shape", monotonic_ns=5 * MS)
+    found = judged(tmp_path, Death(rank=0, code=1, seen_ns=10 * MS), Death(rank=1, code=1, seen_ns=900 * MS))
+    assert (found.rank, found.reason) == (1, "no such shape")
+
+
+def test_a_rank_that_does_not_say_when_said_it_when_its_file_was_written(tmp_path):
+    say(tmp_path, 1, status="crash")
+    time.sleep(0.02)
+    say(tmp_path, 0, status="crash")
+    later_ns = time.monotonic_ns() + 100 * MS
+    assert judged(tmp_path, Death(rank=0, code=1, seen_ns=later_ns), Death(rank=1, code=1, seen_ns=later_ns)).rank == 1
+
+
+def test_last_words_in_the_log_are_older_than_the_death_that_follows_them(tmp_path):
+    (tmp_path / "rank1.log").write_text("ValueError: no such shape")
+    time.sleep(0.02)
+    (tmp_path / "rank0.log").write_text("ConnectionError: closed by peer")
+    now_ns = time.monotonic_ns()
+    deaths = Death(rank=0, code=1, seen_ns=now_ns), Death(rank=1, code=1, seen_ns=now_ns + 300 * MS)
+    assert judged(tmp_path, *deaths).rank == 1
+
+
+def test_memory_that_ran_out_in_one_rank_comes_before_the_errors_of_the_others(tmp_path):
+    say(tmp_path, 0, status="crash", reason="connection reset by peer", monotonic_ns=5 * MS)
+    say(tmp_path, 1, status="oom_device", reason="the batch is too large", monotonic_ns=6 * MS)
+    found = judged(tmp_path, Death(rank=0, code=1, seen_ns=7 * MS), Death(rank=1, code=1, seen_ns=8 * MS))
+    assert (found.status, found.rank) == ("oom_device", 1)
 
 
 @pytest.mark.parametrize(

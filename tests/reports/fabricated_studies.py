@@ -6,7 +6,7 @@ from statistics import fmean, stdev
 
 from bench.analysis.result import Accuracy, EpochTime, Estimate, Row, StepTime, Study, Title, Verdict
 
-T_975 = {2: 4.303, 5: 2.571}  # Student's quantile by degrees of freedom
+T_975 = {2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571}  # Student's quantile by degrees of freedom
 
 TITLE = Title(
     model="lenet-large",
@@ -31,11 +31,19 @@ ALL_CORES_RATES = (2091.9, 2118.3, 2100.7, 2089.5, 2114.8, 2123.0)
 def over_launches(rates: tuple[float, ...], method: str = "t interval on log throughput over launches") -> Estimate:
     """The estimate that the analysis would give for these rates; no interval for fewer than three."""
     logs = [log(rate) for rate in rates]
-    middle = fmean(logs)
-    if len(rates) < 3:
-        return Estimate(estimate=exp(middle), low=None, high=None, n=len(rates), method=method)
-    half = T_975[len(rates) - 1] * stdev(logs) / sqrt(len(rates))
-    return Estimate(estimate=exp(middle), low=exp(middle - half), high=exp(middle + half), n=len(rates), method=method)
+    half = T_975[len(rates) - 1] * stdev(logs) / sqrt(len(rates)) if len(rates) > 2 else None
+    return Estimate(
+        estimate=same_everywhere(fmean(logs)),
+        low=None if half is None else same_everywhere(fmean(logs) - half),
+        high=None if half is None else same_everywhere(fmean(logs) + half),
+        n=len(rates),
+        method=method,
+    )
+
+
+def same_everywhere(logarithm: float) -> float:
+    """Its exponential, without the last digits in which mathematical libraries differ."""
+    return float(f"{exp(logarithm):.10g}")
 
 
 def paired(rates: tuple[float, ...], base: tuple[float, ...]) -> Estimate:
@@ -130,8 +138,14 @@ def study(*rows: Row, **given) -> Study:
     )
 
 
-def baseline(**given) -> Row:
-    return measured("single", 1, BASE_RATES, is_baseline=True, **given)
+def one(n: int) -> Estimate:
+    """The baseline against itself."""
+    return Estimate(estimate=1.0, low=1.0, high=1.0, n=n, method="1 by definition: the baseline")
+
+
+def baseline(rates: tuple[float, ...] = BASE_RATES, **given) -> Row:
+    itself = {"speedup": one(len(rates)), "efficiency": one(len(rates))}
+    return measured("single", 1, rates, is_baseline=True, **{**itself, **given})
 
 
 def good() -> Study:
@@ -164,7 +178,7 @@ def good() -> Study:
 
 
 def failed_rank() -> Study:
-    """A rank that died, a suspect row, and a row that nobody came to."""
+    """A rank that died, a row refused for what its launches did, and a row that nobody came to."""
     refused = {"speedup": "the row is INVALID", "efficiency": "the row is INVALID"}
     return study(
         baseline(),
@@ -181,10 +195,13 @@ def failed_rank() -> Study:
             3,
             DDP2_RATES[:3],
             status="suspect",
-            reasons=("the machine's load was 2.7 before 3 of the launches",),
+            reasons=(
+                "trained on different numbers of samples; repeat the study whole",
+                "3 of 6 launches ended as hang: no step for 60 s",
+            ),
             launches_failed=3,
             reasons_null=refused,
-            verdict=verdict("INVALID", "3 of 6 rounds are complete; a verdict needs 6"),
+            verdict=verdict("INVALID", "trained on different numbers of samples; repeat the study whole"),
         ),
         row("ddp", 4, status="not_run", reasons=("interrupted; run again with --resume",)),
         warnings=("Another process used 60 % of a core: rates read low. Close it, and run again.",),
@@ -213,11 +230,8 @@ def quick() -> Study:
     ratio = paired(two, base)
     learned = Accuracy(top1=0.9639, top5=0.9972, loss=0.1253, epoch=8)
     return study(
-        measured(
-            "single",
-            1,
+        baseline(
             base,
-            is_baseline=True,
             accuracy=learned,
             data_wait=None,
             epoch_s=EpochTime(estimate=0.4113, projected=False),
@@ -263,7 +277,7 @@ def accelerators() -> Study:
             mfu=0.412 - 0.021 * ranks,
             **gpu,
             **(
-                {"is_baseline": True}
+                {"is_baseline": True, "speedup": one(6), "efficiency": one(6)}
                 if rates is base
                 else {
                     "speedup": paired(rates, base),
@@ -301,7 +315,7 @@ def accelerators() -> Study:
 
 
 def undecided() -> Study:
-    """Each verdict that is not a plain FASTER or SLOWER."""
+    """Each verdict that is not a plain FASTER or SLOWER, and a suspect row."""
     near = (1302.9, 1289.1, 1322.5, 1298.0, 1311.7, 1293.4)
     same = tuple(
         rate * factor for rate, factor in zip(BASE_RATES, (1.001, 0.998, 1.002, 1.0, 0.999, 1.001), strict=True)
@@ -321,6 +335,8 @@ def undecided() -> Study:
             "ddp",
             2,
             superlinear,
+            status="suspect",
+            reasons=("the device was throttled in 38 % of the window; let it cool, and run again",),
             speedup=paired(superlinear, BASE_RATES),
             efficiency=over(paired(superlinear, BASE_RATES), 2),
             verdict=verdict("FASTER", beyond_margin=True),

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from bench.learn import MISSING, WorkloadError
 from bench.learn.catalogue import TIMM, check_model, suggest
@@ -49,18 +50,18 @@ def build(name: str, input_shape: Shape, classes: int, options: Mapping[str, Any
     return _from_library(name, input_shape, classes, _torchvision(name, classes, options))
 
 
-def check_forward(name: str, model: nn.Module, input_shape: Shape, classes: int) -> None:
-    """One forward pass of one black image, in evaluation mode, on the device where the model is.
+def check_forward(name: str, model: nn.Module, input_shape: Shape, classes: int, *, arithmetic: bool = True) -> None:
+    """One forward pass of one black image on the CPU, in evaluation mode; without arithmetic: of its shape alone.
 
     Raises:
         WorkloadError: the model raises, or returns anything but [1, classes].
     """
     shape = "x".join(map(str, input_shape))
-    device = next((each.device for each in model.parameters()), torch.device("cpu"))
+    image = torch.zeros(1, *input_shape, device=None if arithmetic else "meta")
     was_training = model.training
     try:
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
-            output = model.eval()(torch.zeros(1, *input_shape, device=device))
+            output = model.eval()(image) if arithmetic else functional_call(model.eval(), _weightless(model), (image,))
     except Exception as error:
         told = (str(error).splitlines() or [""])[0]
         raise WorkloadError(
@@ -80,6 +81,11 @@ def check_forward(name: str, model: nn.Module, input_shape: Shape, classes: int)
         )
 
 
+def _weightless(model: nn.Module) -> dict[str, Tensor]:
+    """Parameters and buffers as shapes without memory."""
+    return {key: each.to("meta") for key, each in [*model.named_parameters(), *model.named_buffers()]}
+
+
 def _check_options(name: str, make: Callable[..., Any], options: Mapping[str, Any]) -> None:
     known = list(inspect.signature(make).parameters)[3:]
     for option in options:
@@ -90,17 +96,18 @@ def _check_options(name: str, make: Callable[..., Any], options: Mapping[str, An
 
 
 def _from_library(name: str, input_shape: Shape, classes: int, make: Callable[[], nn.Module]) -> nn.Module:
-    """Build it twice: first without memory or arithmetic, to learn in milliseconds whether it takes the shape."""
     try:
-        with torch.device("meta"):
-            sketch = make()
-        check_forward(name, sketch, input_shape, classes)
-        return make()
+        model = make()
     except (TypeError, ValueError, RuntimeError, AssertionError) as error:
         told = (str(error).splitlines() or [""])[0]
         raise WorkloadError(
             f"{name} cannot be built: {type(error).__name__}: {told}.", "Check its options and the number of classes."
         ) from error
+    try:
+        check_forward(name, model, input_shape, classes, arithmetic=False)
+    except WorkloadError:  # which may be for want of numbers; only the real thing can refuse
+        check_forward(name, model, input_shape, classes)
+    return model
 
 
 def _torchvision(name: str, classes: int, options: Mapping[str, Any]) -> Callable[[], nn.Module]:

@@ -156,14 +156,12 @@ def test_mser_has_nothing_to_say_about_fewer_than_four_batches():
 
 
 @few
-@given(step_lengths, st.floats(0.1, 1000))
-def test_mser_does_not_depend_on_the_unit_of_time(lengths, unit):
+@given(step_lengths, st.integers(-10, 10))
+def test_mser_does_not_depend_on_the_unit_of_time(lengths, power):
     cut = mser_cut(lengths)
+    assert mser_cut(lengths * 2.0**power) == cut  # powers of two scale without rounding, so ties stay ties
     assert cut % 5 == 0
     assert cut <= len(lengths) / 2
-    if np.ptp(lengths):  # otherwise all cuts are as good, up to rounding
-        scores = {mser_cut(lengths * unit), cut}
-        assert len(scores) == 1 or np.ptp(lengths) < 1e-9 * lengths.max()
 
 
 def test_the_cut_is_the_largest_that_any_launch_of_the_row_needs():
@@ -204,9 +202,9 @@ def test_a_drift_that_is_certain_but_tiny_is_no_drift():
     assert tail_drift(np.linspace(100, 101.4, 100)) == SLOWING
 
 
-def test_drift_needs_thirty_steps():
-    assert tail_drift(np.linspace(100, 200, 29)) is None
-    assert tail_drift(np.linspace(100, 200, 30)) == SLOWING
+def test_drift_needs_eighteen_steps():
+    assert tail_drift(np.linspace(100, 200, 17)) is None
+    assert tail_drift(np.linspace(100, 200, 18)) == SLOWING
 
 
 def test_outliers_are_counted_and_stay_in_the_percentiles():

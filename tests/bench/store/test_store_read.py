@@ -144,6 +144,24 @@ def test_what_an_older_bench_did_not_write_is_missing_and_what_a_newer_one_added
     assert launch == a_launch(a_plan(), 0)
 
 
+def test_a_frame_over_old_and_new_files_has_gaps_where_the_old_ones_have_no_column(
+    filled, a_plan, a_launch, a_dna, monkeypatch
+):
+    whole = parquet.arrow_schema
+
+    def older(table):
+        return pa.schema([each for each in whole(table) if each.name != "throughput_sps"])
+
+    launch = a_launch(a_plan(NEW), 3)
+    with monkeypatch.context() as patch:
+        patch.setattr(parquet, "arrow_schema", older)
+        filled.commit(launch, None, [], [], a_dna(launch))
+    frame = read.load(filled.path, "launches").set_index("launch_id")
+    assert len(frame) == 8
+    assert pd.isna(frame.loc[launch.launch_id, "throughput_sps"])
+    assert frame["throughput_sps"].dropna().tolist() == [320.5] * 6
+
+
 def test_launches_come_in_the_order_they_were_planned(tmp_path, a_plan, a_launch, a_dna):
     store = Store.open(tmp_path / "results")
     plan = a_plan()
@@ -176,8 +194,8 @@ def test_studies_are_found_by_prefix_and_by_age(filled):
     assert index.resolve(path, "@last") == NEW
     assert index.resolve(path, "@-1") == NEW
     assert index.resolve(path, "@-2") == OLD
-    assert index.resolve_launch(path, "261122.r01p00") == (OLD, f"{OLD}.r01p00")
-    assert index.resolve_launch(path, "@last.r01") == (NEW, f"{NEW}.r01p00")
+    assert index.resolve_launch(path, "261122.r01p00").launch_id == f"{OLD}.r01p00"
+    assert index.resolve_launch(path, "@last.r01").launch_id == f"{NEW}.r01p00"
 
 
 @pytest.mark.parametrize(

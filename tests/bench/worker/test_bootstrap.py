@@ -13,11 +13,11 @@ import pytest
 # Locked twice, a mutex sleeps in C for ever, without the interpreter's lock and without coming back at a signal: what a
 # collective does whose peer is gone.
 STUCK = """
-import ctypes
+import ctypes, threading
 library, mutex = ctypes.CDLL(None), ctypes.create_string_buffer(256)
 library.pthread_mutex_init(mutex, None)
 library.pthread_mutex_lock(mutex)
-print("ready", flush=True)
+threading.Timer(0.3, print, ["ready"], {"flush": True}).start()
 library.pthread_mutex_lock(mutex)
 """
 START = "from bench.worker import bootstrap; rank = bootstrap.start()\n"
@@ -109,7 +109,8 @@ def test_other_signals_with_a_handler_do_not_end_the_rank(begin):
 
 
 def test_a_stuck_rank_tells_where_it_is_when_asked(begin, tmp_path):
-    process, _ = begin(START + STUCK)
+    process, said = begin(START + STUCK)
+    assert said == "ready"
     process.send_signal(signal.SIGUSR1)
     until_s = time.monotonic() + 30
     while "line 8" not in (log := (tmp_path / "log").read_text()) and time.monotonic() < until_s:

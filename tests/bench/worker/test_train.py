@@ -57,7 +57,7 @@ def test_every_step_is_timed_once_and_the_segment_closes(tmp_path) -> None:
 
 
 def test_gradients_do_not_pile_up_from_step_to_step(tmp_path) -> None:
-    """With a learning rate of zero every step sees the same gradient; without zero_grad the fifth would be five times the first."""
+    """At a learning rate of zero every step has the same gradient; without zero_grad the fifth would be five of it."""
     model = nn.Linear(4, 3)
     trainer = trainer_of(model, tmp_path, learning_rate=0.0)
     segment_of(trainer, steps=1)

@@ -1,0 +1,174 @@
+"""The fingerprint of this machine: stable, complete or with reasons, and nothing personal in it."""
+
+import getpass
+import importlib.metadata
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from bench.dna import fingerprint as module
+from bench.dna import gpu, identity, software
+from bench.dna.facts import Facts
+from bench.dna.fingerprint import fingerprint
+from bench.store import schema
+
+NO_GPU = gpu.Gpus(
+    identity=Facts(values={}, unavailable={"gpus": "none"}),
+    conditions=Facts(values={}, unavailable={"gpus": "none"}),
+    driver=Facts(values={}, unavailable={"driver": "none"}),
+)
+PRINT = "from bench.dna.fingerprint import fingerprint; print(fingerprint().row('s', 'l'))"
+
+
+def test_the_ids_are_the_same_over_fifty_calls():
+    ids = {(each.hw_id, each.sw_id) for each in (fingerprint() for _ in range(50))}
+    ((hw_id, sw_id),) = ids
+    assert all(re.fullmatch(r"[0-9a-f]{16}", each) for each in (hw_id, sw_id))
+
+
+@pytest.mark.parametrize("locale", ["tr_TR.UTF-8", "C"])
+def test_the_ids_are_the_same_in_another_locale_and_home(locale, tmp_path):
+    program = "from bench.dna.fingerprint import fingerprint as f; p = f(); print(p.hw_id, p.sw_id)"
+    changed = {"LC_ALL": locale, "LANG": locale, "HOME": str(tmp_path), "TZ": "Asia/Kathmandu"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=os.environ | changed, capture_output=True, text=True, check=True
+    )
+    here = fingerprint()
+    assert done.stdout.split() == [here.hw_id, here.sw_id]
+
+
+def test_the_conditions_of_the_moment_are_in_no_id(monkeypatch):
+    before = fingerprint()
+    monkeypatch.setattr(os, "getloadavg", lambda: (99.0, 99.0, 99.0))
+    monkeypatch.setattr(psutil, "cpu_freq", lambda: None)
+    after = fingerprint()
+    assert (before.hw_id, before.sw_id) == (after.hw_id, after.sw_id)
+    assert after.conditions["load_1m"] == 99.0
+    assert "conditions.cpu_mhz" in after.unavailable
+
+
+def test_another_gpu_is_another_hardware_and_another_driver_another_software(monkeypatch):
+    ids = []
+    for name, driver in (("H100", "580"), ("H200", "580"), ("H200", "581")):
+        cards = replace(
+            NO_GPU,
+            identity=Facts(values={"gpus": [{"name": name}]}, unavailable={}),
+            driver=Facts(values={"driver": driver}, unavailable={}),
+        )
+        monkeypatch.setattr(gpu, "read", lambda cards=cards: cards)
+        ids.append((fingerprint().hw_id, fingerprint().sw_id))
+    assert len({hw_id for hw_id, _ in ids}) == 2
+    assert ids[0][1] == ids[1][1] != ids[2][1]
+
+
+def test_the_hardware_s_id_does_not_hang_on_a_program_that_may_time_out(monkeypatch):
+    before = fingerprint().hw_id
+    monkeypatch.setattr(identity.cpu_label, "read", lambda facts: "a name from elsewhere")
+    after = fingerprint()
+    assert after.identity["cpu_label"] == "a name from elsewhere"
+    assert after.hw_id == before
+
+
+def test_our_own_version_is_told_and_no_part_of_the_software_s_id(monkeypatch):
+    before = fingerprint()
+    assert before.software["scaling-bench"] == importlib.metadata.version("scaling-bench")
+    real = importlib.metadata.version
+    monkeypatch.setattr(software, "version", lambda name: "99" if name == "scaling-bench" else real(name))
+    assert fingerprint().sw_id == before.sw_id
+    monkeypatch.setattr(software, "version", lambda name: "99" if name == "torch" else real(name))
+    assert fingerprint().sw_id != before.sw_id
+
+
+def test_every_gap_has_a_reason_and_no_field_is_both():
+    here = fingerprint()
+    for layer in ("identity", "conditions", "software"):
+        told = getattr(here, layer)
+        assert None not in told.values()
+        for name in told:
+            assert f"{layer}.{name}" not in here.unavailable
+    assert all(here.unavailable.values())
+    assert here.num_id is None
+    assert here.unavailable["num_id"] == "numeric canaries are not part of this version"
+    assert {"cpu_vendor", "cpu_cores", "memory_gib"} <= {
+        *here.identity,
+        *(n.rpartition(".")[2] for n in here.unavailable),
+    }
+
+
+def test_a_row_of_the_store_holds_it_as_json():
+    here = fingerprint()
+    row = here.row("study", "launch")
+    assert isinstance(row, schema.Dna)
+    assert (row.study_id, row.launch_id, row.hw_id, row.sw_id, row.num_id) == (
+        "study", "launch", here.hw_id, here.sw_id, None
+    )  # fmt: skip
+    for layer in ("identity", "conditions", "software", "unavailable"):
+        assert json.loads(getattr(row, layer)) == getattr(here, layer)
+    assert (row.numeric, row.measured) == (None, None)
+
+
+def test_versions_are_those_of_the_installed_packages():
+    told = software.read(NO_GPU)
+    torch = Path(importlib.metadata.distribution("torch").locate_file("torch/version.py"))
+    assert told.values["torch"] == importlib.metadata.version("torch")
+    assert told.values["torch_git"] in torch.read_text()
+    assert told.values["python"].endswith(".".join(map(str, sys.version_info[:3])))
+
+
+def test_a_package_that_is_not_there_is_a_gap_and_not_a_crash(monkeypatch):
+    def nothing(name):
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(software, "version", nothing)
+    monkeypatch.setattr(software, "requires", nothing)
+    monkeypatch.setattr(software.importlib.util, "find_spec", lambda name: None)
+    told = software.read(NO_GPU)
+    assert told.unavailable["torch"] == "not installed"
+    assert told.unavailable["torch_git"] == "torch is not installed"
+    assert "timm" not in told.values | told.unavailable
+
+
+def test_nothing_personal_is_in_it(tmp_path):
+    """The machine's own names, and planted ones in every variable that programs take names from."""
+    planted = "zebra-of-arc"
+    home = tmp_path / planted
+    home.mkdir()
+    variables = dict.fromkeys(("USER", "LOGNAME", "USERNAME", "HOSTNAME", "HOST"), planted) | {"HOME": str(home)}
+    done = subprocess.run(
+        [sys.executable, "-c", PRINT],
+        cwd=home,
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    names = {planted, socket.gethostname(), getpass.getuser(), str(Path.home()), str(tmp_path)}
+    names |= {each.address for cards in psutil.net_if_addrs().values() for each in cards}
+    names |= {sys.executable, str(Path(module.__file__).parents[2])}
+    for file in ("/etc/machine-id", "/proc/sys/kernel/random/boot_id", "/sys/class/dmi/id/product_uuid"):
+        if os.access(file, os.R_OK):
+            names.add(Path(file).read_text().strip())
+    for name in names - {""}:
+        assert not re.search(rf"(?<![a-z0-9]){re.escape(name)}(?![a-z0-9])", done.stdout, re.IGNORECASE), name
+    assert "hw_id" in done.stdout
+
+
+def test_it_imports_neither_torch_nor_pyarrow():
+    program = (
+        "import sys; from bench.dna.fingerprint import fingerprint; fingerprint();"
+        "print({'torch', 'pyarrow', 'pandas', 'numpy'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_a_fingerprint_is_plain_json():
+    assert json.loads(json.dumps(asdict(fingerprint())))["num_id"] is None

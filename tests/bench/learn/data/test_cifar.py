@@ -1,0 +1,217 @@
+"""CIFAR from the authors' pickles and from parquet: the same images, and torn files named."""
+
+import io
+import json
+import os
+import pickle
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+from PIL import Image
+
+from bench.learn import WorkloadError
+from bench.learn.data import load
+
+NAMES = tuple(f"kind {label}" for label in range(10))
+ROWS = 20
+
+
+@pytest.fixture
+def pictures():
+    dice = np.random.default_rng(0)
+    return {
+        split: (dice.integers(0, 256, (ROWS, 3, 32, 32), dtype=np.uint8), np.arange(ROWS) % 10)
+        for split in ("train", "test")
+    }
+
+
+def dump(file, content):
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(pickle.dumps(content, protocol=2))
+
+
+def write_pickles(folder, pictures):
+    images, labels = pictures["train"]
+    for part, rows in enumerate(np.array_split(np.arange(ROWS), 5), 1):
+        content = {"data": images[rows].reshape(-1, 3072), "labels": labels[rows].tolist()}
+        dump(folder / "cifar-10-batches-py" / f"data_batch_{part}", content)
+    images, labels = pictures["test"]
+    dump(folder / "cifar-10-batches-py" / "test_batch", {"data": images.reshape(-1, 3072), "labels": labels.tolist()})
+    dump(folder / "cifar-10-batches-py" / "batches.meta", {"label_names": list(NAMES)})
+
+
+def png(image):
+    stream = io.BytesIO()
+    Image.fromarray(image.transpose(1, 2, 0)).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def write_parquet(file, images, labels, names=NAMES, label_column="label"):
+    file.parent.mkdir(parents=True, exist_ok=True)
+    features = {"img": {"_type": "Image"}, label_column: {"names": names, "_type": "ClassLabel"}}
+    rows = [{"bytes": png(image) if isinstance(image, np.ndarray) else image, "path": None} for image in images]
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    table = pa.table({"img": pa.array(rows, kind), label_column: pa.array(labels, pa.int64())})
+    metadata = {"huggingface": json.dumps({"info": {"features": features}})} if names else {}
+    pq.write_table(table.replace_schema_metadata(metadata), file)
+
+
+def write_hub(folder, pictures, **more):
+    for split, (images, labels) in pictures.items():
+        write_parquet(folder / f"{split}-00000-of-00001.parquet", images, labels, **more)
+
+
+def assert_same(data, pictures):
+    for split in ("train", "test"):
+        images, labels = pictures[split]
+        assert torch.equal(getattr(data, f"{split}_images"), torch.from_numpy(images))
+        assert torch.equal(getattr(data, f"{split}_labels"), torch.from_numpy(labels))
+
+
+def refusal(name, folder):
+    with pytest.raises(WorkloadError) as caught:
+        load(name, folder)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_pickles_and_parquet_of_the_same_images_read_alike(tmp_path, pictures):
+    write_pickles(tmp_path / "a", pictures)
+    write_hub(tmp_path / "b", pictures)
+    for folder in ("a", "b", "b"):  # the second time from the kept copy
+        data = load("cifar10", tmp_path / folder)
+        assert_same(data, pictures)
+        assert data.class_names == NAMES
+        assert (data.input_shape, data.classes) == ((3, 32, 32), 10)
+
+
+@pytest.mark.parametrize("place", ["", "cifar10", "plain_text", "cifar10/plain_text", "cifar10/data"])
+def test_parquet_is_found_in_its_own_folder_and_in_those_that_hold_it(tmp_path, pictures, place):
+    write_hub(tmp_path / place, pictures)
+    assert_same(load("cifar10", tmp_path), pictures)
+
+
+def test_pickles_are_found_in_their_own_folder_and_by_the_environment(tmp_path, pictures, monkeypatch):
+    write_pickles(tmp_path, pictures)
+    assert_same(load("cifar10", tmp_path / "cifar-10-batches-py"), pictures)
+    monkeypatch.setenv("BENCH_DATA_DIR", str(tmp_path))
+    assert_same(load("cifar10"), pictures)
+
+
+def test_parts_are_read_in_order_and_a_missing_part_is_noticed(tmp_path, pictures):
+    images, labels = pictures["train"]
+    write_parquet(tmp_path / "test-00000-of-00001.parquet", *pictures["test"])
+    write_parquet(tmp_path / "train-00001-of-00002.parquet", images[12:], labels[12:])
+    assert "holds 1 of 2 parts of train" in refusal("cifar10", tmp_path)
+    write_parquet(tmp_path / "train-00000-of-00002.parquet", images[:12], labels[:12])
+    assert_same(load("cifar10", tmp_path), pictures)
+
+
+def test_cifar100_has_fine_labels_in_both_layouts(tmp_path, pictures):
+    names = [f"fine {label}" for label in range(100)]
+    write_hub(tmp_path / "hub", pictures, names=names, label_column="fine_label")
+    for split, (images, labels) in pictures.items():
+        content = {"data": images.reshape(-1, 3072), "fine_labels": labels.tolist()}
+        dump(tmp_path / "old" / "cifar-100-python" / split, content)
+    dump(tmp_path / "old" / "cifar-100-python" / "meta", {"fine_label_names": names})
+    for folder in ("hub", "old"):
+        data = load("cifar100", tmp_path / folder)
+        assert_same(data, pictures)
+        assert data.class_names == tuple(names)
+
+
+def test_classes_without_names_are_numbered(tmp_path, pictures):
+    write_hub(tmp_path, pictures, names=None)
+    assert load("cifar10", tmp_path).class_names == tuple("0123456789")
+
+
+def test_data_that_is_not_there_is_told_with_where_it_was_looked_for(tmp_path, monkeypatch):
+    told = refusal("cifar10", tmp_path)
+    assert f"{tmp_path} has no cifar-10-batches-py and no train-*.parquet" in told
+    assert "--data-dir" in told
+    assert "BENCH_DATA_DIR" in told
+    assert f"{tmp_path / 'nowhere'} does not exist" in refusal("cifar10", tmp_path / "nowhere")
+    monkeypatch.delenv("BENCH_DATA_DIR", raising=False)
+    assert f"{tmp_path / 'cache' / 'data'} does not exist" in refusal("cifar10", None)
+
+
+def test_the_wrong_one_of_the_two_is_noticed(tmp_path, pictures):
+    write_hub(tmp_path, pictures)
+    assert "holds 10 classes; cifar100 has 100" in refusal("cifar100", tmp_path)
+
+
+def test_a_missing_pickle_is_named(tmp_path, pictures):
+    write_pickles(tmp_path, pictures)
+    (tmp_path / "cifar-10-batches-py" / "data_batch_3").unlink()
+    assert "lacks data_batch_3" in refusal("cifar10", tmp_path)
+
+
+@pytest.mark.parametrize("keep", [0, 100, 2_000])
+def test_a_torn_pickle_is_named(tmp_path, pictures, keep):
+    write_pickles(tmp_path, pictures)
+    file = tmp_path / "cifar-10-batches-py" / "data_batch_2"
+    file.write_bytes(file.read_bytes()[:keep])
+    assert f"{file} is damaged" in refusal("cifar10", tmp_path)
+
+
+def test_a_pickle_with_too_few_labels_is_damaged(tmp_path, pictures):
+    write_pickles(tmp_path, pictures)
+    dump(tmp_path / "cifar-10-batches-py" / "test_batch", {"data": np.zeros((3, 3072), np.uint8), "labels": [1]})
+    assert "test_batch is damaged: it holds 3 images and 1 labels" in refusal("cifar10", tmp_path)
+
+
+def test_a_pickle_that_asks_for_code_is_refused_and_runs_nothing(tmp_path, pictures):
+    class Evil:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "ran"),)
+
+    write_pickles(tmp_path, pictures)
+    dump(tmp_path / "cifar-10-batches-py" / "test_batch", {"data": Evil()})
+    assert "test_batch is damaged: it asks for" in refusal("cifar10", tmp_path)
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("keep", [0, 10, 3_000])
+def test_a_torn_parquet_file_is_named(tmp_path, pictures, keep):
+    write_hub(tmp_path, pictures)
+    file = tmp_path / "test-00000-of-00001.parquet"
+    file.write_bytes(file.read_bytes()[:keep])
+    assert f"{file} is damaged" in refusal("cifar10", tmp_path)
+
+
+@pytest.mark.parametrize("blob", [b"", b"no picture", None, "half"])
+def test_a_torn_picture_is_named_by_file_and_row(tmp_path, pictures, blob):
+    images, labels = pictures["train"]
+    rows = list(images)
+    rows[3] = png(images[3])[:1500] if blob == "half" else blob
+    write_hub(tmp_path, pictures)
+    write_parquet(tmp_path / "train-00000-of-00001.parquet", rows, labels)
+    assert "train-00000-of-00001.parquet is damaged: row 3: " in refusal("cifar10", tmp_path)
+
+
+def test_a_file_without_pictures_says_what_it_has_instead(tmp_path):
+    for split in ("train", "test"):
+        pq.write_table(pa.table({"pixels": [1], "label": [1]}), tmp_path / f"{split}-00000-of-00001.parquet")
+    assert "has no column img or image. Its columns are: pixels, label." in refusal("cifar10", tmp_path)
+
+
+def test_another_shape_is_refused_before_anything_is_read(tmp_path):
+    with pytest.raises(WorkloadError, match="--input-shape 3,32,32, not 3,224,224"):
+        load("cifar10", tmp_path, (3, 224, 224))
+
+
+@pytest.mark.slow
+def test_the_real_cifar10_is_whole_and_has_its_known_colours(cifar10_dir):
+    data = load("cifar10", cifar10_dir)
+    assert data.train_images.shape == (50_000, 3, 32, 32)
+    assert data.test_images.shape == (10_000, 3, 32, 32)
+    assert data.train_labels.bincount().tolist() == [5_000] * 10
+    assert data.test_labels.bincount().tolist() == [1_000] * 10
+    assert data.class_names[:3] == ("airplane", "automobile", "bird")
+    pixels = data.train_images / 255
+    assert pixels.mean((0, 2, 3)).tolist() == pytest.approx(data.mean, abs=1e-3)
+    assert pixels.std((0, 2, 3)).tolist() == pytest.approx(data.std, abs=3e-3)
+    assert torch.equal(load("cifar10", cifar10_dir / "cifar10").test_images, data.test_images)

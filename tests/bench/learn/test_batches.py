@@ -1,0 +1,107 @@
+"""What a rank sees depends on the seed, the epoch and its place: never on how many ranks there are."""
+
+from itertools import islice
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bench.learn import WorkloadError
+from bench.learn.batches import Batches
+from bench.learn.data import load
+
+CPU = torch.device("cpu")
+
+
+def pipeline(dataset, rank=0, world_size=1, batch_per_rank=4, **more):
+    more = {"seed": 7, "augmentations": ("crop", "flip")} | more
+    return Batches(dataset, device=CPU, rank=rank, world_size=world_size, batch_per_rank=batch_per_rank, **more)
+
+
+@pytest.mark.parametrize("epoch", [0, 3])
+def test_three_ranks_see_together_what_one_rank_sees(numbered, epoch):
+    data = numbered(train=40)
+    alone = list(pipeline(data, batch_per_rank=6).epoch(epoch))
+    ranks = [list(pipeline(data, rank, 3, batch_per_rank=2).epoch(epoch)) for rank in range(3)]
+    assert len(alone) == len(ranks[0]) == 6
+    for whole, *parts in zip(alone, *ranks, strict=True):
+        assert torch.equal(whole[0], torch.cat([images for images, _ in parts]))
+        assert torch.equal(whole[1], torch.cat([labels for _, labels in parts]))
+
+
+@settings(deadline=None, max_examples=30)
+@given(size=st.integers(6, 60), world_size=st.integers(1, 3), batch=st.integers(1, 2))
+def test_an_epoch_is_whole_global_batches_of_distinct_samples(size, world_size, batch):
+    data = load("synthetic", input_shape=(1, 2, 2), size=size)
+    data = type(data)(**{**vars(data), "train_labels": torch.arange(size), "test_images": data.train_images})
+    ranks = [pipeline(data, rank, world_size, batch) for rank in range(world_size)]
+    seen = [int(label) for each in ranks for _, labels in each.epoch(1) for label in labels]
+    assert len(seen) == len(set(seen)) == ranks[0].samples_per_epoch
+    assert ranks[0].steps_per_epoch == size // (batch * world_size)
+    assert size - len(seen) < batch * world_size
+
+
+def test_epochs_and_seeds_differ_and_the_same_ones_repeat(numbered):
+    data = numbered(train=20)
+    first, again = (next(pipeline(data).epoch(0))[0] for _ in range(2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, next(pipeline(data).epoch(1))[0])
+    assert not torch.equal(first, next(pipeline(data, seed=8).epoch(0))[0])
+
+
+def test_iterating_goes_on_into_the_next_epoch(numbered):
+    batches = pipeline(numbered(train=9))
+    seen = list(islice(batches, 4))
+    expected = [*batches.epoch(0), *batches.epoch(1)]
+    assert all(torch.equal(a[0], b[0]) for a, b in zip(seen, expected, strict=True))
+
+
+def test_pixels_are_normalised_by_the_data_sets_mean_and_deviation(numbered):
+    data = numbered(train=20)
+    images, labels = next(pipeline(data, augmentations=()).epoch(0))
+    mean, std = torch.tensor(data.mean).view(3, 1, 1), torch.tensor(data.std).view(3, 1, 1)
+    assert torch.allclose(images, (data.train_images[labels] / 255 - mean) / std, atol=1e-6)
+
+
+def test_dtype_and_memory_format_are_what_was_asked_for(numbered):
+    batches = pipeline(numbered(), dtype=torch.bfloat16, memory_format=torch.channels_last)
+    images, labels = next(iter(batches))
+    assert images.dtype == torch.bfloat16
+    assert images.is_contiguous(memory_format=torch.channels_last)
+    assert labels.dtype == torch.int64
+
+
+def test_fewer_images_than_one_global_batch_are_refused(numbered):
+    with pytest.raises(WorkloadError, match="has 20 training images; one global batch is 21"):
+        pipeline(numbered(train=20), world_size=3, batch_per_rank=7)
+
+
+def test_an_unknown_augmentation_is_refused_before_anything_is_copied(numbered):
+    with pytest.raises(WorkloadError, match="no augmentation 'blur'"):
+        pipeline(numbered(), augmentations=("blur",))
+
+
+def test_synthetic_batches_are_ready_and_handed_out_again():
+    batches = pipeline(load("synthetic", size=16), batch_per_rank=8, augmentations=())
+    first, second, third = islice(batches, 3)
+    assert first[0] is third[0]
+    assert not torch.equal(first[0], second[0])
+    assert (batches.steps_per_epoch, batches.samples_per_epoch) == (None, None)
+
+
+def test_ranks_of_a_synthetic_run_see_their_own_share():
+    data = load("synthetic", size=12)
+    whole = next(iter(pipeline(data, batch_per_rank=6, augmentations=())))
+    parts = [next(iter(pipeline(data, rank, 3, 2, augmentations=()))) for rank in range(3)]
+    assert torch.equal(whole[0], torch.cat([images for images, _ in parts]))
+
+
+def test_a_synthetic_batch_may_be_larger_than_its_samples():
+    images, labels = next(iter(pipeline(load("synthetic", size=5), batch_per_rank=16, augmentations=())))
+    assert len(images) == len(labels) == 16
+
+
+def test_synthetic_data_has_no_epochs():
+    with pytest.raises(WorkloadError, match="no epochs"):
+        next(pipeline(load("synthetic"), augmentations=()).epoch(0))

@@ -1,0 +1,187 @@
+"""Markdown, LaTeX and CSV: what each must hold, and what no name in it may break."""
+
+import csv
+import io
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+
+import fabricated_studies as studies
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reports import formats
+from reports.formats import tex
+
+HOSTILE = "a_b%&#$~^\\{}<>|\"'`[x](y)*é中\x1b[31m\n--end"
+NAMES = formats.names()
+
+
+def hostile():
+    study = studies.failed_rank()
+    rows = tuple(
+        replace(row, reasons=(HOSTILE,), reasons_null={"peak_memory_bytes": HOSTILE}, peak_memory_bytes=None)
+        for row in study.rows
+    )
+    title = replace(study.title, model=HOSTILE, data=HOSTILE, device=HOSTILE)
+    return replace(study, title=title, rows=rows, warnings=(HOSTILE,), study_id="a_b")
+
+
+def rendered(name: str, study) -> str:
+    """All files of one format, one after the other."""
+    return "".join(formats.find(name).render(study).values())
+
+
+def test_the_formats_are_the_files_that_are_there():
+    assert {"md", "tex", "csv"} <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("made", studies.ALL.values(), ids=studies.ALL)
+def test_every_exported_table_names_the_scaling_and_the_baseline(name, made):
+    text = rendered(name, made()).lower()
+    assert made().title.scaling in text
+    assert "baseline" in text
+    if made().baseline:
+        assert made().baseline.strategy in text
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("made", studies.ALL.values(), ids=studies.ALL)
+def test_every_row_is_in_every_export_with_its_status(name, made):
+    text = rendered(name, made()).replace("\\_", "_")
+    for row in made().rows:
+        assert row.strategy in text
+        assert row.status in text
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("made", [studies.good, studies.accelerators, hostile])
+def test_the_same_study_gives_the_same_bytes(name, made):
+    assert formats.find(name).render(made()) == formats.find(name).render(made())
+
+
+@pytest.mark.parametrize("study", ["good", "failed_rank", "accelerators"])
+@pytest.mark.parametrize("name", ["md", "tex", "csv"])
+def test_the_files_are_the_approved_ones(name, study, approved):
+    for suffix, text in formats.find(name).render(studies.ALL[study]()).items():
+        approved(text, f"{study}{suffix}")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_brings_no_control_character_into_a_file(name):
+    assert re.search(r"[\x00-\x09\x0b-\x1f\x7f]", rendered(name, hostile())) is None
+
+
+# Markdown
+
+
+def test_a_markdown_table_has_as_many_cells_in_every_line_whatever_the_names():
+    lines = [line for line in rendered("md", hostile()).splitlines() if line.startswith("| ")]
+    assert len(lines) == 2 + len(hostile().rows)
+    assert len({len(re.findall(r"(?<!\\)\|", line)) for line in lines}) == 1
+
+
+def test_markdown_shows_a_hostile_name_as_it_is():
+    text = rendered("md", hostile())
+    assert r"a\_b%&#\$~^\\{}\<>\|" in text
+    assert "[x](y)" not in text  # a link
+
+
+# LaTeX
+
+
+def test_latex_escapes_every_character_that_means_something_to_it():
+    assert tex.escape("a_b%&#$~^\\") == r"a\_b\%\&\#\$$\sim$\textasciicircum{}\textbackslash{}"
+
+
+def test_a_percent_sign_is_never_a_comment():
+    table = formats.find("tex").render(studies.good())[".tex"]
+    code = [line for line in table.splitlines() if not line.startswith("%") and not line.endswith("{!}{%")]
+    assert "86.45" in "".join(code)
+    assert not [line for line in code if re.search(r"(?<!\\)%", line)]
+
+
+def test_two_hyphens_of_an_option_stay_two_hyphens():
+    assert tex.escape("--resume") == "-{}-resume"
+    assert tex.escape("\N{EN DASH}") == "--"
+
+
+@settings(max_examples=50)
+@given(st.text())
+def test_latex_braces_balance_and_no_character_is_left_for_it_to_trip_over(text):
+    escaped = tex.escape(text)
+    bare = re.sub(r"\\([{}$&#%_,]|text[a-z]+)|\$\\(sim|pm|cdot)\$", "", escaped)
+    assert bare.count("{") == bare.count("}")
+    assert not re.search(r"[\\$&#%_^~]", bare)
+
+
+def test_a_latex_row_has_as_many_cells_as_there_are_columns():
+    table = formats.find("tex").render(hostile())[".tex"]
+    body = table[table.index(r"\toprule") : table.index(r"\bottomrule")]
+    columns = re.search(r"\\begin\{tabular\}\{@\{\}([lr]+)@\{\}\}", table).group(1)
+    rows = [line for line in body.splitlines() if line.endswith(r"\\")]
+    assert len(rows) == 1 + len(hostile().rows)
+    assert {len(re.findall(r"(?<!\\)&", row)) for row in rows} == {len(columns) - 1}
+
+
+def test_the_latex_label_is_one_that_latex_takes():
+    assert r"\label{tab:a-b}" in formats.find("tex").render(hostile())[".tex"]
+
+
+def test_the_standalone_document_holds_the_same_table():
+    files = formats.find("tex").render(studies.good())
+    assert files[".tex"] in files["-standalone.tex"]
+
+
+@pytest.mark.parametrize("made", [studies.good, studies.accelerators, hostile])
+def test_the_standalone_document_compiles(made, tmp_path):
+    if shutil.which("pdflatex") is None:
+        pytest.skip("pdflatex is not installed here")
+    (tmp_path / "table.tex").write_text(formats.find("tex").render(made())["-standalone.tex"], encoding="utf-8")
+    told = subprocess.run(
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "table.tex"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    assert told.returncode == 0, told.stdout[-2000:]
+    assert (tmp_path / "table.pdf").stat().st_size > 0
+
+
+# CSV
+
+
+def records(study) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(rendered("csv", study))))
+
+
+def test_csv_has_a_row_for_each_configuration_and_unrounded_numbers():
+    study = studies.good()
+    for row, record in zip(study.rows, records(study), strict=True):
+        assert float(record["samples_per_s"]) == row.throughput.estimate
+        assert tuple(map(float, record["launch_samples_per_s"].split(";"))) == row.rates
+        assert record["baseline"] == "single-cpu-1x1"
+        assert float(record["baseline_samples_per_s"]) == study.rows[0].throughput.estimate
+
+
+def test_csv_headers_are_snake_case():
+    assert all(re.fullmatch(r"[a-z][a-z0-9_]*", name) for name in records(studies.good())[0])
+
+
+def test_csv_is_empty_where_there_is_nothing_and_never_zero():
+    crashed = records(studies.failed_rank())[1]
+    for name in ("samples_per_s", "speedup_low", "step_p50_ms", "epoch_s", "data_wait_share", "peak_memory_bytes"):
+        assert crashed[name] == ""
+    assert crashed["missing"] == ('{"speedup": "no launch gave a number", "throughput": "no launch gave a number"}')
+
+
+def test_csv_never_says_nan():
+    study = studies.good()
+    broken = replace(study.rows[1], data_wait=float("nan"), mfu=float("inf"))
+    record = records(replace(study, rows=(study.rows[0], broken)))[1]
+    assert record["data_wait_share"] == record["mfu_share"] == ""

@@ -1,0 +1,134 @@
+"""One model, many outputs: the numbers read back from each are the same, and they are the study's."""
+
+import csv
+import io
+import json
+import re
+
+import fabricated_studies as studies
+import pytest
+
+from reports import formats, words
+from reports.console import console_for
+from reports.document import scale_document
+from reports.formats import tex
+from reports.model import build
+from reports.terminal import show
+
+MADE = [
+    studies.good,
+    studies.failed_rank,
+    studies.missing_baseline,
+    studies.quick,
+    studies.accelerators,
+    studies.undecided,
+]
+
+
+def same_words(text: str) -> str:
+    """Without what a format needs around a text: narrow blanks, escapes, its own dash."""
+    text = text.replace(words.NARROW, " ").replace(r"\,", " ").replace(r"\%", "%").replace(r"\_", "_")
+    text = text.replace(r"$\pm$", "±").replace(r"$\sim$", "~")
+    return words.MISSING if text.strip() == "--" else text.strip()
+
+
+def from_terminal(study, stream) -> list[dict[str, str]]:
+    """The wide table, cut where two columns of characters are blank in every line."""
+    target = stream()
+    show(study, console_for(target), store="s", wide=True)
+    lines = target.getvalue().splitlines()
+    start = next(place for place, line in enumerate(lines) if line.startswith("mode"))
+    block = [lines[start], *lines[start + 2 : lines.index("", start)]]
+    width = max(map(len, block))
+    block = [line.ljust(width) for line in block]
+    blank = "".join(" " if all(line[place] == " " for line in block) else "x" for place in range(width))
+    spans = [match.span() for match in re.finditer(r"x(?: ?x)*", blank)]
+    header, *rows = [[same_words(line[slice(*span)]) for span in spans] for line in block]
+    return [dict(zip(header, row, strict=True)) for row in rows]
+
+
+def from_markdown(study) -> list[dict[str, str]]:
+    lines = [line for line in formats.find("md").render(study)[".md"].splitlines() if line.startswith("| ")]
+    header, _, *rows = [[same_words(cell) for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+    return [dict(zip(header, (cell.replace("\\", "") for cell in row), strict=True)) for row in rows]
+
+
+def from_latex(study) -> list[dict[str, str]]:
+    text = formats.find("tex").render(study)[".tex"]
+    lines = [line.removesuffix(r" \\") for line in text.splitlines() if line.endswith(r" \\")]
+    header, *rows = [[same_words(cell) for cell in line.split(" & ")] for line in lines]
+    return [dict(zip(header, row, strict=True)) for row in rows]
+
+
+def numbers(cell: str) -> list[str]:
+    """The numbers in a cell: `1 303.1 [1 298.3, 1 308.0]` has three."""
+    return [each.replace(" ", "") for each in re.findall(r"\d{1,3}(?: \d{3})+(?:\.\d+)?|\d+(?:\.\d+)?", cell)]
+
+
+def assert_shows(text: str, value: float | None, scale: float = 1) -> None:
+    """The number shown is the value, rounded to the digits shown."""
+    assert value is not None
+    half_a_digit = 0.5 * 10 ** -len(text.partition(".")[2])
+    assert abs(float(text) - scale * value) <= half_a_digit * (1 + 1e-9), (text, scale * value)
+
+
+@pytest.mark.parametrize("made", MADE)
+def test_terminal_markdown_and_latex_show_the_same_texts(made, stream):
+    wide, markdown, latex = from_terminal(made(), stream), from_markdown(made()), from_latex(made())
+    assert wide == markdown
+    for row, shorter in zip(wide, latex, strict=True):
+        for header, cell in shorter.items():
+            if header in row:
+                assert cell == row[header]
+            elif header == "eff.":  # its narrower form: without the interval
+                assert cell == row["eff. [95 %]"].partition(" [")[0]
+            else:
+                assert cell == row[f"{header}/rank"]
+
+
+@pytest.mark.parametrize("made", MADE)
+def test_what_the_table_shows_is_what_json_and_csv_hold(made, stream):
+    study = made()
+    told = json.loads(json.dumps(scale_document(study, "s", 0)))["rows"]
+    records = list(csv.DictReader(io.StringIO(formats.find("csv").render(study)[".csv"])))
+    for cells, row, record in zip(from_terminal(study, stream), told, records, strict=True):
+        for header, key, column, scale in (
+            ("samples/s", "throughput", "samples_per_s", 1),
+            ("speedup [95 %]", "speedup", "speedup", 1),
+            ("eff. [95 %]", "efficiency", "efficiency", 100),
+        ):
+            shown, estimate = numbers(cells[header].replace("[95 %]", "")), row[key]
+            if estimate is None:
+                assert record[column] == ""
+                assert cells[header] in {words.MISSING, "1.00 (baseline)", "100 %"}
+                continue
+            assert float(record[column]) == estimate["estimate"]
+            for text, end in zip(shown, ("estimate", "low", "high"), strict=False):
+                assert_shows(text, estimate[end], scale)
+            if len(shown) == 3:
+                assert (float(record[f"{column}_low"]), float(record[f"{column}_high"])) == (
+                    estimate["low"],
+                    estimate["high"],
+                )
+        if row["step_ms"]["p50"] is not None:
+            for text, percentile in zip(numbers(cells["step p50/p95 ms"]), ("p50", "p95"), strict=True):
+                assert_shows(text, row["step_ms"][percentile])
+                assert float(record[f"step_{percentile}_ms"]) == row["step_ms"][percentile]
+            assert_shows(numbers(cells["epoch s"])[0], row["epoch_s"]["estimate"])
+            assert cells["epoch s"].startswith("~") == row["epoch_s"]["projected"]
+        if row["accuracy"]:
+            assert_shows(numbers(cells["acc top-1"])[0], row["accuracy"]["top1"], 100)
+            assert float(record["top1_share"]) == row["accuracy"]["top1"]
+        assert cells["status"] == row["status"] == record["status"]
+        assert cells.get("verdict", "") == (row["verdict"] or "") == record["verdict"]
+
+
+@pytest.mark.parametrize("made", studies.ALL.values(), ids=studies.ALL)
+def test_the_sentence_is_the_same_everywhere(made, stream):
+    study = made()
+    sentence = build(study).sentence
+    target = stream()
+    show(study, console_for(target, width=1000), store="s")
+    assert sentence.replace(words.NARROW, " ") in target.getvalue()
+    assert scale_document(study, "s", 0)["verdict"] == sentence.replace(words.NARROW, " ")
+    assert tex.escape(sentence) in formats.find("tex").render(study)[".tex"]
