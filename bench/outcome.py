@@ -120,6 +120,7 @@ def _measured(launch: schema.Launch, ranks: Sequence[RankOutcome], started_ns: i
         closure_error=max((each.closure_error for each in told if each.closure_error is not None), default=None),
         clock_ns_per_step=max(each.clock_ns_per_step for each in told),
         params=first.params,
+        flop_per_sample=first.flop_per_sample,
         epoch_samples=first.epoch_samples,
         loss_first=first.loss_first,
         loss_last=first.loss_last,
@@ -144,10 +145,9 @@ def _measured(launch: schema.Launch, ranks: Sequence[RankOutcome], started_ns: i
 
 def _why_null(launch: schema.Launch) -> dict[str, str]:
     """A reason for each column that is null and need not be."""
-    why = dict(
-        energy_j="energy is not read by this version",
-        flop_per_sample="operations are not counted by this version",
-    )
+    why = dict(energy_j="energy is not read by this version")
+    if launch.flop_per_sample is None:
+        why |= dict(flop_per_sample="counted on accelerators only: a CPU has no published peak to hold it against")
     if launch.num_id is None:
         why |= dict(num_id="numeric canaries are not part of this version")
     if launch.throughput_sps is None:

@@ -57,7 +57,7 @@ def run(plan: Plan, store: Store, host: Host, watcher: Watcher) -> None:
         BenchError: the workload itself cannot run (no such callable, torn data, …); it would fail in every launch.
     """
     began = time.monotonic()
-    done = {launch.launch_id for launch in read.launches(store.path, plan.study_id)}
+    done = {marker.launch_id for marker in index.markers(store.path, plan.study_id)}
     watcher.started(plan)
     for number, planned in enumerate(plan.launches):
         if planned.launch_id in done:
@@ -127,6 +127,8 @@ def unfinished(store: Store, asked: Plan) -> Plan:
 def _one(plan: Plan, planned: PlannedLaunch, store: Store, host: Host, watcher: Watcher) -> schema.Launch:
     """Run one launch, and commit it whatever became of it."""
     folder = store.logs(plan.study_id) / planned.launch_id
+    if folder.exists():  # an interrupted attempt of this launch: its logs stay, beside the new ones
+        folder.rename(folder.with_name(f"{folder.name}.interrupted-{time.time_ns()}"))
     folder.mkdir(parents=True)
     Job(
         launch_id=planned.launch_id,
@@ -164,7 +166,7 @@ def _refuse_hopeless(ranks: list[RankOutcome]) -> None:
     """Stop the study where a rank says that the workload itself cannot be had: the next launch would say the same."""
     for rank in ranks:
         if rank.told.get("status") == "refused":
-            raise BenchError(rank.told["reason"], hint=rank.told.get("hint"), code=rank.told["exit_code"])
+            raise BenchError(rank.told["reason"], hint=rank.told.get("hint") or "", code=rank.told["exit_code"])
 
 
 def analysed(store: Path, study_id: str) -> result.Study:
@@ -173,7 +175,13 @@ def analysed(store: Path, study_id: str) -> result.Study:
     from bench.analysis.steady import Steps  # noqa: PLC0415
 
     plan = index.plan(store, study_id)
-    steps = {launch_id: Steps.from_columns(columns) for launch_id, columns in read.steps(store, study_id).items()}
-    return scaling.analyse(
-        plan, read.launches(store, study_id), steps, read.epochs(store, study_id), peaks=profiles.hardware_peaks()
+    damaged: list[index.Damage] = []
+    found = scaling.analyse(
+        plan,
+        read.launches(store, study_id, damaged),
+        {name: Steps.from_columns(columns) for name, columns in read.steps(store, study_id, damaged).items()},
+        read.epochs(store, study_id, damaged),
+        peaks=profiles.hardware_peaks(),
     )
+    lost = tuple(f"{each}: its numbers are left out" for each in dict.fromkeys(map(str, damaged)))
+    return replace(found, warnings=(*lost, *found.warnings))

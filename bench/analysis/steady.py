@@ -182,7 +182,7 @@ def tail_drift(step_ns: npt.ArrayLike) -> str | None:
     Least squares on means of 10 entries, fewer where the window has not six such batches (`scipy.stats.linregress`):
     the slope must be significant at 5 % and amount to more than 1 % of the mean step over the window. Blind below 18
     entries. A launch without drift is accused about once in 20, more often when its steps hang together (AR(1) with
-    phi 0.8: once in 8); so a row is judged by the majority of its launches, never by one (`validity.row_findings`).
+    phi 0.8: once in 6); so a row is judged by the majority of its launches, never by one (`validity.row_findings`).
     """
     values = np.asarray(step_ns, dtype=np.float64)
     batch = min(DRIFT_BATCH, len(values) // DRIFT_BATCHES)

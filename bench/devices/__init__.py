@@ -27,10 +27,10 @@ class StepTimes:
     the steps: the two must agree (closure).
     """
 
-    start_ns: array
-    step_ns: array
-    wait_ns: array
-    steps: array
+    start_ns: "array[int]"
+    step_ns: "array[int]"
+    wait_ns: "array[int]"
+    steps: "array[int]"
     wall_ns: int
 
     @property
@@ -62,4 +62,4 @@ def load(kind: str) -> ModuleType:
 
 def set_float32_precision(precision: str) -> None:
     """fp32 means IEEE fp32 on every backend: TF32 or bf16 inside "fp32" would be a silent gift. tf32 asks for it."""
-    torch.backends.fp32_precision = "tf32" if precision == "tf32" else "ieee"
+    torch.backends.fp32_precision = "tf32" if precision == "tf32" else "ieee"  # type: ignore[attr-defined]

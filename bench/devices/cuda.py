@@ -48,7 +48,7 @@ class EventClock:
 
     def __init__(self, device: torch.device, steps: int, ring: int = _RING) -> None:
         self._device = device
-        self._events = [torch.cuda.Event(enable_timing=True) for _ in range(min(ring, steps) + 1)]
+        self._events = [_event() for _ in range(min(ring, steps) + 1)]
         empty = bytes(8 * steps)
         self._step_ns, self._asked, self._ready = array("q", empty), array("q", empty), array("q", empty)
         self._now = time.perf_counter_ns
@@ -74,8 +74,7 @@ class EventClock:
     def _read_one(self) -> None:
         slots = len(self._events)
         before, after = self._events[self._read % slots], self._events[(self._read + 1) % slots]
-        if not after.query():
-            after.synchronize()
+        after.synchronize()  # returns at once when the device has passed it
         self._step_ns[self._read] = round(before.elapsed_time(after) * 1e6)
         self._read += 1
 
@@ -93,6 +92,10 @@ class EventClock:
         return StepTimes(
             start_ns=start_ns, step_ns=step_ns, wait_ns=wait_ns, steps=array("q", [1] * self._index), wall_ns=wall_ns
         )
+
+
+def _event() -> torch.cuda.Event:
+    return torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
 
 
 def clock(device: torch.device, steps: int, step_ns: int) -> EventClock:  # noqa: ARG001

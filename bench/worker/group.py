@@ -8,6 +8,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import nn
+from torch.distributed import HashStore, PrefixStore, TCPStore  # type: ignore[attr-defined]
 
 from bench.plan import Configuration
 
@@ -76,10 +77,10 @@ def join(configuration: Configuration, *, rank: int, world_size: int, launch_id:
     limit = timedelta(seconds=timeout_s)
     options: dict[str, Any] = {"backend": configuration.backend, "timeout": limit}
     if world_size == 1:
-        options |= {"store": dist.HashStore(), "rank": 0, "world_size": 1}
+        options |= {"store": HashStore(), "rank": 0, "world_size": 1}
     elif "BENCH_RUN_FOLDER" in os.environ:
         handed = os.environ.get("BENCH_LISTEN_FD")
-        store = dist.TCPStore(
+        store = TCPStore(
             os.environ["MASTER_ADDR"],
             int(os.environ["MASTER_PORT"]),
             world_size,
@@ -88,7 +89,7 @@ def join(configuration: Configuration, *, rank: int, world_size: int, launch_id:
             wait_for_workers=False,
             master_listen_fd=int(handed) if rank == 0 and handed is not None else None,
         )
-        options |= {"store": dist.PrefixStore(launch_id, store), "rank": rank, "world_size": world_size}
+        options |= {"store": PrefixStore(launch_id, store), "rank": rank, "world_size": world_size}
     dist.init_process_group(**options)
     return Group(rank=dist.get_rank(), world_size=dist.get_world_size(), backend=configuration.backend)
 

@@ -77,6 +77,7 @@ class RankResult:
     distinct_devices: int  # of the whole group
     threads: int
     params: int
+    flop_per_sample: float | None  # None: not counted on CPUs
     epoch_samples: int | None  # None: synthetic data has no epoch
     first_step_monotonic_ns: int
     closure_error: float | None  # worst of its segments; None without a window
@@ -120,6 +121,7 @@ def write_result(folder: Path, rank: int, result: Mapping[str, Any]) -> None:
 def read_result(folder: Path, rank: int) -> dict[str, Any] | None:
     """A rank's result; None when it left none."""
     try:
-        return json.loads(result_file(folder, rank).read_text())
+        told: dict[str, Any] = json.loads(result_file(folder, rank).read_text())
     except (FileNotFoundError, json.JSONDecodeError):
         return None
+    return told

@@ -117,7 +117,7 @@ class _Launch:
         self.memory_format = getattr(
             torch, {"contiguous": "contiguous_format"}.get(workload.memory_format, workload.memory_format)
         )
-        self.plain: nn.Module = model.to(self.device, memory_format=self.memory_format)
+        self.plain: nn.Module = model.to(self.device).to(memory_format=self.memory_format)
         self.batch = (
             configuration.batch_global // configuration.processes
         )  # DataParallel scatters one from its one process
@@ -250,6 +250,13 @@ class _Launch:
             )
         )
 
+    def _flop_per_sample(self) -> float | None:
+        """For accelerators, whose published peak it can be held against; None on a CPU."""
+        if self.device.type == "cpu":
+            return None
+        images, _ = next(iter(self.batches))
+        return checks.flop_per_sample(self.plain, images[:2])
+
     def finish(self) -> None:
         """Prove that it trained, and leave everything in the launch's folder."""
         heart, record = self.rank.heart, self.record
@@ -264,6 +271,7 @@ class _Launch:
             distinct_devices=self.configuration.ranks if by_device else len(set(self.places)),
             threads=torch.get_num_threads(),
             params=checks.parameter_count(self.plain),
+            flop_per_sample=self._flop_per_sample(),
             epoch_samples=self.batches.samples_per_epoch,
             first_step_monotonic_ns=self.first_step_ns,
             closure_error=max(record.closure_errors, default=None),
@@ -280,6 +288,7 @@ class _Launch:
         )
         np.savez(
             job.steps_file(self.rank.folder, self.rank.rank),
+            allow_pickle=False,
             **{name: np.asarray(values, dtype=np.int64) for name, values in record.columns.items()},
         )
         job.write_result(self.rank.folder, self.rank.rank, {"status": "ok", **asdict(result)})

@@ -51,8 +51,8 @@ def test_welch_intervals_cover_the_true_ratio_of_unequally_noisy_machines(a, b, 
 
 @pytest.fixture(scope="module", params=[0.5, 0.8], ids=lambda phi: f"phi{phi}")
 def studies(request):
-    """4000 studies of ten rounds and two arms (one and two ranks), from steps through `launch_rate`."""
-    phi, count, rounds = request.param, 4000, max(ROUNDS)
+    """6000 studies of ten rounds and two arms (one and two ranks), from steps through `launch_rate`."""
+    phi, count, rounds = request.param, 6000, max(ROUNDS)
     dice = np.random.default_rng(int(10 * phi))
     machine = dice.normal(0, ROUND_SD, (count, rounds, 1))
     rates, steps = [], []
@@ -91,4 +91,4 @@ def test_an_interval_over_pooled_steps_does_not_cover(rounds, studies, told):
     a, b = (np.log(arm[:, :rounds]).reshape(len(arm), -1) for arm in (single, double))
     low, high = stats.ttest_ind(a, b, axis=1).confidence_interval(0.95)
     hits = int(np.count_nonzero((low <= 0) & (high >= 0)))
-    assert told(f"coverage: naive, steps of {rounds} rounds pooled, phi {phi}", hits, len(a)) < 0.6
+    assert told(f"coverage: naive, steps of {rounds} rounds pooled, phi {phi}", hits, len(a)) < 0.7

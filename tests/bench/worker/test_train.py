@@ -136,6 +136,12 @@ def test_our_own_calls_cost_little_beside_even_the_smallest_step(tmp_path) -> No
     assert 0 < cost_ns < step_ns / 20
 
 
+def test_operations_are_counted_forward_and_backward_per_sample() -> None:
+    """A 4x3 matrix: 24 operations forward, 24 for the weights' gradient; the input's gradient is not needed."""
+    model = nn.Linear(4, 3, bias=False)
+    assert checks.flop_per_sample(model, torch.randn(2, 4)) == 48
+
+
 def configuration_of(ranks: int = 2, cores: int | None = 1) -> Configuration:
     return Configuration(
         strategy="ddp",
