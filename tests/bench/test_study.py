@@ -1,0 +1,231 @@
+"""How a plan is carried out. A stand-in for the launcher leaves what ranks would; the rest is real."""
+
+import json
+from dataclasses import asdict, replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from bench import study
+from bench.dna.fingerprint import Fingerprint
+from bench.dna.machine import Machine
+from bench.errors import BenchError, UsageError
+from bench.plan import to_json
+from bench.store import index, read
+from bench.store.commit import Store
+from bench.worker import job
+from launchers import Ending
+
+STEP_NS, STEPS, BATCH = 10_000_000, 40, 64
+
+FINGERPRINT = Fingerprint(
+    hw_id="hw", sw_id="sw", num_id=None, identity={}, conditions={}, software={}, unavailable={"num_id": "not yet"}
+)
+
+
+class Quiet:
+    """Hears everything and says nothing."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def started(self, plan) -> None:
+        self.heard.append("started")
+
+    def launch_started(self, planned, number, total) -> None:
+        self.heard.append(f"launch {number + 1} of {total}")
+
+    def beats(self, beats) -> None: ...
+
+    def launch_ended(self, launch) -> None:
+        self.heard.append(launch.status)
+
+    def finished(self) -> None:
+        self.heard.append("finished")
+
+
+class StandIn:
+    """A launcher whose ranks take 10 ms a step, unless told otherwise for the nth launch (from 0)."""
+
+    def __init__(self, **endings) -> None:
+        self.calls = 0
+        self.endings = {int(name.removeprefix("nth_")): ending for name, ending in endings.items()}
+
+    def environment(self, extra, *, threads=None):
+        return {**extra, "OMP_NUM_THREADS": str(threads)}
+
+    def launch(self, command, watch) -> Ending:
+        told = self.endings.get(self.calls, "ok")
+        self.calls += 1
+        if isinstance(told, BaseException):
+            raise told
+        for rank in range(command.ranks):
+            if told == "refused":
+                refusal = {"status": "refused", "reason": "no such callable", "hint": "look again", "exit_code": 2}
+                job.write_result(command.folder, rank, refusal)
+            elif told == "ok":
+                self.leave(command.folder, rank, command.ranks)
+        status = "crash" if told == "refused" else told
+        return Ending(
+            status=status,
+            reason=None if status == "ok" else "told so",
+            failed_rank=None if status == "ok" else 0,
+            exit_codes=(0,) * command.ranks,
+            duration_s=1.0,
+            supervisor_cpu_s=0.001,
+            log_tail="",
+        )
+
+    def leave(self, folder, rank, ranks) -> None:
+        result = job.RankResult(
+            rank=rank,
+            world_size=ranks,
+            device_name="cpu",
+            distinct_devices=ranks,
+            threads=1,
+            params=10,
+            flop_per_sample=None,
+            epoch_samples=1437,
+            first_step_monotonic_ns=0,
+            closure_error=0.0001,
+            clock_ns_per_step=500.0,
+            loss_first=2.3,
+            loss_last=1.0,
+            losses_finite=True,
+            weights_moved=True,
+            weights_equal=True if ranks > 1 else None,
+            peak_memory_bytes=10**8,
+            window_cpu_s=1.0,
+            window_switches=3,
+            epochs=[],
+        )
+        job.write_result(folder, rank, {"status": "ok", **asdict(result)})
+        steps = np.arange(STEPS, dtype=np.int64)
+        same = np.ones(STEPS, dtype=np.int64)
+        np.savez(
+            job.steps_file(folder, rank),
+            epoch=0 * same,
+            step=steps,
+            in_window=(steps >= 5).astype(np.int64),
+            start_ns=steps * STEP_NS,
+            step_ns=STEP_NS * same,
+            data_wait_ns=0 * same,
+            samples=BATCH * same,
+            steps=same,
+        )
+
+
+@pytest.fixture
+def carry_out(tmp_path, a_plan):
+    """Runs a plan of two rows and two rounds; returns the store, the watcher and the plan."""
+
+    def run(launcher: StandIn, plan=None, *, again: bool = False):
+        store = Store.open(tmp_path / "store")
+        plan = plan or a_plan()
+        if not again:
+            store.create_study(to_json(plan))
+        machine = Machine(cpu_ids=(0, 1), pinnable=True, memory_bytes=2**34)
+        watcher = Quiet()
+        study.run(plan, store, study.Host(launcher=launcher, machine=machine, fingerprint=FINGERPRINT), watcher)
+        return store, watcher, plan
+
+    return run
+
+
+def test_every_launch_is_committed_as_it_ends_and_read_back_as_a_table(carry_out) -> None:
+    store, watcher, plan = carry_out(StandIn())
+    launches = read.launches(store.path, plan.study_id)
+    assert [launch.launch_id for launch in launches] == [planned.launch_id for planned in plan.launches]
+    assert {launch.throughput_sps for launch in launches} == {BATCH / 0.010, 2 * BATCH / 0.010}
+    assert watcher.heard[0] == "started"
+    assert watcher.heard[-1] == "finished"
+    found = study.analysed(store.path, plan.study_id)
+    assert {row.strategy: row.speedup.estimate for row in found.rows if row.speedup} == pytest.approx(
+        {"single": 1.0, "ddp": 2.0}
+    )
+
+
+def test_the_throughput_of_a_launch_knows_nothing_of_its_warm_up(carry_out) -> None:
+    store, _, plan = carry_out(StandIn())
+    launch = read.launches(store.path, plan.study_id)[0]
+    assert (launch.warmup_steps, launch.window_steps) == (5, 35)
+    assert launch.window_samples == 35 * BATCH * launch.ranks
+    assert launch.window_ns == 35 * STEP_NS
+
+
+def test_a_launch_that_failed_is_a_row_with_its_reason_and_no_number(carry_out) -> None:
+    store, _, plan = carry_out(StandIn(nth_1="hang"))
+    launch = read.launches(store.path, plan.study_id)[1]
+    assert (launch.status, launch.failed_rank, launch.throughput_sps) == ("hang", 0, None)
+    assert json.loads(launch.unavailable)["throughput_sps"] == "the launch ended as hang"
+
+
+def test_what_is_missing_is_null_with_a_reason_and_never_zero(carry_out) -> None:
+    store, _, plan = carry_out(StandIn())
+    for launch in read.launches(store.path, plan.study_id):
+        why = json.loads(launch.unavailable)
+        for name in ("energy_j", "flop_per_sample", "num_id"):
+            assert getattr(launch, name) is None
+            assert why[name]
+
+
+def test_ctrl_c_keeps_what_is_finished_and_resume_runs_only_the_rest(carry_out) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(StandIn(nth_2=KeyboardInterrupt()))
+    rest = StandIn()
+    store, watcher, plan = carry_out(rest, again=True)
+    assert rest.calls == 2
+    assert watcher.heard == ["started", "launch 3 of 4", "ok", "launch 4 of 4", "ok", "finished"]
+    assert len(read.launches(store.path, plan.study_id)) == 4
+    # The logs of the attempt that was cut short are still there, beside the new ones.
+    assert len(list(store.logs(plan.study_id).glob("*.interrupted-*"))) == 1
+
+
+def test_a_workload_that_cannot_be_had_stops_the_study_at_its_first_launch(carry_out) -> None:
+    launcher = StandIn(nth_0="refused")
+    with pytest.raises(BenchError, match="no such callable") as refused:
+        carry_out(launcher)
+    assert (refused.value.code, refused.value.hint) == (2, "look again")
+    assert launcher.calls == 1
+
+
+def test_a_budget_ends_the_study_after_a_complete_round(carry_out, a_plan, monkeypatch) -> None:
+    clock = SimpleNamespace(now=0.0)
+
+    class Slow(StandIn):
+        def launch(self, command, watch):
+            clock.now += 10.0
+            return super().launch(command, watch)
+
+    monkeypatch.setattr(study.time, "monotonic", lambda: clock.now)
+    store, _, plan = carry_out(Slow(), a_plan(budget_s=35.0))
+    assert [launch.round for launch in read.launches(store.path, plan.study_id)] == [0, 0]  # two rounds would take 40 s
+
+
+def test_resume_finds_the_same_plan_and_refuses_another(carry_out, a_plan, tmp_path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(StandIn(nth_1=KeyboardInterrupt()))
+    store = Store.open(tmp_path / "store")
+    asked = a_plan("2611230000-lenet-ffff", order_seed=8, created_at="later", command="bench scale --resume")
+    found = study.unfinished(store, asked)
+    assert found == index.plan(store.path, a_plan().study_id)
+    other = replace(asked, workload=replace(asked.workload, seed=1))
+    with pytest.raises(UsageError, match="no unfinished study"):
+        study.unfinished(store, other)
+
+
+def test_a_finished_study_is_not_resumed(carry_out, a_plan, tmp_path) -> None:
+    carry_out(StandIn())
+    with pytest.raises(UsageError, match="no unfinished study"):
+        study.unfinished(Store.open(tmp_path / "store"), a_plan("2611230000-lenet-ffff"))
+
+
+def test_every_rank_gets_its_own_cores_and_as_many_threads(a_plan, tmp_path) -> None:
+    machine = Machine(cpu_ids=(0, 1), pinnable=True, memory_bytes=2**34)
+    host = study.Host(launcher=StandIn(), machine=machine, fingerprint=FINGERPRINT)
+    for planned, command in zip(a_plan().launches, study.commands(a_plan(), host, tmp_path), strict=True):
+        assert command.ranks == planned.configuration.processes == len(command.cores)
+        assert len({core for cores in command.cores for core in cores}) == command.ranks
+        assert command.environment["OMP_NUM_THREADS"] == "1"
+        assert command.argv[1:4] == ("-P", "-m", "bench.worker")
