@@ -47,6 +47,9 @@ def find(name: str) -> ModuleType:
         LookupError: no file of that name here.
     """
     try:
-        return import_module(f"launchers.{name}")
+        module = import_module(f"launchers.{name}")
     except ModuleNotFoundError as error:
         raise LookupError(f"no launcher {name!r}") from error
+    if not hasattr(module, "launch"):  # the launchers' own helpers live here too
+        raise LookupError(f"no launcher {name!r}")
+    return module

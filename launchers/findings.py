@@ -4,7 +4,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ from typing import Any
 from launchers.heartbeat import Beat
 from launchers.processes import Death, log_file
 from launchers.watchdog import furthest_behind
+
+STOPPED = ("T", "t")  # by a signal, or by a debugger
 
 _TAIL_LINES = 15
 _TAIL_BYTES = 16_384
@@ -107,16 +109,23 @@ def _finding(folder: Path, death: Death, beat: Beat, *, oom_killed: bool) -> Fin
     return Finding(status=status, reason=reason, rank=rank)
 
 
-def hang(beats: Sequence[Beat], quiet_s: Sequence[float], living: Collection[int], stopped: Sequence[int]) -> Finding:
-    """Nobody moves. To blame is who is stopped, else who alone is furthest behind; else it cannot be told from here."""
-    if stopped:
-        rank = stopped[0]
-        waiting = ", and the others wait for it" if len(living) > 1 else ""
-        return Finding(status="hang", reason=f"rank {rank} has been stopped {_where(beats[rank])}{waiting}", rank=rank)
-    last = furthest_behind([beats[rank] for rank in living])
-    reason = f"nothing has moved for {min(quiet_s[rank] for rank in living):.0f} s"
+def hang(beats: Sequence[Beat], quiet_s: Sequence[float], states: Mapping[int, str]) -> Finding:
+    """Nobody moves. To blame is who cannot, else who alone is furthest behind; else it cannot be told from here.
+
+    Args:
+        beats: the last of every rank.
+        quiet_s: for how long each has been silent, in seconds.
+        states: of the ranks that are silent, what the kernel says of each.
+    """
+    for letters, words in ((STOPPED, "has been stopped"), ("D", "waits inside the kernel")):
+        if unable := [beats[rank] for rank, state in states.items() if state in letters]:
+            beat = furthest_behind(unable)[0]
+            waiting = ", and the others wait for it" if len(beats) > 1 else ""
+            return Finding(status="hang", reason=f"rank {beat.rank} {words} {_where(beat)}{waiting}", rank=beat.rank)
+    last = furthest_behind([beats[rank] for rank in states])
+    reason = f"nothing has moved for {min(quiet_s[rank] for rank in states):.0f} s"
     if len(last) == 1:
-        where = f"rank {last[0].rank} is {'furthest behind, ' if len(living) > 1 else ''}{_where(last[0])}"
+        where = f"rank {last[0].rank} is {'furthest behind, ' if len(states) > 1 else ''}{_where(last[0])}"
         return Finding(status="hang", reason=f"{reason}; {where}", rank=last[0].rank)
     where = f"ranks {', '.join(str(beat.rank) for beat in last)} are all {_where(last[0])}"
     return Finding(status="hang", reason=f"{reason}; {where}", rank_to_read=last[0].rank)

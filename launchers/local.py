@@ -91,23 +91,24 @@ def _supervise(crew: Crew, command: Command, watch: Callable[[list[Beat]], None]
         beats = [heartbeat.read(command.folder, rank) for rank in range(command.ranks)]
         watch(beats)
         if any(findings.has_failed(command.folder, death) for death in died):
-            stopped = [rank for rank in crew.living if crew.state(rank) == "T"]
-            if stopped:  # a peer lost patience before we did
-                return findings.hang(beats, watchdog.quiet_s, crew.living, stopped)
+            states = {rank: crew.state(rank) for rank in crew.living}
+            if any(state in findings.STOPPED for state in states.values()):  # a peer lost patience before we did
+                return findings.hang(beats, watchdog.quiet_s, states)
             deaths += crew.wait_for_all(limits.peers_s)
             break
         if not crew.living:
             break
         now_s = time.monotonic()
-        silent = watchdog.look(beats, crew.living, now_s)
-        stopped = [rank for rank in silent if crew.state(rank) == "T"]
+        finding = None
+        states = {rank: crew.state(rank) for rank in watchdog.look(beats, crew.living, now_s)}
         # A rank may wait for another that is busy and says so; it hangs only when nobody moves, or when it cannot.
-        if stopped or (silent and len(silent) == len(crew.living)):
+        if states and (len(states) == len(crew.living) or any(state in findings.STOPPED for state in states.values())):
+            finding = findings.hang(beats, watchdog.quiet_s, states)
+        elif now_s >= until_s:
+            finding = findings.timeout(beats, crew.living, command.timeout_s)
+        if finding is not None:
             _ask_for_stacks(crew, beats, limits.stacks_s)
-            return findings.hang(beats, watchdog.quiet_s, crew.living, stopped)
-        if now_s >= until_s:
-            _ask_for_stacks(crew, beats, limits.stacks_s)
-            return findings.timeout(beats, crew.living, command.timeout_s)
+            return finding
     return findings.from_deaths(command.folder, deaths, beats, oom_killed=oom.kills() != oom_kills) or Finding(
         status="ok"
     )

@@ -16,7 +16,7 @@ def sentence(study: Study) -> str:
     told += [_suspicion(row, study) for row in (study.baseline, *asked) if row is not None and is_suspect(row)]
     if study.quick:
         rounds = f"{words.count(study.title.rounds, 'round')} {'is' if study.title.rounds == 1 else 'are'}"
-        told.append(f"Estimates only: {rounds} too few for a verdict; run without --quick, or with more --rounds.")
+        told.append(f"Estimates only: {rounds} too few for a verdict; six can give one: --rounds 6.")
     if missing := len(study.rows) - len(measured):
         told.append(f"{missing} of {words.count(len(study.rows), 'row')} {'have' if missing > 1 else 'has'} no number.")
     return " ".join(told)

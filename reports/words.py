@@ -53,11 +53,15 @@ def has_interval(estimate: Estimate) -> bool:
 
 
 def decimals_of(estimate: Estimate, scale: float = 1) -> int | None:
-    """Decimals that show two significant digits of the interval's half-width; None without an interval."""
+    """Decimals that show two significant digits of the interval's half-width; None without an interval.
+
+    At least two of the estimate itself: an interval wider than the number would leave a 0 that nobody measured.
+    """
     if estimate.low is None or estimate.high is None or not has_interval(estimate):
         return None
     largest = scale * max(abs(estimate.low), abs(estimate.high))
-    return min(_places(scale * (estimate.high - estimate.low) / 2, 2), _places(largest, _MOST_DIGITS))
+    wanted = max(_places(scale * (estimate.high - estimate.low) / 2, 2), _places(scale * abs(estimate.estimate), 2))
+    return min(wanted, _places(largest, _MOST_DIGITS))
 
 
 def point(estimate: Estimate | None, scale: float = 1) -> str:
@@ -149,4 +153,6 @@ def to_ascii(text: str) -> str:
 
 def _places(value: float, digits: int) -> int:
     """Decimals that show this many significant digits of a value; never fewer than none."""
-    return max(0, digits - 1 - int(f"{abs(value):.{digits - 1}e}".partition("e")[2])) if value else 0
+    if not value or not math.isfinite(value):
+        return 0
+    return max(0, digits - 1 - int(f"{abs(value):.{digits - 1}e}".partition("e")[2]))

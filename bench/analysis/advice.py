@@ -133,5 +133,6 @@ def _warning(text: str, fix: str) -> Finding:
 
 
 def _name(row: Row) -> str:
-    cores = f", {row.cores_per_rank} cores each" if row.cores_per_rank is not None and row.cores_per_rank > 1 else ""
+    several = row.cores_per_rank is not None and row.cores_per_rank > 1
+    cores = f", {row.cores_per_rank} cores{' each' if row.ranks > 1 else ''}" if several else ""
     return f"{row.strategy} {row.device} x{row.ranks}{cores}"

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 import traceback
 from pathlib import Path
 
@@ -35,7 +36,8 @@ def main() -> int:
             "reason": f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
         }
     traceback.print_exc()
-    job.write_result(rank.folder, rank.rank, told)
+    # When it failed decides who failed first; a file's own time is rounded to the kernel's tick.
+    job.write_result(rank.folder, rank.rank, {**told, "monotonic_ns": time.monotonic_ns()})
     # Not sys.exit: a communicator waiting for a peer that will never come would hold the interpreter's exit.
     sys.stderr.flush()
     os._exit(1)

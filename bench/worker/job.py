@@ -19,7 +19,7 @@ class Job:
     workload: Workload
     configuration: Configuration
     oversubscribed: bool
-    stall_s: float  # a collective that takes longer has failed
+    stall_s: float  # without a step for this long, the supervisor ends the launch
     minimum_steps: int  # in a window of seconds, however slow a step is
 
     def write(self, folder: Path) -> Path:

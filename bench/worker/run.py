@@ -23,6 +23,7 @@ from bench.worker import bootstrap, checks, group, job, overhead
 from bench.worker.train import Segment, Trainer, train_segment
 
 _MEMORY_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
+_COLLECTIVE_TIMEOUT_S = 300.0
 _COLUMNS = ("epoch", "step", "in_window", "start_ns", "step_ns", "data_wait_ns", "samples", "steps")
 
 
@@ -90,7 +91,8 @@ class _Launch:
             rank=rank.rank,
             world_size=rank.world_size,
             launch_id=self.told.launch_id,
-            timeout_s=self.told.stall_s,
+            # After the supervisor, who names the culprit of a hang; a collective that gives up first names a victim.
+            timeout_s=max(2 * self.told.stall_s, _COLLECTIVE_TIMEOUT_S),
         )
         self.places = group.assert_world(
             self.group,

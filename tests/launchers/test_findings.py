@@ -128,3 +128,22 @@ def test_the_tail_of_a_log_is_its_last_lines_whatever_its_bytes(tmp_path):
 
 def test_a_log_that_was_never_written_has_no_tail(tmp_path):
     assert findings.log_tail(tmp_path, 0) == ""
+
+
+@pytest.mark.parametrize(
+    ("states", "rank", "words"),
+    [
+        ({0: "S", 1: "T"}, 1, "rank 1 has been stopped in the window at step 3 of 9, and the others wait for it"),
+        (
+            {0: "D", 1: "S"},
+            0,
+            "rank 0 waits inside the kernel in the window at step 3 of 9, and the others wait for it",
+        ),
+        ({0: "D", 1: "T"}, 1, "rank 1 has been stopped in the window at step 3 of 9, and the others wait for it"),
+        ({0: "S", 1: "R"}, None, "nothing has moved for 61 s; ranks 0, 1 are all in the window at step 3 of 9"),
+        ({1: "S"}, 1, "nothing has moved for 61 s; rank 1 is in the window at step 3 of 9"),
+    ],
+)
+def test_a_hang_is_the_fault_of_who_cannot_move(states, rank, words):
+    found = findings.hang(beats(), [61, 61], states)
+    assert (found.status, found.rank, found.reason) == ("hang", rank, words)

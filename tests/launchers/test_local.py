@@ -132,6 +132,12 @@ def test_nobody_is_blamed_for_a_hang_where_nobody_is_behind(run_ranks):
     assert ending.log_tail != ""
 
 
+def test_a_rank_that_cannot_bear_being_asked_for_its_stack_changes_nothing(run_ranks):
+    body = "signal.signal(signal.SIGUSR1, signal.SIG_DFL); heart.enter('window'); heart.beat(7); time.sleep(600)"
+    ending = run_ranks(body, ranks=1, limits=Limits(look_s=0.05), stall_s=0.5).ending
+    assert (ending.status, ending.failed_rank, ending.exit_codes) == ("hang", 0, (-signal.SIGUSR1,))
+
+
 def test_waiting_for_a_busy_peer_is_no_hang(run_ranks):
     body = """
 if rank == 0:

@@ -66,9 +66,7 @@ def test_an_invalid_row_does_not_hide_the_one_that_came_out():
 
 def test_quick_gives_estimates_and_asks_for_more():
     text = told(studies.quick())
-    assert text.endswith(
-        "Estimates only: 3 rounds are too few for a verdict; run without --quick, or with more --rounds."
-    )
+    assert text.endswith("Estimates only: 3 rounds are too few for a verdict; six can give one: --rounds 6.")
     assert "1.731x" in text
     assert not [word for word in ("FASTER", "SLOWER", "EQUIVALENT", "INCONCLUSIVE") if word in text]
 

@@ -183,6 +183,13 @@ def test_a_small_interval_around_one_is_equivalent():
     assert "not chance" not in found.reasons[0]
 
 
+def test_equivalence_asks_for_the_90_percent_interval_and_not_the_95():
+    level = [0.0197, -0.0197] * 3
+    low, high = LogMean.of(level).interval(0.95)
+    assert low < 1 / 1.02 < 1.02 < high
+    assert verdict(level, 0.02).word == EQUIVALENT
+
+
 def test_a_significant_trifle_is_equivalent_and_the_reason_tells_its_size():
     trifle = [0.0050, 0.0052, 0.0049, 0.0051, 0.0048, 0.0050]
     assert LogMean.of(trifle).interval(0.95)[0] > 1
