@@ -4,11 +4,10 @@ import math
 import resource
 import statistics
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from types import ModuleType
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn.parallel import DataParallel, DistributedDataParallel
@@ -20,36 +19,11 @@ from bench.learn.batches import Batches
 from bench.learn.data import DataSet, load
 from bench.learn.models import build
 from bench.worker import bootstrap, checks, group, job, overhead
+from bench.worker.record import Record
 from bench.worker.train import Segment, Trainer, train_segment
 
 _MEMORY_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 _COLLECTIVE_TIMEOUT_S = 300.0
-_COLUMNS = ("epoch", "step", "in_window", "start_ns", "step_ns", "data_wait_ns", "samples", "steps")
-
-
-@dataclass
-class Record:
-    """What this rank saw, segment by segment, and what it found out about itself."""
-
-    origin_ns: int = 0
-    columns: dict[str, list[int]] = field(default_factory=lambda: {name: [] for name in _COLUMNS})
-    closure_errors: list[float] = field(default_factory=list)
-    losses_finite: bool = True
-    step: int = 0
-    window_cpu_s: float = 0.0
-    window_switches: int = 0
-
-    def add(self, segment: Segment, *, epoch: int, in_window: bool, batch: int) -> None:
-        """Append a segment's steps."""
-        times = segment.times
-        for start, length, wait, steps in zip(times.start_ns, times.step_ns, times.wait_ns, times.steps, strict=True):
-            row = (epoch, self.step, int(in_window), start - self.origin_ns, length, wait, steps * batch, steps)
-            for name, value in zip(_COLUMNS, row, strict=True):
-                self.columns[name].append(value)
-            self.step += steps
-        if in_window:
-            self.closure_errors.append(times.closure_error)
-        self.losses_finite = self.losses_finite and math.isfinite(segment.loss_sum)
 
 
 def run(rank: bootstrap.Rank, told: job.Job) -> None:
@@ -288,11 +262,7 @@ class _Launch:
             window_switches=record.window_switches,
             epochs=self.epochs if self.group.rank == 0 else [],
         )
-        np.savez(
-            job.steps_file(self.rank.folder, self.rank.rank),
-            allow_pickle=False,
-            **{name: np.asarray(values, dtype=np.int64) for name, values in record.columns.items()},
-        )
+        record.save(job.steps_file(self.rank.folder, self.rank.rank))
         job.write_result(self.rank.folder, self.rank.rank, {"status": "ok", **asdict(result)})
         self.group.leave()
         heart.enter("done")

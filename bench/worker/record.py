@@ -1,0 +1,41 @@
+"""What a rank saw while it trained, segment by segment; kept in plain lists until the training is over."""
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from bench.worker.train import Segment
+
+_COLUMNS = ("epoch", "step", "in_window", "start_ns", "step_ns", "data_wait_ns", "samples", "steps")
+
+
+@dataclass
+class Record:
+    """What this rank saw, segment by segment, and what it found out about itself."""
+
+    origin_ns: int = 0
+    columns: dict[str, list[int]] = field(default_factory=lambda: {name: [] for name in _COLUMNS})
+    closure_errors: list[float] = field(default_factory=list)
+    losses_finite: bool = True
+    step: int = 0
+    window_cpu_s: float = 0.0
+    window_switches: int = 0
+
+    def add(self, segment: Segment, *, epoch: int, in_window: bool, batch: int) -> None:
+        """Append a segment's steps."""
+        times = segment.times
+        for start, length, wait, steps in zip(times.start_ns, times.step_ns, times.wait_ns, times.steps, strict=True):
+            row = (epoch, self.step, int(in_window), start - self.origin_ns, length, wait, steps * batch, steps)
+            for name, value in zip(_COLUMNS, row, strict=True):
+                self.columns[name].append(value)
+            self.step += steps
+        if in_window:
+            self.closure_errors.append(times.closure_error)
+        self.losses_finite = self.losses_finite and math.isfinite(segment.loss_sum)
+
+    def save(self, file: Path) -> None:
+        """Leave the steps as arrays of int64, one per column."""
+        arrays = {name: np.asarray(values, dtype=np.int64) for name, values in self.columns.items()}
+        np.savez(file, allow_pickle=False, **arrays)
