@@ -5,7 +5,9 @@ import sys
 import time
 import traceback
 from pathlib import Path
+from typing import Any
 
+from bench.learn import WorkloadError
 from bench.worker import bootstrap, job
 
 
@@ -13,34 +15,31 @@ def main() -> int:
     """Run this rank; exit 0 only when its result is on disk."""
     file = Path(sys.argv[1])
     rank = bootstrap.start()
-    sys.path.append(
-        str(Path.cwd())
-    )  # for MODULE:CALLABLE, and last, so that nothing of the user's shadows anything of ours
+    # For MODULE:CALLABLE; last, so that nothing of the user's shadows anything of ours.
+    sys.path.append(str(Path.cwd()))
     try:
-        import torch  # noqa: PLC0415 - after the bootstrap has pinned the cores and set the threads
+        from bench.worker.run import run  # noqa: PLC0415 - torch only after the bootstrap has settled cores and threads
 
-        from bench.learn import WorkloadError  # noqa: PLC0415
-        from bench.worker.run import run  # noqa: PLC0415
-
-        try:
-            run(rank, job.Job.read(file))
-        except WorkloadError as error:
-            told = {"status": "refused", "reason": error.message, "hint": error.hint, "exit_code": error.exit_code}
-        except torch.OutOfMemoryError as error:
-            told = {"status": "oom_device", "reason": str(error).splitlines()[0]}
-        else:
-            return 0
+        run(rank, job.Job.read(file))
     except BaseException as error:  # noqa: BLE001 - whatever it is, the supervisor must hear of it
-        told = {
-            "status": "crash",
-            "reason": f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
-        }
-    traceback.print_exc()
-    # When it failed decides who failed first; a file's own time is rounded to the kernel's tick.
-    job.write_result(rank.folder, rank.rank, {**told, "monotonic_ns": time.monotonic_ns()})
-    # Not sys.exit: a communicator waiting for a peer that will never come would hold the interpreter's exit.
-    sys.stderr.flush()
-    os._exit(1)
+        traceback.print_exc()
+        # When it failed decides who failed first; a file's own time is rounded to the kernel's tick.
+        job.write_result(rank.folder, rank.rank, {**_told(error), "monotonic_ns": time.monotonic_ns()})
+        sys.stderr.flush()
+        # Not sys.exit: a communicator waiting for a peer that will never come would hold the interpreter's exit.
+        os._exit(1)
+    return 0
+
+
+def _told(error: BaseException) -> dict[str, Any]:
+    """A failure in the words of a result file."""
+    if isinstance(error, WorkloadError):
+        return {"status": "refused", "reason": error.message, "hint": error.hint, "exit_code": error.exit_code}
+    first_line = next(iter(str(error).splitlines()), "")
+    # By name: torch itself may be what failed to import. MPS raises a plain RuntimeError.
+    if type(error).__name__ == "OutOfMemoryError" or "backend out of memory" in first_line:
+        return {"status": "oom_device", "reason": first_line}
+    return {"status": "crash", "reason": f"{type(error).__name__}: {first_line}"}
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import json
 import time
 
+import pandas as pd
 import psutil
 import pytest
 
@@ -120,7 +121,7 @@ def test_a_rank_that_crashes_is_named_its_traceback_is_kept_and_the_other_rows_s
     assert failed.failed_rank == 1
     [log] = (tmp_path / "results").glob(f"studies/*/logs/{failed.launch_id}/rank1.log")
     assert "Traceback" in log.read_text()
-    assert failed.throughput_sps is not failed.throughput_sps or str(failed.throughput_sps) == "<NA>"
+    assert pd.isna(failed.throughput_sps)
     assert json.loads(failed.unavailable)["throughput_sps"]
     assert orphans() == []
 

@@ -37,17 +37,20 @@ def build(name: str, input_shape: Shape, classes: int, options: Mapping[str, Any
     if name in files("models"):
         make = function("models", name)
         _check_options(name, make, options)
-        own: nn.Module = make(name, input_shape, classes, **options)
-        return own
-    if name.startswith(TIMM):
-        return _from_library(name, input_shape, classes, _timm(name, input_shape, classes, options))
-    if ":" in name:
-        if options:
-            raise WorkloadError(f"{name} takes no options.", "Write them into the callable.")
-        model = from_user(name)
-        check_forward(name, model, input_shape, classes)
+        return _made(name, lambda: make(name, input_shape, classes, **options))
+    if name.startswith(TIMM) or ":" not in name:
+        make = _timm(name, input_shape, classes, options) if ":" in name else _torchvision(name, classes, options)
+        model = _made(name, make)
+        try:
+            check_forward(name, model, input_shape, classes, arithmetic=False)
+        except WorkloadError:  # which may be for want of numbers; only the real thing can refuse
+            check_forward(name, model, input_shape, classes)
         return model
-    return _from_library(name, input_shape, classes, _torchvision(name, classes, options))
+    if options:
+        raise WorkloadError(f"{name} takes no options.", "Write them into the callable.")
+    model = from_user(name)
+    check_forward(name, model, input_shape, classes)
+    return model
 
 
 def check_forward(name: str, model: nn.Module, input_shape: Shape, classes: int, *, arithmetic: bool = True) -> None:
@@ -95,19 +98,14 @@ def _check_options(name: str, make: Callable[..., Any], options: Mapping[str, An
             raise WorkloadError(f"{name} has no option {option!r}.", hint)
 
 
-def _from_library(name: str, input_shape: Shape, classes: int, make: Callable[[], nn.Module]) -> nn.Module:
+def _made(name: str, make: Callable[[], nn.Module]) -> nn.Module:
     try:
-        model = make()
+        return make()
     except (TypeError, ValueError, RuntimeError, AssertionError) as error:
         told = (str(error).splitlines() or [""])[0]
         raise WorkloadError(
             f"{name} cannot be built: {type(error).__name__}: {told}.", "Check its options and the number of classes."
         ) from error
-    try:
-        check_forward(name, model, input_shape, classes, arithmetic=False)
-    except WorkloadError:  # which may be for want of numbers; only the real thing can refuse
-        check_forward(name, model, input_shape, classes)
-    return model
 
 
 def _torchvision(name: str, classes: int, options: Mapping[str, Any]) -> Callable[[], nn.Module]:

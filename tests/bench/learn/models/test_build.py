@@ -27,6 +27,11 @@ def test_an_unknown_option_is_refused_with_what_looks_like_it():
         build("resnet18", CIFAR, 10, {"dropout": 0.3})
 
 
+def test_an_option_of_the_wrong_kind_is_refused():
+    with pytest.raises(WorkloadError, match="wrn-16-4 cannot be built: TypeError"):
+        build("wrn-16-4", CIFAR, 10, {"dropout": "some"})
+
+
 def test_the_same_seed_builds_the_same_weights():
     made = []
     for _ in range(2):
