@@ -17,6 +17,7 @@ import click
 import pytest
 
 from bench.cli import group
+from bench.store import read
 
 REPOSITORY = Path(__file__).parents[1]
 README = (REPOSITORY / "README.md").read_text()
@@ -107,9 +108,16 @@ def test_every_command_of_the_readme_runs(command: str, desk: Desk, request: pyt
         if not link.exists():
             link.symlink_to(request.getfixturevalue("cifar10_dir"))
     ran = desk.run(command)
-    expected = 3 if "--gpus" in command and not cuda_devices() else 0
-    assert ran.returncode == expected, ran.stdout + ran.stderr
-    assert ran.stdout if expected == 0 else ran.stderr
+    if "--gpus" in command and not cuda_devices():
+        assert ran.returncode == 3, ran.stderr
+        assert "bench scale" in ran.stderr  # what can be run instead
+        return
+    # A machine that is busy with other work may well make a row INVALID: that is a result, and no launch failed.
+    assert ran.returncode in ({0, 5} if trains(command) else {0}), ran.stdout + ran.stderr
+    assert ran.stdout
+    if trains(command):
+        store = desk.folder / "bench-results"
+        assert {launch.status for launch in read.launches(store, read.resolve(store, "@last"))} == {"ok"}
 
 
 def assert_make_runs(command: str) -> None:
@@ -137,12 +145,13 @@ def assert_pip_installs(command: str, desk: Desk) -> None:
 @pytest.mark.slow
 def test_the_demo_ends_with_real_speedups_and_a_real_accuracy(desk: Desk):
     ran = desk.run("bench scale --json")
-    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert ran.returncode in {0, 5}, ran.stdout + ran.stderr
     rows = json.loads(ran.stdout)["rows"]
-    ended = [row for row in rows if row["status"] == "ok"]
-    assert all(row["accuracy"]["top1"] > 0.5 for row in ended)  # of ten digits: chance is 0.1
-    assert all(row["speedup"]["estimate"] > 0 for row in ended)
-    assert len(ended) > 1
+    assert len(rows) > 1
+    assert all(row["launches"] == 3 and row["launches_failed"] == 0 for row in rows)
+    assert all(row["accuracy"]["top1"] > 0.5 for row in rows)  # of ten digits: chance is 0.1
+    if ran.returncode == 0:  # else the machine was too busy for some row to be held against another
+        assert all(row["speedup"]["estimate"] > 0 for row in rows)
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,13 @@ import sys
 import time
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from bench.learn import WorkloadError
 from bench.worker import bootstrap, job
 
 
-def main() -> int:
+def main() -> NoReturn:
     """Run this rank; exit 0 only when its result is on disk."""
     file = Path(sys.argv[1])
     rank = bootstrap.start()
@@ -25,10 +25,14 @@ def main() -> int:
         traceback.print_exc()
         # When it failed decides who failed first; a file's own time is rounded to the kernel's tick.
         job.write_result(rank.folder, rank.rank, {**_told(error), "monotonic_ns": time.monotonic_ns()})
-        sys.stderr.flush()
-        # Not sys.exit: a communicator waiting for a peer that will never come would hold the interpreter's exit.
-        os._exit(1)
-    return 0
+        code = 1
+    else:
+        code = 0
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Everything is on disk. Leaving the ordinary way takes torch a second, and a communicator that waits for a peer
+    # which will never come would not let go at all.
+    os._exit(code)
 
 
 def _told(error: BaseException) -> dict[str, Any]:
@@ -43,4 +47,4 @@ def _told(error: BaseException) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -37,7 +37,10 @@ class Sleeper(nn.Module):
         self.scale = nn.Parameter(__import__("torch").ones(10))
 
     def forward(self, images):
-        time.sleep(0.1)
+        began = time.perf_counter()
+        time.sleep(0.097)
+        while time.perf_counter() < began + 0.1:  # the last of it awake: a sleep alone ends late
+            pass
         return images.flatten(1)[:, :10] * self.scale
 
 def build():
@@ -45,7 +48,7 @@ def build():
 """
 
 
-def profile_in(folder, *, model="known-answer", ranks="2", steps=12, rounds=1, **options):
+def profile_in(folder, *, model="known-answer", ranks="2", steps=30, rounds=1, **options):
     file = folder / "asked.toml"
     written = (
         "\n".join(["[model.options]", *(f"{name} = {value}" for name, value in options.items())]) if options else ""
@@ -75,52 +78,41 @@ def rate_of(ran) -> float:
     return ran.json()["rows"][-1]["throughput"]["estimate"]
 
 
-def test_a_sleep_of_100_ms_reads_320_on_one_rank_and_twice_and_three_times_that_on_two_and_three(
-    run_bench, tmp_path
-) -> None:
-    file = profile_in(tmp_path, ranks="2, 3")
-
-    def measure() -> dict:
-        ran = run_bench("scale", "--profile", file, "--json")
-        assert ran.returncode == 0, ran
-        rows = rows_of(ran)
-        rate = {key: row["throughput"]["estimate"] for key, row in rows.items()}
-        two = rows["ddp", 2, 1]
-        assert two["speedup"]["estimate"] == pytest.approx(rate["ddp", 2, 1] / rate["single", 1, 1], rel=1e-9)
-        assert two["efficiency"]["estimate"] == pytest.approx(two["speedup"]["estimate"] / 2, rel=1e-9)
-        return {
-            "single": rate["single", 1, 1],
-            "speedup 2": two["speedup"]["estimate"],
-            "speedup 3": rows["ddp", 3, 1]["speedup"]["estimate"],
-        }
-
-    within_a_percent(measure, {"single": 320, "speedup 2": 2, "speedup 3": 3})
-
-    launches = bench.load(tmp_path / "results", "launches")
-    assert (launches.window_samples == 32 * 12 * launches.ranks).all()
-    assert (launches.closure_error < 0.001).all()
-    assert launches.weights_moved.all()
-    assert (launches.world_size == launches.ranks).all()
-    assert launches.loc[launches.ranks == 1, "weights_equal"].isna().all()
-    assert launches.loc[launches.ranks > 1, "weights_equal"].all()
-    # Warm-up steps are stored and marked, and no number knows them.
-    steps = bench.load(tmp_path / "results", "steps")
-    counted = steps.groupby(["launch_id", "rank", "phase"]).size().unstack()
-    assert (counted.warmup == 3).all()
-    assert (counted.window == 12).all()
-
-
-def test_a_straggler_that_sleeps_twice_as_long_on_one_rank_halves_the_rate_of_all(run_bench, tmp_path) -> None:
-    file = profile_in(tmp_path, straggler_rank=1, straggler_factor=2.0)
-    asked = ("run", "--profile", file, "--strategy", "ddp", "--ranks", "2", "--json")
-    within_a_percent(lambda: {"both": rate_of(run_bench(*asked))}, {"both": 320})  # 2 x 32 samples in 200 ms
+def test_a_sleep_of_100_ms_at_batch_32_reads_320(run_bench, tmp_path) -> None:
+    asked = ("run", "--profile", profile_in(tmp_path), "--strategy", "single", "--ranks", "1", "--json")
+    within_a_percent(lambda: {"one rank": rate_of(run_bench(*asked))}, {"one rank": 320})
 
 
 def test_a_model_from_a_users_own_file_is_measured_the_same_way(run_bench, tmp_path) -> None:
     (tmp_path / "mine.py").write_text(SLEEPER)
     file = profile_in(tmp_path, model=f"{tmp_path}/mine.py:build")
+    asked = ("run", "--profile", file, "--strategy", "single", "--ranks", "1", "--json")
+    within_a_percent(lambda: {"one rank": rate_of(run_bench(*asked))}, {"one rank": 320})
+
+
+def test_two_ranks_read_twice_as_much_as_one_and_leave_a_complete_record(run_bench, tmp_path) -> None:
+    """A second of sleep a step: on a small virtual machine the all-reduce alone takes milliseconds."""
+    file = profile_in(tmp_path, steps=10, sleep_ms=1000)
     asked = ("run", "--profile", file, "--strategy", "ddp", "--ranks", "2", "--json")
-    within_a_percent(lambda: {"both": rate_of(run_bench(*asked))}, {"both": 640})
+    within_a_percent(lambda: {"both": rate_of(run_bench(*asked))}, {"both": 64})
+
+    launches = bench.load(tmp_path / "results", "launches")
+    assert (launches.window_samples == 32 * 10 * 2).all()
+    assert (launches.closure_error < 0.001).all()
+    assert (launches.world_size == 2).all()
+    assert launches.weights_moved.all()
+    assert launches.weights_equal.all()
+    # Warm-up steps are stored and marked, and no number knows them.
+    steps = bench.load(tmp_path / "results", "steps")
+    counted = steps.groupby(["launch_id", "rank", "phase"]).size().unstack()
+    assert (counted.warmup == 3).all()
+    assert (counted.window == 10).all()
+
+
+def test_a_straggler_that_sleeps_twice_as_long_on_one_rank_halves_the_rate_of_all(run_bench, tmp_path) -> None:
+    file = profile_in(tmp_path, steps=10, sleep_ms=500, straggler_rank=1, straggler_factor=2.0)
+    asked = ("run", "--profile", file, "--strategy", "ddp", "--ranks", "2", "--json")
+    within_a_percent(lambda: {"both": rate_of(run_bench(*asked))}, {"both": 64})  # 2 x 32 samples in a second
 
 
 @pytest.mark.slow
@@ -132,11 +124,13 @@ def test_ten_milliseconds_read_3200_within_two_percent(run_bench, tmp_path) -> N
 
 @pytest.mark.slow
 def test_in_six_rounds_the_speedups_are_two_and_three_with_intervals_that_say_so(run_bench, tmp_path) -> None:
-    finished = run_bench("scale", "--profile", profile_in(tmp_path, ranks="2, 3", rounds=6), "--json", timeout_s=900)
+    file = profile_in(tmp_path, ranks="2, 3", rounds=6, steps=10, sleep_ms=1000)
+    finished = run_bench("scale", "--profile", file, "--json", timeout_s=1200)
     rows = rows_of(finished)
     for ranks in (2, 3):
         row = rows["ddp", ranks, 1]
         assert row["verdict"] == "FASTER"
         assert row["speedup"]["estimate"] == pytest.approx(ranks, rel=0.01)
         assert row["speedup"]["high"] - row["speedup"]["low"] < 0.02 * ranks
+        assert row["efficiency"]["estimate"] == pytest.approx(row["speedup"]["estimate"] / ranks, rel=1e-9)
     assert rows["single", 1, 2]["verdict"] == "EQUIVALENT"  # a second core does not shorten a sleep
