@@ -1,5 +1,6 @@
 """Exact evaluation: every test image is counted once, whatever the number of ranks, and counts are whole numbers."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -65,11 +66,13 @@ def evaluate(
     batch: int = 256,
     dtype: torch.dtype = torch.float32,
     memory_format: torch.memory_format = torch.contiguous_format,
+    beat: Callable[[int], None] | None = None,
 ) -> Counts:
     """Counts of this rank's part of the test set. Not collective: sum the ranks' counts afterwards.
 
     A wrapped model is used without its wrapper, which would talk to the other ranks, and those may have more batches.
     So the running statistics of batch norm must be equal on all ranks already. Precision is the caller's autocast.
+    `beat` is told how many images are done: a long evaluation must not look like a hang.
 
     Raises:
         WorkloadError: the data set has no test images.
@@ -88,6 +91,8 @@ def evaluate(
         with torch.inference_mode():
             for start in range(part.start, part.stop, batch):
                 stop = min(start + batch, part.stop)
+                if beat is not None:
+                    beat(start - part.start)
                 labels = dataset.test_labels[start:stop]
                 logits = bare(normalise(dataset.test_images[start:stop].to(device))).cpu().double()
                 confusion += torch.bincount(labels * dataset.classes + logits.argmax(1), minlength=len(confusion))

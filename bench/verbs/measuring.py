@@ -11,9 +11,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.errors import DONE, INTERRUPTED, PARTIAL, TERMINATED
+
+if TYPE_CHECKING:
+    from bench.analysis.result import Row, Study
+    from bench.dna.machine import Machine
+    from bench.plan import Plan
+    from bench.settings import Settings
+    from bench.store.commit import Store
+    from bench.study import Host
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +58,7 @@ def measure(
     if dry_run:
         _tell_plan(plan, machine, settings.study.store, talk)
         return DONE
+    from bench.plan import to_json
     from bench.store.commit import Store
 
     store = Store.open(Path(settings.study.store), needs_bytes=plan.estimated_bytes)
@@ -58,11 +67,11 @@ def measure(
 
         plan = unfinished(store, plan)
     else:
-        store.create_study(_as_json(plan))
+        store.create_study(to_json(plan))
     return _run(plan, store, machine, settings, talk)
 
 
-def _plan(settings: Any, machine: Any, *, one_row: bool) -> Any:
+def _plan(settings: "Settings", machine: "Machine", *, one_row: bool) -> "Plan":
     from bench import planning
 
     now = datetime.now(UTC)
@@ -71,7 +80,7 @@ def _plan(settings: Any, machine: Any, *, one_row: bool) -> Any:
     return planning.build(
         settings,
         machine,
-        study_id=planning.new_study_id(settings.model.name, now, secrets.randbits(16)),
+        study_id=planning.new_study_id(settings.model.name or "", now, secrets.randbits(16)),
         created_at=now.isoformat(timespec="seconds"),
         command=_command(order_seed if asked is None else None),
         order_seed=order_seed,
@@ -85,13 +94,7 @@ def _command(drawn_seed: int | None) -> str:
     return shlex.join(words if drawn_seed is None else [*words, "--order-seed", str(drawn_seed)])
 
 
-def _as_json(plan: Any) -> dict[str, Any]:
-    from bench.plan import to_json
-
-    return to_json(plan)
-
-
-def _tell_plan(plan: Any, machine: Any, store: str, talk: Talk) -> None:
+def _tell_plan(plan: "Plan", machine: "Machine", store: str, talk: Talk) -> None:
     from bench.study import commands
     from reports import plans
 
@@ -102,7 +105,7 @@ def _tell_plan(plan: Any, machine: Any, store: str, talk: Talk) -> None:
         print("\n".join(plans.lines(plan, told)))
 
 
-def _run(plan: Any, store: Any, machine: Any, settings: Any, talk: Talk) -> int:
+def _run(plan: "Plan", store: "Store", machine: "Machine", settings: "Settings", talk: Talk) -> int:
     from bench import study
     from reports import plans, progress
 
@@ -122,7 +125,7 @@ def _run(plan: Any, store: Any, machine: Any, settings: Any, talk: Talk) -> int:
     return _tell(study.analysed(store.path, plan.study_id), store.path, code, talk)
 
 
-def _host(machine: Any) -> Any:
+def _host(machine: "Machine") -> "Host":
     import launchers
     from bench.dna.fingerprint import fingerprint
     from bench.study import Host
@@ -142,7 +145,7 @@ def _sigterm_raises() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _tell(findings: Any, store: Path, code: int, talk: Talk) -> int:
+def _tell(findings: "Study", store: Path, code: int, talk: Talk) -> int:
     from reports import document, terminal
     from reports.console import console_for
 
@@ -155,7 +158,7 @@ def _tell(findings: Any, store: Path, code: int, talk: Talk) -> int:
     return code
 
 
-def _failed(row: Any) -> bool:
+def _failed(row: "Row") -> bool:
     """Some launch of the row gave no number, or its numbers must not be used."""
     from bench.analysis.result import INVALID
 

@@ -197,6 +197,7 @@ class _Launch:
                 rank=self.group.rank,
                 world_size=self.group.world_size,
                 memory_format=self.memory_format,
+                beat=self.rank.heart.beat,
             )
         counts = evaluation.Counts.from_tensor(self.group.total(mine.to_tensor(), self.device))
         evaluate_s = (time.perf_counter_ns() - began) / 1e9
