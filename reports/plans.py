@@ -29,12 +29,15 @@ def opening(plan: Plan, *, demo: bool) -> list[str]:
 
 def lines(plan: Plan, commands: Sequence[Command]) -> list[str]:
     """The whole plan for a person: rows, order, the command of each row, estimated time and disk."""
+    disk = words.size(plan.estimated_bytes).replace(words.NARROW, " ")
     told = [
         *opening(plan, demo=False),
         f"Order    seed {plan.order_seed}: every row once a round, in a fresh random order",
-        f"Disk     about {words.size(plan.estimated_bytes)} (an estimate, like the time)",
+        f"Disk     about {disk} (an estimate, like the time)",
     ]
-    first = {each.configuration.key: command for each, command in zip(plan.launches, commands, strict=True)}
+    first: dict[str, Command] = {}
+    for each, command in zip(plan.launches, commands, strict=True):
+        first.setdefault(each.configuration.key, command)
     for row in plan.configurations:
         command = first[row.key]
         told += [
