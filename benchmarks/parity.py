@@ -99,17 +99,7 @@ def fabric(name: str, batch: int) -> Block:
 
     model, optimizer, images, labels = workload(name, batch)
     runtime = Fabric(accelerator="cpu", devices=1)
-    wrapped, optimizer = runtime.setup(model, optimizer)
-    loss_of = nn.CrossEntropyLoss()
-    wrapped.train()
-
-    def block(steps: int) -> None:
-        for _ in range(steps):
-            optimizer.zero_grad(set_to_none=True)
-            runtime.backward(loss_of(wrapped(images), labels))
-            optimizer.step()
-
-    return block
+    return framework(*runtime.setup(model, optimizer), images, labels, runtime.backward)
 
 
 def accelerate(name: str, batch: int) -> Block:
@@ -117,14 +107,24 @@ def accelerate(name: str, batch: int) -> Block:
 
     model, optimizer, images, labels = workload(name, batch)
     runtime = Accelerator(cpu=True)
-    wrapped, optimizer = runtime.prepare(model, optimizer)
+    return framework(*runtime.prepare(model, optimizer), images, labels, runtime.backward)
+
+
+def framework(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    images: torch.Tensor,
+    labels: torch.Tensor,
+    backward: Callable[[torch.Tensor], None],
+) -> Block:
+    """The loop that both frameworks' guides show, around what they wrapped."""
     loss_of = nn.CrossEntropyLoss()
-    wrapped.train()
+    model.train()
 
     def block(steps: int) -> None:
         for _ in range(steps):
             optimizer.zero_grad(set_to_none=True)
-            runtime.backward(loss_of(wrapped(images), labels))
+            backward(loss_of(model(images), labels))
             optimizer.step()
 
     return block

@@ -12,6 +12,7 @@ import click
 
 from bench.errors import CannotError
 from bench.store.index import Damage, markers, studies, study_plan
+from bench.verbs.options import json_option, store_option
 
 SCHEMA = "bench.ls/1"
 _GIVE_WAY = ("rows", "data", "model")  # columns that go first on a narrow screen; the id says most of it
@@ -40,15 +41,8 @@ Examples:
   bench ls -q | xargs bench show
   bench ls --store /data/results --json"""
 )
-@click.option(
-    "--store",
-    type=click.Path(path_type=Path),
-    default="bench-results",
-    envvar="BENCH_STORE",
-    show_default=True,
-    help="Folder with the results.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@store_option
+@json_option
 @click.option("-q", "--quiet", is_flag=True, help="Print ids only.")
 def command(store: Path, as_json: bool, quiet: bool) -> None:
     """List the studies of a store, newest first."""

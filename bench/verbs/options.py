@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -54,6 +55,14 @@ _OTHERS: dict[str, tuple[str | None, str]] = {
     "--wide": (None, "Every column."),
 }
 
+store_option = click.option(
+    "--store",
+    type=click.Path(path_type=Path),
+    default="bench-results",
+    envvar="BENCH_STORE",
+    show_default=True,
+    help="Folder with the results.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 
 

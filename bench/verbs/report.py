@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from bench.verbs.options import store_option
+
 SCHEMA = "bench.report/1"
 
 
@@ -16,14 +18,7 @@ Examples:
   bench report 20261122-0814 @-2 --store results --format md,tex"""
 )
 @click.argument("studies", metavar="STUDY...", nargs=-1, required=True)
-@click.option(
-    "--store",
-    type=click.Path(path_type=Path),
-    default="bench-results",
-    envvar="BENCH_STORE",
-    show_default=True,
-    help="Folder with the results.",
-)
+@store_option
 @click.option("--format", "wanted", default="md,tex,csv", show_default=True, help="Formats, separated by commas.")
 @click.option(
     "-o",

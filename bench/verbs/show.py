@@ -14,6 +14,7 @@ from bench.errors import CannotError
 from bench.plan import Configuration, Plan
 from bench.store import index
 from bench.store.layout import Layout, existing
+from bench.verbs.options import json_option, store_option
 
 if TYPE_CHECKING:
     from bench.store.schema import Dna, Launch
@@ -41,15 +42,8 @@ Examples:
   bench show @last.r00p01 --json"""
 )
 @click.argument("ids", metavar="[STUDY|LAUNCH]...", nargs=-1)
-@click.option(
-    "--store",
-    type=click.Path(path_type=Path),
-    default="bench-results",
-    envvar="BENCH_STORE",
-    show_default=True,
-    help="Folder with the results.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@store_option
+@json_option
 def command(ids: tuple[str, ...], store: Path, as_json: bool) -> None:
     """Show a study or a launch: what was run, where each setting came from, and the command that repeats it.
 
