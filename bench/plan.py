@@ -120,6 +120,7 @@ class Plan:
     origins: Mapping[str, str]  # setting -> where its value came from
     estimated_s: float
     estimated_bytes: int
+    settings: Mapping[str, Any] = field(default_factory=dict)  # the same settings -> what they came to, as JSON types
     schema: str = "bench.plan/1"
 
 

@@ -115,6 +115,7 @@ def unfinished(store: Store, asked: Plan) -> Plan:
             launches=asked.launches,
             order_seed=asked.order_seed,
             origins=asked.origins,
+            settings=asked.settings,
         )
         if same == asked and len(read.launches(store.path, study_id)) < len(found.launches):
             return found

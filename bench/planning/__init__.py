@@ -1,8 +1,10 @@
 """Settings and a machine in, a plan out: which rows, on which cores, in which order, at what cost. Pure."""
 
+import json
 import math
 import re
 from datetime import datetime
+from typing import Any
 
 from bench.dna.machine import Machine
 from bench.plan import Configuration, Plan, Recipe, Workload, in_rounds
@@ -75,9 +77,17 @@ def build(
         budget_s=study.budget,
         oversubscribed=rows.oversubscribed,
         origins=origins,
+        settings=_values(settings) | {"measure.rounds": rounds},
         estimated_s=rounds * round_s,
         estimated_bytes=rounds * sum(cost.launch_bytes(workload, row) for row in rows.runnable),
     )
+
+
+def _values(settings: Settings) -> dict[str, Any]:
+    """Every setting's value, in the types that JSON gives back."""
+    told = {path: getattr(getattr(settings, path.split(".")[0]), path.split(".")[1]) for path in settings.origins}
+    values: dict[str, Any] = json.loads(json.dumps(told))
+    return values
 
 
 def workload_of(settings: Settings) -> Workload:

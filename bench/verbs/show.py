@@ -21,18 +21,6 @@ if TYPE_CHECKING:
 
 SCHEMA = "bench.show/1"
 
-# Settings whose name in the plan is another one.
-_IN_PLAN = {
-    "model.name": "model",
-    "model.options": "model_options",
-    "data.name": "data",
-    "data.dir": "data_dir",
-    "measure.warmup": "warmup_steps",
-    "study.budget": "budget_s",
-    "study.timeout": "timeout_s",
-    "study.stall": "stall_s",
-}
-
 
 @click.command(
     epilog="""\b
@@ -95,7 +83,7 @@ class StudyCard:
             *_table([*map(self._row, plan.configurations), *self._unrunnable()]),
             "",
             "settings",
-            *_table([(name, _shown(_value(plan, name)), origin) for name, origin in plan.origins.items()]),
+            *_table([(name, _shown(plan.settings.get(name)), origin) for name, origin in plan.origins.items()]),
             "",
             *_pairs(
                 {
@@ -189,13 +177,6 @@ def _card(store: Path, text: str, damaged: list[index.Damage]) -> StudyCard | La
         reason = next(f"{each.path} {each.reason}" for each in damaged if each.launch_id == marker.launch_id)
         raise CannotError(f"launch {marker.launch_id} cannot be shown: {reason}")
     return LaunchCard(layout=layout, launch=launch, files=[file.path for file in marker.files])
-
-
-def _value(plan: Plan, setting: str) -> Any:
-    """What a setting came to; None for those that only shaped the rows."""
-    name = _IN_PLAN.get(setting, setting.rpartition(".")[2])
-    holders = (plan.workload.recipe, plan.workload, plan)
-    return next((getattr(holder, name) for holder in holders if hasattr(holder, name)), None)
 
 
 def _batch(row: Configuration) -> str:

@@ -45,6 +45,7 @@ def a_plan() -> Callable[..., Plan]:
             "budget_s": None,
             "oversubscribed": False,
             "origins": {"model.name": "--model", "measure.warmup": "default", "recipe.learning_rate": "profile demo"},
+            "settings": {"model.name": "lenet", "measure.warmup": 10, "recipe.learning_rate": 0.05},
             "estimated_s": 30.0,
             "estimated_bytes": 1000,
         }

@@ -77,15 +77,15 @@ def test_a_model_from_anywhere_is_not_the_demo(ask, place):
     assert (settings.profile, settings.model.name, settings.measure.quick) == (None, "m", False)
 
 
-def test_the_defaults_are_six_rounds_of_four_seconds(ask):
+def test_the_defaults_are_six_rounds_of_six_seconds(ask):
     measure = ask({"model": "m"}).measure
-    assert (measure.rounds, measure.seconds, measure.warmup) == (6, 4.0, 10)
+    assert (measure.rounds, measure.seconds, measure.warmup) == (6, 6.0, 10)
     assert (measure.precision, measure.memory_format, measure.seed) == ("fp32", "contiguous", 0)
 
 
-def test_quick_is_three_rounds_of_two_seconds_and_says_so(ask):
+def test_quick_is_three_rounds_of_three_seconds_and_says_so(ask):
     settings = ask({"model": "m", "quick": True})
-    assert (settings.measure.rounds, settings.measure.seconds, settings.measure.warmup) == (3, 2.0, 5)
+    assert (settings.measure.rounds, settings.measure.seconds, settings.measure.warmup) == (3, 3.0, 5)
     assert settings.origins["measure.rounds"] == "--quick"
 
 

@@ -84,6 +84,15 @@ def test_the_digest_sees_a_single_bit() -> None:
     assert checks.weights_digest(model) != before
 
 
+def test_the_digest_takes_weights_of_any_layout_and_kind() -> None:
+    pointwise = nn.Conv2d(64, 64, 1).to(memory_format=torch.channels_last)
+    wide = nn.Conv2d(3, 8, 3).to(memory_format=torch.channels_last)
+    same = nn.Conv2d(3, 8, 3)
+    same.load_state_dict(wide.state_dict())
+    assert checks.weights_digest(wide) == checks.weights_digest(same)
+    assert len({checks.weights_digest(each) for each in (pointwise, wide, nn.Linear(3, 2).bfloat16())}) == 3
+
+
 def test_one_loss_that_is_not_a_number_spoils_the_sum_of_the_segment(tmp_path) -> None:
     class Sick(nn.Linear):
         calls = 0
