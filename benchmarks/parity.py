@@ -33,7 +33,7 @@ from bench.worker.overhead import clock_ns_per_step
 from bench.worker.train import Trainer, train_segment
 from launchers.heartbeat import Heart
 
-Block = Callable[[int], None]
+Block = Callable[[int], float]  # trains so many steps, and says how many seconds they took
 
 # name, model, batch, steps a block, gate of the issue: steps of about 2 and about 20 ms on one core of today
 CASES = (("2 ms", "lenet-small", 8, 8, 0.995), ("20 ms", "lenet-large", 8, 2, 0.999))
@@ -52,18 +52,13 @@ def bare(name: str, batch: int) -> Block:
     loss_of = nn.CrossEntropyLoss()
     model.train()
 
-    def block(steps: int) -> None:
-        gc.collect()
-        gc.disable()
-        began = time.perf_counter()
+    def steps_of(steps: int) -> None:
         for _ in range(steps):
             optimizer.zero_grad(set_to_none=True)
             loss_of(model(images), labels).backward()
             optimizer.step()
-        block.seconds = time.perf_counter() - began
-        gc.enable()
 
-    return block
+    return bracketed(steps_of)
 
 
 def harnessed(name: str, batch: int) -> Block:
@@ -87,9 +82,9 @@ def harnessed(name: str, batch: int) -> Block:
 
     batches = same()
 
-    def block(steps: int) -> None:
+    def block(steps: int) -> float:
         seen = train_segment(trainer, batches, steps, batch=batch, phase="window", step_ns=10**6, count_correct=False)
-        block.seconds = seen.times.wall_ns / 1e9
+        return seen.times.wall_ns / 1e9
 
     return block
 
@@ -121,27 +116,35 @@ def framework(
     loss_of = nn.CrossEntropyLoss()
     model.train()
 
-    def block(steps: int) -> None:
+    def steps_of(steps: int) -> None:
         for _ in range(steps):
             optimizer.zero_grad(set_to_none=True)
             backward(loss_of(model(images), labels))
             optimizer.step()
 
+    return bracketed(steps_of)
+
+
+def bracketed(loop: Callable[[int], None]) -> Block:
+    """A block as the harness runs its own: garbage is collected before the clock starts, and not while it runs."""
+
+    def block(steps: int) -> float:
+        gc.collect()
+        gc.disable()
+        began = time.perf_counter()
+        loop(steps)
+        seconds = time.perf_counter() - began
+        gc.enable()
+        return seconds
+
     return block
-
-
-def seconds(block: Block, steps: int) -> float:
-    """The block's own bracket when it has one: set-up and collection happen once a window, not once a block."""
-    began = time.perf_counter()
-    block(steps)
-    return getattr(block, "seconds", time.perf_counter() - began)
 
 
 def compare(reference: Block, arm: Block, steps: int, pairs: int) -> dict[str, float | int]:
     """Ratio of rates, arm over reference, with a 95 % t interval over A/B/B/A pairs of blocks."""
     logs = []
     for _ in range(pairs):
-        first, one, two, last = (seconds(each, steps) for each in (reference, arm, arm, reference))
+        first, one, two, last = (each(steps) for each in (reference, arm, arm, reference))
         logs.append(math.log((first + last) / (one + two)))
     mean, error = statistics.fmean(logs), statistics.stdev(logs) / math.sqrt(pairs)
     reach = float(stats.t.ppf(0.975, pairs - 1)) * error
@@ -181,7 +184,7 @@ def main() -> None:
         reference = bare(model, batch)
         for _ in range(3):
             reference(steps)
-        step_ms = min(seconds(reference, steps) for _ in range(5)) / steps * 1e3
+        step_ms = min(reference(steps) for _ in range(5)) / steps * 1e3
         for name, build_arm in arms.items():
             arm = build_arm(model, batch)
             arm(steps)
