@@ -123,7 +123,8 @@ def test_every_command_of_the_readme_runs(command: str, desk: Desk, request: pyt
 def assert_make_runs(command: str) -> None:
     """`make test` is what runs this, and `make demo` is tested below: here, that each ends in the command it should."""
     last = {"make demo": "bench scale", "make test": "python -m pytest"}
-    told = subprocess.run([*shlex.split(command), "-n"], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    quietly = [*shlex.split(command), "-n", "--no-print-directory"]
+    told = subprocess.run(quietly, cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert told.stdout.splitlines()[-1].endswith(last[command])
 
 
