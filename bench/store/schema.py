@@ -50,12 +50,15 @@ class Launch:
     strategy: str = column("single, ddp or dp")
     device: str = column("cpu, cuda or mps")
     backend: str | None = column("gloo or nccl; null without a process group")
-    ranks: int = column("workers planned (for dp: devices planned)")
+    ranks: int = column("workers planned (for dp: devices planned), over all nodes")
+    nodes: int = column("hosts planned", default=1)
     cores_per_rank: int | None = column("CPU cores given to each rank; null where not set")
     batch_per_rank: int = column("samples per rank and step")
     batch_global: int = column("samples per step over all ranks")
     round: int = column("complete round, from 0")
     position: int = column("place of this launch within its round, from 0")
+    attempt: int = column("which try of this launch, from 0; a later one follows a lost or cancelled one", default=0)
+    launcher: str = column("what started it: local, torchrun or slurm", default="local")
 
     world_size: int | None = column("ranks that really joined", default=None)
     distinct_devices: int | None = column("distinct accelerators in use, or distinct CPU sets", default=None)
@@ -78,6 +81,9 @@ class Launch:
     closure_error: float | None = column("|sum of step intervals / synchronised wall - 1|, worst rank", default=None)
     clock_ns_per_step: float | None = column("time spent in our own calls per step", default=None)
     data_wait: float | None = column("share of the window spent waiting for the next batch", default=None)
+    compute_step_ns: int | None = column(
+        "median step without synchronising gradients, slowest rank, timed after the window", default=None
+    )
 
     params: int | None = column("trainable parameters", default=None)
     flop_per_sample: float | None = column("floating point operations per sample, forward and backward", default=None)
