@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from types import ModuleType
 from typing import Protocol
 
 import launchers
@@ -32,7 +31,7 @@ _MINIMUM_STEPS, _MINIMUM_STEPS_QUICK = 20, 10
 class Host:
     """Where and by what launches are started."""
 
-    launcher: ModuleType  # of `launchers`
+    launcher: launchers.Launcher
     machine: Machine
     fingerprint: Fingerprint
 
@@ -74,19 +73,16 @@ def run(plan: Plan, store: Store, host: Host, watcher: Watcher) -> None:
 def command_of(plan: Plan, planned: PlannedLaunch, folder: Path, host: Host) -> launchers.Command:
     """What one launch starts; printed by `--dry-run` as it is."""
     configuration = planned.configuration
-    threads = configuration.cores_per_rank
-    extra = {
-        # Numbered as the driver's own tools number them, so that a device means the same in every table.
-        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
-        # One host: the loopback needs no name service and no route.
-        "GLOO_SOCKET_IFNAME": "lo0" if sys.platform == "darwin" else "lo",
-    }
+    # Numbered as the driver's own tools number them, so that a device means the same in every table.
+    settings = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+    if configuration.cores_per_rank is not None:
+        settings |= dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(configuration.cores_per_rank))
     return launchers.Command(
         # -P: a folder of the user's own called `reports` or `profiles` is never picked up.
         argv=(sys.executable, "-P", "-m", "bench.worker", str(folder / "job.json")),
         ranks=configuration.processes,
         folder=folder,
-        environment=host.launcher.environment(extra, threads=threads),
+        environment=settings,
         cores=cores_of(configuration, host.machine),
         timeout_s=plan.timeout_s,
         stall_s=plan.stall_s,

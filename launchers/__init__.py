@@ -1,43 +1,99 @@
 """How processes start, are watched, and end. Imports nothing of `bench` and no torch.
 
-A launcher is one file here, found by name, with one function:
+A launcher is one file here, found by name, with
 
-    launch(command: Command, watch: Callable[[list[Beat]], None]) -> Ending
+    part(environ) -> str                 what this process is to do: LEAD the study, FOLLOW a leader, or SUBMIT it
+    open(request) -> Launcher            for who leads
+    script(words, request) -> str        what a dry run prints: the exact text that would be submitted; "" on one host
+
+and, where `part` can say so, `follow() -> int` and `submit(words, request, folder) -> Submitted`.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import Any, Protocol
+
+from launchers.heartbeat import Beat
+
+NAMES = ("local", "torchrun", "slurm")
+LEAD, FOLLOW, SUBMIT = "lead", "follow", "submit"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """What one launch starts: the same argv in every rank, each with its own environment and cores."""
+    """What one launch starts: the same argv in every rank."""
 
-    argv: tuple[str, ...]
-    ranks: int
-    folder: Path  # scratch of this launch: heartbeats, logs and the ranks' own results; exists and is empty
-    environment: Mapping[str, str]  # the whole of it: nothing is inherited beyond this
-    cores: tuple[tuple[int, ...], ...] | None  # CPU ids of each rank; None: not pinned
+    argv: tuple[str, ...]  # another host puts its own interpreter in place of the first word
+    ranks: int  # of all nodes, which have equally many
+    nodes: int = 1
+    folder: (
+        Path  # scratch of this launch: heartbeats, logs and the ranks' own results; only what ranks are told is there
+    )
+    environment: Mapping[str, str]  # what the launch sets; each host adds what may pass of its own (`environment`)
+    cores: tuple[tuple[int, ...], ...] | None  # CPU ids of each rank, on one host; None: not pinned
+    cores_per_rank: int | None = None  # for other hosts, which have CPU ids of their own; None: not pinned
     timeout_s: float  # the launch is ended after this
     stall_s: float  # and when no rank has made a step for this long
+
+    @property
+    def ranks_per_node(self) -> int:
+        return self.ranks // self.nodes
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ending:
     """How one launch ended."""
 
-    status: (
-        str  # ok, crash, killed, oom_kill, hang, timeout, cancelled; a rank's own verdict (oom_device) passes through
-    )
+    status: str  # ok, crash, killed, oom_kill, hang, timeout, cancelled, lost; a rank's own (oom_device) passes through
     reason: str | None
     failed_rank: int | None  # who failed first; the others are consequences
-    exit_codes: tuple[int | None, ...]  # negative: the signal; None: never started
+    exit_codes: tuple[int | None, ...]  # negative: the signal; None: never started, or on a host that is lost
     duration_s: float
     supervisor_cpu_s: float
     log_tail: str  # last lines of the guilty rank, empty when all is well
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What a launcher beyond one host is asked for."""
+
+    name: str  # of the study, as a job's name and a rendezvous' id
+    nodes: int  # the most of any row
+    ranks_per_node: int
+    cores_per_rank: int | None  # None: not said
+    gpus_per_node: int  # 0 on CPUs
+    options: Mapping[str, Any] = field(default_factory=dict)  # the site's own, of bench.toml
+
+
+class Launcher(Protocol):
+    """Who starts launches, one after the other."""
+
+    def launch(self, command: Command, watch: Callable[[list[Beat]], None]) -> Ending:
+        """Run a launch to its end and say how it ended; afterwards none of its processes is left."""
+
+    def close(self) -> None:
+        """The study is over: let everybody else go."""
+
+
+class Submitted(Protocol):
+    """A study that somebody else's queue runs."""
+
+    name: str  # what the queue calls it
+
+    def state(self) -> str:
+        """What the queue says of it, in its own words; empty once it is over."""
+
+    def drain(self) -> None:
+        """Have it end after the launch that is running."""
+
+    def cancel(self) -> None:
+        """Have it end now."""
+
+    def log_tail(self) -> str:
+        """The last lines that it wrote."""
 
 
 def find(name: str) -> ModuleType:
@@ -50,6 +106,6 @@ def find(name: str) -> ModuleType:
         module = import_module(f"launchers.{name}")
     except ModuleNotFoundError as error:
         raise LookupError(f"no launcher {name!r}") from error
-    if not hasattr(module, "launch"):  # the launchers' own helpers live here too
+    if not hasattr(module, "open"):  # the launchers' own helpers live here too
         raise LookupError(f"no launcher {name!r}")
     return module

@@ -26,14 +26,11 @@ ALLOWED = (
 _OURS = ("BENCH_LISTEN_FD", "BENCH_RUN_FOLDER", "BENCH_SUPERVISOR_PID")
 
 
-def environment(
-    extra: Mapping[str, str], *, threads: int | None = None, inherited: Mapping[str, str] | None = None
-) -> dict[str, str]:
-    """The environment every rank of a launch shares.
+def environment(extra: Mapping[str, str], *, inherited: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment that every rank of a launch on this host shares.
 
     Args:
-        extra: added last; wins over everything else.
-        threads: OMP_NUM_THREADS and MKL_NUM_THREADS of every rank; None leaves both unset.
+        extra: what the launch sets: added last, wins over everything else.
         inherited: what is picked from; this process's environment unless given.
     """
     source = os.environ if inherited is None else inherited
@@ -43,6 +40,4 @@ def environment(
         if name not in _OURS and any(fnmatchcase(name, pattern) for pattern in ALLOWED)
     }
     built["PYTHONUNBUFFERED"] = "1"  # else the last words of a rank that is killed are lost
-    if threads is not None:
-        built["OMP_NUM_THREADS"] = built["MKL_NUM_THREADS"] = str(threads)
     return built | dict(extra)

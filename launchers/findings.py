@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from launchers.crew import Death
 from launchers.heartbeat import Beat
-from launchers.processes import Death, log_file
 from launchers.watchdog import furthest_behind
 
 STOPPED = ("T", "t")  # by a signal, or by a debugger
@@ -25,6 +25,8 @@ _SENT = {signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SI
 _CAN_FOLLOW = {signal.SIGABRT, None}
 _CAN_FOLLOW_STATUS = "crash"
 _LAST_WORDS_NS = 1_000_000_000
+# What Gloo, NCCL and the store call a peer that is gone.
+_OF_A_PEER = ("gloo/transport", "onnection closed by peer", "onnection reset by peer", "roken pipe", "ncclRemoteError")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +42,10 @@ class Finding:
     def look_at(self) -> int | None:
         """The rank whose log to show."""
         return self.rank if self.rank is not None else self.rank_to_read
+
+
+def log_file(folder: Path, rank: int) -> Path:
+    return folder / f"rank{rank}.log"
 
 
 def said_file(folder: Path, rank: int) -> Path:
@@ -60,43 +66,55 @@ def has_failed(folder: Path, death: Death) -> bool:
     return death.code != 0 or said(folder, death.rank).get("status") != "ok"
 
 
-def from_deaths(folder: Path, deaths: Sequence[Death], beats: Sequence[Beat], *, oom_killed: bool) -> Finding | None:
+def from_deaths(folder: Path, deaths: Sequence[Death], beats: Sequence[Beat]) -> Finding | None:
     """The first failure, of which the others are consequences; None when all ended well.
 
-    What cannot follow from the end of a peer comes first: a kill, a fault in native code, memory that ran out, an end
-    without a word. An error can, and goes by when the rank said so or wrote its last words. When the deaths were seen
-    would not do, because a busy machine shows us two at once and in any order.
+    What cannot follow from the end of a peer comes first: a kill, a fault in native code, memory that ran out, a host
+    that is lost, an end without a word. Then an error that names no peer. On one host an error goes by when the rank
+    said so or wrote its last words: when the deaths were seen would not do, because a busy machine shows us two at
+    once and in any order. Clocks of different hosts cannot be compared, so between those it is who was heard first.
     """
+    failures = [death for death in deaths if has_failed(folder, death)]
+    one_host = len({death.node for death in failures}) == 1
     offset_ns = time.monotonic_ns() - time.time_ns()  # read once, so that files of the same instant stay equal
-    failures = [
-        (_order(folder, death, offset_ns), _finding(folder, death, beats[death.rank], oom_killed=oom_killed))
-        for death in deaths
-        if has_failed(folder, death)
-    ]
-    return min(failures, key=lambda failure: failure[0])[1] if failures else None
+
+    def order(death: Death) -> tuple[bool, bool, int, int]:
+        can_follow, at_ns = _order(folder, death, offset_ns)
+        return can_follow, _blames_a_peer(folder, death.rank), at_ns if one_host else 0, death.seen_ns
+
+    first = min(failures, key=order, default=None)
+    return None if first is None else _finding(folder, first, beats[first.rank])
 
 
-def _order(folder: Path, death: Death, offset_ns: int) -> tuple[bool, int, int]:
-    """What failures sort by: whether a peer's can have caused it, when it happened and when it was seen (monotonic)."""
+def _blames_a_peer(folder: Path, rank: int) -> bool:
+    """Whether a rank's error is of the kind that the end of another brings about."""
+    reason = str(said(folder, rank).get("reason") or "")
+    return any(words in reason for words in _OF_A_PEER)
+
+
+def _order(folder: Path, death: Death, offset_ns: int) -> tuple[bool, int]:
+    """Whether a peer's end can have caused this one, and when it happened (monotonic)."""
     told = said(folder, death.rank)
     if told.get("status", "ok") != "ok":
         at_ns = told.get("monotonic_ns") or _written_ns(said_file(folder, death.rank), offset_ns)
-        return told["status"] == _CAN_FOLLOW_STATUS, min(at_ns, death.seen_ns), death.seen_ns
+        return told["status"] == _CAN_FOLLOW_STATUS, min(at_ns, death.seen_ns)
     words_ns = _written_ns(log_file(folder, death.rank), offset_ns)
     has_last_words = 0 < death.seen_ns - words_ns < _LAST_WORDS_NS
-    if death.code != 0 and _signal_of(death.code) in _CAN_FOLLOW and has_last_words:
-        return True, words_ns, death.seen_ns
-    return False, death.seen_ns, death.seen_ns
+    if death.code and _signal_of(death.code) in _CAN_FOLLOW and has_last_words:
+        return True, words_ns
+    return False, death.seen_ns
 
 
-def _finding(folder: Path, death: Death, beat: Beat, *, oom_killed: bool) -> Finding:
+def _finding(folder: Path, death: Death, beat: Beat) -> Finding:
     rank, code = death.rank, death.code
     told = said(folder, rank)
+    if code is None:
+        return Finding(status="lost", reason=f"{death.lost}; rank {rank} was {_where(beat)}", rank=rank)
     status = told.get("status", "ok")
     if status != "ok":
         return Finding(status=str(status), reason=told.get("reason"), rank=rank)
     number = _signal_of(code)
-    if number == signal.SIGKILL and oom_killed:
+    if number == signal.SIGKILL and death.oom_killed:
         status, reason = "oom_kill", f"memory ran out and the kernel killed rank {rank} {_where(beat)}"
     elif number in _SENT:
         status, reason = "killed", f"rank {rank} was ended by {number.name} {_where(beat)}"

@@ -8,42 +8,65 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from launchers import Command
+from launchers import Command, heartbeat, oom
+from launchers.crew import Death, StartError, wait_for_all
+from launchers.environment import environment
+from launchers.findings import log_file
+from launchers.heartbeat import Beat
 
 _BLIND_POLL_S = 0.05  # where the system cannot wake us at a death
 _KILLED_S = 1.0  # SIGKILL takes no longer, but for a process that waits inside the kernel
 _PR_SET_CHILD_SUBREAPER = 36
-_LOOPBACK = "127.0.0.1"
+LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Death:
-    """A rank that ended by itself or by somebody else's hand."""
+class Share:
+    """The part of a launch that runs on this host."""
 
-    rank: int
-    code: int  # negative: the signal
-    seen_ns: int  # monotonic
+    command: Command
+    node: int = 0
+    cores: tuple[tuple[int, ...], ...] | None  # CPU ids of each rank of this host; None: not pinned
+    settings: Mapping[str, str] = field(default_factory=dict)  # for every rank of this host, beside the launch's own
+
+    @property
+    def ranks(self) -> range:
+        """Their numbers among those of all nodes."""
+        count = self.command.ranks_per_node
+        return range(self.node * count, (self.node + 1) * count)
 
 
-def log_file(folder: Path, rank: int) -> Path:
-    return folder / f"rank{rank}.log"
+def listen(address: str) -> socket.socket:
+    """A socket on which the ranks will meet.
+
+    Bound here and handed over: a port that was only looked up can be taken by another before it is used.
+    """
+    return socket.create_server((address, 0), backlog=1024)
 
 
-class Crew:
-    """All ranks of a launch. Whatever happens after `start`, call `end`."""
+class LocalCrew:
+    """The ranks of one host; see `launchers.crew.Crew`."""
 
-    def __init__(self, command: Command) -> None:
-        self._command = command
-        self._started: list[subprocess.Popen[bytes]] = []
+    def __init__(self, share: Share, meeting: tuple[str, int] | None = None) -> None:
+        """Nothing is started yet.
+
+        Args:
+            share: what to start here.
+            meeting: host and port where rank 0 listens, for ranks on several nodes; None: all are here, and meet on
+                the loopback.
+        """
+        self._share, self._command, self._meeting = share, share.command, meeting
+        self._started: dict[int, subprocess.Popen[bytes]] = {}
         self._living: dict[int, subprocess.Popen[bytes]] = {}
         self._pidfds: dict[int, int] = {}
         self._wakes = select.poll()
         self._guard: subprocess.Popen[bytes] | None = None
+        self._oom_kills: int | None = None
 
     @property
     def living(self) -> list[int]:
@@ -51,23 +74,18 @@ class Crew:
         return sorted(self._living)
 
     @property
-    def started(self) -> int:
-        """How many ranks were started."""
-        return len(self._started)
-
-    @property
     def codes(self) -> tuple[int | None, ...]:
-        """Exit code of each rank, negative for a signal; None: never started, or cannot be ended."""
-        codes = [process.returncode for process in self._started]
-        return (*codes, *[None] * (self._command.ranks - len(codes)))
+        """Exit code of each rank of this host, negative for a signal; None: never started, or cannot be ended."""
+        return tuple(self._started[rank].returncode if rank in self._started else None for rank in self._share.ranks)
 
-    def start(self) -> None:
-        """Start every rank.
+    def start(self, listener: socket.socket | None = None) -> None:
+        """Start every rank of this host; with a listener that is already bound, it is the one rank 0 is handed.
 
         Raises:
-            OSError: a rank cannot be started, or not on its cores. Those before it are running.
+            StartError: a rank cannot be started, or not on its cores. Those before it are running.
         """
         _adopt_orphans()
+        self._oom_kills = oom.kills()
         # Isolated and without site-packages: it must not depend on what is installed, and starts in 10 ms.
         self._guard = subprocess.Popen(
             (sys.executable, "-I", "-S", str(Path(__file__).with_name("guard.py"))),
@@ -76,45 +94,52 @@ class Crew:
             start_new_session=True,
             bufsize=0,
         )
-        # Bound here and handed over: a port that was only looked up can be taken by another before it is used.
-        listener = socket.create_server((_LOOPBACK, 0), backlog=1024) if self._command.ranks > 1 else None
+        alone = self._meeting is None
+        if listener is None and alone and self._command.ranks > 1:
+            listener = listen(LOOPBACK)
+        meeting = self._meeting or (LOOPBACK, listener.getsockname()[1] if listener is not None else 0)
+        rank = self._share.ranks[0]
         try:
-            for rank in range(self._command.ranks):
-                self._start(rank, listener)
+            for rank in self._share.ranks:
+                self._start(rank, meeting, listener)
+        except OSError as error:
+            raise StartError(rank, error) from error
         finally:
             if listener is not None:
                 listener.close()  # rank 0 holds it now; ours would keep it open to others after rank 0 has died
 
-    def _start(self, rank: int, listener: socket.socket | None) -> None:
-        command = self._command
-        environment = {
-            **command.environment,
+    def _start(self, rank: int, meeting: tuple[str, int], listener: socket.socket | None) -> None:
+        share, command = self._share, self._command
+        local_rank = rank - share.ranks[0]
+        own = {
+            **share.settings,
             "RANK": str(rank),
             "WORLD_SIZE": str(command.ranks),
-            "LOCAL_RANK": str(rank),
-            "LOCAL_WORLD_SIZE": str(command.ranks),
-            "MASTER_ADDR": _LOOPBACK,
-            "MASTER_PORT": str(listener.getsockname()[1] if listener is not None else 0),
+            "LOCAL_RANK": str(local_rank),
+            "LOCAL_WORLD_SIZE": str(command.ranks_per_node),
+            "GROUP_RANK": str(share.node),  # torchrun's name for the number of a node
+            "MASTER_ADDR": meeting[0],
+            "MASTER_PORT": str(meeting[1]),
             "BENCH_RUN_FOLDER": str(command.folder),
             "BENCH_SUPERVISOR_PID": str(os.getpid()),
         }
         handed: tuple[int, ...] = ()
         if rank == 0 and listener is not None:
             handed = (listener.fileno(),)
-            environment["BENCH_LISTEN_FD"] = str(listener.fileno())
-        cores = command.cores[rank] if command.cores is not None else None
+            own["BENCH_LISTEN_FD"] = str(listener.fileno())
+        cores = share.cores[local_rank] if share.cores is not None else None
         # A file for each: a pipe that nobody empties would block a rank in the middle of a step.
         with log_file(command.folder, rank).open("wb") as log, _on_cores(cores):
             process = subprocess.Popen(
                 command.argv,
-                env=environment,
+                env=environment({**command.environment, **own}),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
                 pass_fds=handed,
             )
-        self._started.append(process)
+        self._started[rank] = process
         self._living[rank] = process
         self._tell_guard(process.pid)
         if sys.platform == "linux":
@@ -135,26 +160,18 @@ class Crew:
             else:
                 time.sleep(min(left_s, _BLIND_POLL_S))
 
-    def wait_for_all(self, timeout_s: float) -> list[Death]:
-        """Block until every rank has ended, at most this long; returns those that did."""
-        until_s = time.monotonic() + timeout_s
-        deaths: list[Death] = []
-        while self._living and (left_s := until_s - time.monotonic()) > 0:
-            deaths += self.wait(left_s)
-        return deaths
+    def beats(self) -> list[Beat]:
+        """The last sign of life of every rank of this host."""
+        return [heartbeat.read(self._command.folder, rank) for rank in self._share.ranks]
 
-    def signal(self, rank: int, number: signal.Signals) -> None:
-        """Signal a living rank; its pid is its own until it is buried."""
-        os.kill(self._living[rank].pid, number)
+    def signal(self, ranks: Collection[int], number: signal.Signals) -> None:
+        """Signal living ranks; a pid is its rank's own until that is buried."""
+        for rank in ranks:
+            os.kill(self._living[rank].pid, number)
 
-    def state(self, rank: int) -> str:
-        """What the kernel says of a living rank: R running, S waiting, T stopped, D waiting inside the kernel."""
-        pid = self._living[rank].pid
-        try:
-            return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except OSError:
-            asked = subprocess.run(("ps", "-o", "state=", "-p", str(pid)), capture_output=True, text=True, check=False)
-            return asked.stdout.strip()[:1] or "?"
+    def states(self, ranks: Collection[int]) -> dict[int, str]:
+        """What the kernel says of living ranks."""
+        return {rank: _state(self._living[rank].pid) for rank in ranks}
 
     def end(self, polite_s: float) -> list[int]:
         """End everything: SIGTERM to the ranks, then SIGKILL to their process groups.
@@ -163,15 +180,14 @@ class Crew:
         did not end, because they wait inside the kernel.
         """
         try:
-            for rank in self.living:
-                self.signal(rank, signal.SIGTERM)
-            self.wait_for_all(polite_s)
+            self.signal(self.living, signal.SIGTERM)
+            wait_for_all(self, polite_s)
         finally:
             for process in self._living.values():
                 _kill_group(process.pid)
             until_s = time.monotonic() + _KILLED_S
-            self.wait_for_all(_KILLED_S)
-            for process in self._started:
+            wait_for_all(self, _KILLED_S)
+            for process in self._started.values():
                 while process.returncode is not None and not _group_is_gone(process.pid) and time.monotonic() < until_s:
                     time.sleep(0.005)
             for descriptor in self._pidfds.values():
@@ -191,7 +207,13 @@ class Crew:
             descriptor = self._pidfds.pop(rank)
             self._wakes.unregister(descriptor)
             os.close(descriptor)
-        return Death(rank=rank, code=code, seen_ns=seen_ns)
+        return Death(
+            rank=rank,
+            code=code,
+            seen_ns=seen_ns,
+            node=self._share.node,
+            oom_killed=code == -signal.SIGKILL and oom.kills() != self._oom_kills,
+        )
 
     def _tell_guard(self, group: int) -> None:
         if self._guard is not None and self._guard.stdin is not None:
@@ -225,6 +247,14 @@ def _adopt_orphans() -> None:
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _state(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        asked = subprocess.run(("ps", "-o", "state=", "-p", str(pid)), capture_output=True, text=True, check=False)
+        return asked.stdout.strip()[:1] or "?"
 
 
 def _has_ended(process: subprocess.Popen[bytes]) -> bool:

@@ -130,7 +130,7 @@ def _host(machine: "Machine") -> "Host":
     from bench.dna.fingerprint import fingerprint
     from bench.study import Host
 
-    return Host(launcher=launchers.find("local"), machine=machine, fingerprint=fingerprint())
+    return Host(launcher=launchers.find("local").open(), machine=machine, fingerprint=fingerprint())
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ import psutil
 
 from launchers import Command, Ending
 from launchers.heartbeat import Beat
-from launchers.local import environment
+from launchers.environment import environment
 
 # `collective` is an all-reduce in small: rank 0 hears from all and answers all, over the socket that it was handed.
 PRELUDE = """

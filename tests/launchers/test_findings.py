@@ -6,7 +6,7 @@ import pytest
 
 from launchers import findings
 from launchers.heartbeat import Beat
-from launchers.processes import Death
+from launchers.crew import Death
 
 MS = 1_000_000
 
@@ -15,8 +15,8 @@ def beats(ranks=2):
     return [Beat(rank=rank, phase="window", step=3, steps=9, monotonic_ns=1) for rank in range(ranks)]
 
 
-def judged(folder, *deaths, oom_killed=False):
-    return findings.from_deaths(folder, deaths, beats(), oom_killed=oom_killed)
+def judged(folder, *deaths):
+    return findings.from_deaths(folder, deaths, beats())
 
 
 def say(folder, rank, **told):
@@ -110,9 +110,9 @@ def test_a_rank_that_dies_after_its_result_was_complete_has_still_failed(tmp_pat
 
 
 def test_memory_is_blamed_for_a_kill_only(tmp_path):
-    assert judged(tmp_path, Death(rank=0, code=-signal.SIGKILL, seen_ns=1), oom_killed=True).status == "oom_kill"
-    assert judged(tmp_path, Death(rank=0, code=-signal.SIGTERM, seen_ns=1), oom_killed=True).status == "killed"
-    assert judged(tmp_path, Death(rank=0, code=-signal.SIGKILL, seen_ns=1), oom_killed=False).status == "killed"
+    assert judged(tmp_path, Death(rank=0, code=-signal.SIGKILL, seen_ns=1, oom_killed=True)).status == "oom_kill"
+    assert judged(tmp_path, Death(rank=0, code=-signal.SIGTERM, seen_ns=1, oom_killed=True)).status == "killed"
+    assert judged(tmp_path, Death(rank=0, code=-signal.SIGKILL, seen_ns=1, oom_killed=False)).status == "killed"
 
 
 @pytest.mark.parametrize("words", ["", "[]", "{", "7"])

@@ -10,7 +10,8 @@ import pytest
 from scripted_ranks import Launched, alive, nobody_watches
 
 from launchers import Command, heartbeat
-from launchers.local import Limits, environment, launch
+from launchers.environment import environment
+from launchers.local import Limits, launch
 
 pytestmark = pytest.mark.faults
 
@@ -46,7 +47,7 @@ def run_gloo(folder: Path, fault: str, *, watch=nobody_watches, stall_s: float =
         argv=(sys.executable, "-P", str(script)),
         ranks=3,
         folder=folder,
-        environment=environment({"GLOO_SOCKET_IFNAME": "lo" if sys.platform == "linux" else "lo0"}, threads=1),
+        environment=environment({"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}),
         cores=None,
         timeout_s=300,
         stall_s=stall_s,

@@ -1,0 +1,117 @@
+"""Runs one launch to its end: starts the ranks, watches them, and leaves nothing behind.
+
+A crew owns the processes, `watchdog` listens for silence, `findings` judges. This file is the order of things, the same
+whether the ranks are on this host or on many.
+"""
+
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from launchers import Command, Ending, findings
+from launchers.crew import Crew, Death, StartError, wait_for_all
+from launchers.findings import Finding
+from launchers.heartbeat import Beat
+from launchers.watchdog import Watchdog
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """How patient the supervisor is, beyond what a `Command` says."""
+
+    look_s: float = 0.25  # between two looks at the heartbeats; a death is seen at once
+    startup_s: float = 180.0  # silence allowed before the first step and after the last
+    finish_s: float = 60.0  # silence allowed once another rank has ended well
+    stacks_s: float = 0.2  # for ranks that hang, to write their stacks into their logs
+    peers_s: float = 0.5  # for the others to see that a peer is gone, and say so
+    polite_s: float = 0.5  # from SIGTERM to SIGKILL
+
+
+def supervise(
+    crew: Crew, command: Command, watch: Callable[[list[Beat]], None], limits: Limits | None = None
+) -> Ending:
+    """Run a launch to its end and say how it ended; afterwards none of its processes is left.
+
+    An exception out of `watch`, a KeyboardInterrupt and whatever a signal handler raises end all ranks too, and are
+    then raised again.
+
+    Args:
+        crew: who starts the ranks and can reach them.
+        command: what to start, and for how long. Its folder receives `rankN.log` beside what the ranks write.
+        watch: called a few times a second with every rank's last beat.
+        limits: patience of the supervisor.
+
+    Returns:
+        The ending. A rank says its own in `rankN.json`, an object with "status", "reason" and, to tell who failed
+        first, "monotonic_ns"; one that ends without having said "ok" has failed, whatever its exit code. One that
+        beats its heart must bear SIGUSR1: it is asked for its stacks before a hang is ended.
+    """
+    began_s, cpu_s = time.monotonic(), time.process_time()
+    limits = limits or Limits()
+    undead: list[int] = []
+    try:
+        finding = _watched(crew, command, watch, limits)
+    finally:
+        undead = crew.end(limits.polite_s)
+    reason = finding.reason
+    if undead:
+        reason = f"{reason}; rank {undead[0]} waits inside the kernel and cannot be ended"
+    return Ending(
+        status=finding.status,
+        reason=reason,
+        failed_rank=finding.rank,
+        exit_codes=crew.codes,
+        duration_s=time.monotonic() - began_s,
+        supervisor_cpu_s=time.process_time() - cpu_s,
+        log_tail=findings.log_tail(command.folder, finding.look_at),
+    )
+
+
+def _watched(crew: Crew, command: Command, watch: Callable[[list[Beat]], None], limits: Limits) -> Finding:
+    """Start and watch until all has ended well or anything has not."""
+    try:
+        crew.start()
+    except StartError as error:
+        return Finding(status="crash", reason=str(error), rank=error.rank)
+    now_s = time.monotonic()
+    until_s = now_s + command.timeout_s
+    watchdog = Watchdog(
+        command.ranks,
+        now_s=now_s,
+        stall_s=command.stall_s,
+        startup_s=limits.startup_s,
+        finish_s=limits.finish_s,
+    )
+    deaths: list[Death] = []
+    while True:
+        died = crew.wait(max(0.0, min(limits.look_s, until_s - time.monotonic())))
+        deaths += died
+        beats = crew.beats()
+        watch(beats)
+        if any(findings.has_failed(command.folder, death) for death in died):
+            states = crew.states(crew.living)
+            if any(state in findings.STOPPED for state in states.values()):  # a peer lost patience before we did
+                return findings.hang(beats, watchdog.quiet_s, states)
+            deaths += wait_for_all(crew, limits.peers_s)
+            break
+        if not crew.living:
+            break
+        now_s = time.monotonic()
+        finding = None
+        states = crew.states(watchdog.look(beats, crew.living, now_s))
+        # A rank may wait for another that is busy and says so; it hangs only when nobody moves, or when it cannot.
+        if states and (len(states) == len(crew.living) or any(state in findings.STOPPED for state in states.values())):
+            finding = findings.hang(beats, watchdog.quiet_s, states)
+        elif now_s >= until_s:
+            finding = findings.timeout(beats, crew.living, command.timeout_s)
+        if finding is not None:
+            _ask_for_stacks(crew, beats, limits.stacks_s)
+            return finding
+    return findings.from_deaths(command.folder, deaths, beats) or Finding(status="ok")
+
+
+def _ask_for_stacks(crew: Crew, beats: list[Beat], wait_s: float) -> None:
+    """Have the ranks write where they are into their logs; one that has never spoken is not ready to, and would die."""
+    crew.signal([rank for rank in crew.living if beats[rank].monotonic_ns], signal.SIGUSR1)
+    wait_for_all(crew, wait_s)
