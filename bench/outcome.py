@@ -50,6 +50,7 @@ def launch_of(
     ending: Ending,
     ranks: Sequence[RankOutcome],
     *,
+    attempt: int = 0,
     started_at: str,
     started_ns: int,
     load_before: float,
@@ -62,6 +63,7 @@ def launch_of(
         planned: this launch's place in it.
         ending: what the launcher says.
         ranks: what the ranks left.
+        attempt: which try of this launch it is, from 0.
         started_at: UTC, ISO 8601.
         started_ns: the monotonic clock then.
         load_before: the host's load average then.
@@ -83,11 +85,14 @@ def launch_of(
         device=configuration.device,
         backend=configuration.backend,
         ranks=configuration.ranks,
+        nodes=configuration.nodes,
         cores_per_rank=configuration.cores_per_rank,
         batch_per_rank=configuration.batch_per_rank,
         batch_global=configuration.batch_global,
         round=planned.round,
         position=planned.position,
+        attempt=attempt,
+        launcher=plan.launcher,
         status=ending.status,
         reason=ending.reason,
         failed_rank=ending.failed_rank,
@@ -119,6 +124,7 @@ def _measured(launch: schema.Launch, ranks: Sequence[RankOutcome], started_ns: i
         window_steps=int(steps.steps[own & kept].sum()),
         closure_error=max((each.closure_error for each in told if each.closure_error is not None), default=None),
         clock_ns_per_step=max(each.clock_ns_per_step for each in told),
+        compute_step_ns=max((each.compute_step_ns for each in told if each.compute_step_ns is not None), default=None),
         params=first.params,
         flop_per_sample=first.flop_per_sample,
         epoch_samples=first.epoch_samples,
@@ -163,6 +169,8 @@ def _why_null(launch: schema.Launch) -> dict[str, str]:
         why |= dict(loss_last="not finite")
     if launch.weights_equal is None:
         why |= dict(weights_equal="one process has nobody to agree with")
+    if launch.compute_step_ns is None:
+        why |= dict(compute_step_ns="one process has nobody to synchronise with")
     if launch.epoch_samples is None:
         why |= dict(epoch_samples="synthetic data has no epoch")
     return why

@@ -11,6 +11,8 @@ BACKENDS = ("gloo", "nccl")
 SCALINGS = ("weak", "strong")
 PRECISIONS = ("fp32", "tf32", "bf16", "fp16")
 MEMORY_FORMATS = ("contiguous", "channels_last")
+LAUNCHERS = ("local", "torchrun", "slurm")
+WHEN_BUSY = ("refuse", "wait", "share")  # if another study measures on the same host
 SCHEDULES = ("constant", "cosine")
 
 
@@ -65,17 +67,23 @@ class Configuration:
     cores_per_rank: int | None
     batch_per_rank: int
     batch_global: int
+    nodes: int = 1  # hosts, with equally many ranks on each
 
     @property
     def key(self) -> str:
-        """Short and stable: the strategy, the device, ranks x cores."""
+        """Short and stable: the strategy, the device, ranks x cores, and the hosts where there are several."""
         cores = f"x{self.cores_per_rank}" if self.cores_per_rank is not None else ""
-        return f"{self.strategy}-{self.device}-{self.ranks}{cores}"
+        hosts = f"-{self.nodes}n" if self.nodes > 1 else ""
+        return f"{self.strategy}-{self.device}-{self.ranks}{cores}{hosts}"
 
     @property
     def processes(self) -> int:
         """Processes to start: DataParallel drives all its devices from one."""
         return self.ranks if self.strategy == "ddp" else 1
+
+    @property
+    def ranks_per_node(self) -> int:
+        return self.ranks // self.nodes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +128,7 @@ class Plan:
     origins: Mapping[str, str]  # setting -> where its value came from
     estimated_s: float
     estimated_bytes: int
+    launcher: str = "local"  # one of LAUNCHERS
     settings: Mapping[str, Any] = field(default_factory=dict)  # the same settings -> what they came to, as JSON types
     schema: str = "bench.plan/1"
 

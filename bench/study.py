@@ -79,11 +79,13 @@ def command_of(plan: Plan, planned: PlannedLaunch, folder: Path, host: Host) -> 
         settings |= dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(configuration.cores_per_rank))
     return launchers.Command(
         # -P: a folder of the user's own called `reports` or `profiles` is never picked up.
-        argv=(sys.executable, "-P", "-m", "bench.worker", str(folder / "job.json")),
+        argv=(sys.executable, "-P", "-m", "bench.worker"),
         ranks=configuration.processes,
+        nodes=configuration.nodes,
         folder=folder,
         environment=settings,
         cores=cores_of(configuration, host.machine),
+        cores_per_rank=configuration.cores_per_rank,
         timeout_s=plan.timeout_s,
         stall_s=plan.stall_s,
     )

@@ -18,7 +18,6 @@ from typing import Any, Protocol
 
 from launchers.heartbeat import Beat
 
-NAMES = ("local", "torchrun", "slurm")
 LEAD, FOLLOW, SUBMIT = "lead", "follow", "submit"
 
 

@@ -66,6 +66,7 @@ def _row(row: Row) -> dict[str, Any]:
         "cores_per_rank": row.cores_per_rank,
         "batch_per_rank": row.batch_per_rank,
         "batch_global": row.batch_global,
+        "nodes": row.nodes,
         "is_baseline": row.is_baseline,
         "launches": row.launches,
         "launches_failed": row.launches_failed,
@@ -80,6 +81,7 @@ def _row(row: Row) -> dict[str, Any]:
         "step_ms": {"p50": step and step.p50, "p95": step and step.p95, "p99": step and step.p99},
         "epoch_s": {"estimate": epoch and epoch.estimate, "projected": bool(epoch and epoch.projected)},
         "data_wait": row.data_wait,
+        "communication": row.communication,
         "peak_memory_bytes": row.peak_memory_bytes,
         "accuracy": accuracy
         and {"top1": accuracy.top1, "top5": accuracy.top5, "loss": accuracy.loss, "epoch": accuracy.epoch},

@@ -37,6 +37,7 @@ def footnotes(study: Study) -> tuple[Note, ...]:
         Note(_intervals(study)),
         Note(_projected(study), "epoch_s"),
         Note(_accuracy(study), "accuracy"),
+        Note(_communication(study), "communication"),
     )
     return tuple(note for note in notes if note.text)
 
@@ -134,3 +135,9 @@ def _accuracy(study: Study) -> str:
         return ""
     epochs = words.listed(words.number(many) for many in sorted({each.epoch for each in given}))
     return f"acc top-1: exact, on the validation set after epoch {epochs}; mean over the row's launches."
+
+
+def _communication(study: Study) -> str:
+    if all(row.communication is None for row in study.rows):
+        return ""
+    return "comm.: share of a step in the all-reduce, outside compute; from steps without it, timed after the window."

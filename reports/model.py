@@ -75,6 +75,7 @@ def columns(study: Study) -> tuple[Column, ...]:
     """All columns in reading order; one that no row has anything for is absent, never blank."""
     rows = study.rows
     unit, size = _memory_unit(study)
+    several_nodes = any(row.nodes > 1 for row in rows)
     cores_differ = len({row.cores_per_rank for row in rows}) > 1
     all_ok = all(row.status == OK for row in rows)
 
@@ -90,32 +91,34 @@ def columns(study: Study) -> tuple[Column, ...]:
         cells = tuple(cell(row) for row in rows)
         return Column(key=key, header=header, cells=cells, align=align, drop=drop, narrower=narrower)
 
-    short_cores = column("cores_per_rank", "cores", _cores, drop=13) if cores_differ else None
-    short_efficiency = column("efficiency", "eff.", _efficiency, drop=11)
+    short_cores = column("cores_per_rank", "cores", _cores, drop=14) if cores_differ else None
+    short_efficiency = column("efficiency", "eff.", _efficiency, drop=12)
     found = (
         column("strategy", "mode", lambda row: names.mode(row, rows), align="left"),
         column("ranks", "ranks", lambda row: words.number(row.ranks)),
-        column("cores_per_rank", "cores/rank", _cores, drop=4, narrower=short_cores),
-        column("batch_per_rank", "batch (global)", _batch, drop=3),
+        column("nodes", "nodes", lambda row: words.number(row.nodes) if several_nodes else ""),
+        column("cores_per_rank", "cores/rank", _cores, drop=5, narrower=short_cores),
+        column("batch_per_rank", "batch (global)", _batch, drop=4),
         column("throughput", "samples/s", lambda row: words.point(row.throughput)),
-        column("throughput", f"±95{words.NARROW}%", lambda row: words.plus_minus(row.throughput), drop=7),
+        column("throughput", f"±95{words.NARROW}%", lambda row: words.plus_minus(row.throughput), drop=8),
         column("speedup", f"speedup [95{words.NARROW}%]", _speedup, align="point"),
         column(
             "efficiency",
             f"eff. [95{words.NARROW}%]",
             _whole_efficiency,
             align="point",
-            drop=6,
+            drop=7,
             narrower=short_efficiency,
         ),
-        column("step_ms", "step p50/p95 ms", _step, drop=8),
-        column("epoch_s", "epoch s", _epoch, drop=9),
+        column("step_ms", "step p50/p95 ms", _step, drop=9),
+        column("epoch_s", "epoch s", _epoch, drop=10),
         column("data_wait", "data wait", lambda row: words.percent(row.data_wait), drop=1),
-        column("peak_memory_bytes", f"peak {unit}", lambda row: _memory(row, size), drop=5),
-        column("mfu", "MFU", lambda row: words.percent(row.mfu), drop=2),
-        column("accuracy", "acc top-1", _accuracy, drop=12),
-        column("verdict", "verdict", lambda row: row.verdict.word if row.verdict else "", align="left", drop=14),
-        column("status", "status", lambda row: row.status, align="left", drop=10 if all_ok else None),
+        column("communication", "comm.", lambda row: words.percent(row.communication), drop=2),
+        column("peak_memory_bytes", f"peak {unit}", lambda row: _memory(row, size), drop=6),
+        column("mfu", "MFU", lambda row: words.percent(row.mfu), drop=3),
+        column("accuracy", "acc top-1", _accuracy, drop=13),
+        column("verdict", "verdict", lambda row: row.verdict.word if row.verdict else "", align="left", drop=15),
+        column("status", "status", lambda row: row.status, align="left", drop=11 if all_ok else None),
     )
     return tuple(each for each in found if each.key in _ALWAYS or not _EMPTY.issuperset(each.cells))
 

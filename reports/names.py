@@ -17,18 +17,22 @@ class Named(Protocol):
     def ranks(self) -> int: ...
     @property
     def cores_per_rank(self) -> int | None: ...
+    @property
+    def nodes(self) -> int: ...
 
 
 def phrase(row: Named, among: Sequence[Named]) -> str:
     """E.g. `ddp on 2 ranks` or `single`; device and cores are said where rows would otherwise share a name."""
     where = {"single": "", "dp": f" on {words.count(row.ranks, 'device')}"}
     ranks = where.get(row.strategy, f" on {'one rank' if row.ranks == 1 else words.count(row.ranks, 'rank')}")
-    return f"{row.strategy}{ranks}" + _device(row, among, " of ") + _cores(row, among, " with ")
+    hosts = f" over {row.nodes} nodes" if row.nodes > 1 else ""
+    return f"{row.strategy}{ranks}{hosts}" + _device(row, among, " of ") + _cores(row, among, " with ")
 
 
 def label(row: Named, among: Sequence[Named]) -> str:
     """Short, for a progress line: `ddp cpu x2`."""
-    return f"{row.strategy} {row.device} x{row.ranks}" + _cores(row, among, ", ")
+    hosts = f" on {row.nodes} nodes" if row.nodes > 1 else ""
+    return f"{row.strategy} {row.device} x{row.ranks}{hosts}" + _cores(row, among, ", ")
 
 
 def mode(row: Named, among: Sequence[Named]) -> str:

@@ -71,7 +71,8 @@ def row_name(row: Configuration) -> str:
     """A row in words: `ddp cpu x2, 1 core each`."""
     cores = f", {row.cores_per_rank} core{'s' * (row.cores_per_rank != 1)}" if row.cores_per_rank else ""
     each = " each" if cores and row.processes > 1 else ""
-    return f"{row.strategy} {row.device} x{row.ranks}{cores}{each}"
+    hosts = f" on {row.nodes} nodes" if row.nodes > 1 else ""
+    return f"{row.strategy} {row.device} x{row.ranks}{hosts}{cores}{each}"
 
 
 def _ours(command: Command) -> dict[str, str]:

@@ -14,6 +14,7 @@ from bench.plan import Plan
 SPREAD = 0.05  # between launches of one row, as a share
 LOAD_PER_CORE = 0.25
 DATA_WAIT = 0.10
+COMMUNICATION = 0.20  # of a step
 OUTLIERS = 0.001  # of the steps; a normal distribution has none in a lifetime
 SUPERVISOR = 0.05  # of one core
 
@@ -32,6 +33,7 @@ def warnings(plan: Plan, rows: Sequence[Row], repeats: Mapping[str, Repeats]) ->
     yield from _drifting_machine(repeats.get(plan.baseline.key))
     yield from _scattered(rows)
     yield from _starved(rows)
+    yield from _communicating(rows)
     yield from _outliers(repeats)
     yield from _costly_supervisor(repeats)
     yield from _told_by_launches(repeats)
@@ -101,6 +103,16 @@ def _starved(rows: Sequence[Row]) -> Iterator[Finding]:
         )
 
 
+def _communicating(rows: Sequence[Row]) -> Iterator[Finding]:
+    for row in rows:
+        if row.communication is not None and row.communication > COMMUNICATION:
+            yield _warning(
+                f"{_name(row)} spends {row.communication:.0%} of a step in the all-reduce, outside compute: "
+                "communication is what holds it back",
+                "a faster link between the ranks, or a larger --batch per rank",
+            )
+
+
 def _outliers(repeats: Mapping[str, Repeats]) -> Iterator[Finding]:
     windows = [window for each in repeats.values() for window in each.windows]
     count, steps = sum(window.outliers for window in windows), sum(len(window.step_ns) for window in windows)
@@ -135,4 +147,5 @@ def _warning(text: str, fix: str) -> Finding:
 def _name(row: Row) -> str:
     several = row.cores_per_rank is not None and row.cores_per_rank > 1
     cores = f", {row.cores_per_rank} cores{' each' if row.ranks > 1 else ''}" if several else ""
-    return f"{row.strategy} {row.device} x{row.ranks}{cores}"
+    hosts = f" on {row.nodes} nodes" if row.nodes > 1 else ""
+    return f"{row.strategy} {row.device} x{row.ranks}{cores}{hosts}"

@@ -66,6 +66,7 @@ class Row:
     cores_per_rank: int | None
     batch_per_rank: int
     batch_global: int
+    nodes: int
     is_baseline: bool
     status: str  # STATUS of the contract; the worst that should be known
     reasons: tuple[str, ...]
@@ -79,6 +80,7 @@ class Row:
     step_ms: StepTime | None
     epoch_s: EpochTime | None
     data_wait: float | None
+    communication: float | None  # share of a step in the all-reduce outside compute
     peak_memory_bytes: int | None
     accuracy: Accuracy | None
     mfu: float | None  # achieved over peak FLOP/s; None with a reason in `reasons_null`

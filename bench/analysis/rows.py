@@ -22,6 +22,7 @@ _QUANTITIES = (
     "step_ms",
     "epoch_s",
     "data_wait",
+    "communication",
     "peak_memory_bytes",
     "accuracy",
     "mfu",
@@ -60,6 +61,9 @@ def measured(
         missing["accuracy"] = "nothing was evaluated: --epochs trains whole epochs and evaluates each"
     if memory is None:
         missing["peak_memory_bytes"] = _why_null(launches, "peak_memory_bytes") or "not measured"
+    communication = _communication(repeats)
+    if communication is None:
+        missing["communication"] = _why_null(launches, "compute_step_ns") or "not measured"
     mfu, missing_mfu = _mfu(repeats, throughput, peaks)
     if missing_mfu is not None:
         missing["mfu"] = missing_mfu
@@ -78,6 +82,7 @@ def measured(
         step_ms=steady.step_time(windows),
         epoch_s=epoch_s,
         data_wait=float(np.mean([window.data_wait for window in windows])),
+        communication=communication,
         peak_memory_bytes=memory,
         accuracy=accuracy,
         mfu=mfu,
@@ -111,6 +116,7 @@ def without_a_number(
         step_ms=None,
         epoch_s=None,
         data_wait=None,
+        communication=None,
         peak_memory_bytes=None,
         accuracy=None,
         mfu=None,
@@ -131,6 +137,7 @@ def _identity(configuration: Configuration) -> dict[str, Any]:
         "cores_per_rank": configuration.cores_per_rank,
         "batch_per_rank": configuration.batch_per_rank,
         "batch_global": configuration.batch_global,
+        "nodes": configuration.nodes,
     }
 
 
@@ -140,6 +147,20 @@ def _epoch_time(launches: Sequence[Launch], throughput: Estimate, epochs: Sequen
         return EpochTime(estimate=float(np.mean([epoch.train_s for epoch in epochs])), projected=False)
     samples = next((launch.epoch_samples for launch in launches if launch.epoch_samples is not None), None)
     return None if samples is None else EpochTime(estimate=samples / throughput.estimate, projected=True)
+
+
+def _communication(repeats: Repeats) -> float | None:
+    """Share of a step that is neither compute nor hidden behind it: 1 - step without synchronisation / step with it.
+
+    Both are medians on the slowest rank, of one launch; the mean over the launches. Noise below nothing is nothing.
+    None where no gradients are exchanged.
+    """
+    shares = [
+        1 - launch.compute_step_ns / float(np.median(window.step_ns))
+        for launch, window in zip(repeats.launches, repeats.windows, strict=False)
+        if launch.compute_step_ns is not None
+    ]
+    return max(0.0, float(np.mean(shares))) if shares else None
 
 
 def _accuracy(epochs: Sequence[Epoch]) -> Accuracy | None:

@@ -78,6 +78,7 @@ def build(
         oversubscribed=rows.oversubscribed,
         origins=origins,
         settings=_values(settings) | {"measure.rounds": rounds},
+        launcher=study.launcher,
         estimated_s=rounds * round_s,
         estimated_bytes=rounds * sum(cost.launch_bytes(workload, row) for row in rows.runnable),
     )
@@ -121,7 +122,7 @@ def new_study_id(model: str, now: datetime, token: int) -> str:
 
 
 def cores_of(configuration: Configuration, machine: Machine) -> tuple[tuple[int, ...], ...] | None:
-    """CPU ids of each process: neighbouring blocks, one after the other; None where nothing is to be bound.
+    """CPU ids of each process of one host: neighbouring blocks, one after the other; None where nothing is to be bound.
 
     Where more cores are asked for than there are, the blocks start over from the first core, and overlap.
     """
@@ -129,5 +130,5 @@ def cores_of(configuration: Configuration, machine: Machine) -> tuple[tuple[int,
     if cores is None or not machine.pinnable:
         return None
     ids = machine.cpu_ids
-    blocks = (range(rank * cores, (rank + 1) * cores) for rank in range(configuration.processes))
+    blocks = (range(rank * cores, (rank + 1) * cores) for rank in range(configuration.processes // configuration.nodes))
     return tuple(tuple(dict.fromkeys(ids[place % len(ids)] for place in block)) for block in blocks)

@@ -34,9 +34,11 @@ class _Request:
     ranks: tuple[int, ...]  # ascending
     strategies: tuple[str, ...]
     strategies_said: bool
+    nodes: tuple[int, ...]  # ascending; empty: this host
+    ranks_per_node: int
     cores: int | None  # of every rank; None: not bound
 
-    def configuration(self, strategy: str, ranks: int = 1, cores: int | None = None) -> Configuration:
+    def configuration(self, strategy: str, ranks: int = 1, cores: int | None = None, nodes: int = 1) -> Configuration:
         scale = self.settings.scale
         weak = scale.scaling == "weak"
         backend = scale.backend or ("nccl" if self.device == "cuda" else "gloo")
@@ -48,6 +50,7 @@ class _Request:
             cores_per_rank=cores or self.cores,
             batch_per_rank=scale.batch if weak else scale.batch // ranks,
             batch_global=scale.batch * ranks if weak else scale.batch,
+            nodes=nodes,
         )
 
 
@@ -64,7 +67,11 @@ def rows_of(settings: Settings, machine: Machine, *, one_row: bool = False) -> R
     rows = [] if one_row else [baseline]
     if "single" in request.strategies:
         rows += [baseline] if one_row else _all_cores(request)
-    rows += [request.configuration("ddp", ranks) for ranks in request.ranks if "ddp" in request.strategies]
+    if request.nodes:
+        per_node = request.ranks_per_node
+        rows += [request.configuration("ddp", nodes * per_node, nodes=nodes) for nodes in request.nodes]
+    elif "ddp" in request.strategies:
+        rows += [request.configuration("ddp", ranks) for ranks in request.ranks]
     if "dp" in request.strategies:  # over one device it is the plain run
         several = [ranks for ranks in request.ranks if ranks > 1]
         rows += [request.configuration("dp", ranks) for ranks in several or request.ranks]
@@ -73,7 +80,7 @@ def rows_of(settings: Settings, machine: Machine, *, one_row: bool = False) -> R
     unrunnable = tuple(Unrunnable(configuration=row, reason=why) for row in rows if (why := obstacles[row.key]))
     if not any(_asked_for(request, row) for row in runnable):
         raise _refusal(request, unrunnable)
-    oversubscribed = [row for row in runnable if _cores(row) > len(machine.cpu_ids)]
+    oversubscribed = [row for row in runnable if _cores_per_node(row) > len(machine.cpu_ids)]
     if oversubscribed and not settings.scale.allow_oversubscribe:
         raise _too_few_cores(request, oversubscribed[-1])
     return Rows(baseline=baseline, runnable=runnable, unrunnable=unrunnable, oversubscribed=bool(oversubscribed))
@@ -85,7 +92,11 @@ def _settle(settings: Settings, machine: Machine, *, one_row: bool) -> _Request:
     if device == "auto":
         device = "cuda" if machine.cuda_devices else "mps" if machine.mps else "cpu"
     capacity = {"cpu": len(machine.cpu_ids), "cuda": machine.cuda_devices, "mps": int(machine.mps)}[device]
+    nodes, per_node = _nodes(settings, capacity if device != "cpu" else 1)
     ranks, strategies = scale.ranks, scale.strategy
+    if nodes:
+        ranks = tuple(count * per_node for count in nodes)
+        strategies = strategies or (("ddp",) if one_row else ("single", "ddp"))
     if one_row:  # a profile's lists are a study's, and say nothing about one row
         ranks = None if settings.origins["scale.ranks"].startswith("profile ") else ranks
         strategies = None if settings.origins["scale.strategy"].startswith("profile ") else strategies
@@ -98,7 +109,7 @@ def _settle(settings: Settings, machine: Machine, *, one_row: bool) -> _Request:
         settled = (_auto(capacity),) if isinstance(ranks, str) else tuple(sorted(set(ranks)))
     cores = scale.cores_per_rank
     if cores is None and device == "cpu":
-        cores = max(1, capacity // settled[-1])
+        cores = max(1, capacity // (per_node if nodes else settled[-1]))
     request = _Request(
         verb="bench run" if one_row else "bench scale",
         settings=settings,
@@ -108,11 +119,33 @@ def _settle(settings: Settings, machine: Machine, *, one_row: bool) -> _Request:
         ranks=settled,
         strategies=strategies or _usual_strategies(device, capacity, settled),
         strategies_said=strategies is not None,
+        nodes=nodes,
+        ranks_per_node=per_node,
         cores=cores,
     )
     if one_row and (len(request.ranks) > 1 or len(request.strategies) > 1):
         raise UsageError("bench run takes one strategy and one number of ranks", "for several: bench scale")
     return request
+
+
+def _nodes(settings: Settings, places: int) -> tuple[tuple[int, ...], int]:
+    """Numbers of hosts, ascending, and the ranks on each; no hosts at all where none were asked for.
+
+    Raises:
+        UsageError: hosts without a launcher that reaches them, or ranks counted in two ways.
+    """
+    scale, launcher = settings.scale, settings.study.launcher
+    if scale.nodes is None:
+        if launcher != "local":
+            raise UsageError(f"--launcher {launcher} needs to know how many hosts", "add --nodes 1,2,4")
+        return (), places
+    if launcher == "local":
+        raise UsageError("--nodes needs a launcher that reaches other hosts", "add --launcher torchrun or slurm")
+    if scale.ranks is not None and not settings.origins["scale.ranks"].startswith("profile "):
+        raise UsageError("--nodes and --ranks both count ranks", "with --nodes say --ranks-per-node N")
+    if scale.strategy is not None and "ddp" not in scale.strategy:
+        raise UsageError("several hosts are joined by ddp alone", "leave --strategy out, or add ddp to it")
+    return tuple(sorted(set(scale.nodes))), scale.ranks_per_node or max(1, places)
 
 
 def _ladder(capacity: int) -> tuple[int, ...]:
@@ -171,8 +204,8 @@ def _obstacle(request: _Request, row: Configuration) -> str | None:
         return None if row.strategy == "single" else "one MPS device: nothing to spread over"
     if row.strategy == "dp" and row.device != "cuda":
         return f"DataParallel drives several CUDA devices from one process; on {row.device} use ddp"
-    if row.device == "cuda" and row.ranks > request.capacity:
-        return f"needs {_count(row.ranks, 'CUDA device')}, this machine shows {request.capacity}"
+    if row.device == "cuda" and row.ranks_per_node > request.capacity:
+        return f"needs {_count(row.ranks_per_node, 'CUDA device')}, this machine shows {request.capacity}"
     if row.strategy == "dp" and row.ranks == 1:
         return "DataParallel over one device is the plain run"
     return None
@@ -183,20 +216,22 @@ def _asked_for(request: _Request, row: Configuration) -> bool:
     return row.strategy in request.strategies if request.strategies_said else row.ranks in request.ranks
 
 
-def _cores(row: Configuration) -> int:
-    return row.processes * (row.cores_per_rank or 0)
+def _cores_per_node(row: Configuration) -> int:
+    return row.processes // row.nodes * (row.cores_per_rank or 0)
 
 
 def _too_few_cores(request: _Request, row: Configuration) -> UsageError:
     usable, cores = len(request.machine.cpu_ids), row.cores_per_rank or 1
-    fitting = sorted({ranks for ranks in (*request.ranks, usable // cores) if 0 < ranks * cores <= usable})
+    ranks = row.processes // row.nodes
+    fitting = sorted({count for count in (*request.ranks, usable // cores) if 0 < count * cores <= usable})
     ways = [f"--ranks {','.join(map(str, fitting))}"] if fitting else []
-    if cores > 1 and row.ranks <= usable:
-        ways.append(f"--cores-per-rank {usable // row.ranks}")
+    if request.nodes:
+        ways = [f"--ranks-per-node {usable // cores}"] if usable >= cores else []
+    if cores > 1 and ranks <= usable:
+        ways.append(f"--cores-per-rank {usable // ranks}")
     ways.append("--allow-oversubscribe, which shares cores and says so")
     return UsageError(
-        f"{_count(row.processes, 'rank')} x {_count(cores, 'core')} need {_cores(row)} cores, "
-        f"this process may use {usable}",
+        f"{_count(ranks, 'rank')} x {_count(cores, 'core')} need {ranks * cores} cores, this process may use {usable}",
         f"use {', or '.join(ways)}",
     )
 

@@ -35,16 +35,21 @@ def _items(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value if isinstance(value, tuple) else (value,)
 
 
-def _ranks(value: Any) -> tuple[int, ...] | str:
-    if value == "auto":
-        return "auto"
+def _counts(value: Any) -> tuple[int, ...]:
     try:
-        ranks = tuple(int(part) if isinstance(part, str) else part for part in _items(value))
+        counts = tuple(int(part) if isinstance(part, str) else part for part in _items(value))
     except ValueError:
-        ranks = ()
-    if not ranks or any(type(number) is not int or number < 1 for number in ranks):
-        raise ValueError("should be whole numbers from 1, as in 1,2,4, or auto")
-    return ranks
+        counts = ()
+    if not counts or any(type(number) is not int or number < 1 for number in counts):
+        raise ValueError("should be whole numbers from 1, as in 1,2,4")
+    return counts
+
+
+def _ranks(value: Any) -> tuple[int, ...] | str:
+    try:
+        return "auto" if value == "auto" else _counts(value)
+    except ValueError as error:
+        raise ValueError(f"{error}, or auto") from None
 
 
 def _shape(value: Any) -> tuple[int, int, int]:
@@ -134,6 +139,8 @@ class ScaleSettings(Section):
         None
     )
     scaling: Annotated[str, _one_of(*plan.SCALINGS)] = "weak"
+    nodes: Annotated[tuple[int, ...], PlainValidator(_counts)] | None = None  # hosts; None: this one
+    ranks_per_node: _Positive | None = None  # None: one on CPUs, one a GPU otherwise
     batch: _Positive = 64  # per device when weak, global when strong
     cores_per_rank: _Positive | None = None
     backend: Annotated[str, _one_of(*plan.BACKENDS)] | None = None
@@ -149,6 +156,26 @@ class StudySettings(Section):
     stall: _Duration = 300.0  # seconds without a step; a step of a large network on one core takes a minute
     margin: Annotated[float, Field(gt=0, lt=1)] = 0.02
     order_seed: _NotNegative | None = None  # of the order of launches; None: drawn
+    when_busy: Annotated[str, _one_of(*plan.WHEN_BUSY)] = "refuse"  # when another study is measuring on this host
+    launcher: Annotated[str, _one_of(*plan.LAUNCHERS)] = "local"
+    rdzv: _Text | None = None  # HOST:PORT where the nodes of torchrun meet
+
+
+class SlurmSettings(Section):
+    """`[slurm]`: what a site asks of a job; see docs/slurm.md."""
+
+    partition: _Text | None = None
+    account: _Text | None = None
+    qos: _Text | None = None
+    time: _Text | None = None  # as sbatch takes it: 02:00:00
+    constraint: _Text | None = None
+    reservation: _Text | None = None
+    mem: _Text | None = None
+    gpus_per_node: _Positive | None = None
+    exclusive: bool = True  # neighbours on a node change its speed
+    requeue: bool = True
+    extra: Annotated[tuple[_Text, ...], _Items] = ()  # further #SBATCH lines
+    setup: Annotated[tuple[_Text, ...], _Items] = ()  # shell lines before bench, as in "module load cuda"
 
 
 class Published(BaseModel):
@@ -173,5 +200,6 @@ class Document(Section):
     measure: MeasureSettings = MeasureSettings()
     scale: ScaleSettings = ScaleSettings()
     study: StudySettings = StudySettings()
+    slurm: SlurmSettings = SlurmSettings()
     published: Annotated[tuple[Published, ...], _Items] = ()
     targets: dict[str, float] = {}

@@ -26,6 +26,10 @@ _SETTINGS: dict[str, tuple[str | tuple[str, ...] | None, str]] = {
     "--device": (("auto", *plan.DEVICES), "auto: cuda, else mps, else cpu."),
     "--ranks": ("LIST", "Numbers of ranks, as in 1,2,4; auto for one that fits."),
     "--cores-per-rank": ("N", "The same in every row [all cores / most ranks]."),
+    "--nodes": ("LIST", "Hosts, as in 1,2,4; with --launcher torchrun or slurm."),
+    "--ranks-per-node": ("N", "On each of them [1 on CPUs, one a GPU]."),
+    "--launcher": (plan.LAUNCHERS, "What starts the ranks [local]."),
+    "--rdzv": ("HOST:PORT", "Where the nodes of torchrun meet; the same on each."),
     "--strategy": (plan.STRATEGIES, "One, or several with commas."),
     "--scaling": (plan.SCALINGS, "weak: fixed batch per device; strong: fixed global batch [weak]."),
     "--batch": ("N", "Per device when weak, global when strong [64]."),
@@ -45,6 +49,7 @@ _SETTINGS: dict[str, tuple[str | tuple[str, ...] | None, str]] = {
     "--budget": ("TIME", "As in 90s, 10m or 1h: as many rounds as fit, at least 3."),
     "--timeout": ("S", "End a launch after this long."),
     "--store": ("DIR", "Where results go [bench-results]."),
+    "--when-busy": (plan.WHEN_BUSY, "If another study measures on this host [refuse]."),
 }
 _OTHERS: dict[str, tuple[str | None, str]] = {
     "--profile": ("NAME", "Of `bench profiles`, or FILE.toml."),

@@ -1,4 +1,7 @@
-"""`python -P -m bench.worker JOB`: one rank. The bootstrap comes before all that takes time or spawns threads."""
+"""`python -P -m bench.worker`: one rank. The bootstrap comes before all that takes time or spawns threads.
+
+The launch is described in `job.json`, in the folder that BENCH_RUN_FOLDER names.
+"""
 
 import os
 import sys
@@ -13,14 +16,13 @@ from bench.worker import bootstrap, job
 
 def main() -> NoReturn:
     """Run this rank; exit 0 only when its result is on disk."""
-    file = Path(sys.argv[1])
     rank = bootstrap.start()
     # For MODULE:CALLABLE; last, so that nothing of the user's shadows anything of ours.
     sys.path.append(str(Path.cwd()))
     try:
         from bench.worker.run import run  # noqa: PLC0415 - torch only after the bootstrap has settled cores and threads
 
-        run(rank, job.Job.read(file))
+        run(rank, job.Job.read(rank.folder / job.JOB))
     except BaseException as error:  # noqa: BLE001 - whatever it is, the supervisor must hear of it
         traceback.print_exc()
         # When it failed decides who failed first; a file's own time is rounded to the kernel's tick.

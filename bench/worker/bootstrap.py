@@ -1,6 +1,6 @@
 """The first thing a rank does, before torch is imported: make sure that it can be ended, asked and watched. No torch.
 
-Reads the environment contract of torchrun (RANK, WORLD_SIZE, LOCAL_RANK), and of ours BENCH_RUN_FOLDER and
+Reads the environment contract of torchrun (RANK, WORLD_SIZE, LOCAL_RANK, GROUP_RANK), and of ours BENCH_RUN_FOLDER and
 BENCH_SUPERVISOR_PID. Cores are not set here: the launcher starts a rank on its own.
 """
 
@@ -26,6 +26,7 @@ class Rank:
     rank: int
     world_size: int
     local_rank: int
+    node: int  # number of its host
     folder: Path  # of the launch: heartbeats, logs, results
     heart: Heart
     cores: tuple[int, ...] | None  # this process may run on; None where the system does not tell
@@ -50,6 +51,7 @@ def start() -> Rank:
         rank=rank,
         world_size=int(os.environ["WORLD_SIZE"]),
         local_rank=int(os.environ["LOCAL_RANK"]),
+        node=int(os.environ.get("GROUP_RANK", "0")),
         folder=folder,
         heart=Heart(folder, rank),
         cores=tuple(sorted(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else None,

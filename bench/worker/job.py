@@ -82,6 +82,7 @@ class RankResult:
     first_step_monotonic_ns: int
     closure_error: float | None  # worst of its segments; None without a window
     clock_ns_per_step: float
+    compute_step_ns: int | None  # median step without synchronising gradients; None: nobody to synchronise with
     loss_first: float | None  # None: not finite
     loss_last: float | None
     losses_finite: bool

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 
@@ -34,6 +35,12 @@ class Record:
         if in_window:
             self.closure_errors.append(times.closure_error)
         self.losses_finite = self.losses_finite and math.isfinite(segment.loss_sum)
+
+    def median_step_ns(self) -> int:
+        """The median length of all steps so far."""
+        return round(
+            median(length / steps for length, steps in zip(self.columns["step_ns"], self.columns["steps"], strict=True))
+        )
 
     def save(self, file: Path) -> None:
         """Leave the steps as arrays of int64, one per column."""

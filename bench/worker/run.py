@@ -4,7 +4,7 @@ import math
 import resource
 import statistics
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from types import ModuleType
 from typing import Any
 
@@ -24,6 +24,7 @@ from bench.worker.train import Segment, Trainer, train_segment
 
 _MEMORY_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 _COLLECTIVE_TIMEOUT_S = 300.0
+_COMPUTE_STEPS_LEAST, _COMPUTE_STEPS_MOST = 3, 30
 
 
 def run(rank: bootstrap.Rank, told: job.Job) -> None:
@@ -71,6 +72,7 @@ class _Launch:
         self.places = group.assert_world(
             self.group,
             configuration,
+            node=rank.node,
             place=self.backend.place(self.device),
             threads=torch.get_num_threads(),
             oversubscribed=self.told.oversubscribed,
@@ -227,6 +229,31 @@ class _Launch:
             )
         )
 
+    def _compute_step_ns(self) -> int | None:
+        """How long a step takes when nobody waits for gradients: about a second of steps, after all that counts.
+
+        From here on the ranks' weights differ.
+        """
+        model = self.trainer.model
+        if self.group.world_size == 1 or not isinstance(model, DistributedDataParallel):
+            return None
+        step_ns = max(self.group.gather(self.record.median_step_ns()))
+        alone = replace(self.trainer, scheduler=None)
+        steps = min(_COMPUTE_STEPS_MOST, max(_COMPUTE_STEPS_LEAST, round(1e9 / step_ns)))
+        with model.no_sync():
+            segment = train_segment(
+                alone,
+                iter(self.batches),
+                1 + steps,
+                batch=self.batch,
+                phase="finishing",
+                step_ns=step_ns,
+                count_correct=self.workload.epochs is not None,
+            )
+        times = segment.times
+        lengths = [length / count for length, count in zip(times.step_ns, times.steps, strict=True)]
+        return round(statistics.median(lengths[1:] or lengths))  # the first also frees the buckets
+
     def _flop_per_sample(self) -> float | None:
         """For accelerators, whose published peak it can be held against; None on a CPU."""
         if self.device.type == "cpu":
@@ -253,6 +280,7 @@ class _Launch:
             first_step_monotonic_ns=self.first_step_ns,
             closure_error=max(record.closure_errors, default=None),
             clock_ns_per_step=overhead.clock_ns_per_step(self.backend, self.device, heart),
+            compute_step_ns=None,
             loss_first=_finite(first),
             loss_last=_finite(last),
             losses_finite=record.losses_finite,
@@ -263,6 +291,7 @@ class _Launch:
             window_switches=record.window_switches,
             epochs=self.epochs if self.group.rank == 0 else [],
         )
+        result = replace(result, compute_step_ns=self._compute_step_ns())
         record.save(job.steps_file(self.rank.folder, self.rank.rank))
         job.write_result(self.rank.folder, self.rank.rank, {"status": "ok", **asdict(result)})
         self.group.leave()

@@ -58,6 +58,7 @@ def test_a_row_reads_as_a_person_would_say_it():
         "step p50/p95 ms": "56.6 / 58.6",
         "epoch s": "~22.2",
         "data wait": "0.2 %",
+        "comm.": "4.2 %",
         "peak MiB": "386",
         "verdict": "FASTER",
         "status": "ok",
