@@ -27,6 +27,9 @@ VERBS = {  # name -> its module (whose `command` it is), and what it does
     "show": ("bench.verbs.show", "Show a study, its settings and the command that repeats it."),
     "models": ("bench.verbs.models", "List the models that --model knows."),
     "profiles": ("bench.verbs.profiles", "List the profiles, or print one."),
+    "doctor": ("bench.verbs.doctor", "Say whether this machine is ready to measure on."),
+    "push": ("bench.verbs.push", "Copy studies to another store, here or elsewhere."),
+    "pull": ("bench.verbs.pull", "Copy studies from another store."),
 }
 
 EXAMPLES = """\

@@ -55,6 +55,7 @@ def launch_of(
     started_ns: int,
     load_before: float,
     ids: tuple[str | None, str | None, str | None],
+    warnings: tuple[str, ...] = (),
 ) -> schema.Launch:
     """The launch's row: the plan's part always, the measured part only when every rank ended well.
 
@@ -68,6 +69,7 @@ def launch_of(
         started_ns: the monotonic clock then.
         load_before: the host's load average then.
         ids: of the hardware, the software and the numeric behaviour.
+        warnings: of its host.
     """
     configuration, workload = planned.configuration, plan.workload
     hw_id, sw_id, num_id = ids
@@ -96,6 +98,7 @@ def launch_of(
         status=ending.status,
         reason=ending.reason,
         failed_rank=ending.failed_rank,
+        warnings=warnings,
         started_at=started_at,
         total_s=ending.duration_s,
         supervisor_cpu=ending.supervisor_cpu_s / ending.duration_s if ending.duration_s else None,

@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,17 +11,19 @@ from typing import Protocol
 
 import launchers
 import profiles
+from bench import health, recovery
 from bench.analysis import result
 from bench.dna.fingerprint import Fingerprint
 from bench.dna.machine import Machine
-from bench.errors import BenchError, UsageError
+from bench.errors import BenchError
 from bench.outcome import RankOutcome, epochs_of, launch_of, read_ranks, steps_of
 from bench.plan import Plan, PlannedLaunch
 from bench.planning import cores_of
-from bench.store import index, read, schema
+from bench.store import attempts, index, read, schema
 from bench.store.commit import Store
 from bench.store.layout import Layout
 from bench.worker.job import Job
+from launchers import Ending
 from launchers.heartbeat import Beat
 
 _MINIMUM_STEPS, _MINIMUM_STEPS_QUICK = 20, 10
@@ -34,6 +36,7 @@ class Host:
     launcher: launchers.Launcher
     machine: Machine
     fingerprint: Fingerprint
+    warnings: tuple[str, ...] = ()  # of this host, that hold for every launch
 
 
 class Watcher(Protocol):
@@ -42,31 +45,45 @@ class Watcher(Protocol):
     def started(self, plan: Plan) -> None: ...
     def launch_started(self, planned: PlannedLaunch, index: int, total: int) -> None: ...
     def beats(self, beats: Sequence[Beat], /) -> None: ...
-    def launch_ended(self, launch: schema.Launch) -> None: ...
+    def launch_ended(self, launch: schema.Launch, log_tail: str = "") -> None: ...
     def finished(self) -> None: ...
 
 
-def run(plan: Plan, store: Store, host: Host, watcher: Watcher) -> None:
-    """Run every launch of the plan that the store does not hold yet; each is committed as it ends.
+def run(plan: Plan, store: Store, host: Host, watcher: Watcher, draining: Callable[[], bool] = lambda: False) -> None:
+    """Run every launch of the plan that has no result in the store yet; each is committed as it ends.
 
     A round is not begun when, at the pace so far, it would end after the plan's budget: rounds stay complete, and the
     rule looks at the clock only, never at a result.
 
+    Args:
+        plan: what to run.
+        store: holds the study already.
+        host: what starts launches.
+        watcher: told of everything.
+        draining: asked before each launch; once it says so, no more are begun.
+
     Raises:
-        BenchError: the workload itself cannot run (no such callable, torn data, …); it would fail in every launch.
+        BenchError: the workload itself cannot run (no such callable, torn data, …), which it would say in every
+            launch; somebody else runs this study; or the machine is no longer fit for the next launch.
     """
     began = time.monotonic()
-    done = {marker.launch_id for marker in index.markers(store.path, plan.study_id)}
+    to_do = {each.launch_id for each in index.unsettled(store.path, plan)}
     watcher.started(plan)
+    cards = health.cards(plan, host.machine)
     for number, planned in enumerate(plan.launches):
-        if planned.launch_id in done:
+        if planned.launch_id not in to_do:
             continue
+        if draining():
+            break
         if planned.position == 0 and planned.round > 0 and plan.budget_s is not None:
             spent_s = time.monotonic() - began
             if spent_s + spent_s / planned.round > plan.budget_s:
                 break
         watcher.launch_started(planned, number, len(plan.launches))
-        watcher.launch_ended(_one(plan, planned, store, host, watcher))
+        memory = health.GpuMemory.before(cards)
+        launch, log_tail = _one(plan, planned, store, host, watcher)
+        watcher.launch_ended(launch, log_tail)
+        health.refuse(health.postflight(memory))
     watcher.finished()
 
 
@@ -93,42 +110,17 @@ def command_of(plan: Plan, planned: PlannedLaunch, folder: Path, host: Host) -> 
 
 def commands(plan: Plan, host: Host, store: Path) -> list[launchers.Command]:
     """What every launch of the plan would start, in order; starts nothing."""
-    logs = Layout(store).logs(plan.study_id)
-    return [command_of(plan, each, logs / each.launch_id, host) for each in plan.launches]
+    layout = Layout(store)
+    folders = [layout.folder(plan.study_id, each.launch_id, 0) for each in plan.launches]
+    return [command_of(plan, each, folder, host) for each, folder in zip(plan.launches, folders, strict=True)]
 
 
-def unfinished(store: Store, asked: Plan) -> Plan:
-    """The newest study of the store that is this plan but for its id, its time and its order, and that lacks launches.
-
-    Raises:
-        UsageError: there is none.
-    """
-    for study_id in index.studies(store.path):
-        found = index.plan(store.path, study_id)
-        same = replace(
-            found,
-            study_id=asked.study_id,
-            created_at=asked.created_at,
-            command=asked.command,
-            launches=asked.launches,
-            order_seed=asked.order_seed,
-            origins=asked.origins,
-            settings=asked.settings,
-        )
-        if same == asked and len(read.launches(store.path, study_id)) < len(found.launches):
-            return found
-    raise UsageError(
-        "there is no unfinished study of this plan to resume",
-        f"{store.path} holds: bench ls; without --resume a new one begins",
-    )
-
-
-def _one(plan: Plan, planned: PlannedLaunch, store: Store, host: Host, watcher: Watcher) -> schema.Launch:
-    """Run one launch, and commit it whatever became of it."""
-    folder = store.logs(plan.study_id) / planned.launch_id
-    if folder.exists():  # an interrupted attempt of this launch: its logs stay, beside the new ones
-        folder.rename(folder.with_name(f"{folder.name}.interrupted-{time.time_ns()}"))
-    folder.mkdir(parents=True)
+def _one(plan: Plan, planned: PlannedLaunch, store: Store, host: Host, watcher: Watcher) -> tuple[schema.Launch, str]:
+    """Run one launch, and commit it whatever became of it; returns its row, and the guilty rank's last lines."""
+    attempt = attempts.begin(store, plan.study_id, planned.launch_id).attempt
+    folder = Layout(store.path).folder(plan.study_id, planned.launch_id, attempt)
+    folder.mkdir(parents=True, exist_ok=True)
+    recovery.reserve(folder)
     Job(
         launch_id=planned.launch_id,
         workload=plan.workload,
@@ -139,33 +131,58 @@ def _one(plan: Plan, planned: PlannedLaunch, store: Store, host: Host, watcher: 
     ).write(folder)
     load_before = os.getloadavg()[0]
     started_at, started_ns = datetime.now(UTC), time.monotonic_ns()
-    ending = host.launcher.launch(command_of(plan, planned, folder, host), watcher.beats)
+    command = command_of(plan, planned, folder, host)
+    refused: BaseException | None = None
+    try:
+        ending = host.launcher.launch(command, watcher.beats)
+    except BaseException as error:  # noqa: BLE001 - however it is ended, it has begun and needs its one end
+        refused, ending = error, _cancelled(command, error, started_ns)
     ranks = read_ranks(folder, planned.configuration.processes)
-    _refuse_hopeless(ranks)
+    if hopeless := _hopeless(ranks):
+        refused, ending = hopeless, replace(ending, status="cancelled", reason=hopeless.message, failed_rank=None)
     launch = launch_of(
         plan,
         planned,
         ending,
         ranks,
+        attempt=attempt,
         started_at=started_at.isoformat(timespec="seconds"),
         started_ns=started_ns,
         load_before=load_before,
         ids=(host.fingerprint.hw_id, host.fingerprint.sw_id, host.fingerprint.num_id),
+        warnings=host.warnings,
     )
+    dna = host.fingerprint.row(plan.study_id, planned.launch_id)
+    recovery.keep(folder, launch, dna)
     epochs, classes = epochs_of(launch, ranks)
-    store.commit(
-        launch, steps_of(launch, ranks), epochs, classes, host.fingerprint.row(plan.study_id, planned.launch_id)
-    )
+    store.commit(launch, steps_of(launch, ranks), epochs, classes, dna)
     for rank in ranks:
         rank.forget()
-    return launch
+    if refused is not None:
+        raise refused
+    return launch, ending.log_tail
 
 
-def _refuse_hopeless(ranks: list[RankOutcome]) -> None:
-    """Stop the study where a rank says that the workload itself cannot be had: the next launch would say the same."""
+def _cancelled(command: launchers.Command, error: BaseException, started_ns: int) -> Ending:
+    """The end of a launch that this process was made to break off."""
+    duration_s = (time.monotonic_ns() - started_ns) / 1e9
+    return Ending(
+        status="cancelled",
+        reason=f"broken off after {duration_s:.0f} s ({type(error).__name__})",
+        failed_rank=None,
+        exit_codes=(None,) * command.ranks,
+        duration_s=duration_s,
+        supervisor_cpu_s=0.0,
+        log_tail="",
+    )
+
+
+def _hopeless(ranks: list[RankOutcome]) -> BenchError | None:
+    """What a rank says where the workload itself cannot be had: the next launch would say the same."""
     for rank in ranks:
         if rank.told.get("status") == "refused":
-            raise BenchError(rank.told["reason"], hint=rank.told.get("hint") or "", code=rank.told["exit_code"])
+            return BenchError(rank.told["reason"], hint=rank.told.get("hint") or "", code=rank.told["exit_code"])
+    return None
 
 
 def analysed(store: Path, study_id: str) -> result.Study:

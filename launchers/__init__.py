@@ -34,6 +34,7 @@ class Command:
     environment: Mapping[str, str]  # what the launch sets; each host adds what may pass of its own (`environment`)
     cores: tuple[tuple[int, ...], ...] | None  # CPU ids of each rank, on one host; None: not pinned
     cores_per_rank: int | None = None  # for other hosts, which have CPU ids of their own; None: not pinned
+    cores_shared: bool = False  # ranks may overlap on another host that has fewer
     timeout_s: float  # the launch is ended after this
     stall_s: float  # and when no rank has made a step for this long
 

@@ -17,6 +17,7 @@ class Death:
     code: int | None  # negative: the signal; None: its host is lost, and nobody knows
     seen_ns: int  # monotonic clock of the supervisor
     node: int = 0
+    seen_on_host_ns: int | None = None  # the same moment on the clock of its host; None: that is the supervisor's
     oom_killed: bool = False  # its host's kernel killed for want of memory since the launch began
     lost: str | None = None  # why its host is given up
 
@@ -63,7 +64,7 @@ class StartError(OSError):
 
     def __init__(self, rank: int, why: object) -> None:
         super().__init__(f"rank {rank} could not be started: {why}")
-        self.rank = rank
+        self.rank, self.why = rank, str(why)
 
 
 def wait_for_all(crew: Crew, timeout_s: float) -> list[Death]:

@@ -96,7 +96,9 @@ def _order(folder: Path, death: Death, offset_ns: int) -> tuple[bool, int]:
     """Whether a peer's end can have caused this one, and when it happened (monotonic)."""
     told = said(folder, death.rank)
     if told.get("status", "ok") != "ok":
-        at_ns = told.get("monotonic_ns") or _written_ns(said_file(folder, death.rank), offset_ns)
+        at_ns = _written_ns(said_file(folder, death.rank), offset_ns)
+        if told.get("monotonic_ns"):  # a rank speaks of its own host's clock: so long before that host saw it dead
+            at_ns = death.seen_ns - ((death.seen_on_host_ns or death.seen_ns) - told["monotonic_ns"])
         return told["status"] == _CAN_FOLLOW_STATUS, min(at_ns, death.seen_ns)
     words_ns = _written_ns(log_file(folder, death.rank), offset_ns)
     has_last_words = 0 < death.seen_ns - words_ns < _LAST_WORDS_NS

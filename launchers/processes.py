@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from launchers import Command, heartbeat, oom
+from launchers import Command, guard, heartbeat, oom
 from launchers.crew import Death, StartError, wait_for_all
 from launchers.environment import environment
 from launchers.findings import log_file
@@ -88,7 +88,7 @@ class LocalCrew:
         self._oom_kills = oom.kills()
         # Isolated and without site-packages: it must not depend on what is installed, and starts in 10 ms.
         self._guard = subprocess.Popen(
-            (sys.executable, "-I", "-S", str(Path(__file__).with_name("guard.py"))),
+            (sys.executable, "-I", "-S", guard.__file__, str(self._command.folder), str(os.getpid())),
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             start_new_session=True,
@@ -190,6 +190,9 @@ class LocalCrew:
             for process in self._started.values():
                 while process.returncode is not None and not _group_is_gone(process.pid) and time.monotonic() < until_s:
                     time.sleep(0.005)
+            while (strays := guard.end_strays(str(self._command.folder), os.getpid())) and time.monotonic() < until_s:
+                _collect(strays)
+                time.sleep(0.005)
             for descriptor in self._pidfds.values():
                 os.close(descriptor)
             self._pidfds.clear()
@@ -267,6 +270,13 @@ def _has_ended(process: subprocess.Popen[bytes]) -> bool:
 def _kill_group(group: int) -> None:
     with suppress(ProcessLookupError, PermissionError):  # macOS says "not permitted" of a group of dead processes
         os.killpg(group, signal.SIGKILL)
+
+
+def _collect(pids: Collection[int]) -> None:
+    """Take those that became our children and have ended off the list of processes."""
+    for pid in pids:
+        with suppress(ChildProcessError):
+            os.waitpid(pid, os.WNOHANG)
 
 
 def _group_is_gone(group: int) -> bool:

@@ -23,6 +23,7 @@ PHASES = ("starting", "joining", "preparing", "warm-up", "window", "evaluating",
 
 DRAW_EVERY_S = 0.5
 SPEAK_EVERY_S = 60.0  # where there is no live line
+_QUOTED = 8  # lines of a failed rank's log
 _BAR = 20  # characters, where there is room
 _ERASE = Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2))
 
@@ -49,7 +50,7 @@ class Progress(Protocol):
     def beats(self, beats: Sequence[Beat], /) -> None:
         """The ranks' signs of life, as often as the launcher looks."""
 
-    def launch_ended(self, launch: Launch) -> None: ...
+    def launch_ended(self, launch: Launch, log_tail: str = "") -> None: ...
 
     def finished(self) -> None:
         """The plan is done, or given up; may be called twice."""
@@ -70,7 +71,7 @@ class Silent:
     def started(self, plan: Plan) -> None: ...
     def launch_started(self, planned: PlannedLaunch, index: int, total: int) -> None: ...
     def beats(self, beats: Sequence[Beat], /) -> None: ...
-    def launch_ended(self, launch: Launch) -> None: ...
+    def launch_ended(self, launch: Launch, log_tail: str = "") -> None: ...
     def finished(self) -> None: ...
 
 
@@ -113,6 +114,11 @@ class _Told:
         reason = f": {words.clean(launch.reason)}" if launch.reason else ""
         return f"{self._where}: {launch.status}{reason}"
 
+    def _quote(self, log_tail: str) -> None:
+        """The last lines of the guilty rank, which say more than any summary of them."""
+        for line in log_tail.splitlines()[-_QUOTED:]:
+            self._say(f"    | {words.clean(line)}")
+
     def _say(self, line: str) -> None:
         self._console.print(shown(line, self._console), soft_wrap=True)
         self._spoke = self._clock()
@@ -125,9 +131,10 @@ class Plain(_Told):
         if self._clock() - self._spoke >= SPEAK_EVERY_S:
             self._say(f"{self._where} · {_phase(_slowest(beats))} · {self._left()}")
 
-    def launch_ended(self, launch: Launch) -> None:
+    def launch_ended(self, launch: Launch, log_tail: str = "") -> None:
         self._pace.launch_ended()
         self._say(f"{self._outcome(launch)} ({self._left()})")
+        self._quote(log_tail)
 
 
 class Live(_Told):
@@ -151,10 +158,11 @@ class Live(_Told):
         self._console.control(_ERASE)
         self._console.print(text, end="", soft_wrap=True)
 
-    def launch_ended(self, launch: Launch) -> None:
+    def launch_ended(self, launch: Launch, log_tail: str = "") -> None:
         self._pace.launch_ended()
         if launch.status != OK:
             self._say(self._outcome(launch))
+            self._quote(log_tail)
 
     def _say(self, line: str) -> None:
         self._console.control(_ERASE)

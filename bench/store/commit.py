@@ -25,7 +25,11 @@ from bench.store.schema import ClassScore, Dna, Epoch, Launch, to_table
 
 
 class AlreadyCommittedError(CannotError):
-    """This launch is in the store; the first commit stays as it is."""
+    """This attempt of a launch is in the store; the first commit stays as it is."""
+
+
+class ClaimedError(CannotError):
+    """Another process is saving this attempt, or died while it did; only where there are no hard links."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +56,10 @@ class Store:
         try:
             if create:
                 fsops.make_folder(store.path)
+                if _is_empty(layout.format_file):  # a crash where there are no hard links: see fsops.publish
+                    fsops.remove(layout.format_file)
                 if not layout.format_file.exists():
-                    store._publish(_document({"layout": LAYOUT_VERSION}), layout.format_file)
+                    store.publish(_document({"layout": LAYOUT_VERSION}), layout.format_file)
         except OSError as error:
             raise _unwritable(store.path, error) from error
         existing(store.path)
@@ -74,6 +80,10 @@ class Store:
         """Where a study's launches leave what their ranks said."""
         return Layout(self.path).logs(study_id)
 
+    def folder(self, study_id: str, launch_id: str, attempt: int = 0) -> Path:
+        """Where one attempt of a launch leaves what its ranks said."""
+        return Layout(self.path).folder(study_id, launch_id, attempt)
+
     def create_study(self, plan: Mapping[str, Any]) -> None:
         """Write a study's plan (`bench.plan.to_json`), once.
 
@@ -82,7 +92,7 @@ class Store:
         """
         study_id = plan["study_id"]
         try:
-            is_new = self._publish(_document(plan), Layout(self.path).plan(study_id))
+            is_new = self.publish(_document(plan), Layout(self.path).plan(study_id))
         except OSError as error:
             raise _unwritable(self.path, error) from error
         if not is_new:
@@ -94,30 +104,43 @@ class Store:
         steps: pa.Table | None,
         epochs: Sequence[Epoch],
         classes: Sequence[ClassScore],
-        dna: Dna,
+        dna: Dna | None,
     ) -> None:
-        """Put one launch into the store; once this returns, a power cut does not take it away.
+        """Put one attempt of a launch into the store; once this returns, a power cut does not take it away.
+
+        Args:
+            launch: its row.
+            steps: of all ranks; None when none was timed.
+            epochs: that were evaluated.
+            classes: their class scores.
+            dna: of the machine; None of a launch that is lost, and may have run on another.
 
         Raises:
-            AlreadyCommittedError: the launch is there; nothing changes.
+            AlreadyCommittedError: this attempt is there; nothing changes.
             CannotError: the disk does not take it; the launch is not in the store.
         """
         study_id, launch_id = launch.study_id, launch.launch_id
-        marker_file = Layout(self.path).marker(study_id, launch_id)
+        marker_file = Layout(self.path).marker(study_id, launch_id, launch.attempt)
         tables = {
             "launches": to_table("launches", [launch]),
             "steps": steps,
             "epochs": to_table("epochs", list(epochs)) if epochs else None,
             "classes": to_table("classes", list(classes)) if classes else None,
-            "dna": to_table("dna", [dna]),
+            "dna": to_table("dna", [dna]) if dna is not None else None,
         }
         encoded = {table: parquet.encode(table, rows) for table, rows in tables.items() if rows is not None}
         try:
             if marker_file.exists():
                 raise _taken(marker_file, launch_id)
-            files = [self._publish_rows(table, study_id, launch_id, data) for table, data in encoded.items()]
-            marker = Marker(study_id=study_id, launch_id=launch_id, status=launch.status, files=tuple(files))
-            if not self._publish(marker.to_bytes(), marker_file):
+            files = [self._publish_rows(table, launch, data) for table, data in encoded.items()]
+            marker = Marker(
+                study_id=study_id,
+                launch_id=launch_id,
+                attempt=launch.attempt,
+                status=launch.status,
+                files=tuple(files),
+            )
+            if not self.publish(marker.to_bytes(), marker_file):
                 # Another writer was faster since we looked. No marker names our files, so nobody reads them.
                 raise _taken(marker_file, launch_id)
         except OSError as error:
@@ -126,11 +149,11 @@ class Store:
                 hint="launches saved before it are kept; --resume goes on with the study",
             ) from error
 
-    def _publish_rows(self, table: str, study_id: str, launch_id: str, data: bytes) -> DataFile:
-        # A name may be taken by an attempt that died before its marker, or by one that is under way: leave it alone.
-        for attempt in itertools.count():
-            final = Layout(self.path).rows(table, study_id, launch_id, attempt)
-            if self._publish(data, final):
+    def _publish_rows(self, table: str, launch: Launch, data: bytes) -> DataFile:
+        # A name may be taken by a commit that died before its marker, or by one that is under way: leave it alone.
+        for copy in itertools.count():
+            final = Layout(self.path).rows(table, launch.study_id, launch.launch_id, launch.attempt, copy)
+            if self.publish(data, final):
                 break
         return DataFile(
             table=table,
@@ -139,7 +162,12 @@ class Store:
             sha256=hashlib.sha256(data).hexdigest(),
         )
 
-    def _publish(self, data: bytes, final: Path) -> bool:
+    def publish(self, data: bytes, final: Path) -> bool:
+        """Put a whole file under its final name; False, and nothing changes, where that name is taken.
+
+        Raises:
+            OSError: the disk or the folder does not take it.
+        """
         staging = Layout(self.path).staging
         staged = staging / f"{final.name}.{secrets.token_hex(8)}"
         fsops.make_folder(staging)
@@ -154,7 +182,7 @@ class Store:
         """Do once what every commit does."""
         probe = Layout(self.path).staging / f"probe.{secrets.token_hex(8)}"
         try:
-            self._publish(b"can this be written?\n", probe)
+            self.publish(b"can this be written?\n", probe)
         finally:
             fsops.remove(probe)
 
@@ -164,12 +192,16 @@ def _document(content: Mapping[str, Any]) -> bytes:
 
 
 def _taken(marker_file: Path, launch_id: str) -> CannotError:
-    if marker_file.stat().st_size == 0:  # only where there are no hard links: see fsops.publish
-        return CannotError(
+    if _is_empty(marker_file):  # only where there are no hard links: see fsops.publish
+        return ClaimedError(
             f"launch {launch_id} is being saved by another process, or one died while it saved it",
-            hint=f"if nothing runs any more: remove {marker_file} and repeat",
+            hint="if nothing runs any more: wait a minute, then bench recover",
         )
     return AlreadyCommittedError(f"launch {launch_id} is in the store already; the first result is kept")
+
+
+def _is_empty(file: Path) -> bool:
+    return file.is_file() and file.stat().st_size == 0
 
 
 def _unwritable(path: Path, error: OSError) -> CannotError:

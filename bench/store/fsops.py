@@ -1,18 +1,25 @@
 """Every call that changes a store, in one place: what each leaves behind if it is the last can be seen and tested.
 
-Standard library only. The order that keeps a store whole is the caller's (bench/store/commit.py).
+Standard library only. The order that keeps a store whole is the caller's (bench/store/commit.py). Each call is numbered
+by `_at`, so that a test can end the process, or fill the disk, at any one of them.
 """
 
 import contextlib
 import errno
 import fcntl
+import itertools
 import os
+import signal
 from pathlib import Path
 
 # What file systems without hard links answer (FAT, exFAT, some FUSE and network mounts).
 _NO_LINKS = {errno.EPERM, errno.EACCES, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 # A folder that cannot be opened for reading or synced (network mounts): nothing more can be promised there.
 _NO_FOLDER_SYNC = {errno.EINVAL, errno.EACCES, errno.ENOTSUP, errno.EOPNOTSUPP}
+# Where room cannot be set aside but by writing it.
+_NO_FALLOCATE = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
+
+_numbers = itertools.count(1)
 
 
 def make_folder(path: Path) -> None:
@@ -24,6 +31,7 @@ def make_folder(path: Path) -> None:
     if path.is_dir():
         return
     make_folder(path.parent)
+    _at("mkdir", path)
     with contextlib.suppress(FileExistsError):  # another writer was faster
         path.mkdir()
     sync_folder(path.parent)
@@ -35,9 +43,12 @@ def write_new(path: Path, data: bytes) -> None:
     Raises:
         OSError: it exists already, or the disk does not take it.
     """
+    _at("open", path)
     with path.open("xb") as handle:
+        _at("write", path, data)
         handle.write(data)
         handle.flush()
+        _at("sync", path)
         _sync(handle.fileno())
 
 
@@ -51,6 +62,7 @@ def publish(staged: Path, final: Path) -> bool:
         OSError: the disk or the folder does not take it.
     """
     try:
+        _at("link", staged, final)
         final.hardlink_to(staged)
     except FileExistsError:
         # A network mount may repeat a call whose answer was lost: then the name that is taken is ours.
@@ -59,22 +71,67 @@ def publish(staged: Path, final: Path) -> bool:
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
+        _at("open", final)
         try:
             final.touch(exist_ok=False)
         except FileExistsError:
             return False
+        _at("rename", staged, final)
         staged.replace(final)
     sync_folder(final.parent)
     return True
 
 
+def reserve(path: Path, size: int) -> None:
+    """Make a new file of zeros whose room is taken now, so that `overwrite` needs none later.
+
+    Raises:
+        OSError: it exists already, or there is no such room.
+    """
+    _at("open", path)
+    with path.open("xb") as handle:
+        _at("write", path, bytes(size))
+        try:
+            os.posix_fallocate(handle.fileno(), 0, size)
+        except (AttributeError, OSError) as error:  # macOS has no such call, some file systems refuse it
+            if isinstance(error, OSError) and error.errno not in _NO_FALLOCATE:
+                raise
+            handle.write(bytes(size))
+            handle.flush()
+        _at("sync", path)
+        _sync(handle.fileno())
+    sync_folder(path.parent)
+
+
+def overwrite(path: Path, data: bytes) -> None:
+    """Write into a reserved file, then cut it to this length; all of it is on disk on return.
+
+    Until then it holds part of the data and zeros: its reader must be able to tell.
+
+    Raises:
+        OSError: it is not there, or the disk does not take it after all.
+    """
+    with path.open("r+b") as handle:
+        _at("write", path, data, takes_room=False)
+        handle.write(data)
+        handle.flush()
+        _at("sync", path, takes_room=False)
+        _sync(handle.fileno())
+        _at("truncate", path, len(data), takes_room=False)
+        handle.truncate(len(data))
+        _at("sync", path, takes_room=False)
+        _sync(handle.fileno())
+
+
 def remove(path: Path) -> None:
     """Remove a file if it is there."""
+    _at("unlink", path, takes_room=False)
     path.unlink(missing_ok=True)
 
 
 def sync_folder(path: Path) -> None:
     """Put a folder's entries on disk, where the file system can."""
+    _at("sync", path)
     try:
         handle = os.open(path, os.O_RDONLY)
     except PermissionError:  # may be entered and written, not read
@@ -95,3 +152,18 @@ def _sync(handle: int) -> None:
             fcntl.fcntl(handle, full)
             return
     os.fsync(handle)
+
+
+def _at(call: str, path: Path, *about: object, takes_room: bool = True) -> None:  # noqa: ARG001 - see below
+    """Stand before each changing call: BENCH_CRASH_AT=k dies at the k-th, BENCH_DISK_FULL_AT=k has no room from it on.
+
+    Which call it is, and with what, matters only to a test that puts a recorder in this function's place.
+    """
+    crash, full = os.environ.get("BENCH_CRASH_AT"), os.environ.get("BENCH_DISK_FULL_AT")
+    if crash is None and full is None:
+        return
+    number = next(_numbers)
+    if crash is not None and number == int(crash):
+        os.kill(os.getpid(), signal.SIGKILL)
+    if full is not None and number >= int(full) and takes_room:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))

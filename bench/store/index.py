@@ -6,12 +6,14 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 from bench.errors import CannotError, UsageError
-from bench.plan import Plan, from_json
-from bench.store.layout import StorePath, existing
+from bench.plan import Plan, PlannedLaunch, from_json
+from bench.store.layout import StorePath, existing, named
 
+UNSETTLED = ("cancelled", "lost")  # says nothing of the launch: --resume runs it again
 MARKER_SCHEMA = "bench.marker/1"
 
 
@@ -27,12 +29,13 @@ class DataFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Marker:
-    """What makes a launch exist: its files, and how it ended."""
+    """What makes one attempt of a launch exist: its files, and how it ended."""
 
     study_id: str
     launch_id: str
     status: str
     files: tuple[DataFile, ...]
+    attempt: int = 0
     schema: str = MARKER_SCHEMA
 
     def to_bytes(self) -> bytes:
@@ -113,24 +116,58 @@ def plan(store: StorePath, study_id: str) -> Plan:
 
 
 def markers(store: StorePath, study_id: str, damaged: list[Damage] | None = None) -> list[Marker]:
-    """The committed launches of a study, in order of their ids; empty for a study without any.
+    """The committed launches of a study, each by its latest attempt, in order of their ids; empty without any.
 
     Args:
         store: the store's folder.
         study_id: a whole id.
         damaged: takes the markers that cannot be read; without it each is a `DamageWarning`.
     """
+    return list(settled(store, study_id, damaged).values())
+
+
+def settled(store: StorePath, study_id: str, damaged: list[Damage] | None = None) -> dict[str, Marker]:
+    """The latest committed attempt of each launch; arguments as for `markers`."""
+    latest: dict[str, Marker] = {}
+    for marker in every_marker(store, study_id, damaged):
+        if marker.launch_id not in latest or marker.attempt > latest[marker.launch_id].attempt:
+            latest[marker.launch_id] = marker
+    return latest
+
+
+def unsettled(store: StorePath, plan: Plan, damaged: list[Damage] | None = None) -> list[PlannedLaunch]:
+    """The launches of a plan that --resume must run: not committed, or lost or cancelled at last.
+
+    A crash, a hang or a full device is a result, and is not run again.
+    """
+    latest = settled(store, plan.study_id, damaged)
+    return [
+        each for each in plan.launches if each.launch_id not in latest or latest[each.launch_id].status in UNSETTLED
+    ]
+
+
+def every_marker(store: StorePath, study_id: str, damaged: list[Damage] | None = None) -> list[Marker]:
+    """The markers of all attempts, superseded ones among them; arguments as for `markers`."""
     layout = existing(store)
-    folder = layout.markers(study_id)
     found = []
-    for file in sorted(folder.glob("[!.]*.json")):
-        try:
-            found.append(Marker.from_bytes(file.read_bytes()))
-        except (OSError, ValueError, TypeError, KeyError):
+    for file in sorted(layout.markers(study_id).glob("[!.]*.json")):
+        launch_id, attempt = named(file.stem)
+        marker = _marker(file)
+        # Its name is what makes it exclusive: one that names another launch must not stand in for that.
+        if marker is not None and (marker.study_id, marker.launch_id, marker.attempt) == (study_id, launch_id, attempt):
+            found.append(marker)
+        else:
             path = file.relative_to(layout.root).as_posix()
-            damage = Damage(study_id=study_id, launch_id=file.stem, path=path, reason="cannot be read as a marker")
+            damage = Damage(study_id=study_id, launch_id=launch_id, path=path, reason="cannot be read as a marker")
             note(damage, damaged)
     return found
+
+
+def _marker(file: Path) -> Marker | None:
+    try:
+        return Marker.from_bytes(file.read_bytes())
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
 
 
 def resolve(store: StorePath, text: str) -> str:

@@ -2,10 +2,13 @@
 
 FORMAT                                    {"layout": 1}
 studies/STUDY/study.json                  the plan; written once
+studies/STUDY/attempts/LAUNCH.aN.json     who began attempt N of a launch, and when; written before anything starts
 studies/STUDY/logs/LAUNCH/                what the ranks said
 TABLE/STUDY/LAUNCH.parquet                the rows of one launch; written once
-commits/STUDY/LAUNCH.json                 the marker: names the files above, written last
+commits/STUDY/LAUNCH.json                 the marker: names the rows' files, written last
 staging/                                  files being written; nobody reads them
+
+Attempt 0 of a launch has the launch's own name; those after a lost or cancelled one are called LAUNCH.a1, LAUNCH.a2, …
 """
 
 import json
@@ -18,6 +21,8 @@ from bench.errors import CannotError, UsageError
 
 LAYOUT_VERSION = 1
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")  # an id is a file name on every system
+
+_LATER = re.compile(r"(.+)\.a([1-9]\d*)")
 
 StorePath = str | os.PathLike[str]
 
@@ -50,16 +55,37 @@ class Layout:
     def logs(self, study_id: str) -> Path:
         return self.studies / _checked(study_id) / "logs"
 
-    def rows(self, table: str, study_id: str, launch_id: str, attempt: int) -> Path:
-        """The data file of one launch; a later attempt takes another name, so that nothing is ever overwritten."""
-        suffix = f".{attempt}" if attempt else ""
-        return self.root / table / _checked(study_id) / f"{_checked(launch_id)}{suffix}.parquet"
+    def folder(self, study_id: str, launch_id: str, attempt: int = 0) -> Path:
+        """Where one attempt of a launch leaves what its ranks said."""
+        return self.logs(study_id) / name_of(launch_id, attempt)
+
+    def attempts(self, study_id: str) -> Path:
+        return self.studies / _checked(study_id) / "attempts"
+
+    def attempt(self, study_id: str, launch_id: str, attempt: int) -> Path:
+        return self.attempts(study_id) / f"{_checked(launch_id)}.a{attempt}.json"
+
+    def rows(self, table: str, study_id: str, launch_id: str, attempt: int = 0, copy: int = 0) -> Path:
+        """The data file of one launch; `copy` counts names that are taken, so that nothing is ever overwritten."""
+        suffix = f".{copy}" if copy else ""
+        return self.root / table / _checked(study_id) / f"{name_of(launch_id, attempt)}{suffix}.parquet"
 
     def markers(self, study_id: str) -> Path:
         return self.root / "commits" / _checked(study_id)
 
-    def marker(self, study_id: str, launch_id: str) -> Path:
-        return self.markers(study_id) / f"{_checked(launch_id)}.json"
+    def marker(self, study_id: str, launch_id: str, attempt: int = 0) -> Path:
+        return self.markers(study_id) / f"{name_of(launch_id, attempt)}.json"
+
+
+def name_of(launch_id: str, attempt: int) -> str:
+    """What the files and the folder of one attempt are called."""
+    return f"{_checked(launch_id)}.a{attempt}" if attempt else _checked(launch_id)
+
+
+def named(name: str) -> tuple[str, int]:
+    """Launch and attempt of such a name: the inverse of `name_of`."""
+    later = _LATER.fullmatch(name)
+    return (later[1], int(later[2])) if later else (name, 0)
 
 
 def existing(store: StorePath) -> Layout:

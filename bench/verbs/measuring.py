@@ -5,15 +5,16 @@ import json
 import os
 import secrets
 import shlex
-import signal
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from bench.errors import DONE, INTERRUPTED, PARTIAL, TERMINATED
+from bench.errors import DONE, INTERRUPTED, PARTIAL, TERMINATED, CannotError, UsageError
 
 if TYPE_CHECKING:
     from bench.analysis.result import Row, Study
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from bench.settings import Settings
     from bench.store.commit import Store
     from bench.study import Host
+    from launchers import Launcher, Request
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,10 +36,6 @@ class Talk:
     wide: bool
 
 
-class Terminated(BaseException):
-    """SIGTERM arrived. Not an Exception: nothing on the way may swallow it."""
-
-
 def measure(
     flags: Mapping[str, Any], profile: str | None, *, one_row: bool, dry_run: bool, resume: bool, **talking: bool
 ) -> int:
@@ -48,40 +46,82 @@ def measure(
     """
     from bench.dna.machine import here
     from bench.settings import resolve
+    from bench.verbs import elsewhere
     from bench.verbs.options import refuse_unknown_names
+    from launchers import FOLLOW, SUBMIT
 
     talk = Talk(**talking)
     settings = resolve(flags, os.environ, Path.cwd(), profile)
     refuse_unknown_names(settings)
+    given = elsewhere.given_study()
+    study_id = given or _new_study_id(settings)
+    store_path = Path(settings.study.store)
+    module = elsewhere.launcher_of(settings)
+    part = module.part(os.environ)
+    request = elsewhere.request_of(settings, study_id)
+    if part == FOLLOW and not dry_run:
+        return elsewhere.follow(module)
+    if part == SUBMIT:
+        _refuse_without_nodes(settings)
+        if dry_run:
+            print(module.script(elsewhere.words_of(sys.argv[1:]), request))
+            return DONE
+        elsewhere.submitted(module, request, store_path)
+        from bench import study
+
+        return _tell(study.analysed(store_path, study_id), store_path, DONE, talk)
     machine = here()
-    plan = _plan(settings, machine, one_row=one_row)
+    plan = _plan(settings, machine, study_id, one_row=one_row)
     if dry_run:
         _tell_plan(plan, machine, settings.study.store, talk)
         return DONE
-    from bench.plan import to_json
     from bench.store.commit import Store
 
-    store = Store.open(Path(settings.study.store), needs_bytes=plan.estimated_bytes)
+    store = Store.open(store_path, needs_bytes=plan.estimated_bytes)
+    plan = _begun(plan, store, resume=resume, given=given is not None)
+    return _run(plan, store, machine=machine, opening=_opened(module, request), settings=settings, talk=talk)
+
+
+def _begun(plan: "Plan", store: "Store", *, resume: bool, given: bool) -> "Plan":
+    """The plan to run: a new study, written down, or the one that is gone on with."""
+    from bench import resuming
+    from bench.plan import to_json
+    from bench.store import index
+
+    if given and plan.study_id in index.studies(store.path):
+        # Whoever runs the study again by its name, as a queue does after a node died, says that nobody else runs it.
+        resuming.take_up(store, plan.study_id, force=True)
+        return index.plan(store.path, plan.study_id)
     if resume:
-        from bench.study import unfinished
+        plan = resuming.unfinished(store, plan)
+        resuming.take_up(store, plan.study_id)
+        return plan
+    store.create_study(to_json(plan))
+    return plan
 
-        plan = unfinished(store, plan)
-    else:
-        store.create_study(to_json(plan))
-    return _run(plan, store, machine, settings, talk)
 
-
-def _plan(settings: "Settings", machine: "Machine", *, one_row: bool) -> "Plan":
+def _new_study_id(settings: "Settings") -> str:
     from bench import planning
 
-    now = datetime.now(UTC)
+    return planning.new_study_id(settings.model.name or "", datetime.now(UTC), secrets.randbits(16))
+
+
+def _refuse_without_nodes(settings: "Settings") -> None:
+    """What the plan would say, for a plan that is made elsewhere."""
+    if settings.scale.nodes is None:
+        raise UsageError(f"--launcher {settings.study.launcher} needs to know how many hosts", "add --nodes 1,2,4")
+
+
+def _plan(settings: "Settings", machine: "Machine", study_id: str, *, one_row: bool) -> "Plan":
+    from bench import planning
+
     asked = settings.study.order_seed
     order_seed = secrets.randbelow(2**31) if asked is None else asked
     return planning.build(
         settings,
         machine,
-        study_id=planning.new_study_id(settings.model.name or "", now, secrets.randbits(16)),
-        created_at=now.isoformat(timespec="seconds"),
+        study_id=study_id,
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         command=_command(order_seed if asked is None else None),
         order_seed=order_seed,
         one_row=one_row,
@@ -95,54 +135,75 @@ def _command(drawn_seed: int | None) -> str:
 
 
 def _tell_plan(plan: "Plan", machine: "Machine", store: str, talk: Talk) -> None:
+    import launchers
     from bench.study import commands
     from reports import plans
 
-    told = commands(plan, _host(machine), Path(store))
+    told = commands(plan, _host(launchers.find("local").open(), machine), Path(store))
     if talk.as_json:
         print(json.dumps(plans.document(plan, told), indent=1))
     else:
         print("\n".join(plans.lines(plan, told)))
 
 
-def _run(plan: "Plan", store: "Store", machine: "Machine", settings: "Settings", talk: Talk) -> int:
-    from bench import study
+def _run(
+    plan: "Plan",
+    store: "Store",
+    *,
+    machine: "Machine",
+    opening: AbstractContextManager["Launcher"],
+    settings: "Settings",
+    talk: Talk,
+) -> int:
+    from bench import health, host_lock, study
+    from bench.verbs.interruptions import Terminated, listened_for
     from reports import plans, progress
 
+    checks = health.preflight(plan, machine, store.path)
+    health.refuse(checks)
     if not talk.as_json:
-        print("\n".join(plans.opening(plan, demo=settings.profile == "demo")), file=sys.stderr, flush=True)
+        lines = plans.opening(plan, demo=settings.profile == "demo")
+        lines += [f"Warning  {each.text}: {each.fix}" for each in checks if each.level == health.WARNING]
+        _say("\n".join(lines))
     watching = progress.for_stream(sys.stderr, plain=talk.plain or talk.no_color, json=talk.as_json)
-    code = DONE
-    try:
-        with _sigterm_raises():
-            study.run(plan, store, _host(machine), watching)
-    except KeyboardInterrupt:
-        code = INTERRUPTED
-    except Terminated:
-        code = TERMINATED
-    finally:
-        watching.finished()
-    return _tell(study.analysed(store.path, plan.study_id), store.path, code, talk)
-
-
-def _host(machine: "Machine") -> "Host":
-    import launchers
-    from bench.dna.fingerprint import fingerprint
-    from bench.study import Host
-
-    return Host(launcher=launchers.find("local").open(), machine=machine, fingerprint=fingerprint())
+    code: int | None = None
+    with host_lock.held(settings.study.when_busy, _say) as shared, opening as launcher:
+        host = _host(launcher, machine, (shared,) if shared else ())
+        try:
+            with listened_for(lambda: _say("\nEnding after this launch; Ctrl-C again ends it now.")) as asked:
+                study.run(plan, store, host, watching, draining=lambda: asked.draining)
+                code = asked.code
+        except KeyboardInterrupt:
+            code = INTERRUPTED
+        except Terminated:
+            code = TERMINATED
+        finally:
+            watching.finished()
+    return _tell(study.analysed(store.path, plan.study_id), store.path, code or DONE, talk)
 
 
 @contextlib.contextmanager
-def _sigterm_raises() -> Iterator[None]:
-    def raise_it(_number: int, _frame: object) -> None:
-        raise Terminated
-
-    before = signal.signal(signal.SIGTERM, raise_it)
+def _opened(module: ModuleType, request: "Request") -> Iterator["Launcher"]:
+    """A launcher for as long as the study runs."""
     try:
-        yield
+        launcher: Launcher = module.open(request)
+    except (OSError, RuntimeError) as error:
+        raise CannotError(str(error), "bench scale --dry-run shows what is started") from error
+    try:
+        yield launcher
     finally:
-        signal.signal(signal.SIGTERM, before)
+        launcher.close()
+
+
+def _host(launcher: "Launcher", machine: "Machine", warnings: tuple[str, ...] = ()) -> "Host":
+    from bench.dna.fingerprint import fingerprint
+    from bench.study import Host
+
+    return Host(launcher=launcher, machine=machine, fingerprint=fingerprint(), warnings=warnings)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def _tell(findings: "Study", store: Path, code: int, talk: Talk) -> int:

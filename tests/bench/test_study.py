@@ -1,19 +1,19 @@
 """How a plan is carried out. A stand-in for the launcher leaves what ranks would; the rest is real."""
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from bench import study
+from bench import recovery, study
 from bench.dna.fingerprint import Fingerprint
 from bench.dna.machine import Machine
-from bench.errors import BenchError, UsageError
+from bench.errors import BenchError
 from bench.plan import to_json
 from bench.store import index, read
-from bench.store.commit import Store
+from bench.store.commit import AlreadyCommittedError, Store
 from bench.worker import job
 from launchers import Ending
 
@@ -38,7 +38,7 @@ class Quiet:
 
     def beats(self, beats) -> None: ...
 
-    def launch_ended(self, launch) -> None:
+    def launch_ended(self, launch, log_tail="") -> None:
         self.heard.append(launch.status)
 
     def finished(self) -> None:
@@ -52,8 +52,7 @@ class StandIn:
         self.calls = 0
         self.endings = {int(name.removeprefix("nth_")): ending for name, ending in endings.items()}
 
-    def environment(self, extra, *, threads=None):
-        return {**extra, "OMP_NUM_THREADS": str(threads)}
+    def close(self) -> None: ...
 
     def launch(self, command, watch) -> Ending:
         told = self.endings.get(self.calls, "ok")
@@ -90,6 +89,7 @@ class StandIn:
             first_step_monotonic_ns=0,
             closure_error=0.0001,
             clock_ns_per_step=500.0,
+            compute_step_ns=8_000_000 if ranks > 1 else None,
             loss_first=2.3,
             loss_last=1.0,
             losses_finite=True,
@@ -120,14 +120,15 @@ class StandIn:
 def carry_out(tmp_path, a_plan):
     """Runs a plan of two rows and two rounds; returns the store, the watcher and the plan."""
 
-    def run(launcher: StandIn, plan=None, *, again: bool = False):
+    def run(launcher: StandIn, plan=None, *, again: bool = False, draining=lambda: False):
         store = Store.open(tmp_path / "store")
         plan = plan or a_plan()
         if not again:
             store.create_study(to_json(plan))
         machine = Machine(cpu_ids=(0, 1), pinnable=True, memory_bytes=2**34)
         watcher = Quiet()
-        study.run(plan, store, study.Host(launcher=launcher, machine=machine, fingerprint=FINGERPRINT), watcher)
+        host = study.Host(launcher=launcher, machine=machine, fingerprint=FINGERPRINT)
+        study.run(plan, store, host, watcher, draining)
         return store, watcher, plan
 
     return run
@@ -178,16 +179,42 @@ def test_ctrl_c_keeps_what_is_finished_and_resume_runs_only_the_rest(carry_out) 
     assert rest.calls == 2
     assert watcher.heard == ["started", "launch 3 of 4", "ok", "launch 4 of 4", "ok", "finished"]
     assert len(read.launches(store.path, plan.study_id)) == 4
-    # The logs of the attempt that was cut short are still there, beside the new ones.
-    assert len(list(store.logs(plan.study_id).glob("*.interrupted-*"))) == 1
+    third = plan.launches[2].launch_id
+    folders = sorted(folder.name for folder in store.logs(plan.study_id).glob(f"{third}*"))
+    assert folders == [third, f"{third}.a1"]  # what the attempt that was broken off left is still there
+    statuses = [(marker.attempt, marker.status) for marker in index.every_marker(store.path, plan.study_id)]
+    assert sorted(statuses) == [(0, "cancelled"), (0, "ok"), (0, "ok"), (0, "ok"), (1, "ok")]
 
 
-def test_a_workload_that_cannot_be_had_stops_the_study_at_its_first_launch(carry_out) -> None:
+def test_a_study_that_drains_begins_no_further_launch(carry_out) -> None:
+    launcher = StandIn()
+    store, watcher, plan = carry_out(launcher, draining=lambda: launcher.calls == 2)
+    assert watcher.heard == ["started", "launch 1 of 4", "ok", "launch 2 of 4", "ok", "finished"]
+    assert len(index.unsettled(store.path, plan)) == 2
+
+
+def test_a_launch_that_another_process_has_closed_is_not_counted_twice(carry_out, tmp_path) -> None:
+    class Fenced(StandIn):
+        def launch(self, command, watch):
+            ending = super().launch(command, watch)
+            store = Store.open(tmp_path / "store")
+            recovery.close_stale(store, index.studies(store.path)[0], force=True)
+            return ending
+
+    with pytest.raises(AlreadyCommittedError):
+        carry_out(Fenced())
+    store = tmp_path / "store"
+    assert [launch.status for launch in read.launches(store, index.studies(store)[0])] == ["lost"]
+
+
+def test_a_workload_that_cannot_be_had_stops_the_study_at_its_first_launch(carry_out, tmp_path) -> None:
     launcher = StandIn(nth_0="refused")
     with pytest.raises(BenchError, match="no such callable") as refused:
         carry_out(launcher)
     assert (refused.value.code, refused.value.hint) == (2, "look again")
     assert launcher.calls == 1
+    (launch,) = read.launches(tmp_path / "store", index.studies(tmp_path / "store")[0])
+    assert (launch.status, launch.reason) == ("cancelled", "no such callable")
 
 
 def test_a_budget_ends_the_study_after_a_complete_round(carry_out, a_plan, monkeypatch) -> None:
@@ -201,24 +228,6 @@ def test_a_budget_ends_the_study_after_a_complete_round(carry_out, a_plan, monke
     monkeypatch.setattr(study.time, "monotonic", lambda: clock.now)
     store, _, plan = carry_out(Slow(), a_plan(budget_s=35.0))
     assert [launch.round for launch in read.launches(store.path, plan.study_id)] == [0, 0]  # two rounds would take 40 s
-
-
-def test_resume_finds_the_same_plan_and_refuses_another(carry_out, a_plan, tmp_path) -> None:
-    with pytest.raises(KeyboardInterrupt):
-        carry_out(StandIn(nth_1=KeyboardInterrupt()))
-    store = Store.open(tmp_path / "store")
-    asked = a_plan("2611230000-lenet-ffff", order_seed=8, created_at="later", command="bench scale --resume")
-    found = study.unfinished(store, asked)
-    assert found == index.plan(store.path, a_plan().study_id)
-    other = replace(asked, workload=replace(asked.workload, seed=1))
-    with pytest.raises(UsageError, match="no unfinished study"):
-        study.unfinished(store, other)
-
-
-def test_a_finished_study_is_not_resumed(carry_out, a_plan, tmp_path) -> None:
-    carry_out(StandIn())
-    with pytest.raises(UsageError, match="no unfinished study"):
-        study.unfinished(Store.open(tmp_path / "store"), a_plan("2611230000-lenet-ffff"))
 
 
 def test_every_rank_gets_its_own_cores_and_as_many_threads(a_plan, tmp_path) -> None:

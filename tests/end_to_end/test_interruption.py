@@ -16,23 +16,16 @@ def committed(store: Path) -> int:
     return len(list(store.glob("commits/*/*.json")))
 
 
-def test_ctrl_c_keeps_the_finished_launches_and_resume_runs_the_rest(tmp_path, environment, run_bench) -> None:
-    asked = [
-        "--model",
-        "lenet-small",
-        "--input-shape",
-        "3,32,32",
-        "--device",
-        "cpu",
-        "--ranks",
-        "1",
-        "--strategy",
-        "single",
-    ]
-    asked += ["--cores-per-rank", "1", "--rounds", "1", "--steps", "30", "--order-seed", "1"]
-    store = tmp_path / "results"
+ASKED = (
+    *("--model", "lenet-small", "--input-shape", "3,32,32", "--device", "cpu", "--ranks", "1", "--strategy", "single"),
+    *("--cores-per-rank", "1", "--rounds", "2", "--steps", "30", "--order-seed", "1"),
+)
+
+
+def begun(tmp_path: Path, environment: dict[str, str]) -> tuple[subprocess.Popen[str], list[psutil.Process]]:
+    """A study of four launches whose first is committed and whose second has its worker running."""
     study = subprocess.Popen(
-        [str(Path(sys.executable).parent / "bench"), "scale", *asked],
+        [str(Path(sys.executable).parent / "bench"), "scale", *ASKED],
         cwd=tmp_path,
         env=environment,
         stdout=subprocess.PIPE,
@@ -41,22 +34,41 @@ def test_ctrl_c_keeps_the_finished_launches_and_resume_runs_the_rest(tmp_path, e
         start_new_session=True,
     )
     patience = time.monotonic() + 120
-    while committed(store) < 1 and time.monotonic() < patience:
+    while committed(tmp_path / "results") < 1 and time.monotonic() < patience:
         time.sleep(0.05)
-    workers = psutil.Process(study.pid).children(recursive=True)
     while not (workers := psutil.Process(study.pid).children(recursive=True)) and time.monotonic() < patience:
         time.sleep(0.01)
-    os.kill(study.pid, signal.SIGINT)
-    stdout, stderr = study.communicate(timeout=30)
+    return study, workers
 
+
+def still_running(workers: list[psutil.Process]) -> bool:
+    return any(worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE for worker in workers)
+
+
+def test_ctrl_c_finishes_the_running_launch_and_resume_runs_the_rest(tmp_path, environment, run_bench) -> None:
+    study, workers = begun(tmp_path, environment)
+    os.kill(study.pid, signal.SIGINT)
+    stdout, stderr = study.communicate(timeout=60)
     assert study.returncode == 130, stderr
     assert "Traceback" not in stderr
+    assert "Ctrl-C again ends it now" in stderr
     assert "not_run" in stdout or "not run" in stdout
-    assert committed(store) == 1
-    assert not any(worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE for worker in workers)
+    assert list(bench.load(tmp_path / "results", "launches").status) == ["ok", "ok"]
+    assert not still_running(workers)
 
-    resumed = run_bench("scale", *asked, "--resume")
+    resumed = run_bench("scale", *ASKED, "--resume")
     assert resumed.returncode == 0, resumed
-    launches = bench.load(store, "launches")
-    assert list(launches.status) == ["ok", "ok"]
+    launches = bench.load(tmp_path / "results", "launches")
+    assert list(launches.status) == ["ok"] * 4
     assert launches.study_id.nunique() == 1
+
+
+def test_a_second_ctrl_c_ends_the_launch_at_once_and_its_row_says_so(tmp_path, environment, run_bench) -> None:
+    study, workers = begun(tmp_path, environment)
+    os.kill(study.pid, signal.SIGINT)
+    time.sleep(0.2)
+    os.kill(study.pid, signal.SIGINT)
+    _, stderr = study.communicate(timeout=60)
+    assert study.returncode == 130, stderr
+    assert list(bench.load(tmp_path / "results", "launches").status) == ["ok", "cancelled"]
+    assert not still_running(workers)

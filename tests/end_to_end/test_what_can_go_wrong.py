@@ -111,7 +111,9 @@ def test_a_loss_that_becomes_nan_makes_the_row_invalid_and_gives_no_speedup(run_
 
 
 def test_a_rank_that_crashes_is_named_its_traceback_is_kept_and_the_other_rows_stand(run_bench, tmp_path) -> None:
-    ran = run_bench("scale", "--profile", profile_in(tmp_path, "crash_at_step = 20, rank = 1"), "--json")
+    ran = run_bench(
+        "scale", "--profile", profile_in(tmp_path, 'faults = [{ what = "raise", step = 20, rank = 1 }]'), "--json"
+    )
     assert ran.returncode == 5
     rows = {row["strategy"]: row for row in ran.json()["rows"]}
     assert rows["single"]["throughput"] is not None
@@ -131,7 +133,7 @@ def test_a_rank_that_hangs_ends_as_a_row_in_bounded_time_and_no_innocent_is_blam
     ran = run_bench(
         "scale",
         "--profile",
-        profile_in(tmp_path, "hang_at_step = 20, rank = 1"),
+        profile_in(tmp_path, 'faults = [{ what = "hang", step = 20, rank = 1 }]'),
         "--json",
         BENCH_STALL="15",
         timeout_s=120,

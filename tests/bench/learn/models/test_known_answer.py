@@ -55,29 +55,61 @@ def test_it_holds_the_gradient_bytes_it_was_asked_for(size):
     assert all(each.grad.abs().min() > 0 for each in model.parameters())
 
 
-def test_it_crashes_and_turns_nan_at_the_step_asked_for():
-    model = known(nan_at_step=1, crash_at_step=3)
+def test_it_turns_nan_and_raises_at_the_steps_asked_for():
+    model = known(nan_at_step=1, faults=[{"what": "raise", "step": 3}])
     finite = [bool(model(IMAGES).isfinite().all()) for _ in range(3)]
     assert finite == [True, False, True]
-    with pytest.raises(RuntimeError, match="crashed at step 3, as asked"):
+    with pytest.raises(RuntimeError, match="raised, as asked"):
         model(IMAGES)
 
 
-def test_it_hangs_at_the_step_asked_for(monkeypatch):
-    def interrupted(seconds):
-        raise TimeoutError
-
-    model = known(hang_at_step=1)
-    model(IMAGES)
-    monkeypatch.setattr(module.time, "sleep", interrupted)
-    with pytest.raises(TimeoutError):
+def test_several_faults_of_one_step_strike_in_turn_and_each_once(monkeypatch):
+    struck = []
+    for what in ("helper", "kill"):
+        monkeypatch.setitem(module.FAULTS, what, lambda what=what: struck.append(what))
+    model = known(faults=[{"what": "helper", "step": 1}, {"what": "kill", "step": 1}])
+    for _ in range(3):
         model(IMAGES)
+    assert struck == ["helper", "kill"]
 
 
-def test_it_misbehaves_on_the_guilty_rank_only(monkeypatch):
-    monkeypatch.setenv("RANK", "0")
-    model = known(crash_at_step=0, nan_at_step=0, hang_at_step=0, rank=1)
-    assert model(IMAGES).isfinite().all()
+def test_no_fault_strikes_while_it_is_evaluated():
+    known(faults=[{"what": "raise"}]).eval()(IMAGES)
+
+
+@pytest.mark.parametrize(
+    ("folder", "rank", "strikes"),
+    [
+        ("2611220824-known-answer-0a1b.r00p01", "1", True),
+        ("2611220824-known-answer-0a1b.r00p01.a2", "1", True),  # a later attempt of it
+        ("2611220824-known-answer-0a1b.r00p01", "0", False),
+        ("2611220824-known-answer-0a1b.r01p00", "1", False),
+        ("", "1", False),
+    ],
+)
+def test_a_fault_strikes_its_rank_of_its_launch_only(monkeypatch, folder, rank, strikes):
+    monkeypatch.setenv("RANK", rank)
+    monkeypatch.setenv("BENCH_RUN_FOLDER", f"/results/studies/logs/{folder}" if folder else "")
+    model = known(faults=[{"what": "raise", "rank": 1, "launch": "r00p01"}])
+    if strikes:
+        with pytest.raises(RuntimeError, match="as asked"):
+            model(IMAGES)
+    else:
+        assert model(IMAGES).isfinite().all()
+
+
+def test_memory_that_nobody_limits_is_taken_only_so_far(monkeypatch):
+    monkeypatch.setattr(module, "_MOST_MEMORY_BYTES", 2 * module._BLOCK_BYTES)
+    with pytest.raises(MemoryError, match="nobody minded"):
+        known(faults=[{"what": "fill-host"}])(IMAGES)
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"), [({"what": "explode"}, "knows no fault 'explode'"), ({"when": 3}, "has what, step, rank")]
+)
+def test_a_fault_that_is_none_is_refused(fault, told):
+    with pytest.raises(WorkloadError, match=told):
+        known(faults=[fault])
 
 
 def test_negative_times_are_refused():

@@ -1,0 +1,53 @@
+"""Is this machine fit to measure on, before a study and after each launch? Reads only; changes nothing, starts nothing.
+
+Each finding is a `Check`. A fact that cannot be read is no check: absence of a warning is no promise.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from bench.dna.machine import Machine
+from bench.health import demand, disk, gpu, host, limits, software
+from bench.health.afterwards import GpuMemory, postflight
+from bench.health.check import OK, REFUSAL, WARNING, Check, refuse
+from bench.plan import Plan
+
+__all__ = ["OK", "REFUSAL", "WARNING", "Check", "GpuMemory", "as_it_is", "cards", "postflight", "preflight", "refuse"]
+
+
+def preflight(plan: Plan, machine: Machine, store: Path, *, nvml: Any = None) -> list[Check]:
+    """What stands for or against measuring this plan here and now, refusals first; those that are well included.
+
+    Takes milliseconds on CPU; on CUDA what the driver needs to answer.
+
+    Args:
+        plan: what will be run.
+        machine: what of this host there is to run it on.
+        store: where results will go; need not be there yet.
+        nvml: stands in for the module `pynvml` in tests.
+    """
+    return _sorted(_all(demand.of_plan(plan), machine, store, nvml))
+
+
+def as_it_is(machine: Machine, store: Path, *, nvml: Any = None) -> list[Check]:
+    """The same for a study over the whole machine, and whether there is a torch to run it with: `bench doctor`."""
+    return _sorted([*software.checks(machine), *_all(demand.of_whole(machine), machine, store, nvml)])
+
+
+def cards(plan: Plan, machine: Machine, *, nvml: Any = None) -> tuple[int, ...]:
+    """The cards that a plan will use, for `GpuMemory.before`; none off CUDA."""
+    return gpu.planned(demand.of_plan(plan), machine, nvml)
+
+
+def _all(asked: demand.Demand, machine: Machine, store: Path, nvml: Any) -> list[Check]:
+    return [
+        *gpu.checks(gpu.planned(asked, machine, nvml), nvml),
+        *limits.checks(asked, machine),
+        *host.checks(machine),
+        *disk.checks(asked, store),
+    ]
+
+
+def _sorted(checks: list[Check]) -> list[Check]:
+    worst_first = (REFUSAL, WARNING, OK)
+    return sorted(checks, key=lambda check: worst_first.index(check.level))

@@ -1,0 +1,51 @@
+"""One finding about the machine, and what follows from several."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import psutil
+
+from bench.dna.facts import UnavailableError
+from bench.errors import CannotError
+
+OK, WARNING, REFUSAL = "ok", "warning", "refusal"
+
+# What readers of the system answer with where a fact is hidden, absent or in a form nobody knows.
+_UNREADABLE = (OSError, ValueError, LookupError, RuntimeError, AttributeError, psutil.Error, UnavailableError)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One thing that was looked at. A fact that cannot be read is no check at all."""
+
+    name: str  # for scripts: stays the same
+    level: str  # OK, WARNING or REFUSAL
+    text: str  # what was found, in one line
+    fix: str = ""  # what to do about it; empty when it is well
+
+
+def gathered(readers: Iterable[Callable[[], Check | None]]) -> list[Check]:
+    """What each reader found; one that cannot read its fact, or has none to tell, gives no check."""
+    found = []
+    for reader in readers:
+        try:
+            check = reader()
+        except _UNREADABLE:
+            continue
+        if check is not None:
+            found.append(check)
+    return found
+
+
+def refuse(checks: Sequence[Check]) -> None:
+    """Stop here if a check says so.
+
+    Raises:
+        CannotError: with the first refusal's text and fix, and how many there are besides.
+    """
+    refusals = [check for check in checks if check.level == REFUSAL]
+    if not refusals:
+        return
+    first, others = refusals[0], len(refusals) - 1
+    more = f"\nand {others} more reason{'s' * (others != 1)} not to start: bench doctor" if others else ""
+    raise CannotError(first.text + more, first.fix)

@@ -1,0 +1,39 @@
+"""Where results will lie: whether it can be written, and how much fits."""
+
+import shutil
+import tempfile
+from functools import partial
+from pathlib import Path
+
+from bench.health.check import OK, REFUSAL, WARNING, Check, gathered
+from bench.health.demand import Demand
+
+_SPARE_BYTES = 10**9  # what should be left once the study is saved: a full disk hurts everybody on it
+
+
+def checks(demand: Demand, store: Path) -> list[Check]:
+    """Whether the store, which need not be there yet, can be written and has room."""
+    return gathered((partial(_store, demand, store),))
+
+
+def _store(demand: Demand, store: Path) -> Check:
+    place = next((each for each in (store, *store.absolute().parents) if each.exists()), Path("/"))
+    try:
+        with tempfile.TemporaryFile(dir=place) as probe:
+            probe.write(b"can this be written?\n")
+    except OSError as error:
+        return Check(
+            name="store",
+            level=REFUSAL,
+            text=f"the store {store} cannot be written: {error.strerror or error}",
+            fix="name another place with --store DIR or BENCH_STORE",
+        )
+    free = shutil.disk_usage(place).free
+    fix = "make room, or name another place with --store DIR"
+    room = f"the store {store} has {free / 1e6:,.0f} MB of room"
+    if free < demand.store_bytes:
+        text = f"{room}, and this study may take {demand.store_bytes / 1e6:,.0f} MB"
+        return Check(name="store", level=REFUSAL, text=text, fix=fix)
+    if free - demand.store_bytes < _SPARE_BYTES:
+        return Check(name="store", level=WARNING, text=f"{room} left", fix=fix)
+    return Check(name="store", level=OK, text=f"the store {store} can be written, {free / 1e9:,.0f} GB free")

@@ -1,0 +1,189 @@
+"""NVIDIA GPUs before a study: who else is on them, and whether they run as they should.
+
+What other people's processes are is nobody's business: they are counted, never named.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from bench.dna.facts import UnavailableError
+from bench.dna.machine import Machine, visible_devices
+from bench.health.check import OK, REFUSAL, WARNING, Check, gathered
+from bench.health.demand import Demand
+
+_MUCH_MEMORY = 0.10  # of the card: a driver keeps 1 % to itself, a desktop a few
+
+# Bits of nvmlClocksEventReasons (nvml.h) that hold a clock down against the user's will. Idle clocks, clocks that were
+# set by hand and the sync boost group are not among them.
+_THROTTLED = {
+    0x04: "power limit",
+    0x08: "hardware slowdown",
+    0x20: "temperature (driver)",
+    0x40: "temperature (hardware)",
+    0x80: "power brake",
+}
+_UNCORRECTED, _SINCE_BOOT = 1, 0  # NVML_MEMORY_ERROR_TYPE_UNCORRECTED, NVML_VOLATILE_ECC
+
+_Look = Callable[[Any, int, Any], Check | None]  # (NVML, the driver's number of the card, its handle)
+
+
+@contextmanager
+def driver(nvml: Any = None) -> Iterator[Any]:
+    """The NVIDIA driver's library, open.
+
+    Args:
+        nvml: stands in for the module `pynvml` in tests.
+
+    Raises:
+        UnavailableError: no driver answers, or it stops answering.
+    """
+    if nvml is None:
+        import pynvml  # noqa: PLC0415 - only its users pay for its 100 ms
+
+        nvml = pynvml
+    try:
+        nvml.nvmlInit()
+    except nvml.NVMLError as error:
+        raise UnavailableError(f"NVIDIA driver: {error}") from None
+    try:
+        yield nvml
+    except nvml.NVMLError as error:
+        raise UnavailableError(f"NVIDIA driver: {error}") from None
+    finally:
+        nvml.nvmlShutdown()
+
+
+def planned(demand: Demand, machine: Machine, nvml: Any = None) -> tuple[int, ...]:
+    """The driver's numbers of the cards that the study will use; none off CUDA, or where the driver does not answer.
+
+    Ranks take the visible devices in order. A slice of a card (MIG) is not among them: its driver tells of the whole.
+    """
+    if not demand.cuda_devices:
+        return ()
+    try:
+        with driver(nvml) as asked:
+            handles = [asked.nvmlDeviceGetHandleByIndex(index) for index in range(asked.nvmlDeviceGetCount())]
+            numbers = {asked.nvmlDeviceGetUUID(handle): str(index) for index, handle in enumerate(handles)}
+    except UnavailableError:
+        return ()
+    seen = visible_devices(machine.cuda_visible_devices, numbers)[: demand.cuda_devices]
+    return tuple(int(number) for number in seen if number.isdigit())
+
+
+def checks(cards: Sequence[int], nvml: Any = None) -> list[Check]:
+    """Foreign processes, memory in use, memory errors, throttling and power limit of each card.
+
+    Args:
+        cards: the driver's numbers, see `planned`.
+        nvml: stands in for the module `pynvml` in tests.
+    """
+    if not cards:
+        return []
+    looks: tuple[_Look, ...] = (_processes, _memory, _errors, _throttling, _power_limit)
+    try:
+        with driver(nvml) as asked:
+            handles = {card: asked.nvmlDeviceGetHandleByIndex(card) for card in cards}
+            return gathered(
+                partial(_look, asked, look, card, handle) for look in looks for card, handle in handles.items()
+            )
+    except UnavailableError as error:
+        fix = "nvidia-smi tells more; a card that has fallen off the bus comes back with a reboot"
+        return [Check(name="gpu_driver", level=WARNING, text=str(error), fix=fix)]
+
+
+def others_on(nvml: Any, handle: Any) -> set[int]:
+    """Ids of the processes that compute on a card. What draws a desktop is not among them, nor are we."""
+    computing = {each.pid for each in nvml.nvmlDeviceGetComputeRunningProcesses(handle)}
+    try:
+        drawing = {each.pid for each in nvml.nvmlDeviceGetGraphicsRunningProcesses(handle)}
+    except nvml.NVMLError:  # cards without a display output need not know
+        drawing = set()
+    return computing - drawing - {os.getpid()}
+
+
+def _look(nvml: Any, look: _Look, card: int, handle: Any) -> Check | None:
+    """One card that does not tell one thing (virtual ones tell little) costs that check only."""
+    try:
+        return look(nvml, card, handle)
+    except nvml.NVMLError as error:
+        raise UnavailableError(f"NVIDIA driver: {error}") from None
+
+
+def _processes(nvml: Any, card: int, handle: Any) -> Check:
+    others = len(others_on(nvml, handle))
+    if not others:
+        return Check(name="gpu_processes", level=OK, text=f"GPU {card}: nobody else computes on it")
+    return Check(
+        name="gpu_processes",
+        level=REFUSAL,
+        text=f"GPU {card} is in use: {others} other process{'es' * (others != 1)} compute{'s' * (others == 1)} on it",
+        fix="wait for it (nvidia-smi shows it), or choose free ones: CUDA_VISIBLE_DEVICES=1,2",
+    )
+
+
+def _memory(nvml: Any, card: int, handle: Any) -> Check:
+    memory = nvml.nvmlDeviceGetMemoryInfo(handle)
+    told = f"GPU {card}: {memory.used / 2**30:.1f} of {memory.total / 2**30:.0f} GiB of its memory are in use"
+    if memory.used <= _MUCH_MEMORY * memory.total:
+        return Check(name="gpu_memory", level=OK, text=told)
+    fix = "end what holds it; nvidia-smi shows what, unless that is in another container"
+    return Check(name="gpu_memory", level=WARNING, text=told, fix=fix)
+
+
+def _errors(nvml: Any, card: int, handle: Any) -> Check | None:
+    """Memory that failed: rows to be replaced at the next reset, rows that cannot be, errors since the last boot."""
+    found = []
+    known = 0
+    try:
+        _, _, pending, failed = nvml.nvmlDeviceGetRemappedRows(handle)
+        known += 1
+        found += ["rows of its memory wait to be replaced"] * bool(pending)
+        found += ["rows of its memory could not be replaced"] * bool(failed)
+    except nvml.NVMLError:  # before Ampere
+        pass
+    try:
+        errors = nvml.nvmlDeviceGetTotalEccErrors(handle, _UNCORRECTED, _SINCE_BOOT)
+        known += 1
+        found += [f"{errors} memory errors that could not be corrected"] * bool(errors)
+    except nvml.NVMLError:  # consumer cards have no ECC
+        pass
+    if not found:
+        return Check(name="gpu_errors", level=OK, text=f"GPU {card}: no memory errors") if known else None
+    return Check(
+        name="gpu_errors",
+        level=WARNING,
+        text=f"GPU {card}: {', '.join(found)}",
+        fix="reset it or reboot (nvidia-smi -q -d ROW_REMAPPER,ECC); if it comes back, the card is failing",
+    )
+
+
+def _throttling(nvml: Any, card: int, handle: Any) -> Check:
+    # ClocksEventReasons is the newer name of the same call; older drivers know only this one.
+    bits = nvml.nvmlDeviceGetCurrentClocksThrottleReasons(handle)
+    reasons = [reason for bit, reason in _THROTTLED.items() if bits & bit]
+    if not reasons:
+        return Check(name="gpu_throttling", level=OK, text=f"GPU {card}: its clocks are not held down")
+    return Check(
+        name="gpu_throttling",
+        level=WARNING,
+        text=f"GPU {card}: clocks held down by {', '.join(reasons)}",
+        fix="let it cool, look at its fans and its power supply: nvidia-smi -q -d PERFORMANCE",
+    )
+
+
+def _power_limit(nvml: Any, card: int, handle: Any) -> Check:
+    limit, default = (
+        nvml.nvmlDeviceGetEnforcedPowerLimit(handle) / 1000,
+        nvml.nvmlDeviceGetPowerManagementDefaultLimit(handle) / 1000,
+    )
+    if limit >= default:
+        return Check(name="gpu_power_limit", level=OK, text=f"GPU {card}: power limit {limit:.0f} W")
+    return Check(
+        name="gpu_power_limit",
+        level=WARNING,
+        text=f"GPU {card}: power limit {limit:.0f} W, {default:.0f} W by default",
+        fix=f"sudo nvidia-smi -i {card} -pl {default:.0f}, unless the lower limit is meant",
+    )

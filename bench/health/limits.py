@@ -1,0 +1,95 @@
+"""What the study asks for against what it may have: cores, memory, shared memory."""
+
+import os
+import shutil
+from functools import partial
+from pathlib import Path
+
+import psutil
+
+from bench.dna.machine import Machine, cpu_quota
+from bench.health.check import OK, WARNING, Check, gathered
+from bench.health.demand import Demand
+
+# What one rank takes before its model and data: torch 2.15 imported is 0.54 GB resident on Linux.
+RANK_BYTES = 2**30
+
+# NCCL keeps tens of MB of shared memory for each peer on the host, and loaders with workers pass batches through it;
+# 64 MB is what a container has altogether unless it is told otherwise.
+SHM_RANK_BYTES = 64_000_000
+
+
+def checks(demand: Demand, machine: Machine, root: Path = Path("/")) -> list[Check]:
+    """Cores asked for, CPU quota, memory, /dev/shm.
+
+    Args:
+        demand: what will be asked of the machine.
+        machine: what of the host this process may use.
+        root: folder that holds proc/, sys/ and dev/; another than `/` in tests.
+    """
+    readers = (
+        partial(_oversubscription, demand, machine),
+        partial(_cpu_quota, root),
+        partial(_memory, demand, machine),
+        partial(_shared_memory, demand, root),
+    )
+    return gathered(readers)
+
+
+def _oversubscription(demand: Demand, machine: Machine) -> Check | None:
+    if not demand.oversubscribed:
+        return None
+    return Check(
+        name="oversubscription",
+        level=WARNING,
+        text=f"some rows ask for more than the {len(machine.cpu_ids)} cores there are, and will wait for each other",
+        fix="leave out --allow-oversubscribe to be told what fits",
+    )
+
+
+def _cpu_quota(root: Path) -> Check | None:
+    quota = cpu_quota(root)
+    if quota is None:
+        return None
+    shown = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if quota >= shown:
+        return Check(name="cpu_quota", level=OK, text=f"a quota of {quota:g} CPUs for {shown} cores")
+    return Check(
+        name="cpu_quota",
+        level=WARNING,
+        text=f"{shown} cores are shown and {quota:g} are paid for: whoever uses more is paused",
+        fix="give the container whole cores instead of a quota: docker run --cpuset-cpus=0-3, or a static CPU policy",
+    )
+
+
+def _memory(demand: Demand, machine: Machine) -> Check:
+    free = min(machine.memory_bytes, psutil.virtual_memory().available)
+    need = demand.ranks * RANK_BYTES
+    ranks = f"{demand.ranks} rank{'s' * (demand.ranks != 1)}"
+    if free >= need:
+        return Check(name="memory", level=OK, text=f"{free / 1e9:.1f} GB of memory free, room for {ranks}")
+    return Check(
+        name="memory",
+        level=WARNING,
+        text=f"{free / 1e9:.1f} GB of memory free of {machine.memory_bytes / 1e9:.1f} GB; "
+        f"{ranks} may take {need / 1e9:.1f} GB before model and data",
+        fix="fewer ranks, a higher limit for the container, or end what takes the memory",
+    )
+
+
+def _shared_memory(demand: Demand, root: Path) -> Check | None:
+    if demand.ranks == 1 and demand.device != "cuda":
+        return None
+    free = shutil.disk_usage(root / "dev/shm").free
+    need = demand.ranks * SHM_RANK_BYTES
+    told = f"/dev/shm has {free / 1e6:,.0f} MB free"  # noqa: S108 - it is asked about, not written to
+    if free >= need:
+        return Check(name="shared_memory", level=OK, text=told)
+    ranks = f"{demand.ranks} rank{'s' * (demand.ranks != 1)}"
+    gib = -(-need // 2**30)
+    return Check(
+        name="shared_memory",
+        level=WARNING,
+        text=f"{told}; {ranks} may need {need / 1e6:,.0f} MB, and fail without",
+        fix=f"docker run --shm-size={gib}g, or: sudo mount -o remount,size={gib}G /dev/shm",
+    )

@@ -1,0 +1,223 @@
+"""After a death: every attempt that nobody runs any more gets its one terminal status. Deletes no launch's files."""
+
+import json
+import zipfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from bench.errors import CannotError
+from bench.outcome import epochs_of, launch_of, read_ranks, steps_of
+from bench.plan import Plan, PlannedLaunch
+from bench.store import fsops, index, schema
+from bench.store.attempts import Attempt, open_attempts
+from bench.store.commit import AlreadyCommittedError, ClaimedError, Store
+from bench.store.layout import StorePath, existing
+from bench.store.sweeping import sweep
+from launchers import Ending
+
+OUTCOME = "outcome.json"
+OUTCOME_SCHEMA = "bench.outcome/1"
+_RESERVED_BYTES = 128 * 1024  # the row, its reason and the machine's fingerprint take a tenth of it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recovery:
+    """What was found open, and what became of it."""
+
+    finished: Sequence[schema.Launch] = ()  # they had ended, and are in the store now
+    lost: Sequence[schema.Launch] = ()  # nobody runs them, and nobody knows how they ended
+    running: Sequence[Attempt] = ()  # of living processes: left alone
+    elsewhere: Sequence[Attempt] = ()  # whether their processes live cannot be told here: left alone without `force`
+    unclosed: Sequence[str] = ()  # why an attempt could not be closed
+    removed: Sequence[str] = ()  # leavings of dead writers, from the store's root
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Outcome:
+    """What a launch's folder keeps of it while the store does not hold it yet."""
+
+    launch: schema.Launch
+    dna: schema.Dna | None
+    schema: str = field(default=OUTCOME_SCHEMA)
+
+
+def reserve(folder: Path) -> None:
+    """Take the room for a launch's outcome before it starts, so that it can be written on a disk that is full by then.
+
+    On file systems that write every change to a new place (btrfs, ZFS) this helps less.
+
+    Raises:
+        CannotError: there is no such room.
+    """
+    try:
+        fsops.reserve(folder / OUTCOME, _RESERVED_BYTES)
+    except OSError as error:
+        raise CannotError(
+            f"no launch can be begun in {folder}: {error.strerror or error}",
+            hint="launches saved before it are kept; --resume goes on with the study",
+        ) from error
+
+
+def keep(folder: Path, launch: schema.Launch, dna: schema.Dna | None) -> None:
+    """Write the row that is about to be committed where `recover` finds it, should the commit not come to its end.
+
+    Raises:
+        CannotError: the disk does not take even that.
+    """
+    document = json.dumps(asdict(_Outcome(launch=launch, dna=dna))).encode()
+    try:
+        fsops.overwrite(folder / OUTCOME, document)
+    except OSError as error:
+        raise CannotError(
+            f"how launch {launch.launch_id} ended cannot be saved in {folder}: {error.strerror or error}",
+            hint="launches saved before it are kept; --resume goes on with the study",
+        ) from error
+
+
+def recover(store_path: StorePath, study_id: str | None = None, *, force: bool = False) -> Recovery:
+    """Close every attempt of a store that nobody runs any more, and remove what dead writers left.
+
+    Can be repeated: a second call finds nothing to do.
+
+    Args:
+        store_path: the store's folder.
+        study_id: of one study (a whole id); None: of all.
+        force: close also those begun where their processes cannot be looked for. Only when nothing runs there.
+
+    Raises:
+        NoStoreError: no store at this path.
+        CannotError: the store cannot be written.
+    """
+    store = Store.open(store_path, create=False)
+    known = index.studies(store.path)
+    studies = known if study_id is None else [study_id]
+    removed = sweep(store.path, studies, force=force)
+    closed = [close_stale(store, each, force=force) for each in studies]
+    return replace(_merged(closed), removed=tuple(removed))
+
+
+def close_stale(store: Store, study_id: str, *, force: bool = False) -> Recovery:
+    """Close the attempts of one study that nobody runs any more; those this process itself began count among them.
+
+    One that had ended is committed from what its folder keeps. Any other gets a row of its own that says `lost`.
+
+    Raises:
+        CannotError: the disk does not take a row.
+    """
+    finished: list[schema.Launch] = []
+    lost: list[schema.Launch] = []
+    running: list[Attempt] = []
+    elsewhere: list[Attempt] = []
+    unclosed: list[str] = []
+    for attempt in open_attempts(store.path, study_id):
+        alive = False if attempt.owner.is_this_process else attempt.owner.alive()
+        if alive:
+            running.append(attempt)
+        elif alive is None and not force:
+            elsewhere.append(attempt)
+        else:
+            try:
+                launch = _close(store, attempt)
+            except (_UnclosableError, ClaimedError) as error:
+                unclosed.append(str(error))
+            except AlreadyCommittedError:
+                continue  # somebody else was faster; an attempt is closed once
+            else:
+                (lost if launch.status == "lost" else finished).append(launch)
+    return Recovery(finished=finished, lost=lost, running=running, elsewhere=elsewhere, unclosed=unclosed)
+
+
+def lost_of(plan: Plan, planned: PlannedLaunch, attempt: Attempt, reason: str) -> schema.Launch:
+    """The row of an attempt whose end nobody saw: the plan's part, and why there is no more.
+
+    Args:
+        plan: of the study.
+        planned: the launch's place in it.
+        attempt: that is lost.
+        reason: one sentence.
+    """
+    ending = Ending(
+        status="lost",
+        reason=reason,
+        failed_rank=None,
+        exit_codes=(),
+        duration_s=0.0,
+        supervisor_cpu_s=0.0,
+        log_tail="",
+    )
+    launch = launch_of(
+        plan,
+        planned,
+        ending,
+        [],
+        started_at=attempt.started_at,
+        started_ns=0,
+        load_before=0.0,
+        ids=(None, None, None),
+    )
+    # Nobody measured these, and a zero would say that somebody did.
+    return replace(launch, attempt=attempt.attempt, total_s=None, load_before=None, supervisor_cpu=None)
+
+
+class _UnclosableError(Exception):
+    """Why an attempt cannot be given a row."""
+
+
+def _close(store: Store, attempt: Attempt) -> schema.Launch:
+    """Give an attempt its terminal status; returns the row."""
+    try:
+        plan = index.plan(store.path, attempt.study_id)
+    except CannotError as error:
+        raise _UnclosableError(f"{attempt}: {error.message}") from error
+    planned = next((each for each in plan.launches if each.launch_id == attempt.launch_id), None)
+    if planned is None:
+        raise _UnclosableError(f"{attempt} is not in its study's plan")
+    folder = existing(store.path).folder(attempt.study_id, attempt.launch_id, attempt.attempt)
+    outcome = _kept(folder, attempt)
+    if outcome is None:
+        reason = "how it ended is not known: the process that ran it died, or its machine did"
+    else:
+        try:
+            ranks = read_ranks(folder, planned.configuration.processes)
+            epochs, classes = epochs_of(outcome.launch, ranks)
+            steps = steps_of(outcome.launch, ranks)
+            if outcome.launch.status != schema.OK or steps is not None:
+                store.commit(outcome.launch, steps, epochs, classes, outcome.dna)
+                return outcome.launch
+            reason = "it ended well, but what its ranks left is gone"
+        except (OSError, EOFError, ValueError, KeyError, TypeError, IndexError, zipfile.BadZipFile) as error:
+            reason = f"it ended, but what its ranks left cannot be read ({type(error).__name__})"
+    since = f"started {attempt.started_at}; " if attempt.started_at else ""
+    launch = lost_of(plan, planned, attempt, f"{since}{reason}")
+    store.commit(launch, None, [], [], None)
+    return launch
+
+
+def _kept(folder: Path, attempt: Attempt) -> _Outcome | None:
+    """The outcome that a launch's folder keeps; None when there is none, or not a whole one of this attempt."""
+    try:
+        # A crash may leave the zeros that were reserved, behind what was written or in the midst of it.
+        told: dict[str, Any] = json.loads((folder / OUTCOME).read_bytes().rstrip(b"\0"))
+        launch: schema.Launch = _row(schema.Launch, told["launch"])
+        dna = _row(schema.Dna, told["dna"]) if told["dna"] is not None else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    is_its_own = (launch.study_id, launch.launch_id, launch.attempt) == (
+        attempt.study_id,
+        attempt.launch_id,
+        attempt.attempt,
+    )
+    return _Outcome(launch=launch, dna=dna) if is_its_own else None
+
+
+def _row(kind: type, told: dict[str, Any]) -> Any:
+    """A row of a table as JSON gave it: its lists are tuples again."""
+    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in told.items()})
+
+
+def _merged(parts: Sequence[Recovery]) -> Recovery:
+    return Recovery(
+        **{item.name: [each for part in parts for each in getattr(part, item.name)] for item in fields(Recovery)}
+    )

@@ -1,0 +1,91 @@
+"""Which study of a store an unfinished one is gone on with, and how a plan differs from it where there is none."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from bench import recovery
+from bench.errors import CannotError, UsageError
+from bench.plan import Plan, to_json
+from bench.store import index
+from bench.store.commit import Store
+
+# What may differ between two runs of one plan: its name, its time, its order, and where the results lie.
+_OWN = ("study_id", "created_at", "command", "launches", "order_seed", "origins", "settings")
+_NO_MATTER = ("study.store", "study.when_busy", "study.order_seed", "study.rdzv")
+_TOLD_AT_MOST = 4
+
+
+def unfinished(store: Store, asked: Plan) -> Plan:
+    """The newest study of the store that is this plan, and that lacks launches.
+
+    Raises:
+        UsageError: there is none; with what the newest unfinished one has otherwise.
+    """
+    nearest: tuple[str, list[str]] | None = None
+    for study_id in index.studies(store.path):
+        found = index.plan(store.path, study_id)
+        if not index.unsettled(store.path, found, []):
+            continue
+        changed = list(differences(found, asked))
+        if not changed:
+            return found
+        nearest = nearest or (study_id, changed)
+    if nearest is None:
+        raise UsageError(
+            "there is no unfinished study to resume", f"{store.path} holds: bench ls; without --resume a new one begins"
+        )
+    study_id, changed = nearest
+    told = "; ".join(changed[:_TOLD_AT_MOST]) + (f"; {len(changed) - 4} more" if len(changed) > _TOLD_AT_MOST else "")
+    raise UsageError(
+        f"the unfinished study {study_id} is another plan: {told}",
+        f"its own command goes on with it: bench show {study_id}; without --resume a new study begins",
+    )
+
+
+def take_up(store: Store, study_id: str, *, force: bool = False) -> None:
+    """Close what nobody runs any more of a study that is about to be gone on with.
+
+    Raises:
+        CannotError: a living process runs it, or one on another machine may.
+    """
+    closed = recovery.close_stale(store, study_id, force=force)
+    if closed.running:
+        now = closed.running[0]
+        raise CannotError(
+            f"study {study_id} is being run by process {now.owner.pid} of this machine, since {now.started_at}",
+            "wait for it, or end that process and repeat",
+        )
+    if closed.elsewhere:
+        raise CannotError(
+            f"study {study_id} was begun on another machine, on {closed.elsewhere[0].started_at}, and may run there",
+            f"if nothing runs there any more: bench recover {study_id} --force --store {store.path}",
+        )
+    if closed.unclosed:
+        raise CannotError(closed.unclosed[0], f"look with: bench verify {study_id} --store {store.path}")
+
+
+def differences(found: Plan, asked: Plan) -> Iterator[str]:
+    """What a plan asks otherwise than an earlier one, setting by setting; nothing when it is the same plan."""
+    before, now = (_values(plan) for plan in (found, asked))
+    settings = [name for name in {**before, **now} if name not in _NO_MATTER and before.get(name) != now.get(name)]
+    for name in settings:
+        key = name.partition(".")[2]
+        yield f"{key} was {_said(before.get(name))}, is {_said(now.get(name))}"
+    if settings:
+        return
+    own = {field: getattr(asked, field) for field in _OWN}
+    if replace(found, **own) != asked:
+        told, wanted = to_json(found), to_json(asked)
+        changed = [field for field in told if field not in _OWN and told[field] != wanted[field]]
+        yield f"this machine or this version of bench makes other {', '.join(changed)} of the same settings"
+
+
+def _values(plan: Plan) -> dict[str, Any]:
+    return dict(plan.settings)
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, list):
+        return ",".join(map(str, value)) or "none"
+    return "not set" if value is None else str(value)

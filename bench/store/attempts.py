@@ -1,0 +1,161 @@
+"""Attempts: who runs a launch, written before anything of it starts, so that a death leaves a trace.
+
+An attempt is open until it has a marker. Its marker is created exclusively, so closing an attempt of a dead owner as
+`lost` is the fence: an owner that was only slow finds the name taken, and its rows stay files that nobody reads.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.errors import CannotError
+from bench.store import index
+from bench.store.layout import Layout, StorePath, existing, named
+from bench.store.owner import Owner
+
+if TYPE_CHECKING:
+    from bench.store.commit import Store  # it brings pyarrow, and `bench ls` reads attempts
+
+ATTEMPT_SCHEMA = "bench.attempt/1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """One try of a launch: started, and ended once it has a marker."""
+
+    study_id: str
+    launch_id: str
+    attempt: int
+    owner: Owner
+    started_at: str  # UTC, ISO 8601; empty when its file cannot be read
+
+    def to_bytes(self) -> bytes:
+        return (json.dumps({"schema": ATTEMPT_SCHEMA, **asdict(self)}, indent=1) + "\n").encode()
+
+    @staticmethod
+    def from_bytes(data: bytes) -> "Attempt":
+        told: Mapping[str, Any] = json.loads(data)
+        return Attempt(**{**_without_schema(told), "owner": Owner(**told["owner"])})
+
+    def __str__(self) -> str:
+        again = f" (attempt {self.attempt})" if self.attempt else ""
+        return f"launch {self.launch_id}{again}"
+
+
+class StaleAttemptError(CannotError):
+    """An earlier attempt is open and nobody runs it: `bench.recovery.close_stale` closes it."""
+
+
+def begin(store: "Store", study_id: str, launch_id: str, *, take_over: bool = False) -> Attempt:
+    """Write that this process begins a launch; on disk on return. Nothing of it may start before.
+
+    Args:
+        store: to write into.
+        study_id: a whole id.
+        launch_id: of a launch without a result.
+        take_over: an owner that cannot be looked for, on another machine, counts as dead.
+
+    Raises:
+        StaleAttemptError: an earlier attempt is open, and its owner is dead.
+        CannotError: somebody runs the launch, or may; it has a result already; or the disk does not take the note.
+    """
+    layout = existing(store.path)
+    latest = index.settled(store.path, study_id, []).get(launch_id)
+    if latest is not None and latest.status not in index.UNSETTLED:
+        raise CannotError(f"launch {launch_id} has a result already ({latest.status})", hint="it is not run again")
+    for earlier in open_attempts(store.path, study_id):
+        if earlier.launch_id == launch_id:
+            _refuse(earlier, take_over=take_over)
+    attempt = Attempt(
+        study_id=study_id,
+        launch_id=launch_id,
+        attempt=max(_seen(layout, study_id)[launch_id], default=-1) + 1,
+        owner=Owner.of_this_process(),
+        started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    try:
+        is_new = store.publish(attempt.to_bytes(), layout.attempt(study_id, launch_id, attempt.attempt))
+    except OSError as error:
+        raise CannotError(
+            f"launch {launch_id} cannot be begun in {store.path}: {error.strerror or error}",
+            hint="launches saved before it are kept; --resume goes on with the study",
+        ) from error
+    if not is_new:
+        raise CannotError(f"launch {launch_id} has just been begun by another process", hint="wait for it")
+    return attempt
+
+
+def attempts(store: StorePath, study_id: str) -> list[Attempt]:
+    """Every attempt of a study that was begun, in order of launches and attempts.
+
+    One whose file cannot be read has an owner that cannot be looked for, so that nobody takes it for dead.
+    """
+    folder = existing(store).attempts(study_id)
+    return [_read(file, study_id) for file in sorted(folder.glob("[!.]*.json"), key=_place)]
+
+
+def open_attempts(store: StorePath, study_id: str) -> list[Attempt]:
+    """The attempts that were begun and have no marker: running, or left by a process that died."""
+    layout = existing(store)
+    return [each for each in attempts(store, study_id) if not has_marker(layout, each)]
+
+
+def has_marker(layout: Layout, attempt: Attempt) -> bool:
+    """An empty one is none: it claims the name where there are no hard links (see `fsops.publish`)."""
+    file = layout.marker(attempt.study_id, attempt.launch_id, attempt.attempt)
+    return file.is_file() and file.stat().st_size > 0
+
+
+def _refuse(earlier: Attempt, *, take_over: bool) -> None:
+    owner = earlier.owner
+    alive = False if owner.is_this_process else owner.alive()  # ours ended before we begin it again
+    if alive:
+        raise CannotError(
+            f"{earlier} is being run by process {owner.pid} of this machine, since {earlier.started_at}",
+            hint="wait for it, or end that process and repeat with --resume",
+        )
+    if alive is None and not take_over:
+        when = (
+            f"was begun on another machine at {earlier.started_at}" if earlier.started_at else "was begun by somebody"
+        )
+        raise CannotError(
+            f"{earlier} {when}, and may still run there",
+            hint=f"if nothing of it runs there any more: bench recover {earlier.study_id} --force",
+        )
+    raise StaleAttemptError(f"{earlier} was never ended", hint=f"bench recover {earlier.study_id} closes it")
+
+
+def _seen(layout: Layout, study_id: str) -> defaultdict[str, list[int]]:
+    """The attempts of each launch that have left a note or a marker, whole or torn."""
+    seen: defaultdict[str, list[int]] = defaultdict(list)
+    for file in layout.attempts(study_id).glob("[!.]*.json"):
+        launch_id, number = _place(file)
+        seen[launch_id].append(number)
+    for file in layout.markers(study_id).glob("[!.]*.json"):
+        launch_id, number = named(file.stem)
+        seen[launch_id].append(number)
+    return seen
+
+
+def _place(file: Path) -> tuple[str, int]:
+    launch_id, _, number = file.stem.rpartition(".a")
+    return launch_id, int(number) if number.isdecimal() else 0
+
+
+def _read(file: Path, study_id: str) -> Attempt:
+    launch_id, number = _place(file)
+    try:
+        attempt = Attempt.from_bytes(file.read_bytes())
+        if (attempt.study_id, attempt.launch_id, attempt.attempt) == (study_id, launch_id, number):
+            return attempt
+    except (OSError, ValueError, TypeError, KeyError):
+        pass
+    return Attempt(study_id=study_id, launch_id=launch_id, attempt=number, owner=Owner.unknown(), started_at="")
+
+
+def _without_schema(told: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in told.items() if name != "schema"}

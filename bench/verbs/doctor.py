@@ -1,0 +1,76 @@
+"""`bench doctor`: ready or not, with a fix per line."""
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bench.errors import CANNOT, DONE
+from bench.verbs.options import json_option, store_option
+
+if TYPE_CHECKING:
+    from bench.health import Check
+
+SCHEMA = "bench.doctor/1"
+_MARKS = {
+    "ok": ("\N{CHECK MARK}", "ok", "green"),
+    "warning": ("!", "!", "yellow"),
+    "refusal": ("\N{BALLOT X}", "x", "red"),
+}
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  bench doctor
+  bench doctor --store /data/results
+  bench doctor --json | jq .ready"""
+)
+@store_option
+@json_option
+def command(store: Path, as_json: bool) -> int:
+    """Say whether this machine is ready to measure on; every line that is not well comes with its fix.
+
+    Exits with 3 when something stands in the way (x), and with 0 when it only may disturb the numbers (!). Looks at the
+    machine as it is now; `bench scale` looks again, at what its plan needs.
+    """
+    from bench.dna.machine import here
+    from bench.health import REFUSAL, as_it_is
+
+    checks = as_it_is(here(), store)
+    ready = all(check.level != REFUSAL for check in checks)
+    code = DONE if ready else CANNOT
+    if as_json:
+        told = {"schema": SCHEMA, "ready": ready, "checks": [asdict(check) for check in checks], "exit": code}
+        click.echo(json.dumps(told, indent=2))
+    else:
+        _show(checks, ready=ready)
+    return code
+
+
+def _show(checks: list["Check"], *, ready: bool) -> None:
+    from rich.text import Text
+
+    from reports import words
+    from reports.console import console_for, shown, shows_only_ascii
+
+    console = console_for(sys.stdout)
+    ascii_only = shows_only_ascii(console)
+    for check in checks:
+        letter, plain, style = _MARKS[check.level]
+        mark = plain if ascii_only else letter
+        console.print(
+            Text(f"{mark:<{2 if ascii_only else 1}} ", style=style) + shown(check.text, console), soft_wrap=True
+        )
+        if check.fix:
+            console.print(shown(f"    fix: {check.fix}", console), soft_wrap=True)
+    warnings = sum(check.level == "warning" for check in checks)
+    refusals = sum(check.level == "refusal" for check in checks)
+    if ready:
+        verdict = f"Ready, with {words.count(warnings, 'warning')}." if warnings else "Ready."
+    else:
+        verdict = f"Not ready: {words.count(refusals, 'thing')} to fix first."
+    console.print(shown(verdict, console))

@@ -1,0 +1,57 @@
+"""Ctrl-C once ends a study after the launch that is running, twice ends it now; SIGTERM ends it now."""
+
+import contextlib
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from bench.errors import INTERRUPTED
+
+
+class Terminated(BaseException):
+    """SIGTERM arrived. Not an Exception: nothing on the way may swallow it."""
+
+
+@dataclass
+class Interruptions:
+    """What the user, or a scheduler, has asked for so far."""
+
+    draining: bool = False
+
+    @property
+    def code(self) -> int | None:
+        """The exit code that follows; None when nobody asked for anything."""
+        return INTERRUPTED if self.draining else None
+
+
+@contextlib.contextmanager
+def listened_for(told: Callable[[], None]) -> Iterator[Interruptions]:
+    """Have signals noted while a study runs.
+
+    Args:
+        told: called at the first Ctrl-C, so that the user knows what a second one does.
+
+    Raises:
+        KeyboardInterrupt: the second Ctrl-C.
+        Terminated: SIGTERM. A scheduler kills half a minute after it, which may be less than a launch takes.
+    """
+    asked = Interruptions()
+
+    def interrupted(_number: int, _frame: object) -> None:
+        if asked.draining:
+            raise KeyboardInterrupt
+        asked.draining = True
+        told()
+
+    def terminated(_number: int, _frame: object) -> None:
+        raise Terminated
+
+    before = {
+        number: signal.signal(number, handler)
+        for number, handler in ((signal.SIGINT, interrupted), (signal.SIGTERM, terminated))
+    }
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

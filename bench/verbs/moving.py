@@ -1,0 +1,89 @@
+"""What `bench push` and `bench pull` share: copy, say how far it is, tell what became of it."""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+from bench.errors import DONE, PARTIAL
+
+if TYPE_CHECKING:
+    from bench.store.transfer import Transfer
+
+_SILENT_S = 2.0
+_LINE_S = 60.0  # between lines where there is no live one
+_DRAW_S = 0.5
+
+
+def move(source: str, target: str, studies: tuple[str, ...], *, logs: bool, schema: str, as_json: bool) -> int:
+    """Copy studies from one place to another; returns the exit code.
+
+    Raises:
+        BenchError: no such place, store or study; or one of the places cannot be read or written.
+    """
+    from bench.store.place import Place
+    from bench.store.transfer import transfer
+
+    progress = _Progress(sys.stderr)
+    try:
+        told = transfer(
+            Place.at(source), Place.at(target), studies, logs=logs, tell=(lambda *_: None) if as_json else progress.tell
+        )
+    finally:
+        progress.end()
+    code = PARTIAL if told.refused else DONE
+    if as_json:
+        document = {"schema": schema, "source": source, "destination": target, **asdict(told), "exit": code}
+        click.echo(json.dumps(document, indent=2))
+        return code
+    click.echo(_sentence(told, target))
+    for each in told.refused:
+        click.echo(f"warning: {each}", err=True)
+    return code
+
+
+def _sentence(told: "Transfer", target: str) -> str:
+    from reports import words
+
+    studies = f"{len(told.studies)} {'study' if len(told.studies) == 1 else 'studies'}"
+    if not told.files:
+        return f"Nothing to copy: {studies} looked at, {words.count(told.present, 'file')} there already."
+    copied = f"{words.count(told.files, 'file')} ({told.bytes / 1e6:.1f} MB)"
+    already = f"; {words.number(told.present)} were there already" if told.present else ""
+    return f"Copied {copied} of {studies} to {target}: {words.count(told.launches, 'launch')} new there{already}."
+
+
+class _Progress:
+    """A line about how far it is, once it takes long: redrawn on a terminal, else a new one a minute."""
+
+    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+        self._stream, self._clock = stream, clock
+        self._next = clock() + _SILENT_S
+        self._drawn = False
+
+    def tell(self, done: int, total: int) -> None:
+        now = self._clock()
+        if now < self._next:
+            return
+        from rich.control import Control
+        from rich.segment import ControlType
+
+        from reports.console import console_for, wants_color
+
+        console = console_for(self._stream)
+        live = self._stream.isatty() and wants_color()
+        self._next = now + (_DRAW_S if live else _LINE_S)
+        if live:
+            console.control(Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2)))
+        console.print(f"{done} of {total} files", end="" if live else "\n", soft_wrap=True)
+        self._drawn = live
+
+    def end(self) -> None:
+        if self._drawn:
+            self._stream.write("\r\x1b[2K")
+            self._stream.flush()
+        self._drawn = False

@@ -1,0 +1,284 @@
+"""The agent of a node: runs this node's ranks of every launch that the leader of a study orders, and tells of them.
+
+    python -P -m launchers.agent HOST:PORT [--node N]
+
+Needs no torch. The node's number comes from the scheduler (GROUP_RANK or SLURM_PROCID) unless given; the key from
+BENCH_AGENT_KEY. When the leader is gone, or silent for 10 s, all ranks of this node end, and the agent leaves.
+"""
+
+import argparse
+import os
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any
+
+import psutil
+
+from launchers import Command
+from launchers.crew import Death, StartError
+from launchers.processes import LocalCrew, Share, listen
+from launchers.wire import KEY_NAME, SILENCE_S, Message, NoConnectionError, Wire, connect, key_of, pieces, receive
+
+CONNECT_S = 120.0  # for a leader that starts later than we do
+_BEATS_S = 0.25
+_LOOK_S = 0.1  # how late an order may be obeyed; a death is seen at once
+_INTERFACE_NAMES = ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME")
+
+
+class Refused(NoConnectionError):  # noqa: N818 - said by the leader, and no fault of the connection
+    """The leader does not want this node."""
+
+
+def main() -> int:
+    """Connect, and serve until told goodbye."""
+    parser = argparse.ArgumentParser(prog="launchers.agent", description="Run the ranks of one node.")
+    parser.add_argument("leader", metavar="HOST:PORT")
+    parser.add_argument("--node", type=int, default=None)
+    asked = parser.parse_args()
+    host, _, port = asked.leader.rpartition(":")
+    try:
+        node = asked.node if asked.node is not None else node_of(os.environ)
+        return follow(host, int(port), node=node, key=key_of(os.environ))
+    except (LookupError, ValueError, OSError) as error:
+        print(f"agent: {error}", file=sys.stderr)
+        return 1
+
+
+def node_of(environ: Mapping[str, str]) -> int:
+    """The number of this node, as torchrun or Slurm has set it.
+
+    Raises:
+        LookupError: neither has.
+    """
+    for name in ("GROUP_RANK", "SLURM_PROCID"):
+        if name in environ:
+            return int(environ[name])
+    raise LookupError("which node is this? Neither GROUP_RANK nor SLURM_PROCID is set, and --node N was not given")
+
+
+def follow(host: str, port: int, *, node: int, key: bytes, patience_s: float = CONNECT_S) -> int:
+    """Serve the leader who listens there. Returns 0 after its goodbye, 1 when it vanished.
+
+    Raises:
+        NoConnectionError: there is no leader, it has another key, or another process is this node already.
+    """
+    os.environ.pop(KEY_NAME, None)  # ours, not the ranks'
+    wire = connect(host, port, key, patience_s=patience_s)
+    try:
+        wire.tell("hello", node=node, host=socket.gethostname())
+        answer = wire.hear(SILENCE_S)
+        if answer is None or answer.kind != "welcome":
+            raise Refused(f"the leader does not take node {node}: {answer.facts.get('why') if answer else 'silence'}")
+        return 0 if _Service(wire, node).serve() else 1
+    finally:
+        wire.close()
+
+
+class _Service:
+    """This node's side of a study."""
+
+    def __init__(self, wire: Wire, node: int) -> None:
+        self._wire, self._node = wire, node
+        self._orders: SimpleQueue[Message | None] = SimpleQueue()
+
+    def serve(self) -> bool:
+        """Obey until told goodbye; False when the leader was gone first."""
+        # Only the main thread starts ranks: the kernel ends a rank with the thread that started it.
+        listener = threading.Thread(target=self._listen, name="orders", daemon=True)
+        listener.start()
+        order: Message | None = None
+        try:
+            while (order := self._orders.get()) is not None and order.kind != "goodbye":
+                with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as scratch:
+                    _Launch(self._wire, self._orders, self._node, Path(scratch)).run(order)
+        except ConnectionError:
+            return False
+        finally:
+            self._wire.hang_up()
+            listener.join()
+        return order is not None
+
+    def _listen(self) -> None:
+        with suppress(ConnectionError):
+            while (message := self._wire.hear(SILENCE_S)) is not None:
+                if message.kind == "ping":
+                    self._wire.tell("pong")
+                else:
+                    self._orders.put(message)
+        self._orders.put(None)
+
+
+class _Launch:
+    """This node's part of one launch, in a folder of its own."""
+
+    def __init__(self, wire: Wire, orders: "SimpleQueue[Message | None]", node: int, folder: Path) -> None:
+        self._wire, self._orders, self._node, self._folder = wire, orders, node, folder
+        self._crew: LocalCrew | None = None
+        self._share: Share | None = None
+        self._sent: dict[str, tuple[int, int]] = {}  # files the leader has, as they were then
+        self._beats_s = 0.0
+
+    def run(self, order: Message | None) -> None:
+        """Obey, from the first file of a launch to its end.
+
+        Raises:
+            ConnectionError: the leader is gone. All ranks of this node have been ended.
+        """
+        try:
+            while True:
+                if order is not None and self._obey(order):
+                    return
+                self._tell_what_happened()
+                order = self._next()
+        finally:
+            if self._crew is not None:
+                self._crew.end(0.0)
+
+    def _next(self) -> Message | None:
+        """The next order; None when none has come yet."""
+        try:
+            # While ranks live, time is spent waiting for their deaths instead.
+            order = self._orders.get(block=self._crew is None or not self._crew.living)
+        except Empty:
+            return None
+        if order is None:
+            raise ConnectionError("the leader is gone")
+        return order
+
+    def _obey(self, order: Message) -> bool:
+        """Do as told; returns whether the launch is over."""
+        crew, told = self._crew, order.facts
+        match order.kind:
+            case "file":
+                receive(order, self._folder)
+            case "launch":
+                self._start(told)
+            case "signal" if crew is not None:
+                crew.signal([rank for rank in told["ranks"] if rank in crew.living], signal.Signals(told["number"]))
+            case "states" if crew is not None:
+                states = crew.states([rank for rank in told["ranks"] if rank in crew.living])
+                self._wire.tell("states", states=list(states.items()))
+            case "end":
+                self._end(told["polite_s"])
+                return True
+        return False
+
+    def _start(self, told: Mapping[str, Any]) -> None:
+        self._sent = {file.name: _version(file) for file in self._folder.iterdir()}
+        command = command_from(told["command"], self._folder)
+        meeting, listener = told["meeting"], None
+        first = self._node * command.ranks_per_node
+        try:
+            share = Share(
+                command=command,
+                node=self._node,
+                cores=_cores(command, first),
+                settings=_interfaces(self._wire.own_address, {**os.environ, **command.environment}),
+            )
+            if meeting is None:
+                listener = listen(self._wire.own_address)
+                meeting = listener.getsockname()[:2]
+            self._share, self._crew = share, LocalCrew(share, tuple(meeting))
+            self._crew.start(listener)
+        except StartError as error:
+            self._wire.tell("not_started", rank=error.rank, why=error.why)
+        except OSError as error:
+            self._wire.tell("not_started", rank=first, why=str(error))
+        else:
+            self._wire.tell("started", meeting=meeting)
+
+    def _tell_what_happened(self) -> None:
+        if self._crew is None or not self._crew.living:
+            return
+        deaths = self._crew.wait(_LOOK_S)
+        if deaths or time.monotonic() - self._beats_s >= _BEATS_S:
+            self._beats_s = time.monotonic()
+            self._wire.tell("beats", beats=[asdict(beat) for beat in self._crew.beats()])
+        for death in deaths:
+            self._tell_death(death)
+
+    def _tell_death(self, death: Death) -> None:
+        """What a rank left comes before the word of its end: the leader judges by it."""
+        self._send(f"rank{death.rank}.*")
+        self._wire.tell(
+            "died",
+            rank=death.rank,
+            code=death.code,
+            oom_killed=death.oom_killed,
+            seen_on_host_ns=death.seen_ns,
+        )
+
+    def _end(self, polite_s: float) -> None:
+        undead: list[int] = []
+        codes: list[tuple[int, int | None]] = []
+        if self._crew is not None and self._share is not None:
+            undead = self._crew.end(polite_s)
+            codes = list(zip(self._share.ranks, self._crew.codes, strict=True))
+        self._send("*")
+        self._wire.tell("ended", undead=undead, codes=codes)
+
+    def _send(self, pattern: str) -> None:
+        """Send the files of that name that the leader does not have as they are now."""
+        for file in sorted(self._folder.glob(pattern)):
+            if not file.is_file() or self._sent.get(file.name) == (version := _version(file)):
+                continue
+            for facts, body in pieces(file):
+                self._wire.tell("file", body, **facts)
+            self._sent[file.name] = version
+
+
+def command_from(told: Mapping[str, Any], folder: Path) -> Command:
+    """The leader's command, as it runs here: in this folder, with this interpreter.
+
+    Args:
+        told: what `launchers.hosts.command_as_json` made of it.
+        folder: takes the place of the leader's own, wherever a word of the command begins with that.
+    """
+    theirs = str(told["folder"])
+    words = [str(folder) + word[len(theirs) :] if word.startswith(theirs) else word for word in told["argv"]]
+    return Command(**{**told, "folder": folder, "argv": (sys.executable, *words[1:])})
+
+
+def _cores(command: Command, first: int) -> tuple[tuple[int, ...], ...] | None:
+    """CPU ids of each rank of this node: neighbouring blocks of those that this process may use.
+
+    Raises:
+        StartError: there are fewer than are asked for, and the ranks were not meant to share them.
+    """
+    wanted = command.cores_per_rank
+    if wanted is None or not hasattr(os, "sched_getaffinity"):
+        return None
+    ours = sorted(os.sched_getaffinity(0))
+    if (needed := wanted * command.ranks_per_node) > len(ours) and not command.cores_shared:
+        raise StartError(first, f"its ranks need {needed} cores, and {len(ours)} are free to use")
+    blocks = (range(place * wanted, (place + 1) * wanted) for place in range(command.ranks_per_node))
+    return tuple(tuple(dict.fromkeys(ours[place % len(ours)] for place in block)) for block in blocks)
+
+
+def _interfaces(address: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """Where ranks speak to each other: the interface of the route to the leader, unless the user has said.
+
+    Gloo would otherwise resolve this host's name, which on many systems is an address of the loopback.
+    """
+    for name, addresses in psutil.net_if_addrs().items():
+        if any(each.address.partition("%")[0] == address for each in addresses):
+            return {setting: name for setting in _INTERFACE_NAMES if setting not in environ}
+    return {}
+
+
+def _version(file: Path) -> tuple[int, int]:
+    written = file.stat()
+    return written.st_mtime_ns, written.st_size
+
+
+if __name__ == "__main__":
+    sys.exit(main())

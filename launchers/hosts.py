@@ -1,0 +1,216 @@
+"""Ranks on several hosts: an agent at each node starts and watches them, and this end makes one crew of them all.
+
+Agents come to the leader, who waits for them at a `Reception`. Clocks of different hosts are never compared: a death
+is dated when the leader hears of it.
+"""
+
+import signal
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import asdict
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from launchers import Command, Ending
+from launchers.crew import Death, StartError
+from launchers.heartbeat import PHASES, Beat
+from launchers.reception import Agent, Heard, NotAllHereError, Reception
+from launchers.supervise import Limits, supervise
+from launchers.wire import Message, pieces, receive
+
+__all__ = ["LIMITS", "Agent", "NotAllHereError", "Reception", "RemoteCrew", "launch"]
+
+LIMITS = Limits(peers_s=1.5)  # a broken connection takes longer to show between hosts
+
+_ANSWER_S = 2.0
+_START_S = 60.0  # for a node to have all its ranks running
+_END_S = 30.0  # for a node to end them and to send what they left
+
+
+def launch(
+    command: Command, agents: Sequence[Agent], watch: Callable[[list[Beat]], None], limits: Limits = LIMITS
+) -> Ending:
+    """Run a launch on the first nodes to its end; see `launchers.supervise.supervise`."""
+    return supervise(RemoteCrew(command, agents), command, watch, limits)
+
+
+def command_as_json(command: Command) -> dict[str, Any]:
+    """What an agent is told of a command; `launchers.agent.command_from` is the other end.
+
+    CPU ids are of one host, and stay here.
+    """
+    return {
+        **asdict(command),
+        "folder": str(command.folder),
+        "environment": dict(command.environment),
+        "cores": None,
+    }
+
+
+class RemoteCrew:
+    """All ranks of a launch, at the agents of several nodes; see `launchers.crew.Crew`."""
+
+    def __init__(self, command: Command, agents: Sequence[Agent]) -> None:
+        """Nothing is started yet; of the agents, ordered by node, the first `command.nodes` are used.
+
+        Raises:
+            ValueError: there are fewer agents than the launch has nodes.
+        """
+        if len(agents) < command.nodes:
+            raise ValueError(f"{command.nodes} nodes are asked for, and there are {len(agents)}")
+        self._command, self._agents = command, {agent.node: agent for agent in agents[: command.nodes]}
+        self._heard: Heard = SimpleQueue()
+        self._beats = [
+            Beat(rank=rank, phase=PHASES[0], step=0, steps=0, monotonic_ns=0) for rank in range(command.ranks)
+        ]
+        self._living: set[int] = set()
+        self._deaths: list[Death] = []  # heard of, and not yet told to the supervisor
+        self._codes: dict[int, int | None] = {}
+
+    @property
+    def living(self) -> list[int]:
+        """Ranks that have started and whose end `wait` has not told."""
+        return sorted(self._living)
+
+    @property
+    def codes(self) -> tuple[int | None, ...]:
+        """Exit code of each rank, negative for a signal; None: never started, cannot be ended, or out of sight."""
+        return tuple(self._codes.get(rank) for rank in range(self._command.ranks))
+
+    def start(self) -> None:
+        """Start the ranks of node 0, which binds the socket where all meet, and then those of the others.
+
+        On a node that is lost its ranks count as started, and as lost at once.
+
+        Raises:
+            StartError: a rank cannot be started.
+        """
+        for agent in self._agents.values():
+            agent.heard = self._heard
+        for node, agent in self._agents.items():
+            if agent.lost is not None:
+                self._lose(node)
+        if self._deaths:
+            return
+        meeting = self._start([0], None)
+        if meeting is not None and len(self._agents) > 1:
+            self._start([node for node in self._agents if node], meeting)
+
+    def wait(self, timeout_s: float) -> list[Death]:
+        """Block until ranks die, at most this long; returns those that did, the first heard of first."""
+        until_s = time.monotonic() + timeout_s
+        while not self._deaths and self._living and (left_s := until_s - time.monotonic()) > 0:
+            self._hear(left_s)
+        deaths, self._deaths = self._deaths, []
+        self._living -= {death.rank for death in deaths}
+        return deaths
+
+    def beats(self) -> list[Beat]:
+        """The last sign of life of every rank that came through."""
+        return list(self._beats)
+
+    def states(self, ranks: Collection[int]) -> dict[int, str]:
+        """What the kernels say of living ranks; `?` where a node does not answer in 2 s."""
+        asked = [node for node in self._agents if self._of(node, ranks)]
+        for node in asked:
+            self._agents[node].tell("states", ranks=self._of(node, ranks))
+        answers = self._answers(asked, {"states"}, _ANSWER_S)
+        known = {rank: state for answer in answers.values() for rank, state in answer.facts["states"]}
+        return {rank: known.get(rank, "?") for rank in ranks}
+
+    def signal(self, ranks: Collection[int], number: signal.Signals) -> None:
+        """Signal living ranks."""
+        for node, agent in self._agents.items():
+            if theirs := self._of(node, ranks):
+                agent.tell("signal", ranks=theirs, number=int(number))
+
+    def end(self, polite_s: float) -> list[int]:
+        """Have every node end everything, and fetch what the ranks left; see `launchers.crew.Crew.end`."""
+        for agent in self._agents.values():
+            agent.tell("end", polite_s=polite_s)
+        answers = self._answers(self._agents, {"ended"}, polite_s + _END_S)
+        undead: list[int] = []
+        for node, agent in self._agents.items():
+            if node in answers:
+                undead += answers[node].facts["undead"]
+                self._codes |= dict(answers[node].facts["codes"])
+            else:
+                agent.hang_up()  # the next launch must hear nothing of this one
+        self._living.clear()
+        return undead
+
+    def _of(self, node: int, ranks: Collection[int]) -> list[int]:
+        return [rank for rank in ranks if rank // self._command.ranks_per_node == node]
+
+    def _start(self, nodes: Collection[int], meeting: Sequence[Any] | None) -> Sequence[Any] | None:
+        """Start the ranks of some nodes; returns where all will meet, None when one of these nodes is lost.
+
+        Raises:
+            StartError: a rank cannot be started.
+        """
+        for node in nodes:
+            self._order(self._agents[node], meeting)
+        answers = self._answers(nodes, {"started", "not_started"}, _START_S)
+        for node, answer in answers.items():
+            if answer.kind == "not_started":
+                why = f"node {node} ({self._agents[node].name}): {answer.facts['why']}"
+                raise StartError(answer.facts["rank"], why)
+            meeting = answer.facts["meeting"]
+        for node in set(nodes) - set(answers):
+            self._agents[node].hang_up()
+            meeting = None
+        return meeting
+
+    def _order(self, agent: Agent, meeting: Sequence[Any] | None) -> None:
+        """Send a node what it is to start, and all that its ranks are told."""
+        for file in sorted(self._command.folder.iterdir()):
+            if file.is_file():
+                for facts, body in pieces(file):
+                    agent.tell("file", body, **facts)
+        agent.tell("launch", command=command_as_json(self._command), meeting=meeting)
+        self._living |= set(self._of(agent.node, range(self._command.ranks)))
+
+    def _answers(self, nodes: Collection[int], kinds: Collection[str], timeout_s: float) -> dict[int, Message]:
+        """What these nodes answer in time; those that are lost do not."""
+        until_s = time.monotonic() + timeout_s
+        answers: dict[int, Message] = {}
+        while any(node not in answers and not self._agents[node].lost for node in nodes):
+            if (left_s := until_s - time.monotonic()) <= 0:
+                break
+            heard = self._hear(left_s)
+            if heard is not None and heard[1].kind in kinds:
+                answers[heard[0]] = heard[1]
+        return answers
+
+    def _hear(self, timeout_s: float) -> tuple[int, Message] | None:
+        """Take in the next message, or wait this long in vain; returns it when somebody will have asked for it."""
+        try:
+            agent, message = self._heard.get(timeout=timeout_s)
+        except Empty:
+            return None
+        if message is None:
+            self._lose(agent.node)
+            return None
+        match message.kind:
+            case "file":
+                receive(message, self._command.folder)
+            case "beats":
+                for told in message.facts["beats"]:
+                    self._beats[told["rank"]] = Beat(**told)
+            case "died":
+                self._bury(Death(**message.facts, seen_ns=message.heard_ns, node=agent.node))
+            case _:
+                return agent.node, message
+        return None
+
+    def _bury(self, death: Death) -> None:
+        self._codes[death.rank] = death.code
+        self._deaths.append(death)
+
+    def _lose(self, node: int) -> None:
+        """Nobody knows what becomes of a node's ranks that had not ended."""
+        for rank in self._of(node, range(self._command.ranks)):
+            if rank not in self._codes:
+                self._living.add(rank)
+                why = self._agents[node].lost
+                self._bury(Death(rank=rank, code=None, seen_ns=time.monotonic_ns(), node=node, lost=why))

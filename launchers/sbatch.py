@@ -1,0 +1,172 @@
+"""A whole study as one Slurm job: the script that is submitted, and what the queue says of it.
+
+The job asks for the most nodes of any row. `bench` itself leads on the first of them, and each launch is one step of
+the job; see `launchers.slurm`.
+"""
+
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from launchers import Request
+
+_ASKS = ("partition", "account", "qos", "time", "constraint", "reservation", "mem")  # #SBATCH options of the same name
+_OPTIONS = (*_ASKS, "gpus_per_node", "exclusive", "requeue", "extra", "setup")
+
+# Before the time limit, for what has been measured to be told; the launch that runs then has no row.
+_WARNING_S = 60
+_PATIENCE_S = 60  # a busy controller takes many seconds
+_TAIL_LINES = 15
+_TAIL_BYTES = 16_384
+
+
+class SlurmError(Exception):
+    """Slurm refuses, in its own words, or is not here."""
+
+
+def script(words: tuple[str, ...], request: Request) -> str:
+    """The job, exactly as it is submitted.
+
+    Args:
+        words: of the command line after `bench`, which the job runs again as the leader.
+        request: what to ask for. Its options are those of `[slurm]` in bench.toml; one that is None is not said.
+
+    Raises:
+        SlurmError: an unknown option, or text that would break out of its line.
+    """
+    options = {name: value for name, value in request.options.items() if value is not None}
+    if unknown := sorted(options.keys() - set(_OPTIONS)):
+        raise SlurmError(f"[slurm] has no {', '.join(unknown)}; it has {', '.join(_OPTIONS)}")
+    lines = [f"#SBATCH {_one_line(line)}" for line in _asked_for(request, options)]
+    return "\n".join(
+        (
+            "#!/bin/bash",
+            *lines,
+            "",
+            # Not -u: what `module load` and `conda activate` run reads variables that are not set.
+            "set -eo pipefail",
+            *(_one_line(line) for line in options.get("setup", ())),
+            "# A study of this name is begun once and gone on with afterwards: a requeued job repeats nothing.",
+            f"export BENCH_STUDY={shlex.quote(_one_line(request.name))}",
+            f"exec {shlex.join((sys.executable, '-P', '-m', 'bench', *words))}",
+            "",
+        )
+    )
+
+
+def _asked_for(request: Request, options: Mapping[str, Any]) -> Iterator[str]:
+    yield f"--job-name={shlex.quote(request.name)}"
+    yield f"--nodes={request.nodes}"
+    yield "--ntasks-per-node=1"  # the supervisor of that node's ranks
+    if request.cores_per_rank is not None:
+        yield f"--cpus-per-task={request.ranks_per_node * request.cores_per_rank}"
+    gpus_per_node = options.get("gpus_per_node", request.gpus_per_node)
+    if gpus_per_node:
+        yield f"--gpus-per-node={gpus_per_node}"
+    if options.get("exclusive", True):
+        yield "--exclusive"
+    for name in _ASKS:
+        if name in options:
+            yield f"--{name}={shlex.quote(str(options[name]))}"
+    yield "--requeue" if options.get("requeue", True) else "--no-requeue"
+    yield "--no-kill"  # a node that is lost costs one launch, and not the study
+    yield f"--signal=B:TERM@{_WARNING_S}"
+    yield "--open-mode=append"  # else a requeue empties the log of the first attempt
+    yield "--output=bench-%x-%j.log"
+    for line in options.get("extra", ()):
+        if not line.startswith("-"):
+            raise SlurmError(f"extra in [slurm] takes options of sbatch, as in --mail-type=END, and not {line!r}")
+        yield line
+
+
+def _one_line(text: str) -> str:
+    if len(text.splitlines()) > 1:
+        raise SlurmError(f"a line of a job cannot hold a line break: {text!r}")
+    return text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A study in Slurm's queue; see `launchers.Submitted`."""
+
+    name: str  # its number
+    log: Path | None  # where Slurm puts what it writes; None: Slurm did not say
+
+    def state(self) -> str:
+        """As in "PENDING (Resources)" or "RUNNING (None)"; empty once it is over."""
+        asked = _run("squeue", "--noheader", f"--jobs={self.name}", "--format=%T (%r)")
+        if asked.returncode and "Invalid job id" not in asked.stderr:  # a job that ended long ago is forgotten
+            return f"not known: {_words(asked)}"
+        return asked.stdout.strip()
+
+    def drain(self) -> None:
+        """Have it end after the launch that is running; at once, when none has begun."""
+        _run("scancel", "--state=PENDING", self.name)
+        _run("scancel", "--signal=INT", "--batch", self.name)
+
+    def cancel(self) -> None:
+        """Have it end now.
+
+        Raises:
+            SlurmError: Slurm did not take it.
+        """
+        ended = _run("scancel", self.name)
+        if ended.returncode:
+            raise SlurmError(_words(ended))
+
+    def log_tail(self) -> str:
+        """The last lines that it wrote, as far as they can be read from here."""
+        try:
+            if self.log is None:
+                return ""
+            with self.log.open("rb") as log:
+                log.seek(max(0, log.seek(0, 2) - _TAIL_BYTES))
+                return "\n".join(log.read().decode(errors="replace").splitlines()[-_TAIL_LINES:])
+        except OSError:
+            return ""
+
+
+def submit(words: tuple[str, ...], request: Request, folder: Path) -> Job:
+    """Submit the study from the current folder, in which the job runs and writes its log.
+
+    Args:
+        words: of the command line after `bench`.
+        request: what to ask for.
+        folder: keeps what was submitted, as `job.sh`.
+
+    Raises:
+        SlurmError: Slurm refuses, or is not here.
+    """
+    job = folder / "job.sh"
+    folder.mkdir(parents=True, exist_ok=True)
+    job.write_text(script(words, request))
+    submitted = _run("sbatch", "--parsable", str(job))
+    if submitted.returncode:
+        raise SlurmError(_words(submitted))
+    name = submitted.stdout.strip().partition(";")[0]  # NUMBER;CLUSTER where there are several clusters
+    told = _run("scontrol", "show", "job", name).stdout.splitlines()
+    logs = [Path(value) for key, _, value in (line.strip().partition("=") for line in told) if key == "StdOut"]
+    return Job(name=name, log=logs[0] if logs else None)
+
+
+def _run(*argv: str) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(
+            argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=_PATIENCE_S
+        )
+    except FileNotFoundError as error:
+        raise SlurmError(f"{argv[0]} is not here: a job is submitted where Slurm's commands are") from error
+    except subprocess.TimeoutExpired as error:
+        raise SlurmError(f"{argv[0]} has said nothing for {_PATIENCE_S} s") from error
+
+
+def _words(ended: subprocess.CompletedProcess[str]) -> str:
+    """What a command of Slurm's complained of."""
+    lines = [line.strip() for line in ended.stderr.splitlines() if line.strip()]
+    return "; ".join(line.removeprefix(f"{ended.args[0]}: ").removeprefix("error: ") for line in lines) or (
+        f"{ended.args[0]} ended with code {ended.returncode}"
+    )

@@ -1,0 +1,147 @@
+"""What is asked for against what there is."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import psutil
+import pytest
+
+from bench.dna.machine import Machine
+from bench.health import demand, disk, limits
+from bench.health.demand import Demand
+
+TWO_RANKS = Demand(device="cpu", ranks=2, cuda_devices=0, oversubscribed=False, store_bytes=10**9)
+ONE_RANK = Demand(device="cpu", ranks=1, cuda_devices=0, oversubscribed=False, store_bytes=0)
+ONE_GPU = Demand(device="cuda", ranks=1, cuda_devices=1, oversubscribed=False, store_bytes=0)
+TWO = Machine(cpu_ids=(0, 1), pinnable=True, memory_bytes=16 * 2**30)
+
+
+@pytest.fixture
+def look(tmp_path, monkeypatch):
+    """What is found with so many bytes free in /dev/shm and in memory, and this quota: {name: Check}."""
+
+    def found(asked=TWO_RANKS, machine=TWO, shm=10**9, available=8 * 2**30, quota=None, shown=4):
+        (tmp_path / "dev/shm").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "proc/self").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "sys/fs/cgroup").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "proc/self/cgroup").write_text("0::/\n")
+        (tmp_path / "sys/fs/cgroup/cpu.max").write_text(f"{quota or 'max'} 100000\n")
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=shm))
+        monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=available))
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(shown)), raising=False)
+        return {check.name: check for check in limits.checks(asked, machine, tmp_path)}
+
+    return found
+
+
+@pytest.mark.parametrize(("free", "level"), [(128_000_000, "ok"), (127_999_999, "warning"), (16 * 2**20, "warning")])
+def test_dev_shm_must_hold_64_mb_a_rank(look, free, level):
+    check = look(shm=free)["shared_memory"]
+    assert check.level == level
+    if level == "warning":
+        assert "2 ranks may need 128 MB" in check.text
+        assert "--shm-size=1g" in check.fix
+
+
+def test_dev_shm_matters_to_several_ranks_and_to_cuda_and_not_to_one_process_on_a_cpu(look):
+    assert "shared_memory" not in look(ONE_RANK, shm=0)
+    assert look(ONE_GPU, shm=0)["shared_memory"].level == "warning"
+
+
+def test_a_system_without_dev_shm_has_no_such_check(look, tmp_path, monkeypatch):
+    look()
+    monkeypatch.undo()
+    (tmp_path / "dev/shm").rmdir()
+    assert "shared_memory" not in {check.name for check in limits.checks(TWO_RANKS, TWO, tmp_path)}
+
+
+def test_a_quota_below_the_cores_shown_is_told_with_both_numbers(look):
+    check = look(quota=150_000)["cpu_quota"]
+    assert (check.level, check.text) == (
+        "warning",
+        "4 cores are shown and 1.5 are paid for: whoever uses more is paused",
+    )
+    assert look(quota=400_000)["cpu_quota"].level == "ok"
+    assert "cpu_quota" not in look(quota=None)
+
+
+def test_memory_is_what_the_container_and_the_others_leave(look):
+    assert look()["memory"].level == "ok"
+    assert look(available=2**30)["memory"].level == "warning"
+    small = Machine(cpu_ids=(0, 1), pinnable=True, memory_bytes=2**30)
+    check = look(machine=small)["memory"]
+    assert check.level == "warning"
+    assert "2 ranks may take 2.1 GB" in check.text
+    assert look(ONE_RANK, machine=small)["memory"].level == "ok"
+
+
+def test_oversubscription_that_was_allowed_is_told_all_the_same(look):
+    asked = Demand(device="cpu", ranks=4, cuda_devices=0, oversubscribed=True, store_bytes=0)
+    assert look(asked)["oversubscription"].level == "warning"
+    assert "oversubscription" not in look()
+
+
+def test_a_plan_asks_for_its_largest_row(a_plan):
+    asked = demand.of_plan(a_plan())
+    assert (asked.device, asked.ranks, asked.cuda_devices, asked.store_bytes) == ("cpu", 2, 0, 1000)
+
+
+@pytest.mark.parametrize(
+    ("machine", "device", "ranks", "devices"),
+    [
+        (TWO, "cpu", 2, 0),
+        (Machine(cpu_ids=tuple(range(64)), pinnable=True, memory_bytes=1), "cpu", 8, 0),
+        (Machine(cpu_ids=(0,), pinnable=True, memory_bytes=1, cuda=("H100",) * 4), "cuda", 4, 4),
+        (Machine(cpu_ids=(0, 1), pinnable=False, memory_bytes=1, mps=True), "mps", 1, 0),
+    ],
+)
+def test_the_whole_machine_is_its_accelerators_or_else_its_cores(machine, device, ranks, devices):
+    asked = demand.of_whole(machine)
+    assert (asked.device, asked.ranks, asked.cuda_devices) == (device, ranks, devices)
+
+
+@pytest.mark.parametrize(
+    ("free", "level"), [(3 * 10**9, "ok"), (10**9 + 1, "warning"), (10**9, "warning"), (10**9 - 1, "refusal")]
+)
+def test_the_store_must_have_room_for_the_study_and_should_have_some_left(tmp_path, monkeypatch, free, level):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+    (check,) = disk.checks(TWO_RANKS, tmp_path / "not" / "there")
+    assert (check.name, check.level) == ("store", level)
+    assert not (tmp_path / "not").exists()
+
+
+def test_a_store_that_cannot_be_written_is_refused(tmp_path):
+    (tmp_path / "a-file").touch()
+    (check,) = disk.checks(ONE_RANK, tmp_path / "a-file" / "results")
+    assert check.level == "refusal"
+    assert "Not a directory" in check.text
+    assert "--store" in check.fix
+
+
+@pytest.mark.faults
+def test_a_real_dev_shm_of_16_mb_is_found_out():
+    if sys.platform != "linux" or os.geteuid() != 0:
+        pytest.skip("mounting a small /dev/shm of our own takes root on Linux")
+    script = """
+import json
+from dataclasses import asdict
+from bench.dna.machine import here
+from bench.health import limits
+from bench.health.demand import Demand
+asked = Demand(device="cpu", ranks=2, cuda_devices=0, oversubscribed=False, store_bytes=0)
+print(json.dumps([asdict(check) for check in limits.checks(asked, here())]))
+"""
+    mount = 'mount -t tmpfs -o size=16m tmpfs /dev/shm && exec "$0" -c "$1"'
+    told = subprocess.run(
+        ["unshare", "-m", "sh", "-c", mount, sys.executable, script], capture_output=True, text=True, check=False
+    )
+    if told.returncode and "mount" in told.stderr:
+        pytest.skip(f"this system lets nobody mount: {told.stderr.strip()}")
+    assert told.returncode == 0, told.stderr
+    check = next(each for each in json.loads(told.stdout) if each["name"] == "shared_memory")
+    assert check["level"] == "warning"
+    assert check["text"].startswith("/dev/shm has 17 MB free; 2 ranks may need 128 MB")

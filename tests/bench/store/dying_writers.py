@@ -1,0 +1,119 @@
+"""Writers that die, or run out of room, at each numbered call in turn. Run as a program, so that its forks hold no torch.
+
+    python dying_writers.py SCENARIO VARIABLE WORK     a fresh child a number; WORK/N is the store that child N wrote
+    python dying_writers.py SCENARIO VARIABLE WORK N   the one child
+
+Prints a line of JSON a child: its number, how it ended, and which launches it was told are safe.
+"""
+
+import itertools
+import json
+import os
+import pickle
+import shutil
+import signal
+import sys
+import traceback
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+
+from bench import recovery
+from bench.errors import CannotError
+from bench.outcome import read_ranks, steps_of
+from bench.plan import to_json
+from bench.store import fsops
+from bench.store.attempts import begin
+from bench.store.commit import Store
+from bench.worker import job
+
+TOLD, ODD = 3, 70  # exit codes of a child: it said what went wrong; it did not
+
+
+def leave(folder, ranks):
+    """What ranks leave in a launch's folder when all is well."""
+    for rank in range(ranks):
+        steps = {
+            name: np.arange(1, 6)
+            for name in ("epoch", "step", "start_ns", "step_ns", "data_wait_ns", "samples", "steps")
+        }
+        np.savez(job.steps_file(folder, rank), **steps, in_window=np.array([0, 0, 1, 1, 1]))
+        told = dict.fromkeys((each.name for each in fields(job.RankResult)), 0)  # what it says is not looked at here
+        job.write_result(folder, rank, {"status": "ok", **told, "epochs": []})
+
+
+def run_one(store, launch, dna, *, until="committed"):
+    """All that happens to a store while one launch runs; stops early on demand, as a death does."""
+    attempt = begin(store, launch.study_id, launch.launch_id)
+    launch = type(launch)(**{**vars(launch), "attempt": attempt.attempt})
+    folder = store.folder(launch.study_id, launch.launch_id, launch.attempt)
+    folder.mkdir(parents=True)
+    recovery.reserve(folder)
+    if until == "begun":
+        return launch
+    processes = launch.ranks if launch.strategy == "ddp" else 1
+    leave(folder, processes)
+    recovery.keep(folder, launch, dna)
+    if until == "kept":
+        return launch
+    store.commit(launch, steps_of(launch, read_ranks(folder, processes)), [], [], dna)
+    return launch
+
+
+def write_a_study(root, plan, launches, dna, acknowledge):
+    """From nothing to a whole study."""
+    store = Store.open(root)
+    store.create_study(to_json(plan))
+    for launch in launches:
+        acknowledge(run_one(store, launch, dna[launch.launch_id]).launch_id)
+
+
+def recover_a_study(root, plan, launches, dna, acknowledge):
+    """After a death: the store holds one launch that had ended, and one that was under way."""
+    found = recovery.recover(root)
+    for launch in (*found.finished, *found.lost):
+        acknowledge(launch.launch_id)
+
+
+SCENARIOS = {"write": write_a_study, "recover": recover_a_study}
+
+
+def child(scenario, variable, number, work):
+    root, acknowledged = work / str(number), work / f"{number}.acknowledged"
+    plan, launches, dna = pickle.loads((work / "study.pickle").read_bytes())  # noqa: S301 - our own test's
+    os.environ[variable] = str(number)
+    with acknowledged.open("a", buffering=1) as told:
+        try:
+            SCENARIOS[scenario](root, plan, launches, dna, lambda launch_id: told.write(f"{launch_id}\n"))
+        except CannotError as error:
+            told.write(f"! {error}\n")
+            return TOLD
+    return 0
+
+
+def main(scenario, variable, work, number=None):
+    if number is not None:
+        return child(scenario, variable, int(number), work)
+    fsops._sync = lambda handle: None  # SIGKILL takes nothing that the kernel has: there is no need to wait for a disk
+    for count in itertools.count(1):
+        if (work / "before").is_dir():
+            shutil.copytree(work / "before", work / str(count))
+        pid = os.fork()
+        if pid == 0:
+            code = ODD
+            try:
+                code = child(scenario, variable, count, work)
+            except BaseException:  # noqa: BLE001 - a fork must end here, whatever happens
+                traceback.print_exc()
+            os._exit(code)
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        told = work / f"{count}.acknowledged"
+        print(json.dumps({"number": count, "code": code, "told": told.read_text().split("\n")[:-1]}))
+        if code not in (TOLD, -signal.SIGKILL):
+            return code
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:3], Path(sys.argv[3]), *sys.argv[4:]))

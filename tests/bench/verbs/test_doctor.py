@@ -1,0 +1,82 @@
+"""`bench doctor`: ready or not, with a fix per line."""
+
+import json
+
+import pytest
+
+from bench import cli, health
+from bench.health import Check
+
+WELL = Check(name="memory", level="ok", text="24 GB of memory free")
+BUSY = Check(name="load", level="warning", text="busy: load 3.0", fix="end what else runs")
+TAKEN = Check(name="gpu_processes", level="refusal", text="GPU 0 is in use", fix="wait for it")
+
+
+@pytest.fixture
+def doctor(capsys, monkeypatch, tmp_path):
+    """Run `bench doctor` on a machine where this is found, or on this one: exit code, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words, finds=None):
+        if finds is not None:
+            monkeypatch.setattr(health, "as_it_is", lambda *_: finds)
+        with pytest.raises(SystemExit) as ended:
+            cli.main(["doctor", *words])
+        told = capsys.readouterr()
+        return ended.value.code, told.out, told.err
+
+    return run
+
+
+def test_a_machine_that_is_well_is_ready(doctor):
+    assert doctor(finds=[WELL]) == (0, "✓ 24 GB of memory free\nReady.\n", "")
+
+
+def test_what_may_disturb_comes_with_its_fix_and_is_no_failure(doctor):
+    code, out, _ = doctor(finds=[BUSY, BUSY, WELL])
+    assert code == 0
+    assert out.splitlines()[:2] == ["! busy: load 3.0", "    fix: end what else runs"]
+    assert out.splitlines()[-1] == "Ready, with 2 warnings."
+
+
+def test_what_stands_in_the_way_exits_with_3(doctor):
+    code, out, _ = doctor(finds=[TAKEN, BUSY, WELL])
+    assert code == 3
+    assert out.splitlines()[0] == "✗ GPU 0 is in use"
+    assert out.splitlines()[-1] == "Not ready: 1 thing to fix first."
+
+
+def test_json_is_one_document(doctor):
+    code, out, _ = doctor("--json", finds=[TAKEN, WELL])
+    document = json.loads(out)
+    assert code == document["exit"] == 3
+    assert (document["schema"], document["ready"]) == ("bench.doctor/1", False)
+    assert document["checks"][0] == {
+        "name": "gpu_processes",
+        "level": "refusal",
+        "text": "GPU 0 is in use",
+        "fix": "wait for it",
+    }
+
+
+def test_this_machine_is_looked_at_and_left_as_it_is(doctor, tmp_path):
+    code, out, _ = doctor("--json", "--store", str(tmp_path / "results"))
+    document = json.loads(out)
+    assert code == (0 if document["ready"] else 3)
+    assert {"torch", "store"} <= {check["name"] for check in document["checks"]}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_that_cannot_be_written_is_not_ready(doctor, tmp_path):
+    (tmp_path / "a-file").touch()
+    code, out, _ = doctor("--store", str(tmp_path / "a-file" / "results"))
+    assert code == 3
+    assert "cannot be written" in out
+
+
+def test_a_stream_without_tick_marks_gets_letters(run_bench):
+    ran = run_bench("doctor", PYTHONIOENCODING="ascii")
+    assert ran.returncode in {0, 3}, str(ran)
+    marks = {line.split()[0] for line in ran.stdout.splitlines()[:-1]}
+    assert marks <= {"ok", "!", "x", "fix:"}
+    assert "\\u" not in ran.stdout
