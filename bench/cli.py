@@ -25,6 +25,8 @@ VERBS = {  # name -> its module (whose `command` it is), and what it does
     "report": ("bench.verbs.report", "Write the report of studies."),
     "ls": ("bench.verbs.ls", "List the studies of a store."),
     "show": ("bench.verbs.show", "Show a study, its settings and the command that repeats it."),
+    "recover": ("bench.verbs.recover", "Close launches whose process died."),
+    "verify": ("bench.verbs.verify", "Check that a store is whole and as planned."),
     "models": ("bench.verbs.models", "List the models that --model knows."),
     "profiles": ("bench.verbs.profiles", "List the profiles, or print one."),
     "doctor": ("bench.verbs.doctor", "Say whether this machine is ready to measure on."),

@@ -190,14 +190,22 @@ class LocalCrew:
             for process in self._started.values():
                 while process.returncode is not None and not _group_is_gone(process.pid) and time.monotonic() < until_s:
                     time.sleep(0.005)
-            while (strays := guard.end_strays(str(self._command.folder), os.getpid())) and time.monotonic() < until_s:
-                _collect(strays)
-                time.sleep(0.005)
+            self._end_strays(until_s)
             for descriptor in self._pidfds.values():
                 os.close(descriptor)
             self._pidfds.clear()
             self._dismiss_guard()
         return self.living
+
+    def _end_strays(self, until_s: float) -> None:
+        """End what has left its rank's process group, as daemons do, and collect it."""
+        strays: list[int] = []
+        while (found := guard.end_strays(str(self._command.folder), os.getpid())) and time.monotonic() < until_s:
+            strays += found
+            time.sleep(0.005)
+        for pid in strays:  # ours by now, where we adopt orphans: whoever started it is dead
+            with suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)
 
     def _bury(self, rank: int) -> Death:
         """Take a dead rank off the list, and its helpers with it."""
@@ -270,13 +278,6 @@ def _has_ended(process: subprocess.Popen[bytes]) -> bool:
 def _kill_group(group: int) -> None:
     with suppress(ProcessLookupError, PermissionError):  # macOS says "not permitted" of a group of dead processes
         os.killpg(group, signal.SIGKILL)
-
-
-def _collect(pids: Collection[int]) -> None:
-    """Take those that became our children and have ended off the list of processes."""
-    for pid in pids:
-        with suppress(ChildProcessError):
-            os.waitpid(pid, os.WNOHANG)
 
 
 def _group_is_gone(group: int) -> bool:

@@ -46,3 +46,13 @@ def decode(table: str, data: bytes) -> pa.Table:
     written = set(found.column_names)
     kept = pa.schema([column for column in arrow_schema(table) if column.name in written])
     return found.select(kept.names).cast(kept)
+
+
+def written_as(data: bytes) -> tuple[str, int]:
+    """Which table the writer says it is, and by which version of the schema; ("", 0) where it does not say.
+
+    Raises:
+        pyarrow.ArrowException: these are not the bytes of such a file.
+    """
+    told = pq.ParquetFile(pa.BufferReader(data)).schema_arrow.metadata or {}
+    return told.get(b"bench.table", b"").decode(), int(told.get(b"bench.schema_version", b"0"))

@@ -117,14 +117,15 @@ def _tables(
         for file in marker.files:
             if file.table != table:
                 continue
-            rows = _read(layout, marker, file)
+            rows = table_of(layout, marker, file)
             if isinstance(rows, Damage):
                 note(rows, damaged)
             else:
                 yield marker.launch_id, rows
 
 
-def _read(layout: Layout, marker: Marker, file: DataFile) -> pa.Table | Damage:
+def table_of(layout: Layout, marker: Marker, file: DataFile) -> pa.Table | Damage:
+    """The rows of one file that a marker names, or what is wrong with it."""
     try:
         data = (layout.root / file.path).read_bytes()
         if len(data) != file.bytes:

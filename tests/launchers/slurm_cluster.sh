@@ -3,7 +3,9 @@
 #
 #     slurm_cluster.sh install                    Debian's slurm-wlm, where it is missing
 #     slurm_cluster.sh start FOLDER               returns once all three nodes are idle
-#     slurm_cluster.sh run FOLDER COMMAND...      inside the cluster: sbatch, squeue, a kill of a slurmd
+#     slurm_cluster.sh run FOLDER COMMAND...      inside the cluster: sbatch, squeue
+#     slurm_cluster.sh lose FOLDER NODE           kills the slurmd of a node, and lets Slurm know
+#     slurm_cluster.sh heal FOLDER NODE           and back
 #     slurm_cluster.sh stop FOLDER                ends every process of it; its logs stay in FOLDER
 #
 # Needs root on Debian or Ubuntu. The cluster lives in namespaces of its own (mounts, network, host name, processes) and
@@ -80,14 +82,12 @@ start() {
     setsid unshare --mount --net --uts --pid --fork --kill-child --mount-proc "$0" serve "$1" \
         >"$1/cluster.log" 2>&1 </dev/null &
     unshared=$!
-    tries=0
-    until [ "$(run "$1" sinfo --noheader --Node --states=idle 2>/dev/null | wc -l)" -ge "$NODES" ]; do
-        tries=$((tries + 1))
-        kill -0 "$unshared" 2>/dev/null || fail "the cluster ended: $(tail -n 3 "$1/cluster.log")"
-        [ "$tries" -lt 120 ] || { stop "$1"; fail "no idle nodes after 60 s; see $1/slurmctld.log"; }
-        [ -s "$1/pid" ] || pgrep -P "$unshared" >"$1/pid" || true
-        sleep 0.5
+    # The first process inside, as the host numbers it.
+    until pgrep -P "$unshared" >"$1/pid"; do
+        kill -0 "$unshared" 2>/dev/null || fail "no namespaces: $(cat "$1/cluster.log")"
+        sleep 0.1
     done
+    await_nodes "$1" || { stop "$1"; exit 1; }
 }
 
 run() {
@@ -98,6 +98,28 @@ run() {
         sh -c 'cd "$1" && shift && exec "$@"' sh "$PWD" "$@"
 }
 
+lose() {
+    run "$1" pkill -KILL -f "^slurmd -D -N $2\$"
+    run "$1" scontrol update "NodeName=$2" State=DOWN Reason=test
+}
+
+heal() {
+    run "$1" setsid slurmd -D -N "$2" >>"$1/cluster.log" 2>&1 </dev/null &
+    run "$1" scontrol update "NodeName=$2" State=RESUME
+    await_nodes "$1"
+}
+
+# Until all nodes are idle.
+await_nodes() {
+    tries=0
+    until [ "$(run "$1" sinfo --noheader --Node --states=idle --format=%t 2>/dev/null | grep -cx idle)" -ge "$NODES" ]; do
+        tries=$((tries + 1))
+        kill -0 "$(cat "$1/pid")" 2>/dev/null || fail "the cluster ended: $(tail -n 3 "$1/cluster.log")"
+        [ "$tries" -lt 120 ] || fail "not all nodes are idle after 60 s; see $1/slurmctld.log"
+        sleep 0.5
+    done
+}
+
 stop() {
     [ -s "$1/pid" ] || return 0
     pid=$(cat "$1/pid")
@@ -106,10 +128,10 @@ stop() {
     rm -f "$1/pid"
 }
 
-[ $# -ge 1 ] || fail "install, start, run or stop?"
+[ $# -ge 1 ] || fail "install, start, run, lose, heal or stop?"
 verb=$1
 shift
 case $verb in
-install | serve | start | run | stop) "$verb" "$@" ;;
-*) fail "install, start, run or stop?" ;;
+install | serve | start | run | lose | heal | stop) "$verb" "$@" ;;
+*) fail "install, start, run, lose, heal or stop?" ;;
 esac

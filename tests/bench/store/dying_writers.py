@@ -1,9 +1,9 @@
 """Writers that die, or run out of room, at each numbered call in turn. Run as a program, so that its forks hold no torch.
 
-    python dying_writers.py SCENARIO VARIABLE WORK     a fresh child a number; WORK/N is the store that child N wrote
-    python dying_writers.py SCENARIO VARIABLE WORK N   the one child
+    python dying_writers.py SCENARIO VARIABLE WORK STRIDE
 
-Prints a line of JSON a child: its number, how it ended, and which launches it was told are safe.
+Forks a child for every STRIDE-th number, until one survives; WORK/N is the store that child N wrote. Prints a line of
+JSON a child: its number, how it ended, and which launches it was told are safe.
 """
 
 import itertools
@@ -18,6 +18,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
+import pandas as pd  # noqa: F401 - pyarrow would import it in every child anew
 
 from bench import recovery
 from bench.errors import CannotError
@@ -92,28 +93,26 @@ def child(scenario, variable, number, work):
     return 0
 
 
-def main(scenario, variable, work, number=None):
-    if number is not None:
-        return child(scenario, variable, int(number), work)
+def main(scenario, variable, work, stride):
     fsops._sync = lambda handle: None  # SIGKILL takes nothing that the kernel has: there is no need to wait for a disk
-    for count in itertools.count(1):
+    for number in itertools.count(1, stride):
         if (work / "before").is_dir():
-            shutil.copytree(work / "before", work / str(count))
+            shutil.copytree(work / "before", work / str(number))
         pid = os.fork()
         if pid == 0:
             code = ODD
             try:
-                code = child(scenario, variable, count, work)
+                code = child(scenario, variable, number, work)
             except BaseException:  # noqa: BLE001 - a fork must end here, whatever happens
                 traceback.print_exc()
             os._exit(code)
         code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        told = work / f"{count}.acknowledged"
-        print(json.dumps({"number": count, "code": code, "told": told.read_text().split("\n")[:-1]}))
+        told = work / f"{number}.acknowledged"
+        print(json.dumps({"number": number, "code": code, "told": told.read_text().split("\n")[:-1]}))
         if code not in (TOLD, -signal.SIGKILL):
             return code
     return None
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:3], Path(sys.argv[3]), *sys.argv[4:]))
+    sys.exit(main(*sys.argv[1:3], Path(sys.argv[3]), int(sys.argv[4])))

@@ -1,15 +1,14 @@
 """P2: a launch that was not acknowledged is absent or whole, never half-read; wherever its writer died."""
 
 import errno
-import json
-import shutil
+import itertools
 import signal
 import warnings
 
 import dying_writers
 import pytest
 
-from bench import recovery
+from bench import recovery, verifying
 from bench.plan import to_json
 from bench.store import attempts, fsops, index, read
 from bench.store.commit import Store
@@ -57,31 +56,23 @@ def finish(root, a_study):
             dying_writers.run_one(store, launch, dna[launch.launch_id])
     found = rows_as_written(root, a_study)
     assert {launch_id: launch.status for launch_id, launch in found.items()} == dict.fromkeys(dna, "ok")
+    assert verifying.check(root, plan.study_id).wrong == []
     return recovered
 
 
-@pytest.fixture
-def half_done(tmp_path, a_study):
-    """A study whose writer died with one launch ended but not committed, and one under way."""
-    plan, launches, dna = a_study
-    before = tmp_path / "before"
-    store = Store.open(before)
-    store.create_study(to_json(plan))
-    for launch, until in zip(launches, ("kept", "begun"), strict=True):
-        dying_writers.run_one(store, launch, dna[launch.launch_id], until=until)
-    for file in (before / "studies").rglob("*.a0.json"):  # a process that is gone: this one goes on
-        told = json.loads(file.read_bytes())
-        told["owner"] |= {"token": "0" * 32, "pid": 2**22 + 1, "boot": "", "host": ""}
-        told["owner"] = vars(attempts.Owner.of_this_process()) | {"token": attempts.Owner.of_this_process().token}
-        file.write_text(json.dumps(told))
-    return before
+EVERY_CALL = pytest.mark.parametrize(
+    "stride", [pytest.param(11, id="some calls"), pytest.param(1, id="every call", marks=pytest.mark.faults)]
+)
 
 
+@EVERY_CALL
 @pytest.mark.usefixtures("no_waiting_for_the_disk")
-def test_a_writer_killed_at_any_call_leaves_launches_that_are_absent_or_whole(tmp_path, a_study, die_everywhere):
-    answers = die_everywhere("write", "BENCH_CRASH_AT")
+def test_a_writer_killed_at_any_call_leaves_launches_that_are_absent_or_whole(
+    tmp_path, a_study, die_everywhere, stride
+):
+    answers = die_everywhere("write", "BENCH_CRASH_AT", stride)
     assert {answer["code"] for answer in answers[:-1]} == {-signal.SIGKILL}
-    assert len(answers) > 60, "every call of a store, a study, two attempts and two commits is numbered"
+    assert answers[-1]["number"] > 100, "every call of a store, a study, two attempts and two commits is numbered"
     finished = 0
     for answer in answers:
         root = tmp_path / str(answer["number"])
@@ -89,5 +80,66 @@ def test_a_writer_killed_at_any_call_leaves_launches_that_are_absent_or_whole(tm
             found = rows_as_written(root, a_study)
             assert set(answer["told"]) <= set(found), answer
         finished += len(finish(root, a_study).finished)
-        shutil.rmtree(root)
-    assert finished > 20, "a launch that had ended when its writer was killed is not run again"
+    assert finished * stride > 30, "a launch that had ended when its writer was killed is not run again"
+
+
+@EVERY_CALL
+@pytest.mark.usefixtures("no_waiting_for_the_disk", "half_done")
+def test_a_recovery_killed_at_any_call_is_made_whole_by_the_next(tmp_path, a_study, die_everywhere, stride):
+    ended, under_way = a_study[1]
+    answers = die_everywhere("recover", "BENCH_CRASH_AT", stride)
+    assert {answer["code"] for answer in answers[:-1]} == {-signal.SIGKILL}
+    assert answers[-1]["number"] > 30
+    assert answers[-1]["told"] == [ended.launch_id, under_way.launch_id]
+    for answer in answers:
+        root = tmp_path / str(answer["number"])
+        assert set(answer["told"]) <= set(rows_as_written(root, a_study)), answer
+        finish(root, a_study)
+        assert index.settled(root, ended.study_id)[ended.launch_id].attempt == 0, "what had ended is not run again"
+        assert index.settled(root, ended.study_id)[under_way.launch_id].attempt == 1
+
+
+@EVERY_CALL
+@pytest.mark.usefixtures("no_waiting_for_the_disk")
+def test_a_disk_that_is_full_from_any_call_on_is_told_and_costs_no_launch_that_had_ended(
+    tmp_path, a_study, die_everywhere, stride
+):
+    answers = die_everywhere("write", "BENCH_DISK_FULL_AT", stride)
+    assert {answer["code"] for answer in answers[:-1]} == {dying_writers.TOLD}
+    finished = 0
+    for answer in answers:
+        root = tmp_path / str(answer["number"])
+        if (root / "FORMAT").exists():
+            acknowledged = {line for line in answer["told"] if not line.startswith("!")}
+            assert acknowledged <= set(rows_as_written(root, a_study)), answer
+        if answer["code"]:
+            assert "No space left on device" in answer["told"][-1]
+        recovered = finish(root, a_study)
+        finished += len(recovered.finished)
+        for launch in recovered.lost:  # it never began: what its room is taken for ends with a row, disk full or not
+            folder = Store(root).folder(launch.study_id, launch.launch_id)
+            outcome = folder / recovery.OUTCOME
+            assert not outcome.exists() or not outcome.read_bytes().strip(b"\0"), answer
+    assert finished * stride > 30
+
+
+@pytest.mark.usefixtures("no_waiting_for_the_disk", "half_done")
+def test_a_recovery_without_room_is_told_and_loses_nothing(tmp_path, a_study, die_everywhere):
+    answers = die_everywhere("recover", "BENCH_DISK_FULL_AT", 7)
+    assert {answer["code"] for answer in answers[:-1]} == {dying_writers.TOLD}
+    for answer in answers:
+        root = tmp_path / str(answer["number"])
+        finish(root, a_study)
+        assert index.settled(root, a_study[0].study_id)[a_study[1][0].launch_id].attempt == 0
+
+
+def test_the_number_says_at_which_call_and_only_where_it_is_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(fsops, "_numbers", itertools.count(1))
+    fsops.write_new(tmp_path / "before", b"not counted")
+    monkeypatch.setenv("BENCH_DISK_FULL_AT", "4")
+    fsops.write_new(tmp_path / "three calls", b"open, write, sync")
+    with pytest.raises(OSError, match="No space left") as error:
+        fsops.write_new(tmp_path / "the fourth", b"")
+    assert error.value.errno == errno.ENOSPC
+    fsops.remove(tmp_path / "before")  # gives room and takes none
+    assert [file.name for file in tmp_path.iterdir()] == ["three calls"]

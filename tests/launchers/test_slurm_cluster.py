@@ -1,0 +1,270 @@
+"""The slurm launcher on a real Slurm: three nodes on this host, started by `slurm_cluster.sh`."""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from launchers import Request, slurm
+from launchers.sbatch import SlurmError
+
+pytestmark = pytest.mark.slow
+
+HERE = Path(__file__).parent
+SCRIPT = HERE / "slurm_cluster.sh"
+REQUEST = Request(name="test", nodes=3, ranks_per_node=1, cores_per_rank=None, gpus_per_node=0)
+BUSY_S = 3
+OF_OURS = r"rank\.py|launchers\.agent|slurm_leader|^srun|bench\.worker|-m bench scale"  # command lines in the cluster
+
+STEPS = """
+peers = join()
+heart.enter("window", 0, 1000)
+for step in range({steps}):
+    {fault}
+    time.sleep(0.01)
+    collective(peers)
+    heart.beat(step + 1)
+say("ok")
+"""
+WELL = STEPS.format(steps=20, fault="pass")
+LONG = STEPS.format(steps=100_000, fault="pass")
+
+
+def wait_for(condition: Callable[[], Any], what: str, *, timeout_s: float = 60) -> Any:
+    """What the condition gave once it is true; the limit only keeps a broken build from hanging."""
+    until_s = time.monotonic() + timeout_s
+    while not (held := condition()):
+        assert time.monotonic() < until_s, f"after {timeout_s:g} s still not: {what}"
+        time.sleep(0.1)
+    return held
+
+
+@dataclass(frozen=True)
+class Cluster:
+    folder: Path
+
+    def run(self, *argv: str) -> str:
+        """What a command inside the cluster prints."""
+        ended = subprocess.run((SCRIPT, "run", self.folder, *argv), capture_output=True, text=True, check=False)
+        return ended.stdout
+
+    def lose(self, node: str) -> None:
+        subprocess.run((SCRIPT, "lose", self.folder, node), check=True)
+
+    def heal(self, node: str) -> None:
+        subprocess.run((SCRIPT, "heal", self.folder, node), check=True)
+
+    def ours(self) -> str:
+        """Every process in the cluster that is bench's or one of its ranks'."""
+        return self.run("pgrep", "-af", OF_OURS)
+
+    def write_commands(self, folder: Path) -> None:
+        """Commands for outside of the cluster; in there the true ones are found, also by a job that we submit."""
+        folder.mkdir()
+        for name in ("sbatch", "squeue", "scancel", "scontrol"):
+            (folder / name).write_text(
+                f"#!/bin/sh\nPATH={shlex.quote(os.environ['PATH'])}\n"
+                f'exec {shlex.quote(str(SCRIPT))} run {shlex.quote(str(self.folder))} {name} "$@"\n'
+            )
+            (folder / name).chmod(0o755)
+
+
+@pytest.fixture(scope="module")
+def running_cluster(tmp_path_factory) -> Iterator[Cluster]:
+    if sys.platform != "linux" or os.geteuid() != 0:
+        pytest.skip("a Slurm of one's own needs Linux and root")
+    if (installed := subprocess.run((SCRIPT, "install"), capture_output=True, text=True, check=False)).returncode:
+        pytest.skip(f"slurm-wlm cannot be installed: {installed.stderr.strip()[-300:]}")
+    unshare = ("unshare", "--mount", "--net", "--uts", "--pid", "--fork", "--mount-proc")
+    if (tried := subprocess.run((*unshare, "true"), capture_output=True, text=True, check=False)).returncode:
+        pytest.skip(f"namespaces are not permitted here: {tried.stderr.strip()}")
+    cluster = Cluster(tmp_path_factory.mktemp("slurm"))
+    try:
+        subprocess.run((SCRIPT, "start", cluster.folder), check=True)
+        yield cluster
+    finally:
+        subprocess.run((SCRIPT, "stop", cluster.folder), check=True)
+
+
+@pytest.fixture
+def cluster(running_cluster) -> Iterator[Cluster]:
+    """The cluster, idle before and after: what a test leaves running is its failure."""
+    yield running_cluster
+    leftovers = running_cluster.ours()
+    running_cluster.run("scancel", "--user=root")
+    wait_for(lambda: not running_cluster.run("squeue", "--noheader"), "the queue is empty")
+    assert not leftovers
+
+
+@dataclass(frozen=True)
+class Leader:
+    """A job whose leader runs launches of scripted ranks; see `slurm_leader`."""
+
+    cluster: Cluster
+    folder: Path
+    job: str
+
+    def endings(self) -> list[dict[str, Any]]:
+        file = self.folder / "endings.jsonl"
+        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+    def log(self) -> str:
+        return "\n".join(file.read_text() for file in self.folder.glob("*.log"))
+
+    def wait(self) -> list[dict[str, Any]]:
+        """The endings, once the job is over."""
+        queue = ("squeue", "--noheader", f"--jobs={self.job}")
+        wait_for(lambda: not self.cluster.run(*queue), "the job is over")
+        return self.endings()
+
+    def wait_until_moving(self, launch: int, attempt: int = 0) -> Path:
+        """Until all ranks of a launch have made a step; its folder."""
+        folder = self.folder / f"launch{launch}.a{attempt}"
+        wait_for((folder / "moving").exists, f"launch {launch} moves\n{self.log()}")
+        return folder
+
+
+@pytest.fixture
+def lead(cluster, tmp_path) -> Callable[..., Leader]:
+    """Submit a job that runs these launches, each of nodes and a body: `lead((1, WELL), (3, WELL))`."""
+
+    def submit(*launches: tuple[int, str]) -> Leader:
+        asked = [
+            {"folder": str(tmp_path / f"launch{number}"), "nodes": nodes, "body": body}
+            for number, (nodes, body) in enumerate(launches)
+        ]
+        plan = {"endings": str(tmp_path / "endings.jsonl"), "busy_s": BUSY_S, "launches": asked}
+        (tmp_path / "plan.json").write_text(json.dumps(plan))
+        head = slurm.script((), REQUEST).splitlines()[:-1]  # all but bench itself
+        words = (sys.executable, str(HERE / "slurm_leader.py"), str(tmp_path / "plan.json"))
+        (tmp_path / "job.sh").write_text("\n".join((*head, f"exec {shlex.join(words)}", "")))
+        job = cluster.run("sbatch", "--parsable", f"--chdir={tmp_path}", str(tmp_path / "job.sh")).strip()
+        assert job.isdigit(), job
+        return Leader(cluster, tmp_path, job)
+
+    return submit
+
+
+def nodes_of(folder: Path) -> list[str]:
+    """On which node each agent of a launch was, as they said themselves."""
+    lines = (line.split(": on ") for line in (folder / "srun.log").read_text().splitlines() if ": on " in line)
+    return [node for _, node in sorted((int(number), node) for number, node in lines)]
+
+
+def test_launches_of_one_two_and_three_nodes_run_one_after_the_other(lead, tmp_path):
+    leader = lead((1, WELL), (2, WELL), (3, WELL))
+    endings = leader.wait()
+    assert [(each["status"], each["exit_codes"]) for each in endings] == [
+        ("ok", [0]),
+        ("ok", [0, 0]),
+        ("ok", [0, 0, 0]),
+    ], leader.log()
+    assert [nodes_of(tmp_path / f"launch{number}.a0") for number in range(3)] == [
+        ["n1"],
+        ["n1", "n2"],
+        ["n1", "n2", "n3"],
+    ]
+
+
+def test_a_rank_that_is_killed_on_another_node_is_named_and_the_next_launch_runs(lead):
+    killed = STEPS.format(steps=1000, fault="if rank == 1 and step == 20: os.kill(os.getpid(), signal.SIGKILL)")
+    leader = lead((3, killed), (3, WELL))
+    first, second = leader.wait()
+    assert (first["status"], first["failed_rank"]) == ("killed", 1), (first, leader.log())
+    assert "at step 20 of 1000" in first["reason"]
+    assert first["exit_codes"][1] == -9
+    assert second["status"] == "ok"
+
+
+def test_a_node_that_is_lost_is_a_row_that_names_it_and_launches_of_fewer_nodes_go_on(lead, cluster):
+    leader = lead((3, LONG), (2, WELL), (3, WELL), (1, WELL))
+    leader.wait_until_moving(0)
+    cluster.lose("n2")
+    lost_s = time.monotonic()
+    try:
+        wait_for(leader.endings, "the first launch has ended")
+        took_s = time.monotonic() - lost_s
+        lost, fewer, too_many, one = leader.wait()
+        wait_for(lambda: not cluster.ours(), "nothing of ours runs, also on the lost node")
+    finally:
+        cluster.heal("n2")
+    assert (lost["status"], lost["failed_rank"]) == ("lost", 1), (lost, leader.log())
+    assert "Slurm has lost node n2" in lost["reason"]
+    assert took_s < 30
+    assert nodes_of(leader.folder / "launch1.a0") == ["n1", "n3"]
+    assert fewer["status"] == one["status"] == "ok"
+    assert (too_many["status"], too_many["failed_rank"]) == ("lost", None)
+    assert "busy" in too_many["reason"]  # Slurm's word
+
+
+def test_scancel_leaves_no_process(lead, cluster):
+    leader = lead((3, LONG))
+    leader.wait_until_moving(0)
+    assert cluster.ours()
+    cluster.run("scancel", leader.job)
+    leader.wait()
+    wait_for(lambda: not cluster.ours(), "nothing of ours runs")
+
+
+def test_a_requeue_starts_again_and_the_first_attempt_ends(lead, cluster):
+    leader = lead((3, LONG))
+    leader.wait_until_moving(0)
+    first = {line.split()[0] for line in cluster.ours().splitlines()}
+    assert first
+    cluster.run("scontrol", "requeue", leader.job)
+    wait_for(lambda: "PENDING" in cluster.run("squeue", "--noheader", "--format=%T"), "the job waits again")
+    assert not cluster.ours()
+    cluster.run("scontrol", "update", f"JobId={leader.job}", "StartTime=now")  # and not in two minutes
+    leader.wait_until_moving(0, attempt=1)
+    assert not first & {line.split()[0] for line in cluster.ours().splitlines()}
+    assert leader.endings() == []
+    cluster.run("scancel", leader.job)
+    leader.wait()
+    wait_for(lambda: not cluster.ours(), "nothing of ours runs")
+
+
+@pytest.fixture
+def commands(cluster, tmp_path, monkeypatch) -> Path:
+    """Slurm's commands, for this process outside of the cluster."""
+    cluster.write_commands(tmp_path / "commands")
+    monkeypatch.setenv("PATH", f"{tmp_path / 'commands'}:{os.environ['PATH']}")
+    return tmp_path / "commands"
+
+
+@pytest.mark.usefixtures("commands")
+def test_a_submitted_study_is_followed_and_ended_through_the_queue(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    setup = ("echo 'the words of the site'", "sleep 600")
+    request = Request(**{**vars(REQUEST), "name": "two words", "options": {"setup": setup}})
+    job = slurm.submit(("--version",), request, tmp_path / "study")
+    wait_for(lambda: "RUNNING" in job.state(), "it runs")
+    assert wait_for(job.log_tail, "it has written") == "the words of the site"
+    job.cancel()
+    wait_for(lambda: job.state() == "", "it is over")
+    assert "CANCELLED" in job.log_tail()
+
+
+@pytest.mark.usefixtures("commands")
+def test_a_study_that_waits_is_drained_at_once(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    request = Request(**{**vars(REQUEST), "options": {"extra": ("--hold",)}})
+    job = slurm.submit(("--version",), request, tmp_path / "study")
+    assert "PENDING" in job.state()
+    job.drain()
+    wait_for(lambda: job.state() == "", "it is over")
+
+
+@pytest.mark.usefixtures("commands")
+def test_what_slurm_refuses_is_told_in_its_words(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    request = Request(**{**vars(REQUEST), "options": {"partition": "nowhere"}})
+    with pytest.raises(SlurmError, match="invalid partition specified: nowhere"):
+        slurm.submit(("--version",), request, tmp_path / "study")
