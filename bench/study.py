@@ -23,7 +23,7 @@ from bench.store import attempts, index, read, schema
 from bench.store.commit import Store
 from bench.store.layout import Layout
 from bench.worker.job import Job
-from launchers import Ending
+from launchers import Ending, flight_recorder
 from launchers.heartbeat import Beat
 
 _MINIMUM_STEPS, _MINIMUM_STEPS_QUICK = 20, 10
@@ -92,6 +92,8 @@ def command_of(plan: Plan, planned: PlannedLaunch, folder: Path, host: Host) -> 
     configuration = planned.configuration
     # Numbered as the driver's own tools number them, so that a device means the same in every table.
     settings = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+    if configuration.backend == "nccl":
+        settings |= flight_recorder.WANTED
     if configuration.cores_per_rank is not None:
         settings |= dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(configuration.cores_per_rank))
     return launchers.Command(

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from launchers import Command, guard, heartbeat, oom
+from launchers import Command, flight_recorder, guard, heartbeat, oom
 from launchers.crew import Death, StartError, wait_for_all
 from launchers.environment import environment
 from launchers.findings import log_file
@@ -112,6 +112,7 @@ class LocalCrew:
         share, command = self._share, self._command
         local_rank = rank - share.ranks[0]
         own = {
+            **flight_recorder.settings(command.folder),
             **share.settings,
             "RANK": str(rank),
             "WORLD_SIZE": str(command.ranks),
@@ -167,6 +168,8 @@ class LocalCrew:
     def signal(self, ranks: Collection[int], number: signal.Signals) -> None:
         """Signal living ranks; a pid is its rank's own until that is buried."""
         for rank in ranks:
+            if number == signal.SIGUSR1:  # the question where it is
+                flight_recorder.ask(self._command.folder, rank)
             os.kill(self._living[rank].pid, number)
 
     def states(self, ranks: Collection[int]) -> dict[int, str]:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from launchers import Command, Ending, findings
+from launchers import Command, Ending, findings, flight_recorder
 from launchers.crew import Crew, Death, StartError, wait_for_all
 from launchers.findings import Finding
 from launchers.heartbeat import Beat
@@ -106,7 +106,8 @@ def _watched(crew: Crew, command: Command, watch: Callable[[list[Beat]], None], 
         elif now_s >= until_s:
             finding = findings.timeout(beats, crew.living, command.timeout_s)
         if finding is not None:
-            _ask_for_stacks(crew, beats, limits.stacks_s)
+            wait_s = flight_recorder.DUMP_S if flight_recorder.is_wanted(command.environment) else limits.stacks_s
+            _ask_for_stacks(crew, beats, wait_s)
             return finding
     return findings.from_deaths(command.folder, deaths, beats) or Finding(status="ok")
 
