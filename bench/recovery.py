@@ -93,7 +93,12 @@ def recover(store_path: StorePath, study_id: str | None = None, *, force: bool =
     store = Store.open(store_path, create=False)
     known = index.studies(store.path)
     studies = known if study_id is None else [study_id]
-    removed = sweep(store.path, studies, force=force)
+    try:
+        removed = sweep(store.path, studies, force=force)
+    except OSError as error:
+        raise CannotError(
+            f"the store {store.path} cannot be written: {error.strerror or error}", hint="make room, and repeat"
+        ) from error
     closed = [close_stale(store, each, force=force) for each in studies]
     return replace(_merged(closed), removed=tuple(removed))
 

@@ -1,9 +1,9 @@
 """A process of its own that outlives a supervisor which was killed, and then ends the supervisor's ranks.
 
 It is told the launch's folder and the supervisor's pid. It reads process groups from its standard input, `123` to watch
-over one and `-123` to let it go, and at the end of the input, which the kernel brings about however the supervisor ends,
-kills those that are left, and what has left them. It needs nothing of the ranks: also one that is stopped, or holds the
-interpreter's lock, or has helpers of its own goes with all it started.
+over one and `-123` to let it go, and at the end of the input, which the kernel brings about however the supervisor
+ends, kills those that are left, and what has left them. It needs nothing of the ranks: also one that is stopped, or
+holds the interpreter's lock, or has helpers of its own goes with all it started.
 """
 
 import os

@@ -91,21 +91,24 @@ class Reception:
         host, port = self._listener.getsockname()[:2]
         return host, port
 
-    def wait_for(self, nodes: int, timeout_s: float, hopeless: Callable[[], str | None] = lambda: None) -> list[Agent]:
-        """The agents of nodes 0 to `nodes` - 1, in that order, once all have reported.
+    def wait_for(
+        self, nodes: int, timeout_s: float, hopeless: Callable[[], str | None] = lambda: None, *, first: int = 0
+    ) -> list[Agent]:
+        """The agents of nodes `first` to `nodes` - 1, in that order, once all have reported.
 
         Raises:
             NotAllHereError: some have not in time, or `hopeless` gave a reason why they never will.
         """
+        wanted = range(first, nodes)
         until_s = time.monotonic() + timeout_s
-        while missing := sorted(set(range(nodes)) - set(self._agents)):
+        while missing := [node for node in wanted if node not in self._agents]:
             named = f"{'node' if len(missing) == 1 else 'nodes'} {', '.join(map(str, missing))} of {nodes}"
             if why := hopeless():
                 raise NotAllHereError(f"{named} will not report: {why}")
             if time.monotonic() >= until_s:
                 raise NotAllHereError(f"{named} did not report within {timeout_s:g} s")
             time.sleep(_LOOK_S)
-        return [self._agents[node] for node in range(nodes)]
+        return [self._agents[node] for node in wanted]
 
     def close(self) -> None:
         """Say goodbye to all agents, and listen no more."""

@@ -15,7 +15,7 @@ from typing import Any
 from launchers import Request
 
 _ASKS = ("partition", "account", "qos", "time", "constraint", "reservation", "mem")  # #SBATCH options of the same name
-_OPTIONS = (*_ASKS, "gpus_per_node", "exclusive", "requeue", "extra", "setup")
+_OPTIONS = (*_ASKS, "exclusive", "requeue", "extra", "setup")
 
 # Before the time limit, for what has been measured to be told; the launch that runs then has no row.
 _WARNING_S = 60
@@ -24,7 +24,7 @@ _TAIL_LINES = 15
 _TAIL_BYTES = 16_384
 
 
-class SlurmError(Exception):
+class SlurmError(RuntimeError):
     """Slurm refuses, in its own words, or is not here."""
 
 
@@ -64,9 +64,8 @@ def _asked_for(request: Request, options: Mapping[str, Any]) -> Iterator[str]:
     yield "--ntasks-per-node=1"  # the supervisor of that node's ranks
     if request.cores_per_rank is not None:
         yield f"--cpus-per-task={request.ranks_per_node * request.cores_per_rank}"
-    gpus_per_node = options.get("gpus_per_node", request.gpus_per_node)
-    if gpus_per_node:
-        yield f"--gpus-per-node={gpus_per_node}"
+    if request.gpus_per_node:
+        yield f"--gpus-per-node={request.gpus_per_node}"
     if options.get("exclusive", True):
         yield "--exclusive"
     for name in _ASKS:
@@ -76,7 +75,6 @@ def _asked_for(request: Request, options: Mapping[str, Any]) -> Iterator[str]:
     yield "--no-kill"  # a node that is lost costs one launch, and not the study
     yield f"--signal=B:TERM@{_WARNING_S}"
     yield "--open-mode=append"  # else a requeue empties the log of the first attempt
-    yield "--output=bench-%x-%j.log"
     for line in options.get("extra", ()):
         if not line.startswith("-"):
             raise SlurmError(f"extra in [slurm] takes options of sbatch, as in --mail-type=END, and not {line!r}")
@@ -94,14 +92,14 @@ class Job:
     """A study in Slurm's queue; see `launchers.Submitted`."""
 
     name: str  # its number
-    log: Path | None  # where Slurm puts what it writes; None: Slurm did not say
+    log: Path  # what it writes
 
     def state(self) -> str:
-        """As in "PENDING (Resources)" or "RUNNING (None)"; empty once it is over."""
+        """As in "PENDING (Resources)" or "RUNNING"; empty once it is over."""
         asked = _run("squeue", "--noheader", f"--jobs={self.name}", "--format=%T (%r)")
         if asked.returncode and "Invalid job id" not in asked.stderr:  # a job that ended long ago is forgotten
             return f"not known: {_words(asked)}"
-        return asked.stdout.strip()
+        return asked.stdout.strip().removesuffix(" (None)")
 
     def drain(self) -> None:
         """Have it end after the launch that is running; at once, when none has begun."""
@@ -121,8 +119,6 @@ class Job:
     def log_tail(self) -> str:
         """The last lines that it wrote, as far as they can be read from here."""
         try:
-            if self.log is None:
-                return ""
             with self.log.open("rb") as log:
                 log.seek(max(0, log.seek(0, 2) - _TAIL_BYTES))
                 return "\n".join(log.read().decode(errors="replace").splitlines()[-_TAIL_LINES:])
@@ -131,26 +127,25 @@ class Job:
 
 
 def submit(words: tuple[str, ...], request: Request, folder: Path) -> Job:
-    """Submit the study from the current folder, in which the job runs and writes its log.
+    """Submit the study from the current folder, in which the job runs too.
 
     Args:
         words: of the command line after `bench`.
         request: what to ask for.
-        folder: keeps what was submitted, as `job.sh`.
+        folder: keeps what was submitted, as `job.sh`, and what the job writes, as `slurm-NUMBER.log`.
 
     Raises:
         SlurmError: Slurm refuses, or is not here.
     """
-    job = folder / "job.sh"
     folder.mkdir(parents=True, exist_ok=True)
+    job = folder.resolve() / "job.sh"
     job.write_text(script(words, request))
-    submitted = _run("sbatch", "--parsable", str(job))
+    log = str(job.parent).replace("%", "%%")  # which stands for a number of Slurm's otherwise
+    submitted = _run("sbatch", "--parsable", f"--output={log}/slurm-%j.log", str(job))
     if submitted.returncode:
         raise SlurmError(_words(submitted))
     name = submitted.stdout.strip().partition(";")[0]  # NUMBER;CLUSTER where there are several clusters
-    told = _run("scontrol", "show", "job", name).stdout.splitlines()
-    logs = [Path(value) for key, _, value in (line.strip().partition("=") for line in told) if key == "StdOut"]
-    return Job(name=name, log=logs[0] if logs else None)
+    return Job(name=name, log=job.with_name(f"slurm-{name}.log"))
 
 
 def _run(*argv: str) -> subprocess.CompletedProcess[str]:

@@ -94,7 +94,7 @@ class _Step:
         self._log = command.folder / "srun.log"
         with self._log.open("wb") as log:
             self._srun = subprocess.Popen(
-                srun(os.environ, command, name=self._name, leader=f"{slurm.address}:{port}"),
+                srun(command, name=self._name, leader=f"{slurm.address}:{port}"),
                 env={**os.environ, KEY_NAME: key},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -166,24 +166,22 @@ class _Step:
             subprocess.run(("scancel", number), stdin=subprocess.DEVNULL, check=False, timeout=_KILL_S)
 
 
-def srun(environ: Mapping[str, str], command: Command, *, name: str, leader: str) -> tuple[str, ...]:
+def srun(command: Command, *, name: str, leader: str) -> tuple[str, ...]:
     """The step that runs one agent at each node of a launch.
 
     Args:
-        environ: of the job.
         command: the launch.
         name: of the step.
         leader: host and port where the agents report.
     """
-    cpus = environ.get("SLURM_CPUS_PER_TASK")
     return (
         "srun",
         f"--job-name={name}",
         f"--nodes={command.nodes}",
         f"--ntasks={command.nodes}",
         "--ntasks-per-node=1",
-        *((f"--cpus-per-task={cpus}",) if cpus else ()),  # which a step does not inherit since 22.05
-        "--cpu-bind=none",  # ranks are put on cores by their agent, which must see all of the node's
+        # Without --cpus-per-task the step has all that the job has on these nodes, and the agent places the ranks.
+        "--cpu-bind=none",
         "--mpi=none",
         f"--immediate={_BUSY_S}",
         "--kill-on-bad-exit=1",

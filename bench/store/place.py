@@ -27,7 +27,7 @@ _FORMAT = (json.dumps({"layout": LAYOUT_VERSION}, indent=1) + "\n").encode()
 class Place:
     """Where a store lies, or will. Paths are told from its root, with forward slashes."""
 
-    url: str  # as it was written: for messages
+    url: str  # as it was written, without a password: for messages
     root: str  # as the file system spells it
     system: Any  # fsspec's
     folder: Path | None  # on this machine; None elsewhere
@@ -40,11 +40,11 @@ class Place:
             UsageError: nobody knows this protocol.
             CannotError: the package for it is not installed, or there is no connection.
         """
-        protocol = url.partition("://")[0]
+        given, url = url, re.sub(r"(://[^/:@]*):[^/@]*@", r"\1@", url)  # a password is used, and never told
         try:
-            system, root = url_to_fs(url)
+            system, root = url_to_fs(given)
         except ImportError as error:
-            package = getattr(error.__cause__ or error, "name", None) or protocol
+            package = getattr(error.__cause__ or error, "name", None) or url.partition("://")[0]
             raise CannotError(f"{url}: {error}", hint=f"uv pip install {package}") from error
         except ValueError as error:
             hint = "a folder, or a URL such as s3://bucket/results, sftp://host/results or file:///data/results"
@@ -88,7 +88,7 @@ class Place:
             self.create("FORMAT", _FORMAT)
 
     def sizes(self) -> dict[str, int | None]:
-        """Every file here with its bytes (None: nobody tells); those being written are left out."""
+        """Every file here with its bytes (None: nobody tells)."""
         with self._telling("be listed"):
             self.system.invalidate_cache()
             try:
@@ -97,7 +97,7 @@ class Place:
                 return {}
         names = {name[len(self.root) :].lstrip("/"): told.get("size") for name, told in found.items()}
         # What comes from elsewhere must not name a place outside of the store.
-        return {name: size for name, size in names.items() if not {"..", "staging"} & set(name.split("/"))}
+        return {name: size for name, size in names.items() if ".." not in name.split("/")}
 
     def read(self, path: str) -> bytes:
         """One file's content.
@@ -121,6 +121,8 @@ class Place:
             try:
                 return self._create(self._full(path), data)
             except FileNotFoundError:  # object stores have no folders; others want them first
+                if not self.system.exists(self.root.rpartition("/")[0] or self.root):
+                    raise  # a bucket or a disk that is misspelt is not made
                 self.system.makedirs(self._full(path).rpartition("/")[0], exist_ok=True)
                 return self._create(self._full(path), data)
 

@@ -7,7 +7,6 @@ and named. Doing it again copies what is missing.
 
 import hashlib
 import re
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -37,7 +36,6 @@ class Transfer:
 class _Launch:
     """All that belongs to one launch, by path; a file's `DataFile` is what its marker says of it, if any does."""
 
-    study_id: str
     launch_id: str
     files: dict[str, DataFile | None] = field(default_factory=dict)
     markers: dict[str, bytes] = field(default_factory=dict)
@@ -114,13 +112,12 @@ class _Copying:
                 launch.refused = str(error)
 
     def _launches_of(self, study_id: str, *, logs: bool) -> list[_Launch]:
-        found: defaultdict[str, _Launch] = defaultdict(lambda: _Launch(study_id=study_id, launch_id=""))
+        found: dict[str, _Launch] = {}
         # An attempt's name is longer than its launch's, and comes after it: who reads meanwhile sees the earlier state.
         markers = sorted(self._paths(f"commits/{study_id}/", r"[^./][^/]*\.json"), key=lambda path: (len(path), path))
         for path in markers:
             launch_id, attempt = named(PurePosixPath(path).stem)
-            launch = found[launch_id]
-            launch.launch_id = launch_id
+            launch = found.setdefault(launch_id, _Launch(launch_id=launch_id))
             data = self._source.read(path)
             try:
                 marker = _marker(data, study_id, launch_id, attempt)
@@ -135,8 +132,7 @@ class _Copying:
                 launch.files |= dict.fromkeys(self._paths(folder, ".+"))
         for path in self._paths(f"studies/{study_id}/attempts/", r"[^./][^/]*\.json"):
             launch_id = PurePosixPath(path).stem.rpartition(".a")[0]
-            found[launch_id].launch_id = launch_id
-            found[launch_id].files[path] = None
+            found.setdefault(launch_id, _Launch(launch_id=launch_id)).files[path] = None
         return [found[launch_id] for launch_id in sorted(found)]
 
     def _paths(self, folder: str, pattern: str) -> list[str]:
@@ -230,7 +226,7 @@ def _marker(data: bytes, study_id: str, launch_id: str, attempt: int) -> Marker:
     for file in marker.files:
         # A launch's files are its study's, wherever the marker comes from.
         parts = PurePosixPath(file.path).parts
-        if False:
+        if parts[:2] != (file.table, study_id) or len(parts) != 3 or ".." in parts or file.table in _NO_TABLES:
             raise ValueError(f"names a file that is none of its study's: {file.path}")
     return marker
 

@@ -1,9 +1,11 @@
 """A study that is not run by this process: handed to a queue and waited for, or followed at a leader's word."""
 
+import contextlib
+import hashlib
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -35,8 +37,10 @@ def request_of(settings: "Settings", study_id: str) -> "Request":
     options = (
         slurm.model_dump(exclude_none=True, exclude={"gpus_per_node"}) if settings.study.launcher == "slurm" else {}
     )
-    if settings.study.rdzv is not None:
+    if settings.study.launcher == "torchrun":
         options = {"rdzv": settings.study.rdzv}
+        # Every node must come to the same name, of the same command; the leader names the study itself.
+        study_id = f"bench-{hashlib.blake2b(repr(words_of(sys.argv[1:])).encode(), digest_size=6).hexdigest()}"
     return Request(
         name=study_id,
         nodes=max(scale.nodes or (1,)),
@@ -48,8 +52,34 @@ def request_of(settings: "Settings", study_id: str) -> "Request":
 
 
 def words_of(arguments: Sequence[str]) -> tuple[str, ...]:
-    """The command line that the study is run with elsewhere: as it was typed, without what is for this terminal."""
-    return tuple(word for word in arguments if word not in {"--json", "--dry-run", "--debug"})
+    """The command line that the study is run with elsewhere: as it was typed, without what is for this terminal.
+
+    Nor is `--rdzv` needed once torchrun has met there; torchrun would take it for the beginning of words of its own.
+    """
+    kept = []
+    words = iter(arguments)
+    for word in words:
+        if word == "--rdzv":
+            next(words, None)
+        elif word not in {"--json", "--dry-run", "--debug"} and not word.startswith("--rdzv="):
+            kept.append(word)
+    return tuple(kept)
+
+
+@contextlib.contextmanager
+def in_our_words() -> Iterator[None]:
+    """What a launcher complains of, as errors that a user can act on.
+
+    Raises:
+        UsageError: for a ValueError, which says what to write otherwise.
+        CannotError: for anything else that hosts, networks and queues do.
+    """
+    try:
+        yield
+    except ValueError as error:
+        raise UsageError(str(error), "see what is started where: --dry-run") from error
+    except (OSError, RuntimeError, LookupError) as error:
+        raise CannotError(str(error), "see what is started where: --dry-run") from error
 
 
 def submitted(module: ModuleType, request: "Request", store: Path) -> None:
@@ -61,10 +91,8 @@ def submitted(module: ModuleType, request: "Request", store: Path) -> None:
         CannotError: it cannot be handed over, or it ended without a launch in the store.
     """
     folder = store / "studies" / request.name
-    try:
+    with in_our_words():
         job = module.submit(words_of(sys.argv[1:]), request, folder)
-    except (OSError, RuntimeError, LookupError) as error:
-        raise CannotError(str(error), "see what would be submitted: --dry-run") from error
     _say(f"Study {request.name}: handed over as job {job.name}; results go to {store}")
     _wait_for(job, request.name, store)
     if not _committed(store, request.name):
@@ -75,10 +103,8 @@ def submitted(module: ModuleType, request: "Request", store: Path) -> None:
 def follow(module: ModuleType) -> int:
     """Do what the leader says until it has done."""
     _say("Following the leader of this study; it prints the table.")
-    try:
+    with in_our_words():
         code: int = module.follow()
-    except (OSError, RuntimeError) as error:
-        raise CannotError(str(error), "start the same command on every node; its leader is the first") from error
     return code
 
 

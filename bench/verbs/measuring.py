@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from bench.errors import DONE, INTERRUPTED, PARTIAL, TERMINATED, CannotError, UsageError
+from bench.errors import DONE, INTERRUPTED, PARTIAL, TERMINATED, UsageError
 
 if TYPE_CHECKING:
     from bench.analysis.result import Row, Study
@@ -64,7 +64,8 @@ def measure(
     if part == SUBMIT:
         _refuse_without_nodes(settings)
         if dry_run:
-            print(module.script(elsewhere.words_of(sys.argv[1:]), request))
+            with elsewhere.in_our_words():
+                print(module.script(elsewhere.words_of(sys.argv[1:]), request))
             return DONE
         elsewhere.submitted(module, request, store_path)
         from bench import study
@@ -185,10 +186,10 @@ def _run(
 @contextlib.contextmanager
 def _opened(module: ModuleType, request: "Request") -> Iterator["Launcher"]:
     """A launcher for as long as the study runs."""
-    try:
+    from bench.verbs.elsewhere import in_our_words
+
+    with in_our_words():
         launcher: Launcher = module.open(request)
-    except (OSError, RuntimeError) as error:
-        raise CannotError(str(error), "bench scale --dry-run shows what is started") from error
     try:
         yield launcher
     finally:

@@ -28,19 +28,18 @@ def move(source: str, target: str, studies: tuple[str, ...], *, logs: bool, sche
     from bench.store.place import Place
     from bench.store.transfer import transfer
 
+    here, there = Place.at(source), Place.at(target)
     progress = _Progress(sys.stderr)
     try:
-        told = transfer(
-            Place.at(source), Place.at(target), studies, logs=logs, tell=(lambda *_: None) if as_json else progress.tell
-        )
+        told = transfer(here, there, studies, logs=logs, tell=(lambda *_: None) if as_json else progress.tell)
     finally:
         progress.end()
     code = PARTIAL if told.refused else DONE
     if as_json:
-        document = {"schema": schema, "source": source, "destination": target, **asdict(told), "exit": code}
+        document = {"schema": schema, "source": here.url, "destination": there.url, **asdict(told), "exit": code}
         click.echo(json.dumps(document, indent=2))
         return code
-    click.echo(_sentence(told, target))
+    click.echo(_sentence(told, there.url))
     for each in told.refused:
         click.echo(f"warning: {each}", err=True)
     return code

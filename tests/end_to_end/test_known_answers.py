@@ -136,6 +136,8 @@ def test_two_ranks_read_twice_as_much_as_one_and_leave_a_complete_record(run_ben
     assert (launches.world_size == 2).all()
     assert launches.weights_moved.all()
     assert launches.weights_equal.all()
+    # Without synchronisation a step is the sleep, and little else is left for the all-reduce.
+    assert launches.compute_step_ns.min() == pytest.approx(1e9, rel=0.01)
     # Warm-up steps are stored and marked, and no number knows them.
     steps = bench.load(tmp_path / "results", "steps")
     counted = steps.groupby(["launch_id", "rank", "phase"]).size().unstack()
@@ -147,6 +149,9 @@ def test_a_straggler_that_sleeps_twice_as_long_on_one_rank_halves_the_rate_of_al
     file = profile_in(tmp_path, steps=10, sleep_ms=500, straggler_rank=1, straggler_factor=2.0)
     asked = ("run", "--profile", file, "--strategy", "ddp", "--ranks", "2", "--json")
     within_a_percent(lambda: rate_of(run_bench(*asked)), 64)  # 2 x 32 samples in a second
+    launches = bench.load(tmp_path / "results", "launches")
+    # What the other rank waits for is the straggler's compute, not communication.
+    assert launches.compute_step_ns.min() == pytest.approx(1e9, rel=0.01)
 
 
 @pytest.mark.slow

@@ -116,7 +116,9 @@ def stepping(store: Path, launch: str = "r00p00", *, ranks: int = 2) -> bool:
     return False
 
 
-def begin(words: tuple[object, ...], environment: Mapping[str, str], cwd: Path, **options: Any) -> subprocess.Popen[str]:
+def begin(
+    words: tuple[object, ...], environment: Mapping[str, str], cwd: Path, **options: Any
+) -> subprocess.Popen[str]:
     """Start `bench` with these words, in a session of its own as a shell would give it."""
     return subprocess.Popen(
         ("bench", *map(str, words)),
@@ -129,4 +131,27 @@ def begin(words: tuple[object, ...], environment: Mapping[str, str], cwd: Path, 
         text=True,
         start_new_session=True,
         **options,
+    )
+
+
+def inside(
+    setup: str,
+    words: tuple[object, ...],
+    environment: Mapping[str, str],
+    cwd: Path,
+    *,
+    namespaces: tuple[str, ...] = (),
+) -> subprocess.CompletedProcess[str]:
+    """Run `bench` after a line of shell that makes its surroundings worse, in namespaces of `unshare`."""
+    bench = Path(environment["PATH"].split(os.pathsep)[0]) / "bench"
+    shell = ("sh", "-c", f'{setup} && exec "$@"', "sh", str(bench), *map(str, words))
+    return subprocess.run(
+        ("unshare", *namespaces, *shell) if namespaces else shell,
+        cwd=cwd,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )

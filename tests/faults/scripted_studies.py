@@ -1,4 +1,4 @@
-"""Whole studies in seconds: the real store, the real local launcher, and ranks without torch that leave valid results."""
+"""Whole studies in seconds: real store, real local launcher, and ranks without torch that leave valid results."""
 
 import json
 import sys

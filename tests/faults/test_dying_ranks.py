@@ -49,4 +49,3 @@ def test_what_ranks_that_end_well_have_left_running_is_ended_too(run_bench, tmp_
     assert ran.returncode == 0, ran
     assert [outcome(row) for row in rows(store)] == [("ok", None)]
     assert processes_of(tmp_path) == []
-

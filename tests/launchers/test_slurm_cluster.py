@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from bench import load
 from launchers import Request, slurm
 from launchers.sbatch import SlurmError
 
@@ -244,12 +245,13 @@ def test_a_submitted_study_is_followed_and_ended_through_the_queue(tmp_path, mon
     monkeypatch.chdir(tmp_path)
     setup = ("echo 'the words of the site'", "sleep 600")
     request = Request(**{**vars(REQUEST), "name": "two words", "options": {"setup": setup}})
-    job = slurm.submit(("--version",), request, tmp_path / "study")
+    job = slurm.submit(("--version",), request, tmp_path / "50% study")
     wait_for(lambda: "RUNNING" in job.state(), "it runs")
     assert wait_for(job.log_tail, "it has written") == "the words of the site"
     job.cancel()
     wait_for(lambda: job.state() == "", "it is over")
     assert "CANCELLED" in job.log_tail()
+    assert job.log.parent == tmp_path / "50% study"  # a % is Slurm's own in such names
 
 
 @pytest.mark.usefixtures("commands")
@@ -268,3 +270,88 @@ def test_what_slurm_refuses_is_told_in_its_words(tmp_path, monkeypatch):
     request = Request(**{**vars(REQUEST), "options": {"partition": "nowhere"}})
     with pytest.raises(SlurmError, match="invalid partition specified: nowhere"):
         slurm.submit(("--version",), request, tmp_path / "study")
+
+
+KNOWN_ANSWER = """
+[model]
+name = "known-answer"
+options = {{ sleep_ms = {sleep_ms} }}
+
+[data]
+name = "synthetic"
+input_shape = [3, 8, 8]
+classes = 10
+
+[measure]
+warmup = 2
+steps = 10
+rounds = {rounds}
+
+[scale]
+device = "cpu"
+batch = 32
+cores_per_rank = 1
+"""
+ON_THREE_NODES = ("--launcher", "slurm", "--nodes", "1,2,3", "--ranks-per-node", "1")
+ON_THREE_RANKS = ("--ranks", "1,2,3", "--allow-oversubscribe", "--cores-per-rank", "1")
+TRIES = 2  # a neighbour on the machine can make a sleep longer, and a wrong count is wrong in every try
+
+
+def throughput_of_ranks(finished) -> dict[int, float]:
+    """Samples/s of the rows that use DDP, by their number of ranks."""
+    rows = (row for row in finished.json()["rows"] if row["strategy"] == "ddp")
+    return {row["ranks"]: row["throughput"]["estimate"] for row in rows}
+
+
+def test_a_study_over_nodes_reads_what_one_over_ranks_of_this_host_reads(run_bench, commands, tmp_path):
+    profile = tmp_path / "asked.toml"
+    profile.write_text(KNOWN_ANSWER.format(sleep_ms=1000, rounds=1))
+    asked = ("scale", "--profile", profile, "--json")
+    path = f"{commands}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    found = []
+    for _ in range(TRIES):
+        nodes = throughput_of_ranks(run_bench(*asked, *ON_THREE_NODES, PATH=path, BENCH_WHEN_BUSY="share"))
+        ranks = throughput_of_ranks(run_bench(*asked, *ON_THREE_RANKS, BENCH_WHEN_BUSY="share"))
+        assert nodes.keys() == ranks.keys() == {1, 2, 3}
+        print(f"by nodes {nodes}, by ranks of one host {ranks}")
+        found.append((nodes, ranks))
+        if nodes == pytest.approx(ranks, rel=0.03):
+            return
+    pytest.fail(f"not within 3 %: {found}")
+
+
+def test_a_requeue_in_the_middle_of_a_study_runs_every_launch_once(environment, cluster, commands, tmp_path):
+    profile = tmp_path / "asked.toml"
+    profile.write_text(KNOWN_ANSWER.format(sleep_ms=300, rounds=1))
+    path = f"{commands}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    store = Path(environment["BENCH_STORE"])
+    with subprocess.Popen(
+        ("bench", "scale", "--profile", profile, "--json", *ON_THREE_NODES),
+        cwd=tmp_path,
+        env=environment | {"PATH": path, "BENCH_WHEN_BUSY": "share"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as bench:
+
+        def done() -> list[Path]:
+            return sorted(store.glob("commits/*/[!.]*.json"))
+
+        def begun() -> list[Path]:
+            return sorted(store.glob("studies/*/logs/*/srun.log"))
+
+        wait_for(lambda: len(begun()) > len(done()) >= 1, "one launch is done and another runs", timeout_s=180)
+        (job,) = cluster.run("squeue", "--noheader", "--format=%i").split()
+        before = done()
+        cluster.run("scontrol", "requeue", job)
+        wait_for(lambda: "PENDING" in cluster.run("squeue", "--noheader", "--format=%T"), "the job waits again")
+        cluster.run("scontrol", "update", f"JobId={job}", "StartTime=now")  # and not in two minutes
+        told, progress = bench.communicate(timeout=400)
+    assert bench.returncode == 0, progress
+    assert len(before) < 5  # or nothing was left to repeat
+    (study,) = (store / "studies").iterdir()
+    planned = {each["launch_id"] for each in json.loads((study / "study.json").read_text())["launches"]}
+    launches = load(store, "launches")
+    well = launches[launches.status == "ok"]
+    assert sorted(well.launch_id) == sorted(planned)
+    assert {row["n"] for row in json.loads(told)["rows"]} == {1}

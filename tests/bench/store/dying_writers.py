@@ -1,4 +1,4 @@
-"""Writers that die, or run out of room, at each numbered call in turn. Run as a program, so that its forks hold no torch.
+"""Writers that die, or run out of room, at each numbered call in turn: a program, so that its forks hold no torch.
 
     python dying_writers.py SCENARIO VARIABLE WORK STRIDE
 

@@ -13,7 +13,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from fsspec.registry import known_implementations
 
 from bench.errors import CannotError, UsageError
-from bench.store import fsops, index, read
+from bench.store import fsops, index, place, read
 from bench.store.commit import Store
 from bench.store.layout import NoStoreError
 from bench.store.place import Place
@@ -43,23 +43,23 @@ def source(filled):
     return Place.at(str(filled.path))
 
 
-def contents(place):
-    """Every file of a place, those being written left out."""
-    return {path: place.read(path) for path in place.sizes()}
+def contents(where):
+    """Every file of a place."""
+    return {path: where.read(path) for path in where.sizes()}
 
 
-def seen(place):
+def seen(where):
     """The launches that a reader finds there, each proven whole."""
     found = {}
-    for path in place.sizes():
+    for path in where.sizes():
         if not path.startswith("commits/"):
             continue
         try:
-            marker = index.Marker.from_bytes(place.read(path))
+            marker = index.Marker.from_bytes(where.read(path))
         except ValueError:
             continue  # a reader takes it for damage
         for file in marker.files:
-            data = place.read(file.path)
+            data = where.read(file.path)
             assert (len(data), hashlib.sha256(data).hexdigest()) == (file.bytes, file.sha256), path
         found[path] = marker
     return found
@@ -229,6 +229,17 @@ def test_a_file_without_a_marker_that_is_somebody_else_s_is_left_alone(source, t
     assert path in refused
     assert target.read(path) == b"of a commit that is under way"
     assert len(seen(target)) == 6
+
+
+def test_a_name_that_is_claimed_in_a_folder_is_somebody_else_s_who_is_writing(source, tmp_path):
+    """Where there are no hard links, an empty file claims a marker's name: see `fsops.publish`."""
+    marker = f"commits/{OLD}/{OLD}.r00p00.json"
+    target = Place.at(str(tmp_path / "copy"))
+    target.make_store()
+    target.create(marker, b"")
+    (refused,) = transfer(source, target).refused
+    assert marker in refused
+    assert target.read(marker) == b""
 
 
 def test_a_file_that_got_lost_there_is_copied_again(source, target):
@@ -402,6 +413,20 @@ def test_a_protocol_that_nobody_knows_and_one_whose_package_is_missing_are_told_
     assert error.value.hint == "uv pip install no_such_package_of_ours"
 
 
+def test_a_password_in_a_url_is_used_and_never_told(monkeypatch):
+    asked = []
+
+    def remember(url):
+        asked.append(url)
+        raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
+
+    monkeypatch.setattr(place, "url_to_fs", remember)
+    with pytest.raises(CannotError) as error:
+        Place.at("sftp://me:secret@host:2222/data/results")
+    assert asked == ["sftp://me:secret@host:2222/data/results"]
+    assert error.value.lines[0] == "error: sftp://me@host:2222/data/results cannot be reached: Connection refused"
+
+
 def test_what_is_no_store_is_not_copied_from(tmp_path, target):
     for url in (str(tmp_path / "nowhere"), str(tmp_path), "memory://nowhere"):
         with pytest.raises(NoStoreError, match="no store"):
@@ -460,7 +485,7 @@ def test_a_place_that_knows_no_exclusive_writing_is_looked_at_first(source, monk
     assert len(seen(there)) == 7
 
 
-def test_folders_are_made_where_they_are_needed(monkeypatch):
+def test_folders_are_made_where_they_are_needed_but_not_a_misspelt_place(monkeypatch):
     pipe_file = MemoryFileSystem.pipe_file
 
     def strict(self, path, value, **how):
@@ -470,6 +495,10 @@ def test_folders_are_made_where_they_are_needed(monkeypatch):
 
     monkeypatch.setattr(MemoryFileSystem, "pipe_file", strict)
     there = Place.at(ELSEWHERE)
+    with pytest.raises(CannotError, match="no such place"):
+        there.create("a/b/c", b"content")
+    assert MemoryFileSystem().ls("/") == []
+    MemoryFileSystem().mkdir("/lab")
     assert there.create("a/b/c", b"content")
     assert there.read("a/b/c") == b"content"
 

@@ -1,0 +1,121 @@
+"""How long it takes until nothing is left, and what watching costs. Limits are generous; figures are printed (-s)."""
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from gloo_ranks import gloo_command
+from scripted_ranks import command_for
+
+from launchers import Ending
+from launchers.local import Limits, launch
+
+pytestmark = pytest.mark.faults
+
+TRIES = int(os.environ.get("BENCH_TEST_TEARDOWNS", "1"))
+STALL_S = 3.0
+
+
+def nobody_watches(beats) -> None: ...
+
+
+def timed(folder: Path, statement: str) -> tuple[Ending, float]:
+    """How the launch ended, and the seconds from the fault until nothing was left."""
+    ending = launch(gloo_command(folder, statement, ranks=3, stall_s=STALL_S), nobody_watches)
+    return ending, (time.monotonic_ns() - int((folder / "struck_ns").read_text())) / 1e9
+
+
+def told(what: str, seconds: list[float]) -> None:
+    print(
+        f"{what}: {min(seconds):.2f} to {max(seconds):.2f} s, median {statistics.median(seconds):.2f} s, {len(seconds)}"
+    )
+
+
+def test_a_killed_rank_takes_the_launch_with_it_in_a_fraction_of_torchruns_patience(tmp_path) -> None:
+    seconds = []
+    for number in range(TRIES):
+        ending, after_s = timed(tmp_path / str(number), "os.kill(os.getpid(), signal.SIGKILL)")
+        assert (ending.status, ending.failed_rank) == ("killed", 1)
+        seconds.append(after_s)
+    told("from SIGKILL of a rank until nothing is left", seconds)
+    assert max(seconds) < 15  # 2 s on a quiet machine; torchrun gives the others 30 s
+
+
+def test_a_stopped_rank_ends_the_launch_soon_after_the_watchdogs_limit(tmp_path) -> None:
+    seconds = []
+    for number in range(TRIES):
+        ending, after_s = timed(tmp_path / str(number), "os.kill(os.getpid(), signal.SIGSTOP)")
+        assert (ending.status, ending.failed_rank) == ("hang", 1)
+        seconds.append(after_s)
+    told(f"from SIGSTOP of a rank until nothing is left, watchdog's limit {STALL_S:g} s", seconds)
+    assert min(seconds) > STALL_S
+    assert max(seconds) < STALL_S + 15  # limit + 5 s on a quiet machine
+
+
+TORCHRUN_RANK = """
+import os, signal, time
+from datetime import timedelta
+from pathlib import Path
+import torch
+import torch.distributed as dist
+dist.init_process_group("gloo", timeout=timedelta(seconds=3))
+for step in range(200):
+    if dist.get_rank() == 1 and step == 50:
+        Path(os.environ["STRUCK"]).write_text(str(time.monotonic_ns()))
+        os.kill(os.getpid(), signal.SIGSTOP)
+    dist.all_reduce(torch.ones(1000))
+"""
+
+
+@pytest.mark.slow
+def test_torchrun_takes_longer_with_the_same_stopped_rank(tmp_path, environment) -> None:
+    """Beside ours in one run: the same ranks, and the same 3 s after which silence is a fault."""
+    _, ours_s = timed(tmp_path / "ours", "os.kill(os.getpid(), signal.SIGSTOP)")
+    (tmp_path / "rank.py").write_text(TORCHRUN_RANK)
+    struck = tmp_path / "struck_ns"
+    torchrun = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "3")
+    ended = subprocess.run(
+        (*torchrun, str(tmp_path / "rank.py")),
+        env=environment | {"STRUCK": str(struck)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    theirs_s = (time.monotonic_ns() - int(struck.read_text())) / 1e9
+    assert ended.returncode != 0
+    print(f"until nothing is left after a rank was stopped: ours {ours_s:.1f} s, torchrun {theirs_s:.1f} s")
+    assert ours_s < theirs_s
+
+
+def test_watching_costs_next_to_nothing_while_ranks_step(tmp_path) -> None:
+    """Asked of the supervisor's own clock of processor time, within the window of ranks that beat every millisecond."""
+    body = """
+heart.enter("window", 0, 10_000)
+until_s = time.monotonic() + 10
+step = 0
+while time.monotonic() < until_s:
+    time.sleep(0.001)
+    step += 1
+    heart.beat(step)
+say("ok")
+"""
+    seen: list[tuple[float, float]] = []
+
+    def watch(beats) -> None:
+        if all(beat.phase == "window" and beat.step for beat in beats):
+            seen.append((time.monotonic(), time.process_time()))
+
+    ending = launch(command_for(tmp_path, body, ranks=2), watch)
+    assert ending.status == "ok"
+    (began_s, began_cpu_s), (ended_s, ended_cpu_s) = seen[0], seen[-1]
+    share = (ended_cpu_s - began_cpu_s) / (ended_s - began_s)
+    print(f"the supervisor used {share:.2%} of a core over {ended_s - began_s:.1f} s of a window, {len(seen)} looks")
+    assert len(seen) <= (ended_s - began_s) / Limits().look_s + 2  # it sleeps in between, and nothing else wakes it
+    assert 0 < share < 0.05  # 1 % is the promise; a busy machine makes every look dearer
+    assert psutil.Process().children() == []
