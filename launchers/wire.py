@@ -169,7 +169,7 @@ def receive(message: Message, folder: Path) -> None:
         OSError: it cannot be written, or its name is not that of a file in this folder.
     """
     name = str(message.facts["name"])
-    if Path(name).name != name:
+    if "/" in name or name in {"", ".", ".."}:
         raise OSError(f"{name!r} is no plain file name")
     draft = folder / f".{name}.part"
     with draft.open("ab") as opened:
