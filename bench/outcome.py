@@ -1,6 +1,6 @@
 """What a launch left in its folder, as rows of the store. Reads files; measures nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -139,6 +139,7 @@ def _measured(launch: schema.Launch, ranks: Sequence[RankOutcome], started_ns: i
         peak_memory_bytes=max((each.peak_memory_bytes for each in told if each.peak_memory_bytes), default=None),
         worker_cpu_s=sum(each.window_cpu_s for each in told),
         involuntary_switches=sum(each.window_switches for each in told),
+        warnings=(*launch.warnings, *_about_hosts(told, launch.nodes)),
     )
     if not kept.any():
         return launch
@@ -150,6 +151,17 @@ def _measured(launch: schema.Launch, ranks: Sequence[RankOutcome], started_ns: i
         throughput_sps=rate.throughput_sps,
         data_wait=float(steps.data_wait_ns[kept].sum() / steps.step_ns[kept].sum()),
     )
+
+
+def _about_hosts(told: Sequence[RankResult], nodes: int) -> Iterator[str]:
+    """What speaks against calling the hosts of a launch so many equal machines."""
+    kinds = {each.hardware_tag for each in told if each.hardware_tag is not None}
+    if len(kinds) > 1:
+        yield f"its {nodes} nodes are of {len(kinds)} kinds of hardware, and the slowest decides"
+    first = told[:: max(1, len(told) // nodes)]  # a rank of each node
+    machines = {each.boot_tag for each in first if each.boot_tag is not None}
+    if machines and len(machines) < nodes:
+        yield f"its {nodes} nodes are {len(machines)} running machine{'s' * (len(machines) != 1)}, and may share cores"
 
 
 def _why_null(launch: schema.Launch) -> dict[str, str]:

@@ -63,7 +63,7 @@ def measured(
         missing["peak_memory_bytes"] = _why_null(launches, "peak_memory_bytes") or "not measured"
     communication = _communication(repeats)
     if communication is None:
-        missing["communication"] = _why_null(launches, "compute_step_ns") or "not measured"
+        missing["communication"] = "no gradients were exchanged between processes"
     mfu, missing_mfu = _mfu(repeats, throughput, peaks)
     if missing_mfu is not None:
         missing["mfu"] = missing_mfu

@@ -64,21 +64,24 @@ def begin(store: "Store", study_id: str, launch_id: str, *, take_over: bool = Fa
         CannotError: somebody runs the launch, or may; it has a result already; or the disk does not take the note.
     """
     layout = existing(store.path)
-    latest = index.settled(store.path, study_id, []).get(launch_id)
-    if latest is not None and latest.status not in index.UNSETTLED:
-        raise CannotError(f"launch {launch_id} has a result already ({latest.status})", hint="it is not run again")
+    # In this order: whoever begins the launch after we count takes our number; whoever did before is seen to run it or,
+    # since an attempt that is not open has a marker, to have settled it.
+    number = max(_seen(layout, study_id)[launch_id], default=-1) + 1
     for earlier in open_attempts(store.path, study_id):
         if earlier.launch_id == launch_id:
             _refuse(earlier, take_over=take_over)
+    latest = index.settled(store.path, study_id, []).get(launch_id)
+    if latest is not None and latest.status not in index.UNSETTLED:
+        raise CannotError(f"launch {launch_id} has a result already ({latest.status})", hint="it is not run again")
     attempt = Attempt(
         study_id=study_id,
         launch_id=launch_id,
-        attempt=max(_seen(layout, study_id)[launch_id], default=-1) + 1,
+        attempt=number,
         owner=Owner.of_this_process(),
         started_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     try:
-        is_new = store.publish(attempt.to_bytes(), layout.attempt(study_id, launch_id, attempt.attempt))
+        is_new = store.publish(attempt.to_bytes(), layout.attempt(study_id, launch_id, number))
     except OSError as error:
         raise CannotError(
             f"launch {launch_id} cannot be begun in {store.path}: {error.strerror or error}",

@@ -18,13 +18,13 @@ from bench.learn import evaluate as evaluation
 from bench.learn.batches import Batches
 from bench.learn.data import DataSet, load
 from bench.learn.models import build
-from bench.worker import bootstrap, checks, group, job, overhead
+from bench.worker import bootstrap, checks, group, host, job, overhead
+from bench.worker.alone import compute_step_ns
 from bench.worker.record import Record
 from bench.worker.train import Segment, Trainer, train_segment
 
 _MEMORY_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 _COLLECTIVE_TIMEOUT_S = 300.0
-_COMPUTE_STEPS_LEAST, _COMPUTE_STEPS_MOST = 3, 30
 
 
 def run(rank: bootstrap.Rank, told: job.Job) -> None:
@@ -229,31 +229,6 @@ class _Launch:
             )
         )
 
-    def _compute_step_ns(self) -> int | None:
-        """How long a step takes when nobody waits for gradients: about a second of steps, after all that counts.
-
-        From here on the ranks' weights differ.
-        """
-        model = self.trainer.model
-        if self.group.world_size == 1 or not isinstance(model, DistributedDataParallel):
-            return None
-        step_ns = max(self.group.gather(self.record.median_step_ns()))
-        alone = replace(self.trainer, scheduler=None)
-        steps = min(_COMPUTE_STEPS_MOST, max(_COMPUTE_STEPS_LEAST, round(1e9 / step_ns)))
-        with model.no_sync():
-            segment = train_segment(
-                alone,
-                iter(self.batches),
-                1 + steps,
-                batch=self.batch,
-                phase="finishing",
-                step_ns=step_ns,
-                count_correct=self.workload.epochs is not None,
-            )
-        times = segment.times
-        lengths = [length / count for length, count in zip(times.step_ns, times.steps, strict=True)]
-        return round(statistics.median(lengths[1:] or lengths))  # the first also frees the buckets
-
     def _flop_per_sample(self) -> float | None:
         """For accelerators, whose published peak it can be held against; None on a CPU."""
         if self.device.type == "cpu":
@@ -267,6 +242,7 @@ class _Launch:
         heart.enter("finishing")
         digest = checks.weights_digest(self.plain)
         first, last = self.trainer.first_loss, self.trainer.last_loss
+        hardware_tag, boot_tag = host.tags(self.rank, self.configuration.nodes)
         by_device = self.configuration.strategy == "dp"  # one process drives them all
         result = job.RankResult(
             rank=self.group.rank,
@@ -289,9 +265,12 @@ class _Launch:
             peak_memory_bytes=self.backend.peak_memory_bytes(self.device),
             window_cpu_s=record.window_cpu_s,
             window_switches=record.window_switches,
+            hardware_tag=hardware_tag,
+            boot_tag=boot_tag,
             epochs=self.epochs if self.group.rank == 0 else [],
         )
-        result = replace(result, compute_step_ns=self._compute_step_ns())
+        step_ns = max(self.group.gather(record.median_step_ns()))
+        result = replace(result, compute_step_ns=compute_step_ns(self.trainer, self.batches, self.batch, step_ns))
         record.save(job.steps_file(self.rank.folder, self.rank.rank))
         job.write_result(self.rank.folder, self.rank.rank, {"status": "ok", **asdict(result)})
         self.group.leave()

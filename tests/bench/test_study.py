@@ -98,6 +98,8 @@ class StandIn:
             peak_memory_bytes=10**8,
             window_cpu_s=1.0,
             window_switches=3,
+            hardware_tag=None,
+            boot_tag=None,
             epochs=[],
         )
         job.write_result(folder, rank, {"status": "ok", **asdict(result)})

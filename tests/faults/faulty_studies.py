@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 
 from bench.store import index, read, schema
 from launchers import heartbeat
@@ -155,3 +156,13 @@ def inside(
         timeout=300,
         check=False,
     )
+
+
+def needs_namespaces(*namespaces: str) -> None:
+    """Skip the test where namespaces cannot be made."""
+    try:
+        tried = subprocess.run(("unshare", *namespaces, "true"), capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        pytest.skip("there is no unshare here: Linux only")
+    if tried.returncode:
+        pytest.skip(f"no namespaces without root: {tried.stderr.strip()}")

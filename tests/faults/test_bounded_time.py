@@ -2,8 +2,6 @@
 
 import os
 import statistics
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -55,42 +53,6 @@ def test_a_stopped_rank_ends_the_launch_soon_after_the_watchdogs_limit(tmp_path)
     told(f"from SIGSTOP of a rank until nothing is left, watchdog's limit {STALL_S:g} s", seconds)
     assert min(seconds) > STALL_S
     assert max(seconds) < STALL_S + 15  # limit + 5 s on a quiet machine
-
-
-TORCHRUN_RANK = """
-import os, signal, time
-from datetime import timedelta
-from pathlib import Path
-import torch
-import torch.distributed as dist
-dist.init_process_group("gloo", timeout=timedelta(seconds=3))
-for step in range(200):
-    if dist.get_rank() == 1 and step == 50:
-        Path(os.environ["STRUCK"]).write_text(str(time.monotonic_ns()))
-        os.kill(os.getpid(), signal.SIGSTOP)
-    dist.all_reduce(torch.ones(1000))
-"""
-
-
-@pytest.mark.slow
-def test_torchrun_takes_longer_with_the_same_stopped_rank(tmp_path, environment) -> None:
-    """Beside ours in one run: the same ranks, and the same 3 s after which silence is a fault."""
-    _, ours_s = timed(tmp_path / "ours", "os.kill(os.getpid(), signal.SIGSTOP)")
-    (tmp_path / "rank.py").write_text(TORCHRUN_RANK)
-    struck = tmp_path / "struck_ns"
-    torchrun = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "3")
-    ended = subprocess.run(
-        (*torchrun, str(tmp_path / "rank.py")),
-        env=environment | {"STRUCK": str(struck)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    theirs_s = (time.monotonic_ns() - int(struck.read_text())) / 1e9
-    assert ended.returncode != 0
-    print(f"until nothing is left after a rank was stopped: ours {ours_s:.1f} s, torchrun {theirs_s:.1f} s")
-    assert ours_s < theirs_s
 
 
 def test_watching_costs_next_to_nothing_while_ranks_step(tmp_path) -> None:

@@ -6,28 +6,25 @@ The same at every single call that writes: tests/bench/store/test_promise_*.py.
 import re
 
 import pytest
-from faulty_studies import inside, outcome, planned, rows, study
-from test_surroundings import unshare
-
-from bench.cli import VERBS
+from faulty_studies import inside, needs_namespaces, outcome, planned, rows, study
 
 pytestmark = pytest.mark.faults
 
 # Fills the file system as soon as the second launch has begun, and frees it for what comes after.
 FILLING = """
-mkdir -p results && mount -t tmpfs -o size={size} tmpfs results
+mkdir -p results && mount -t tmpfs -o size=8m tmpfs results
 (until ls results/studies/*/logs/*.r01p00*/rank1.heartbeat; do sleep 0.05; done
  dd if=/dev/zero of=results/filler bs=4k) >/dev/null 2>&1 &
 "$@" > told.txt 2>&1; echo $? > code.txt
-cat results/filler > /dev/null; cp -r results full; rm -f full/filler results/filler
-{recover}
+cp -r results full; rm -f full/filler results/filler
+"$1" recover --store results > recovered.txt 2>&1; echo $? > recovered-code.txt
 "$@" --resume > resumed.txt 2>&1; echo $? > resumed-code.txt
 cp -r results after
-true"""
+exit 0"""
 
 
 def test_a_disk_without_room_is_refused_before_anything_is_trained(tmp_path, environment) -> None:
-    unshare("-m")
+    needs_namespaces("-m")
     setup = "mkdir -p results && mount -t tmpfs -o size=16k tmpfs results"
     ran = inside(setup, study(tmp_path, rounds=3), environment, tmp_path, namespaces=("-m",))
     assert ran.returncode == 3, ran
@@ -36,11 +33,9 @@ def test_a_disk_without_room_is_refused_before_anything_is_trained(tmp_path, env
 
 
 def test_a_disk_that_fills_during_a_launch_costs_that_launch_and_nothing_else(tmp_path, environment) -> None:
-    unshare("-m")
-    recover = '"$1" recover --store results > recovered.txt 2>&1' if "recover" in VERBS else ""
-    filling = FILLING.format(size="8m", recover=recover)
+    needs_namespaces("-m")
     words = study(tmp_path, rounds=3, steps=300, sleep_ms=10)
-    ended = inside(f"{{ {filling}\n}}", words, environment, tmp_path, namespaces=("-m",))
+    ended = inside(f"{{ {FILLING}\n}}", words, environment, tmp_path, namespaces=("-m",))
     told = (tmp_path / "told.txt").read_text()
     assert (tmp_path / "code.txt").read_text().strip() in ("3", "5"), f"{told}\n{ended.stderr}"
     assert "Traceback" not in told
@@ -49,6 +44,7 @@ def test_a_disk_that_fills_during_a_launch_costs_that_launch_and_nothing_else(tm
     assert outcome(first) == ("ok", None)
     assert all(row.status != "ok" for row in others)
 
+    assert (tmp_path / "recovered-code.txt").read_text().strip() == "0", (tmp_path / "recovered.txt").read_text()
     assert (tmp_path / "resumed-code.txt").read_text().strip() in ("0", "5"), (tmp_path / "resumed.txt").read_text()
     after = rows(tmp_path / "after")
     assert [row.launch_id for row in after] == planned(tmp_path / "after")

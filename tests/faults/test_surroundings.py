@@ -3,14 +3,13 @@ shared memory, a clock that is set, too few cores, too little memory. Namespaces
 """
 
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from faulty_studies import fault, inside, outcome, processes_of, rows, study
+from faulty_studies import fault, inside, needs_namespaces, outcome, processes_of, rows, study
 from gloo_ranks import gloo_command
 
 from launchers.local import launch
@@ -32,16 +31,6 @@ FOREIGN = {
     "BENCH_RUN_FOLDER": "/nowhere",
     "BENCH_SUPERVISOR_PID": "1",
 }
-
-
-def unshare(*namespaces: str) -> None:
-    """Skip the test where namespaces cannot be made."""
-    try:
-        tried = subprocess.run(("unshare", *namespaces, "true"), capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        pytest.skip("there is no unshare here: Linux only")
-    if tried.returncode:
-        pytest.skip(f"no namespaces without root: {tried.stderr.strip()}")
 
 
 def test_two_studies_at_once_under_another_launchers_variables_are_two_worlds_of_two(run_bench, tmp_path) -> None:
@@ -66,7 +55,7 @@ def test_eight_launches_at_once_do_not_want_the_same_port(tmp_path) -> None:
 
 
 def test_the_loopback_is_network_enough(tmp_path, environment, store) -> None:
-    unshare("-n")
+    needs_namespaces("-n")
     ran = inside("ip link set lo up", study(tmp_path), environment, tmp_path, namespaces=("-n",))
     assert ran.returncode == 0, ran.stderr
     assert [outcome(row) for row in rows(store)] == [("ok", None)]
@@ -74,7 +63,7 @@ def test_the_loopback_is_network_enough(tmp_path, environment, store) -> None:
 
 def test_little_shared_memory_hinders_nobody(tmp_path, environment, store) -> None:
     """Batches are made in the rank itself, and Gloo talks over the loopback: only NCCL uses /dev/shm."""
-    unshare("-m")
+    needs_namespaces("-m")
     setup = "mount -t tmpfs -o size=64k tmpfs /dev/shm"
     ran = inside(setup, study(tmp_path), environment, tmp_path, namespaces=("-m",))
     assert ran.returncode == 0, ran.stderr

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.slow
 
 HERE = Path(__file__).parent
 SCRIPT = HERE / "slurm_cluster.sh"
+PATH = os.environ["PATH"]
 REQUEST = Request(name="test", nodes=3, ranks_per_node=1, cores_per_rank=None, gpus_per_node=0)
 BUSY_S = 3
 OF_OURS = r"rank\.py|launchers\.agent|slurm_leader|^srun|bench\.worker|-m bench scale"  # command lines in the cluster
@@ -54,8 +55,9 @@ class Cluster:
 
     def run(self, *argv: str) -> str:
         """What a command inside the cluster prints."""
-        ended = subprocess.run((SCRIPT, "run", self.folder, *argv), capture_output=True, text=True, check=False)
-        return ended.stdout
+        words = (SCRIPT, "run", self.folder, *argv)
+        environ = {**os.environ, "PATH": PATH}  # without the commands for outside
+        return subprocess.run(words, capture_output=True, text=True, check=False, env=environ).stdout
 
     def lose(self, node: str) -> None:
         subprocess.run((SCRIPT, "lose", self.folder, node), check=True)
@@ -72,7 +74,7 @@ class Cluster:
         folder.mkdir()
         for name in ("sbatch", "squeue", "scancel", "scontrol"):
             (folder / name).write_text(
-                f"#!/bin/sh\nPATH={shlex.quote(os.environ['PATH'])}\n"
+                f"#!/bin/sh\nPATH={shlex.quote(PATH)}\n"
                 f'exec {shlex.quote(str(SCRIPT))} run {shlex.quote(str(self.folder))} {name} "$@"\n'
             )
             (folder / name).chmod(0o755)
@@ -236,7 +238,7 @@ def test_a_requeue_starts_again_and_the_first_attempt_ends(lead, cluster):
 def commands(cluster, tmp_path, monkeypatch) -> Path:
     """Slurm's commands, for this process outside of the cluster."""
     cluster.write_commands(tmp_path / "commands")
-    monkeypatch.setenv("PATH", f"{tmp_path / 'commands'}:{os.environ['PATH']}")
+    monkeypatch.setenv("PATH", f"{tmp_path / 'commands'}:{PATH}")
     return tmp_path / "commands"
 
 
@@ -307,7 +309,7 @@ def test_a_study_over_nodes_reads_what_one_over_ranks_of_this_host_reads(run_ben
     profile = tmp_path / "asked.toml"
     profile.write_text(KNOWN_ANSWER.format(sleep_ms=1000, rounds=1))
     asked = ("scale", "--profile", profile, "--json")
-    path = f"{commands}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    path = f"{commands}:{Path(sys.executable).parent}:{PATH}"
     found = []
     for _ in range(TRIES):
         nodes = throughput_of_ranks(run_bench(*asked, *ON_THREE_NODES, PATH=path, BENCH_WHEN_BUSY="share"))
@@ -323,7 +325,7 @@ def test_a_study_over_nodes_reads_what_one_over_ranks_of_this_host_reads(run_ben
 def test_a_requeue_in_the_middle_of_a_study_runs_every_launch_once(environment, cluster, commands, tmp_path):
     profile = tmp_path / "asked.toml"
     profile.write_text(KNOWN_ANSWER.format(sleep_ms=300, rounds=1))
-    path = f"{commands}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    path = f"{commands}:{Path(sys.executable).parent}:{PATH}"
     store = Path(environment["BENCH_STORE"])
     with subprocess.Popen(
         ("bench", "scale", "--profile", profile, "--json", *ON_THREE_NODES),
