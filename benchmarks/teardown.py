@@ -15,12 +15,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import psutil
 
 from launchers import Command, local
+from launchers.heartbeat import Beat
 
 RANKS, GUILTY, AT_STEP, PATIENCE_S = 3, 1, 20, 6
 FAULTS = ("SIGKILL", "SIGSTOP")
@@ -72,13 +74,13 @@ def main() -> None:
     arguments.add_argument("--json", type=Path)
     asked = arguments.parse_args()
     seen = [
-        measured(launcher, fault) for _ in range(asked.launches) for fault in FAULTS for launcher in (ours, torchruns)
+        measured(launcher, fault) for _ in range(asked.launches) for fault in FAULTS for launcher in (ours, torchrun)
     ]
     print(
         f"{'fault':9} {'launcher':9} {'n':>2}  {'median':>7}  {'least':>7}  {'most':>7}  blamed (it was rank 1)  left"
     )
     for fault in FAULTS:
-        for launcher in ("ours", "torchruns"):
+        for launcher in ("ours", "torchrun"):
             those = [each for each in seen if (each.fault, each.launcher) == (fault, launcher)]
             taken_s = [each.taken_s for each in those]
             blamed = ", ".join("nobody" if each.blamed is None else f"rank {each.blamed}" for each in those)
@@ -90,7 +92,7 @@ def main() -> None:
         asked.json.write_text(json.dumps([asdict(each) for each in seen], indent=1))
 
 
-def measured(launcher, fault: str) -> Teardown:
+def measured(launcher: Callable[[Path, str], int | None], fault: str) -> Teardown:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         (folder / "rank.py").write_text(RANK)
@@ -113,13 +115,15 @@ def ours(folder: Path, fault: str) -> int | None:
         timeout_s=GIVEN_UP_S,
         stall_s=PATIENCE_S,
     )
-    return local.launch(command, lambda beats: None).failed_rank
+    return local.launch(command, nobody_watches).failed_rank
 
 
-def torchruns(folder: Path, fault: str) -> int | None:
+def torchrun(folder: Path, fault: str) -> int | None:
     ended = subprocess.run(
-        (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(RANKS))
-        + ("--max-restarts", "0", "rank.py", fault),
+        (
+            *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(RANKS)),
+            *("--max-restarts", "0", "rank.py", fault),
+        ),
         cwd=folder,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
@@ -129,6 +133,10 @@ def torchruns(folder: Path, fault: str) -> int | None:
     )
     root_cause = re.search(r"Root Cause.*?rank\s*:\s*(\d+)", ended.stderr, re.DOTALL)
     return int(root_cause[1]) if root_cause else None
+
+
+def nobody_watches(beats: Sequence[Beat]) -> None:
+    """Progress is of no interest here."""
 
 
 if __name__ == "__main__":

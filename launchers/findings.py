@@ -5,7 +5,7 @@ import os
 import signal
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ _CAN_FOLLOW_STATUS = "crash"
 _LAST_WORDS_NS = 1_000_000_000
 # What Gloo, NCCL and the store call a peer that is gone.
 _OF_A_PEER = ("gloo/transport", "onnection closed by peer", "onnection reset by peer", "roken pipe", "ncclRemoteError")
+# Where a rank stands that waits for its peers: a collective, or the backward pass, which ends with DDP's all-reduce.
+_WAITING = ("torch/distributed/", "torch/nn/parallel/distributed.py", "torch/autograd/graph.py")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +39,7 @@ class Finding:
     reason: str | None = None
     rank: int | None = None  # who failed first
     rank_to_read: int | None = None  # whose log says more, where nobody is to blame
+    level: tuple[int, ...] = ()  # of a hang: the ranks that have come equally far, one of which may hold the others up
 
     @property
     def look_at(self) -> int | None:
@@ -148,7 +151,28 @@ def hang(beats: Sequence[Beat], quiet_s: Sequence[float], states: Mapping[int, s
         where = f"rank {last[0].rank} is {'furthest behind, ' if len(states) > 1 else ''}{_where(last[0])}"
         return Finding(status="hang", reason=f"{reason}; {where}", rank=last[0].rank)
     where = f"ranks {', '.join(str(beat.rank) for beat in last)} are all {_where(last[0])}"
-    return Finding(status="hang", reason=f"{reason}; {where}", rank_to_read=last[0].rank)
+    level = tuple(beat.rank for beat in last)
+    return Finding(status="hang", reason=f"{reason}; {where}", rank_to_read=last[0].rank, level=level)
+
+
+def by_stacks(folder: Path, finding: Finding) -> Finding:
+    """A hang with nobody behind, once the ranks have written where they are: who alone does not wait holds it up.
+
+    Only where a rank's stack is the truth: where devices work on by themselves, it may wait for them anywhere.
+    """
+    frames = {rank: _innermost_frame(folder, rank) for rank in finding.level}
+    busy = [rank for rank, frame in frames.items() if not any(place in frame for place in _WAITING)]
+    if len(frames) < 2 or not all(frames.values()) or len(busy) != 1:
+        return finding
+    reason = f"{finding.reason}; only rank {busy[0]} does not wait for the others: {frames[busy[0]]}"
+    return replace(finding, reason=reason, rank=busy[0])
+
+
+def _innermost_frame(folder: Path, rank: int) -> str:
+    """Where a rank's main thread was when it was last asked, as faulthandler says it; empty when it did not."""
+    _, asked, stack = _end_of_log(folder, rank).rpartition("(most recent call first):\n")  # the main thread comes last
+    first, *_ = stack.splitlines() or [""]
+    return first.strip() if asked and first.lstrip().startswith("File ") else ""
 
 
 def timeout(beats: Sequence[Beat], living: Collection[int], timeout_s: float) -> Finding:
@@ -160,11 +184,16 @@ def timeout(beats: Sequence[Beat], living: Collection[int], timeout_s: float) ->
 
 def log_tail(folder: Path, rank: int | None) -> str:
     """The last lines of a rank's log."""
-    if rank is None or not (file := log_file(folder, rank)).exists():
+    return "\n".join(_end_of_log(folder, rank).splitlines()[-_TAIL_LINES:]) if rank is not None else ""
+
+
+def _end_of_log(folder: Path, rank: int) -> str:
+    file = log_file(folder, rank)
+    if not file.exists():
         return ""
     with file.open("rb") as log:
         log.seek(max(0, log.seek(0, os.SEEK_END) - _TAIL_BYTES))
-        return "\n".join(log.read().decode(errors="replace").splitlines()[-_TAIL_LINES:])
+        return log.read().decode(errors="replace")
 
 
 def _last_words(folder: Path, rank: int) -> str:

@@ -19,9 +19,20 @@ _OPTIONS = (*_ASKS, "exclusive", "requeue", "extra", "setup")
 
 # Before the time limit, for what has been measured to be told; the launch that runs then has no row.
 _WARNING_S = 60
+_SENTRY_EVERY_S = 60
 _PATIENCE_S = 60  # a busy controller takes many seconds
 _TAIL_LINES = 15
 _TAIL_BYTES = 16_384
+
+
+# With --no-kill Slurm keeps a job that has lost its first node, for ever and with nobody to lead it. Another node looks.
+_SENTRY = """\
+srun --overlap --relative=1 --nodes=1 --ntasks=1 --mem=0 --mpi=none --input=none bash -c '
+while sleep {every_s}; do
+    nodes=$(squeue --noheader --jobs="$SLURM_JOB_ID" --format=%N) && [ -n "$nodes" ] || continue
+    scontrol show hostnames "$nodes" | grep --quiet --line-regexp --fixed-strings "$0" && continue
+    scontrol requeue "$SLURM_JOB_ID" || scancel "$SLURM_JOB_ID"
+done' "$SLURMD_NODENAME" &"""
 
 
 class SlurmError(RuntimeError):
@@ -50,6 +61,7 @@ def script(words: tuple[str, ...], request: Request) -> str:
             # Not -u: what `module load` and `conda activate` run reads variables that are not set.
             "set -eo pipefail",
             *(_one_line(line) for line in options.get("setup", ())),
+            *((_SENTRY.format(every_s=_SENTRY_EVERY_S),) if request.nodes > 1 else ()),
             "# A study of this name is begun once and gone on with afterwards: a requeued job repeats nothing.",
             f"export BENCH_STUDY={shlex.quote(_one_line(request.name))}",
             f"exec {shlex.join((sys.executable, '-P', '-m', 'bench', *words))}",

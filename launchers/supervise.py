@@ -106,9 +106,9 @@ def _watched(crew: Crew, command: Command, watch: Callable[[list[Beat]], None], 
         elif now_s >= until_s:
             finding = findings.timeout(beats, crew.living, command.timeout_s)
         if finding is not None:
-            wait_s = flight_recorder.DUMP_S if flight_recorder.is_wanted(command.environment) else limits.stacks_s
-            _ask_for_stacks(crew, beats, wait_s)
-            return finding
+            over_nccl = flight_recorder.is_wanted(command.environment)
+            _ask_for_stacks(crew, beats, flight_recorder.DUMP_S if over_nccl else limits.stacks_s)
+            return finding if over_nccl else findings.by_stacks(command.folder, finding)
     return findings.from_deaths(command.folder, deaths, beats) or Finding(status="ok")
 
 

@@ -177,7 +177,7 @@ def _argv(program: tuple[str, ...], request: Request) -> tuple[str, ...]:
         *("--nnodes", str(request.nodes), "--nproc-per-node", "1", "--max-restarts", "0"),
         *("--rdzv-backend", "c10d", "--rdzv-endpoint", endpoint, "--rdzv-id", request.name),
         *_route(host, int(port)),
-        *("--no-python", *program),
+        *("--no-python", "--", *program),  # what follows is not to be taken for options of torchrun
     )
 
 

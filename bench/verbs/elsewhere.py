@@ -40,7 +40,9 @@ def request_of(settings: "Settings", study_id: str) -> "Request":
     if settings.study.launcher == "torchrun":
         options = {"rdzv": settings.study.rdzv}
         # Every node must come to the same name, of the same command; the leader names the study itself.
-        study_id = f"bench-{hashlib.blake2b(repr(words_of(sys.argv[1:])).encode(), digest_size=6).hexdigest()}"
+        study_id = (
+            f"bench-{hashlib.blake2b(repr(words_of(sys.argv[1:], 'torchrun')).encode(), digest_size=6).hexdigest()}"
+        )
     return Request(
         name=study_id,
         nodes=max(scale.nodes or (1,)),
@@ -51,17 +53,19 @@ def request_of(settings: "Settings", study_id: str) -> "Request":
     )
 
 
-def words_of(arguments: Sequence[str]) -> tuple[str, ...]:
-    """The command line that the study is run with elsewhere: as it was typed, without what is for this terminal.
+def words_of(arguments: Sequence[str], launcher: str) -> tuple[str, ...]:
+    """The command line that the study is run with elsewhere: as it was typed, without what is for this process.
 
-    Nor is `--rdzv` needed once torchrun has met there; torchrun would take it for the beginning of words of its own.
+    A queue's job has a log, and the table is printed here; of torchrun's nodes the leader prints it. `--rdzv` is not
+    needed once torchrun has met there, and torchrun would take it for the beginning of words of its own.
     """
+    ours = {"--dry-run", "--debug", *(("--json",) if launcher == "slurm" else ())}
     kept = []
     words = iter(arguments)
     for word in words:
         if word == "--rdzv":
             next(words, None)
-        elif word not in {"--json", "--dry-run", "--debug"} and not word.startswith("--rdzv="):
+        elif word not in ours and not word.startswith("--rdzv="):
             kept.append(word)
     return tuple(kept)
 
@@ -82,7 +86,7 @@ def in_our_words() -> Iterator[None]:
         raise CannotError(str(error), "see what is started where: --dry-run") from error
 
 
-def submitted(module: ModuleType, request: "Request", store: Path) -> None:
+def submitted(module: ModuleType, request: "Request", words: Sequence[str], store: Path) -> None:
     """Hand the study over, and wait until the queue has done with it; progress goes to stderr.
 
     Ctrl-C once has it end after the launch that is running, twice now; the queue's job goes on when this process dies.
@@ -92,7 +96,7 @@ def submitted(module: ModuleType, request: "Request", store: Path) -> None:
     """
     folder = store / "studies" / request.name
     with in_our_words():
-        job = module.submit(words_of(sys.argv[1:]), request, folder)
+        job = module.submit(tuple(words), request, folder)
     _say(f"Study {request.name}: handed over as job {job.name}; results go to {store}")
     _wait_for(job, request.name, store)
     if not _committed(store, request.name):

@@ -11,7 +11,8 @@ from pathlib import Path
 import click
 
 from bench.errors import CannotError
-from bench.store.index import Damage, markers, studies, study_plan
+from bench.store.attempts import open_attempts
+from bench.store.index import UNSETTLED, Damage, markers, studies, study_plan
 from bench.verbs.options import json_option, store_option
 
 SCHEMA = "bench.ls/1"
@@ -31,7 +32,8 @@ class Line:
     launches_planned: int | None
     launches_done: int
     statuses: Mapping[str, int]  # status -> launches that ended so
-    status: str  # done, unfinished or unreadable
+    open: int  # launches that were begun and have not ended: they run, or whoever ran them died
+    status: str  # done, running, unfinished or unreadable
 
 
 @click.command(
@@ -72,6 +74,7 @@ def command(store: Path, as_json: bool, quiet: bool) -> None:
 
 def _line(store: Path, study_id: str, damaged: list[Damage]) -> Line:
     ended = [marker.status for marker in markers(store, study_id, damaged)]
+    begun = open_attempts(store, study_id)
     try:
         plan = study_plan(store, study_id)
         planned = len(plan["launches"])
@@ -84,7 +87,12 @@ def _line(store: Path, study_id: str, damaged: list[Damage]) -> Line:
             launches_planned=planned,
             launches_done=len(ended),
             statuses=dict(sorted(Counter(ended).items())),
-            status="done" if len(ended) == planned else "unfinished",
+            open=len(begun),
+            status="running"
+            if any(each.owner.alive() for each in begun)
+            else "done"
+            if sum(status not in UNSETTLED for status in ended) == planned
+            else "unfinished",
         )
     except (CannotError, KeyError, TypeError):  # one study that cannot be read does not hide the others
         return Line(
@@ -96,6 +104,7 @@ def _line(store: Path, study_id: str, damaged: list[Damage]) -> Line:
             launches_planned=None,
             launches_done=len(ended),
             statuses=dict(sorted(Counter(ended).items())),
+            open=len(begun),
             status="unreadable",
         )
 
@@ -126,4 +135,5 @@ def _table(lines: Sequence[Line]) -> list[str]:
 def _status(line: Line) -> str:
     """`done`, and how the launches ended that did not end well."""
     others = [f"{count} {status}" for status, count in line.statuses.items() if status != "ok"]
-    return ", ".join([line.status, *others])
+    left = [f"{line.open} never ended (bench recover)"] if line.open and line.status != "running" else []
+    return ", ".join([line.status, *others, *left])

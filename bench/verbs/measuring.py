@@ -63,11 +63,12 @@ def measure(
         return elsewhere.follow(module)
     if part == SUBMIT:
         _refuse_without_nodes(settings)
+        words = elsewhere.words_of(sys.argv[1:], settings.study.launcher)
         if dry_run:
             with elsewhere.in_our_words():
-                print(module.script(elsewhere.words_of(sys.argv[1:]), request))
+                print(module.script(words, request))
             return DONE
-        elsewhere.submitted(module, request, store_path)
+        elsewhere.submitted(module, request, words, store_path)
         from bench import study
 
         return _tell(study.analysed(store_path, study_id), store_path, DONE, talk)

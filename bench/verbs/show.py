@@ -13,6 +13,7 @@ import click
 from bench.errors import CannotError
 from bench.plan import Configuration, Plan
 from bench.store import index
+from bench.store.attempts import Attempt, open_attempts
 from bench.store.layout import Layout, existing
 from bench.verbs.options import json_option, store_option
 
@@ -58,6 +59,7 @@ class StudyCard:
     plan: Plan
     launches: "Sequence[Launch]"
     dna: "Sequence[Dna]"
+    begun: Sequence[Attempt]  # and not ended
 
     def lines(self) -> list[str]:
         plan, work = self.plan, self.plan.workload
@@ -75,7 +77,9 @@ class StudyCard:
                     "scaling": f"{plan.scaling}, batch {batch}",
                     "window": f"{work.window} after {work.warmup_steps} warm-up steps",
                     "rounds": f"{plan.rounds}{' (quick)' * plan.quick}, order seed {plan.order_seed}",
-                    "launches": f"{len(self.launches)} of {len(plan.launches)} in the store",
+                    "launches": ", ".join(
+                        [f"{len(self.launches)} of {len(plan.launches)} in the store", *self._open()]
+                    ),
                 }
             ),
             "",
@@ -106,8 +110,15 @@ class StudyCard:
                 {"hw_id": hw_id, "sw_id": sw_id, "num_id": num_id}
                 for hw_id, sw_id, num_id in dict.fromkeys((row.hw_id, row.sw_id, row.num_id) for row in self.dna)
             ],
+            "open": [{"launch": each.launch_id, "attempt": each.attempt} for each in self.begun],
             "logs": str(self.layout.logs(self.plan.study_id)),
         }
+
+    def _open(self) -> list[str]:
+        """Launches that were begun and have not ended."""
+        running = sum(bool(each.owner.alive()) for each in self.begun)
+        left = len(self.begun) - running
+        return [*[f"{running} running"] * (running > 0), *[f"{left} never ended (bench recover)"] * (left > 0)]
 
     def _row(self, row: Configuration) -> tuple[str, ...]:
         planned = sum(each.configuration == row for each in self.plan.launches)
@@ -127,6 +138,7 @@ class LaunchCard:
     layout: Layout
     launch: "Launch"
     files: Sequence[str]
+    earlier: Sequence[index.Marker]  # attempts that this one supersedes
 
     def lines(self) -> list[str]:
         columns = _columns(self.launch)
@@ -135,6 +147,7 @@ class LaunchCard:
         return [
             *_pairs({name: _shown(value) for name, value in columns.items() if value is not None and value != ()}),
             *(["", "not measured", *_table(missing)] if missing else []),
+            *(["", "earlier attempts", *_table(self._superseded())] if self.earlier else []),
             "",
             "files",
             *(f"  {path}" for path in (*self._paths, self._logs)),
@@ -147,7 +160,14 @@ class LaunchCard:
             "row": _columns(self.launch),
             "files": list(map(str, self._paths)),
             "logs": str(self._logs),
+            "earlier": [{"attempt": each.attempt, "status": each.status} for each in self.earlier],
         }
+
+    def _superseded(self) -> list[tuple[str, ...]]:
+        return [
+            (str(each.attempt), each.status, str(self.layout.folder(each.study_id, each.launch_id, each.attempt)))
+            for each in self.earlier
+        ]
 
     @property
     def _paths(self) -> list[Path]:
@@ -155,7 +175,7 @@ class LaunchCard:
 
     @property
     def _logs(self) -> Path:
-        return self.layout.logs(self.launch.study_id) / self.launch.launch_id
+        return self.layout.folder(self.launch.study_id, self.launch.launch_id, self.launch.attempt)
 
 
 def _card(store: Path, text: str, damaged: list[index.Damage]) -> StudyCard | LaunchCard:
@@ -169,6 +189,7 @@ def _card(store: Path, text: str, damaged: list[index.Damage]) -> StudyCard | La
             plan=index.plan(store, study_id),
             launches=read.launches(store, study_id, damaged),
             dna=read.dna(store, study_id, damaged),
+            begun=open_attempts(store, study_id),
         )
     marker = index.resolve_launch(store, text, damaged)
     rows = {each.launch_id: each for each in read.launches(store, marker.study_id, damaged)}
@@ -176,7 +197,9 @@ def _card(store: Path, text: str, damaged: list[index.Damage]) -> StudyCard | La
     if launch is None:
         reason = next(f"{each.path} {each.reason}" for each in damaged if each.launch_id == marker.launch_id)
         raise CannotError(f"launch {marker.launch_id} cannot be shown: {reason}")
-    return LaunchCard(layout=layout, launch=launch, files=[file.path for file in marker.files])
+    others = index.every_marker(store, marker.study_id, damaged)
+    earlier = [each for each in others if each.launch_id == marker.launch_id and each.attempt < marker.attempt]
+    return LaunchCard(layout=layout, launch=launch, files=[file.path for file in marker.files], earlier=earlier)
 
 
 def _batch(row: Configuration) -> str:

@@ -5,6 +5,7 @@
 #     slurm_cluster.sh start FOLDER               returns once all three nodes are idle
 #     slurm_cluster.sh run FOLDER COMMAND...      inside the cluster: sbatch, squeue
 #     slurm_cluster.sh lose FOLDER NODE           kills the slurmd of a node, and lets Slurm know
+#     slurm_cluster.sh crash FOLDER NODE          as `lose`, and everything that runs on it dies
 #     slurm_cluster.sh heal FOLDER NODE           and back
 #     slurm_cluster.sh stop FOLDER                ends every process of it; its logs stay in FOLDER
 #
@@ -103,6 +104,13 @@ lose() {
     run "$1" scontrol update "NodeName=$2" State=DOWN Reason=test
 }
 
+crash() {
+    run "$1" sh -c 'for pid in $(grep -lsz "^SLURMD_NODENAME=$0\$" /proc/[0-9]*/environ | cut -d / -f 3); do
+        kill -KILL "$pid"
+    done' "$2"
+    lose "$1" "$2"
+}
+
 heal() {
     run "$1" setsid slurmd -D -N "$2" >>"$1/cluster.log" 2>&1 </dev/null &
     run "$1" scontrol update "NodeName=$2" State=RESUME
@@ -128,10 +136,10 @@ stop() {
     rm -f "$1/pid"
 }
 
-[ $# -ge 1 ] || fail "install, start, run, lose, heal or stop?"
+[ $# -ge 1 ] || fail "install, start, run, lose, crash, heal or stop?"
 verb=$1
 shift
 case $verb in
-install | serve | start | run | lose | heal | stop) "$verb" "$@" ;;
-*) fail "install, start, run, lose, heal or stop?" ;;
+install | serve | start | run | lose | crash | heal | stop) "$verb" "$@" ;;
+*) fail "install, start, run, lose, crash, heal or stop?" ;;
 esac

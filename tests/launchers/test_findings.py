@@ -5,8 +5,8 @@ import time
 import pytest
 
 from launchers import findings
-from launchers.heartbeat import Beat
 from launchers.crew import Death
+from launchers.heartbeat import Beat
 
 MS = 1_000_000
 
@@ -147,3 +147,41 @@ def test_a_log_that_was_never_written_has_no_tail(tmp_path):
 def test_a_hang_is_the_fault_of_who_cannot_move(states, rank, words):
     found = findings.hang(beats(), [61, 61], states)
     assert (found.status, found.rank, found.reason) == ("hang", rank, words)
+
+
+COMPUTING = """Thread 0x00007f (most recent call first):
+  File "/lib/threading.py", line 9 in wait
+
+Current thread 0x00007f (most recent call first):
+  File "/mine/model.py", line 7 in forward
+  File "/lib/torch/nn/parallel/distributed.py", line 1 in forward
+"""
+WAITING = """Current thread 0x00007f (most recent call first):
+  File "/lib/torch/autograd/graph.py", line 800 in _engine_run_backward
+  File "/mine/train.py", line 3 in step
+"""
+
+
+@pytest.mark.parametrize(
+    ("stacks", "culprit"),
+    [
+        ((WAITING, COMPUTING, WAITING), 1),
+        ((WAITING, WAITING, WAITING), None),
+        ((COMPUTING, COMPUTING, WAITING), None),  # two that do not wait: either may hold up the others
+        ((WAITING, COMPUTING, ""), None),  # one did not answer
+        ((WAITING, COMPUTING, "Traceback (most recent call first):\n  <no Python frame>\n"), None),
+    ],
+)
+def test_of_ranks_that_hang_in_the_same_step_the_one_that_does_not_wait_is_to_blame(tmp_path, stacks, culprit):
+    for rank, stack in enumerate(stacks):
+        (tmp_path / f"rank{rank}.log").write_text(f"some words\n{stack}")
+    hung = findings.hang(beats(3), [5.0] * 3, dict.fromkeys(range(3), "S"))
+    found = findings.by_stacks(tmp_path, hung)
+    assert (found.status, found.rank) == ("hang", culprit)
+    assert ("model.py" in found.reason) == (culprit is not None)
+
+
+def test_a_hang_with_one_rank_behind_needs_no_stacks(tmp_path):
+    behind = [*beats(1), Beat(rank=1, phase="window", step=2, steps=9, monotonic_ns=1)]
+    hung = findings.hang(behind, [5.0] * 2, {0: "S", 1: "S"})
+    assert findings.by_stacks(tmp_path, hung) == hung

@@ -31,6 +31,12 @@ def test_the_script_of_a_plain_request_is_this_and_nothing_else():
 #SBATCH --open-mode=append
 
 set -eo pipefail
+srun --overlap --relative=1 --nodes=1 --ntasks=1 --mem=0 --mpi=none --input=none bash -c '
+while sleep 60; do
+    nodes=$(squeue --noheader --jobs="$SLURM_JOB_ID" --format=%N) && [ -n "$nodes" ] || continue
+    scontrol show hostnames "$nodes" | grep --quiet --line-regexp --fixed-strings "$0" && continue
+    scontrol requeue "$SLURM_JOB_ID" || scancel "$SLURM_JOB_ID"
+done' "$SLURMD_NODENAME" &
 # A study of this name is begun once and gone on with afterwards: a requeued job repeats nothing.
 export BENCH_STUDY=night
 exec {shlex.quote(sys.executable)} -P -m bench scale --launcher slurm --nodes 1,2,4
@@ -76,6 +82,10 @@ def test_the_script_says_all_that_a_site_asks_for():
     ]
     assert lines.index("set -eo pipefail") < lines.index("module load cuda/12.4") < lines.index("source ~/site.sh")
     assert lines.index("source ~/site.sh") < lines.index("export BENCH_STUDY=night")
+
+
+def test_a_job_of_one_node_has_no_other_to_look_after_it():
+    assert "srun" not in slurm.script((), request_for(nodes=1))
 
 
 def test_an_option_that_is_none_is_not_said():

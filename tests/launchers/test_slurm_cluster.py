@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from bench import load
-from launchers import Request, slurm
+from launchers import Request, sbatch, slurm
 from launchers.sbatch import SlurmError
 
 pytestmark = pytest.mark.slow
@@ -24,7 +24,7 @@ SCRIPT = HERE / "slurm_cluster.sh"
 PATH = os.environ["PATH"]
 REQUEST = Request(name="test", nodes=3, ranks_per_node=1, cores_per_rank=None, gpus_per_node=0)
 BUSY_S = 3
-OF_OURS = r"rank\.py|launchers\.agent|slurm_leader|^srun|bench\.worker|-m bench scale"  # command lines in the cluster
+OF_OURS = r"rank\.py|launchers\.agent|slurm_leader|^srun|bench\.worker|-m bench scale|while sleep"  # command lines in the cluster
 
 STEPS = """
 peers = join()
@@ -61,6 +61,9 @@ class Cluster:
 
     def lose(self, node: str) -> None:
         subprocess.run((SCRIPT, "lose", self.folder, node), check=True)
+
+    def crash(self, node: str) -> None:
+        subprocess.run((SCRIPT, "crash", self.folder, node), check=True)
 
     def heal(self, node: str) -> None:
         subprocess.run((SCRIPT, "heal", self.folder, node), check=True)
@@ -234,6 +237,23 @@ def test_a_requeue_starts_again_and_the_first_attempt_ends(lead, cluster):
     wait_for(lambda: not cluster.ours(), "nothing of ours runs")
 
 
+def test_a_job_whose_first_node_dies_goes_back_into_the_queue(lead, cluster, monkeypatch):
+    monkeypatch.setattr(sbatch, "_SENTRY_EVERY_S", 1)
+    leader = lead((3, LONG))
+    leader.wait_until_moving(0)
+    try:
+        cluster.crash("n1")
+        wait_for(lambda: "PENDING" in cluster.run("squeue", "--noheader", "--format=%T"), "the job waits again")
+        wait_for(lambda: not cluster.ours(), "nothing of ours runs")
+    finally:
+        cluster.heal("n1")
+    cluster.run("scontrol", "update", f"JobId={leader.job}", "StartTime=now")
+    leader.wait_until_moving(0, attempt=1)
+    cluster.run("scancel", leader.job)
+    leader.wait()
+    wait_for(lambda: not cluster.ours(), "nothing of ours runs")
+
+
 @pytest.fixture
 def commands(cluster, tmp_path, monkeypatch) -> Path:
     """Slurm's commands, for this process outside of the cluster."""
@@ -356,4 +376,4 @@ def test_a_requeue_in_the_middle_of_a_study_runs_every_launch_once(environment, 
     launches = load(store, "launches")
     well = launches[launches.status == "ok"]
     assert sorted(well.launch_id) == sorted(planned)
-    assert {row["n"] for row in json.loads(told)["rows"]} == {1}
+    assert {row["launches"] for row in json.loads(told)["rows"]} == {1}

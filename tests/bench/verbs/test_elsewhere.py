@@ -47,7 +47,7 @@ def handed_over(tmp_path, monkeypatch):
 
     def run(queue: Queue) -> None:
         module = SimpleNamespace(submit=lambda words, request, folder: queue)
-        elsewhere.submitted(module, REQUEST, tmp_path / "store")
+        elsewhere.submitted(module, REQUEST, ("scale",), tmp_path / "store")
 
     return run
 
@@ -101,9 +101,9 @@ def test_a_launcher_asks_for_what_the_settings_say(tmp_path) -> None:
 
 def test_what_is_for_this_terminal_does_not_travel() -> None:
     typed = ("scale", "--model", "lenet", "--json", "--launcher", "slurm", "--dry-run")
-    assert elsewhere.words_of(typed) == ("scale", "--model", "lenet", "--launcher", "slurm")
-    assert elsewhere.words_of(("scale", "--rdzv", "a:1", "--quick")) == ("scale", "--quick")
-    assert elsewhere.words_of(("scale", "--rdzv=a:1", "--quick")) == ("scale", "--quick")
+    assert elsewhere.words_of(typed, "slurm") == ("scale", "--model", "lenet", "--launcher", "slurm")
+    assert elsewhere.words_of(("scale", "--rdzv", "a:1", "--quick"), "torchrun") == ("scale", "--quick")
+    assert elsewhere.words_of(("scale", "--rdzv=a:1", "--quick"), "torchrun") == ("scale", "--quick")
 
 
 def test_a_study_named_from_outside_must_be_an_id(monkeypatch) -> None:

@@ -49,6 +49,7 @@ def test_json_is_one_document_with_what_the_lines_say(ls, filled):
         "launches_planned": 4,
         "launches_done": 4,
         "statuses": {"crash": 1, "ok": 3},
+        "open": 0,
         "status": "done",
     }
 
