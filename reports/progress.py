@@ -111,13 +111,16 @@ class _Told:
     def _outcome(self, launch: Launch) -> str:
         if launch.status == OK:
             return f"{self._where}: {words.number(launch.throughput_sps)} samples/s"
-        reason = f": {words.clean(launch.reason)}" if launch.reason else ""
-        return f"{self._where}: {launch.status}{reason}"
+        reason = words.clean(launch.reason or "")
+        who = f"rank {launch.failed_rank}" if launch.failed_rank is not None else ""
+        told = ": ".join(filter(None, (launch.status, who if who not in reason else "", reason)))
+        return f"{self._where}: {told}"
 
     def _quote(self, log_tail: str) -> None:
         """The last lines of the guilty rank, which say more than any summary of them."""
-        for line in log_tail.splitlines()[-_QUOTED:]:
-            self._say(f"    | {words.clean(line)}")
+        lines = [line for line in map(words.clean, log_tail.splitlines()) if line.strip("^~ ")]  # Python's markers
+        for line in lines[-_QUOTED:]:
+            self._say(f"    | {line}")
 
     def _say(self, line: str) -> None:
         self._console.print(shown(line, self._console), soft_wrap=True)

@@ -343,3 +343,17 @@ def test_a_resumed_study_counts_only_what_is_still_to_come():
     pace.started(a_plan)
     pace.launch_started(a_plan.launches[4], 4, a_plan)
     assert pace.left_s() == pytest.approx(20)
+
+
+def test_a_failed_launch_is_followed_by_the_guilty_ranks_last_lines(plain):
+    teller, target, _ = plain
+    teller.started(plan())
+    planned = plan().launches[0]
+    teller.launch_started(planned, 0, 6)
+    log = "\n".join(["long ago"] * 20 + ["  File mine.py, line 8", "    ^^^^^^^", "ValueError: the data went away"])
+    teller.launch_ended(replace(ended(planned, "crash", "ValueError: the data went away"), failed_rank=1), log)
+    told = target.getvalue()
+    assert "crash: rank 1: ValueError: the data went away" in told
+    assert told.splitlines()[-1] == "    | ValueError: the data went away"
+    assert told.count("    | ") == 8
+    assert "^" not in told
