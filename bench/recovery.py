@@ -157,13 +157,14 @@ def lost_of(plan: Plan, planned: PlannedLaunch, attempt: Attempt, reason: str) -
         planned,
         ending,
         [],
+        attempt=attempt.attempt,
         started_at=attempt.started_at,
         started_ns=0,
         load_before=0.0,
         ids=(None, None, None),
     )
     # Nobody measured these, and a zero would say that somebody did.
-    return replace(launch, attempt=attempt.attempt, total_s=None, load_before=None, supervisor_cpu=None)
+    return replace(launch, total_s=None, load_before=None, supervisor_cpu=None)
 
 
 class _UnclosableError(Exception):

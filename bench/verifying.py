@@ -66,12 +66,11 @@ def check(store: StorePath, study_id: str) -> Checked:
             wrong.append(f"{attempt} was begun and never ended: bench recover {study_id}")
     settled = index.settled(store, study_id, [])
     if plan is not None:
-        wrong += _rounds(plan, set(settled))
-        notes += [f"{len(settled)} of {len(plan.launches)} launches: --resume runs the rest"] * (
-            len(settled) < len(plan.launches)
-        )
+        left = {each.launch_id for each in index.unsettled(store, plan, [])}
+        wrong += _rounds(plan, left)
+        notes += [f"--resume runs {len(left)} of {len(plan.launches)} launches"] * (len(left) > 0)
     superseded = len(markers) - len(settled)
-    notes += [f"{superseded} earlier attempts, superseded"] * (superseded > 0)
+    notes += [f"superseded by a later attempt: {superseded}"] * (superseded > 0)
     named = {file.path for marker in markers for file in marker.files}
     notes += [f"{path}: no marker names it, nobody reads it" for path in _unnamed(layout, study_id, named)]
     return Checked(
@@ -166,11 +165,11 @@ def _methods(rows: Sequence[schema.Launch]) -> Iterator[str]:
         yield f"launches were measured by different methods ({told}): they cannot be compared"
 
 
-def _rounds(plan: Plan, settled: set[str]) -> Iterator[str]:
-    """A round that was begun and not ended; one that was never begun is no fault."""
+def _rounds(plan: Plan, left: set[str]) -> Iterator[str]:
+    """A round that was begun and not ended; one of which every launch is left to run is no fault."""
     for number in range(plan.rounds):
         ids = [each.launch_id for each in plan.launches if each.round == number]
-        done = sum(launch_id in settled for launch_id in ids)
+        done = sum(launch_id not in left for launch_id in ids)
         if 0 < done < len(ids):
             yield f"round {number} is not complete: {done} of {len(ids)} launches"
 

@@ -6,6 +6,7 @@ Forks a child for every STRIDE-th number, until one survives; WORK/N is the stor
 JSON a child: its number, how it ended, and which launches it was told are safe.
 """
 
+import errno
 import itertools
 import json
 import os
@@ -77,7 +78,17 @@ def recover_a_study(root, plan, launches, dna, acknowledge):
         acknowledge(launch.launch_id)
 
 
-SCENARIOS = {"write": write_a_study, "recover": recover_a_study}
+def write_without_links(*given):
+    """The same on a file system that has no hard links."""
+    Path.hardlink_to = lambda self, target: fail(errno.EPERM)
+    write_a_study(*given)
+
+
+def fail(code):
+    raise OSError(code, os.strerror(code))
+
+
+SCENARIOS = {"write": write_a_study, "write without links": write_without_links, "recover": recover_a_study}
 
 
 def child(scenario, variable, number, work):

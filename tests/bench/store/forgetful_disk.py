@@ -1,7 +1,8 @@
 """A model of a disk that keeps, when the power goes, only what was synced: the worst that POSIX allows.
 
-A new file's content is empty until the file is synced. A new name is absent until its folder is synced; a removed one
-is still there. What a call changes is known from the recorder that stands in for `fsops._at`.
+A new file's content is empty until the file is synced. A name that was not synced may have reached the disk or not: a
+state is asked for with all such names lost, or with all of them kept. What a call changes is known from the recorder
+that stands in for `fsops._at`.
 """
 
 from dataclasses import dataclass, field
@@ -48,10 +49,11 @@ class ForgetfulDisk:
             case _:
                 raise AssertionError(f"a call that the model does not know: {call}")
 
-    def after_power_loss(self, root: Path, into: Path) -> None:
+    def after_power_loss(self, root: Path, into: Path, *, names_are_lost: bool = True) -> None:
         """What is left of the folder `root`, as files in `into`."""
-        for path, inode in sorted(self.synced.items()):
-            if not path.is_relative_to(root) or not self._is_reached(path, root):
+        left = self.synced if names_are_lost else self.names
+        for path, inode in sorted(left.items()):
+            if not path.is_relative_to(root) or not _is_reached(path, root, left):
                 continue
             target = into / path.relative_to(root)
             if inode is None:
@@ -64,6 +66,7 @@ class ForgetfulDisk:
             del self.synced[path]
         self.synced |= {path: inode for path, inode in self.names.items() if path.parent == folder}
 
-    def _is_reached(self, path: Path, root: Path) -> bool:
-        """A name is only there when every folder above it is."""
-        return path == root or all(above in self.synced for above in path.parents if above.is_relative_to(root))
+
+def _is_reached(path: Path, root: Path, left: dict[Path, Inode | None]) -> bool:
+    """A name is only there when every folder above it is."""
+    return path == root or all(above in left for above in path.parents if above.is_relative_to(root))

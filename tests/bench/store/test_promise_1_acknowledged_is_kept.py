@@ -52,7 +52,7 @@ def written(tmp_path, a_study, monkeypatch):
     return Written(root, tuple(calls))
 
 
-def states_after_power_loss(calls, root, work):
+def states_after_power_loss(calls, root, work, *, names_are_lost):
     """The worst state after each prefix of the calls, and what had been acknowledged by then."""
     disk, study, launches = ForgetfulDisk(), False, []
     for number, (call, *about) in enumerate(calls):
@@ -64,15 +64,20 @@ def states_after_power_loss(calls, root, work):
         if call not in {"sync", ACKNOWLEDGED, "link", "rename", "unlink"}:
             continue  # what was never synced is not there: the state is the one before
         into = work / str(number)
-        disk.after_power_loss(root, into)
+        disk.after_power_loss(root, into, names_are_lost=names_are_lost)
         yield into, study, list(launches)
         shutil.rmtree(into, ignore_errors=True)
 
 
-def test_what_was_acknowledged_is_there_and_whole_after_a_power_cut_at_any_moment(tmp_path, a_study, written):
+@pytest.mark.parametrize("names_are_lost", [True, False], ids=["names lost", "names kept"])
+def test_what_was_acknowledged_is_there_and_whole_after_a_power_cut_at_any_moment(
+    tmp_path, a_study, written, names_are_lost
+):
     plan = a_study[0]
     looked = whole = 0
-    for state, study, launches in states_after_power_loss(written.calls, written.root, tmp_path / "power"):
+    for state, study, launches in states_after_power_loss(
+        written.calls, written.root, tmp_path / "power", names_are_lost=names_are_lost
+    ):
         looked += 1
         damaged = []
         if study:

@@ -37,7 +37,7 @@ def test_a_round_that_was_not_ended_is_wrong_and_a_gate(verify):
     old, new = document["studies"]
     assert (old["status"], new["status"]) == ("right", "wrong")
     assert new["wrong"] == ["round 1 is not complete: 1 of 2 launches"]
-    assert new["notes"] == ["3 of 4 launches: --resume runs the rest"]
+    assert new["notes"] == ["--resume runs 1 of 4 launches"]
 
 
 def edit(file, change):
