@@ -87,7 +87,13 @@ class StudyCard:
             *_table([*map(self._row, plan.configurations), *self._unrunnable()]),
             "",
             "settings",
-            *_table([(name, _shown(plan.settings.get(name)), origin) for name, origin in plan.origins.items()]),
+            *_table(
+                [
+                    (name, _shown(plan.settings.get(name)), origin)
+                    for name, origin in plan.origins.items()
+                    if origin != "default" or not name.startswith("slurm.") or plan.launcher == "slurm"
+                ]
+            ),
             "",
             *_pairs(
                 {
