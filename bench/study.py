@@ -105,6 +105,7 @@ def command_of(plan: Plan, planned: PlannedLaunch, folder: Path, host: Host) -> 
         environment=settings,
         cores=cores_of(configuration, host.machine),
         cores_per_rank=configuration.cores_per_rank,
+        cores_shared=plan.oversubscribed,
         timeout_s=plan.timeout_s,
         stall_s=plan.stall_s,
     )

@@ -11,7 +11,6 @@ import os
 import signal
 import socket
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Mapping
@@ -26,10 +25,12 @@ import psutil
 from launchers import Command
 from launchers.crew import Death, StartError
 from launchers.processes import LocalCrew, Share, listen
+from launchers.scratch import scratch
 from launchers.wire import KEY_NAME, SILENCE_S, Message, NoConnectionError, Wire, connect, key_of, pieces, receive
 
 CONNECT_S = 120.0  # for a leader that starts later than we do
 _BEATS_S = 0.25
+_STACKS_S = 0.2  # for ranks that are asked where they are to write it
 _LOOK_S = 0.1  # how late an order may be obeyed; a death is seen at once
 _INTERFACE_NAMES = ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME")
 
@@ -72,6 +73,7 @@ def follow(host: str, port: int, *, node: int, key: bytes, patience_s: float = C
         NoConnectionError: there is no leader, it has another key, or another process is this node already.
     """
     os.environ.pop(KEY_NAME, None)  # ours, not the ranks'
+    signal.signal(signal.SIGTERM, _leave)
     wire = connect(host, port, key, patience_s=patience_s)
     try:
         wire.tell("hello", node=node, host=socket.gethostname())
@@ -98,8 +100,8 @@ class _Service:
         order: Message | None = None
         try:
             while (order := self._orders.get()) is not None and order.kind != "goodbye":
-                with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as scratch:
-                    _Launch(self._wire, self._orders, self._node, Path(scratch)).run(order)
+                with scratch() as folder:
+                    _Launch(self._wire, self._orders, self._node, folder).run(order)
         except ConnectionError:
             return False
         finally:
@@ -164,6 +166,9 @@ class _Launch:
                 self._start(told)
             case "signal" if crew is not None:
                 crew.signal([rank for rank in told["ranks"] if rank in crew.living], signal.Signals(told["number"]))
+                if told["number"] == signal.SIGUSR1:  # the leader judges by what they say
+                    time.sleep(_STACKS_S)
+                    self._send("rank*.log")
             case "states" if crew is not None:
                 states = crew.states([rank for rank in told["ranks"] if rank in crew.living])
                 self._wire.tell("states", states=list(states.items()))
@@ -223,6 +228,7 @@ class _Launch:
         if self._crew is not None and self._share is not None:
             undead = self._crew.end(polite_s)
             codes = list(zip(self._share.ranks, self._crew.codes, strict=True))
+            self._crew = None
         self._send("*")
         self._wire.tell("ended", undead=undead, codes=codes)
 
@@ -234,6 +240,11 @@ class _Launch:
             for facts, body in pieces(file):
                 self._wire.tell("file", body, **facts)
             self._sent[file.name] = version
+
+
+def _leave(number: int, frame: object) -> None:  # noqa: ARG001 - a signal handler
+    """End in order, ranks and scratch with us."""
+    sys.exit(128 + number)
 
 
 def command_from(told: Mapping[str, Any], folder: Path) -> Command:

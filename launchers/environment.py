@@ -34,10 +34,12 @@ def environment(extra: Mapping[str, str], *, inherited: Mapping[str, str] | None
         inherited: what is picked from; this process's environment unless given.
     """
     source = os.environ if inherited is None else inherited
+    # torchrun sets this in whoever it starts; torch's own default is what a single host has.
+    not_ours = {*_OURS, *(("TORCH_NCCL_ASYNC_ERROR_HANDLING",) if "TORCHELASTIC_RUN_ID" in source else ())}
     built = {
         name: value
         for name, value in source.items()
-        if name not in _OURS and any(fnmatchcase(name, pattern) for pattern in ALLOWED)
+        if name not in not_ours and any(fnmatchcase(name, pattern) for pattern in ALLOWED)
     }
     built["PYTHONUNBUFFERED"] = "1"  # else the last words of a rank that is killed are lost
     return built | dict(extra)

@@ -20,7 +20,8 @@ from launchers.wire import Message, pieces, receive
 
 __all__ = ["LIMITS", "Agent", "NotAllHereError", "Reception", "RemoteCrew", "launch"]
 
-LIMITS = Limits(peers_s=1.5)  # a broken connection takes longer to show between hosts
+# A broken connection takes longer to show between hosts, and what ranks say longer to come.
+LIMITS = Limits(peers_s=1.5, stacks_s=1.0)
 
 _ANSWER_S = 2.0
 _START_S = 60.0  # for a node to have all its ranks running

@@ -21,6 +21,7 @@ from launchers.heartbeat import Beat
 
 _BLIND_POLL_S = 0.05  # where the system cannot wake us at a death
 _KILLED_S = 1.0  # SIGKILL takes no longer, but for a process that waits inside the kernel
+_REACHED_S = 5.0  # one's own address answers at once, or not at all
 _PR_SET_CHILD_SUBREAPER = 36
 LOOPBACK = "127.0.0.1"
 
@@ -42,10 +43,15 @@ class Share:
 
 
 def listen(address: str) -> socket.socket:
-    """A socket on which the ranks will meet.
+    """A socket on which the ranks will meet; an OSError where it cannot be reached, and ranks would wait for long.
 
     Bound here and handed over: a port that was only looked up can be taken by another before it is used.
     """
+    try:
+        with socket.create_server((address, 0)) as probe:  # not the real one, which would take this for a rank
+            socket.create_connection(probe.getsockname(), timeout=_REACHED_S).close()
+    except OSError as error:
+        raise OSError(f"{address} cannot be reached: {error.strerror or error}") from error
     return socket.create_server((address, 0), backlog=1024)
 
 
@@ -94,12 +100,11 @@ class LocalCrew:
             start_new_session=True,
             bufsize=0,
         )
-        alone = self._meeting is None
-        if listener is None and alone and self._command.ranks > 1:
-            listener = listen(LOOPBACK)
-        meeting = self._meeting or (LOOPBACK, listener.getsockname()[1] if listener is not None else 0)
         rank = self._share.ranks[0]
         try:
+            if listener is None and self._meeting is None and self._command.ranks > 1:
+                listener = listen(LOOPBACK)
+            meeting = self._meeting or (LOOPBACK, listener.getsockname()[1] if listener is not None else 0)
             for rank in self._share.ranks:
                 self._start(rank, meeting, listener)
         except OSError as error:

@@ -25,16 +25,6 @@ _TAIL_LINES = 15
 _TAIL_BYTES = 16_384
 
 
-# With --no-kill Slurm keeps a job that has lost its first node, for ever and with nobody to lead it. Another node looks.
-_SENTRY = """\
-srun --overlap --relative=1 --nodes=1 --ntasks=1 --mem=0 --mpi=none --input=none bash -c '
-while sleep {every_s}; do
-    nodes=$(squeue --noheader --jobs="$SLURM_JOB_ID" --format=%N) && [ -n "$nodes" ] || continue
-    scontrol show hostnames "$nodes" | grep --quiet --line-regexp --fixed-strings "$0" && continue
-    scontrol requeue "$SLURM_JOB_ID" || scancel "$SLURM_JOB_ID"
-done' "$SLURMD_NODENAME" &"""
-
-
 class SlurmError(RuntimeError):
     """Slurm refuses, in its own words, or is not here."""
 
@@ -61,7 +51,7 @@ def script(words: tuple[str, ...], request: Request) -> str:
             # Not -u: what `module load` and `conda activate` run reads variables that are not set.
             "set -eo pipefail",
             *(_one_line(line) for line in options.get("setup", ())),
-            *((_SENTRY.format(every_s=_SENTRY_EVERY_S),) if request.nodes > 1 else ()),
+            *((_sentry(),) if request.nodes > 1 else ()),
             "# A study of this name is begun once and gone on with afterwards: a requeued job repeats nothing.",
             f"export BENCH_STUDY={shlex.quote(_one_line(request.name))}",
             f"exec {shlex.join((sys.executable, '-P', '-m', 'bench', *words))}",
@@ -91,6 +81,15 @@ def _asked_for(request: Request, options: Mapping[str, Any]) -> Iterator[str]:
         if not line.startswith("-"):
             raise SlurmError(f"extra in [slurm] takes options of sbatch, as in --mail-type=END, and not {line!r}")
         yield line
+
+
+def _sentry() -> str:
+    """Has another node look after the leader's; see `launchers.sentry`."""
+    # It shares what it runs on, so that the launches' steps can have it all. What srun says when the job ends and takes
+    # it along would stand below bench's own last words.
+    step = "srun --overlap --relative=1 --nodes=1 --ntasks=1 --mem=0 --mpi=none --input=none"
+    sentry = shlex.join((sys.executable, "-P", "-m", "launchers.sentry"))
+    return f'{step} {sentry} "$SLURMD_NODENAME" {_SENTRY_EVERY_S} >/dev/null 2>&1 &'
 
 
 def _one_line(text: str) -> str:

@@ -25,13 +25,14 @@ from launchers.wire import KEY_NAME, key_of
 
 __all__ = ["SlurmError", "open", "part", "script", "submit"]
 
-_BUSY_S = 30  # for what an earlier step held to be free again; a job that has lost a node never gets it back
+_BUSY_S = 30  # for what an earlier step held to be free again
 _REPORT_S = 180.0  # for all agents of a step to report, from file systems that may be slow
 _GOODBYE_S = 10.0  # for the agents to leave
 _KILL_S = 10.0
 
 # A label is written before each line of a task: its number, which is that of the node.
 _TASK = re.compile(r"^\s*(\d+): on (\S+)$", re.MULTILINE)
+_TOO_MANY = re.compile(r"count of allocated nodes \(0\+\d+>(\d+)\)")
 _NODE_FAILURE = re.compile(r"Node failure on (\S+)")
 
 
@@ -72,7 +73,7 @@ class Slurm:
             except NotAllHereError as error:
                 ending = Ending(
                     status="lost",
-                    reason=str(error),
+                    reason=step.too_many() or str(error),
                     failed_rank=None,
                     exit_codes=(None,) * command.ranks,
                     duration_s=time.monotonic() - began_s,
@@ -125,6 +126,11 @@ class _Step:
         self._srun.kill()
         self._srun.wait()
 
+    def too_many(self) -> str | None:
+        """What to say when the job has lost so many nodes that this step cannot be."""
+        left = _TOO_MANY.search(self._text())
+        return f"the job has {left[1]} nodes left, and this launch needs {self._command.nodes}" if left else None
+
     def explained(self, ending: Ending) -> Ending:
         """The ending of a launch that failed, with what Slurm says of it.
 
@@ -140,7 +146,7 @@ class _Step:
                 reason=f"Slurm has lost node {failed[1]}; {ending.reason}",
                 failed_rank=ending.failed_rank if node is None else node * self._command.ranks_per_node,
             )
-        if ending.status == "lost" and (words := self._words()) and words not in str(ending.reason):
+        if ending.status == "lost" and self.too_many() is None and (words := self._words()) not in str(ending.reason):
             return replace(ending, reason=f"{ending.reason}; srun: {words}")
         return ending
 
@@ -180,6 +186,7 @@ def srun(command: Command, *, name: str, leader: str) -> tuple[str, ...]:
         f"--nodes={command.nodes}",
         f"--ntasks={command.nodes}",
         "--ntasks-per-node=1",
+        "--relative=0",  # always the first nodes that the job has: rows differ in their number and in nothing else
         # Without --cpus-per-task the step has all that the job has on these nodes, and the agent places the ranks.
         "--cpu-bind=none",
         "--mpi=none",

@@ -2,7 +2,8 @@
 
 Of torchrun only the rendezvous is used: who is node 0, and where it can be reached. The ranks are our own, so they
 start, are watched and end as on one host. Started without torchrun, a study becomes it, and is then started by it:
-the same command, with the same `--rdzv HOST:PORT`, goes to every node.
+the same command, with the same `--rdzv HOST:PORT`, goes to every node. Node 0, which leads and keeps the store, is the
+one whose address comes first in the order of letters, as torchrun has it. Addresses are of IPv4.
 """
 
 import os

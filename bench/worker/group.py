@@ -95,26 +95,37 @@ def join(configuration: Configuration, *, rank: int, world_size: int, launch_id:
 
 
 def assert_world(
-    group: Group, configuration: Configuration, *, node: int, place: str, threads: int, oversubscribed: bool
+    group: Group,
+    configuration: Configuration,
+    *,
+    node: int,
+    place: str,
+    threads: int,
+    software: str,
+    oversubscribed: bool,
 ) -> list[str]:
     """Hold the world that formed against the plan; returns every rank's piece of hardware.
 
     Raises:
-        WorldMismatchError: another number of ranks or hosts, a device used twice, or other threads than planned.
+        WorldMismatchError: another number of ranks or hosts, a device used twice, other threads than planned, or
+            hosts with different versions.
     """
-    seen = group.gather((group.rank, place if configuration.nodes == 1 else f"node {node} {place}", threads, node))
-    places = [each for _, each, _, _ in seen]
+    place = place if configuration.nodes == 1 else f"node {node} {place}"
+    seen = group.gather((group.rank, place, threads, node, software))
+    places = [each for _, each, *_ in seen]
     if group.world_size != configuration.processes or [rank for rank, *_ in seen] != list(
         range(configuration.processes)
     ):
         raise WorldMismatchError(f"{len(seen)} ranks formed a world; {configuration.processes} were planned")
-    hosts = [host for *_, host in seen]
+    hosts = [host for *_, host, _ in seen]
+    if len(versions := sorted({each for *_, each in seen})) > 1:
+        raise WorldMismatchError(f"hosts have different software: {'; '.join(versions)}")
     if hosts != [rank // configuration.ranks_per_node for rank in range(len(seen))] and configuration.nodes > 1:
         raise WorldMismatchError(f"ranks are on nodes {hosts}; {configuration.nodes} equal nodes were planned")
     pinned = not places[0].endswith("unpinned")
     if pinned and not oversubscribed and len(set(places)) < len(places):
         raise WorldMismatchError(f"ranks share a device: {', '.join(places)}")
     planned = configuration.cores_per_rank
-    if planned is not None and any(count != planned for _, _, count, _ in seen):
-        raise WorldMismatchError(f"threads per rank are {[count for _, _, count, _ in seen]}; {planned} were planned")
+    if planned is not None and any(count != planned for _, _, count, *_ in seen):
+        raise WorldMismatchError(f"threads per rank are {[count for _, _, count, *_ in seen]}; {planned} were planned")
     return places

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 from torch.nn.parallel import DataParallel, DistributedDataParallel
 
+import bench
 from bench import devices
 from bench.learn import WorkloadError, recipe
 from bench.learn import evaluate as evaluation
@@ -75,6 +76,7 @@ class _Launch:
             node=rank.node,
             place=self.backend.place(self.device),
             threads=torch.get_num_threads(),
+            software=f"torch {torch.__version__}, bench {bench.__version__}",
             oversubscribed=self.told.oversubscribed,
         )
 

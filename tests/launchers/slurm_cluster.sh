@@ -105,9 +105,14 @@ lose() {
 }
 
 crash() {
-    run "$1" sh -c 'for pid in $(grep -lsz "^SLURMD_NODENAME=$0\$" /proc/[0-9]*/environ | cut -d / -f 3); do
-        kill -KILL "$pid"
-    done' "$2"
+    # Whoever could still report the others' deaths dies first.
+    run "$1" sh -c '
+        all=$(grep -lsz "^SLURMD_NODENAME=$0\$" /proc/[0-9]*/environ | cut -d / -f 3)
+        keepers=$(for pid in $all; do ps -o ppid= -p "$pid"; done | sort -u)
+        for pid in $keepers; do
+            [ "$(ps -o comm= -p "$pid")" != slurmstepd ] || kill -KILL "$pid"
+        done
+        kill -KILL $all' "$2" || true # some have ended with others
     lose "$1" "$2"
 }
 

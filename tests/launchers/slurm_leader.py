@@ -2,7 +2,7 @@
 
     python slurm_leader.py PLAN.json
 
-A plan is {"endings": FILE, "busy_s": SECONDS, "launches": [{"folder": …, "nodes": …, "body": …}, …]}. As soon as all
+A plan is {"endings": FILE, "launches": [{"folder": …, "nodes": …, "body": …}, …]}. As soon as all
 ranks of a launch have made a step its folder holds `moving`.
 """
 
@@ -19,7 +19,6 @@ from launchers import Request, slurm
 
 def main() -> None:
     plan = json.loads(Path(sys.argv[1]).read_text())
-    slurm._BUSY_S = plan["busy_s"]  # half a minute is for real clusters
     request = Request(name="test", nodes=3, ranks_per_node=1, cores_per_rank=None, gpus_per_node=0)
     launcher = slurm.open(request)
     for asked in plan["launches"]:

@@ -125,6 +125,40 @@ def test_a_rank_stopped_on_another_node_is_named_and_not_those_that_wait_for_it(
 
 
 @pytest.mark.faults
+def test_a_rank_that_is_busy_for_ever_on_another_node_is_told_by_the_stacks_that_come_over(two_nodes, tmp_path):
+    body = """
+code = "def wait():\\n    time.sleep(600)"
+exec(compile(code, "/somewhere/torch/distributed/collectives.py", "exec"))
+join()
+heart.enter("window", 0, 100)
+heart.beat(20)
+time.sleep(600) if rank == 1 else wait()
+"""
+    limits = dataclasses.replace(hosts.LIMITS, startup_s=2)
+    ending = launch_on(two_nodes, tmp_path / "one", body, on=2, ranks=2, stall_s=1, limits=limits).ending
+    assert (ending.status, ending.failed_rank) == ("hang", 1)
+    assert "only rank 1 does not wait for the others: File" in ending.reason
+
+
+@pytest.mark.faults
+def test_an_agent_that_is_told_to_end_leaves_nothing_on_its_node(tmp_path):
+    with Nodes(2, tmp_path / "scratch") as nodes:
+
+        def tell(beats):
+            if beats[1].step >= 5 and not ranks:
+                ranks.extend(nodes.ranks(1))
+                nodes.processes[1].terminate()
+
+        ranks: list[psutil.Process] = []
+        body = steps_with("time.sleep(0.1)")
+        launched = launch_on(nodes, tmp_path / "one", body, on=2, ranks=2, watch=tell)
+        assert (launched.ending.status, launched.ending.failed_rank) == ("lost", 1)
+        assert nodes.processes[1].wait(10) == 128 + signal.SIGTERM
+        assert psutil.wait_procs(ranks, timeout=5)[1] == []
+        assert nodes.leftovers() == []
+
+
+@pytest.mark.faults
 def test_a_node_that_is_gone_ends_its_launch_and_later_ones_that_need_it_but_no_other(tmp_path):
     with Nodes(2, tmp_path / "scratch") as nodes:
 

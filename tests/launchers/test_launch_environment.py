@@ -40,3 +40,9 @@ def test_what_the_caller_adds_wins():
 def test_this_process_is_picked_from_unless_told_otherwise(monkeypatch):
     monkeypatch.setenv("BENCH_STORE", "here")
     assert environment({})["BENCH_STORE"] == "here"
+
+
+def test_what_torchrun_sets_for_nccl_is_not_what_a_user_set():
+    mine = {"TORCH_NCCL_ASYNC_ERROR_HANDLING": "3"}
+    assert mine.items() <= environment({}, inherited=mine).items()
+    assert not mine.keys() & environment({}, inherited={**mine, "TORCHELASTIC_RUN_ID": "study"}).keys()

@@ -31,12 +31,8 @@ def test_the_script_of_a_plain_request_is_this_and_nothing_else():
 #SBATCH --open-mode=append
 
 set -eo pipefail
-srun --overlap --relative=1 --nodes=1 --ntasks=1 --mem=0 --mpi=none --input=none bash -c '
-while sleep 60; do
-    nodes=$(squeue --noheader --jobs="$SLURM_JOB_ID" --format=%N) && [ -n "$nodes" ] || continue
-    scontrol show hostnames "$nodes" | grep --quiet --line-regexp --fixed-strings "$0" && continue
-    scontrol requeue "$SLURM_JOB_ID" || scancel "$SLURM_JOB_ID"
-done' "$SLURMD_NODENAME" &
+srun --overlap --relative=1 --nodes=1 --ntasks=1 --mem=0 --mpi=none --input=none {shlex.quote(sys.executable)} \
+-P -m launchers.sentry "$SLURMD_NODENAME" 60 >/dev/null 2>&1 &
 # A study of this name is begun once and gone on with afterwards: a requeued job repeats nothing.
 export BENCH_STUDY=night
 exec {shlex.quote(sys.executable)} -P -m bench scale --launcher slurm --nodes 1,2,4
@@ -119,10 +115,14 @@ def test_a_process_inside_a_job_leads_and_one_outside_submits():
     assert slurm.part({"SLURM_JOB_ID": "7"}) == LEAD
 
 
-def test_a_step_has_one_agent_on_each_node_of_its_launch_and_all_cores_of_the_job(tmp_path):
-    command = Command(
-        argv=("python",), ranks=6, nodes=3, folder=tmp_path, environment={}, cores=None, timeout_s=1, stall_s=1
+def command_of_three_nodes(folder: Path) -> Command:
+    return Command(
+        argv=("python",), ranks=6, nodes=3, folder=folder, environment={}, cores=None, timeout_s=1, stall_s=1
     )
+
+
+def test_a_step_has_one_agent_on_each_node_of_its_launch_and_all_cores_of_the_job(tmp_path):
+    command = command_of_three_nodes(tmp_path)
     words = slurm.srun(command, name="step", leader="10.0.0.1:4000")
     assert {"--nodes=3", "--ntasks=3", "--ntasks-per-node=1", "--kill-on-bad-exit=1", "--export=ALL"} <= set(words)
     assert words[-5:] == (sys.executable, "-P", "-m", "launchers.agent", "10.0.0.1:4000")
@@ -181,6 +181,27 @@ def test_a_job_is_over_only_when_slurm_says_so(slurm_says, said, state):
     found = Job(name="4711", log=Path()).state()
     assert found.startswith(state)
     assert bool(found) is bool(state)
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            "srun: error: --relative and --nodes option incompatible with count of allocated nodes (0+3>2)",
+            "the job has 2 nodes left, and this launch needs 3",
+        ),
+        (
+            "srun: error: Unable to create step for job 2: Requested nodes are busy",
+            "nodes 0, 1, 2 of 3 will not report: Unable to create step for job 2: Requested nodes are busy",
+        ),
+        ("", "nodes 0, 1, 2 of 3 will not report: srun ended with code 1"),
+    ],
+)
+def test_a_step_that_slurm_does_not_start_is_a_lost_launch_and_no_rank_is_to_blame(tmp_path, slurm_says, said, told):
+    slurm_says("srun", stderr=said, code=1)
+    ending = slurm.Slurm(job="2", address="127.0.0.1").launch(command_of_three_nodes(tmp_path), lambda _: None)
+    assert (ending.status, ending.reason, ending.failed_rank) == ("lost", told, None)
+    assert ending.exit_codes == (None,) * 6
 
 
 @pytest.mark.parametrize(

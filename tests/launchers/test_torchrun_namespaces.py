@@ -1,6 +1,8 @@
 """Real Gloo ranks on hosts with addresses of their own, brought together by the real torchrun."""
 
 import json
+import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -8,6 +10,7 @@ import time
 from pathlib import Path
 
 import network_namespaces
+import psutil
 import pytest
 from network_namespaces import Network, network
 
@@ -95,14 +98,40 @@ def test_a_node_that_is_cut_off_in_mid_launch_is_named_and_leaves_nothing_runnin
         assert (ended["status"], ended["failed_rank"]) == ("lost", 1)
         assert ended["reason"].startswith("node 1 (")
         # What is ours ends on the node that is cut off, too. Its torchrun asks for its rendezvous for minutes.
-        until_s = time.monotonic() + 30
-        while (left := ours(net, 1)) and time.monotonic() < until_s:
-            time.sleep(0.1)
-        assert left == []
+        assert left_after(30, net, 1) == []
 
 
-def ours(net: Network, host: int) -> list[str]:
-    """The command lines on a host, but for torchrun's own."""
-    running = [Path(f"/proc/{pid}/cmdline") for pid in net.processes(host)]
-    lines = [file.read_bytes().replace(b"\0", b" ").decode() for file in running if file.exists()]
-    return [line for line in lines if line and "torch.distributed.run" not in line]
+def test_a_node_whose_follower_is_killed_costs_the_launches_that_need_it_and_no_other(tmp_path):
+    with network(2) as net:
+        processes = start(net, tmp_path, "2x1000000", "1x5", "2x5")
+        (tmp_path / "go-0").touch()
+        wait_for(tmp_path / "at-step", tmp_path, within_s=120)
+        for pid in net.processes(1):
+            if "torchrun_study.py" in command_line(pid) and "torch.distributed.run" not in command_line(pid):
+                os.kill(pid, signal.SIGKILL)
+        ended = [ending(tmp_path, number) for number in range(3)]
+        assert [each["status"] for each in ended] == ["lost", "ok", "lost"]
+        assert [each["failed_rank"] for each in ended] == [1, None, 1]
+        # The torchrun of node 0 now waits 300 s for that of node 1, and says nothing; all that is ours has ended.
+        assert processes[1].wait(60) == 1
+        assert left_after(30, net, 0) == left_after(30, net, 1) == []
+
+
+def left_after(seconds: float, net: Network, host: int) -> list[int]:
+    """What of ours still runs on a host so long from now; returns at once when nothing does."""
+    until_s = time.monotonic() + seconds
+    while (left := ours(net, host)) and time.monotonic() < until_s:
+        time.sleep(0.1)
+    return left
+
+
+def ours(net: Network, host: int) -> list[int]:
+    """The processes on a host, but for torchrun's own."""
+    return [pid for pid in net.processes(host) if "torch.distributed.run" not in command_line(pid)]
+
+
+def command_line(pid: int) -> str:
+    try:
+        return " ".join(psutil.Process(pid).cmdline())
+    except psutil.NoSuchProcess:
+        return ""

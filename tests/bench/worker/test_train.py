@@ -173,7 +173,7 @@ class World(Group):
 
 def world_of(told: list[tuple[int, str, int]], nodes: tuple[int, ...] = (0, 0, 0, 0)) -> Group:
     world = World(rank=0, world_size=len(told), backend="gloo")
-    object.__setattr__(world, "told", [(*each, node) for each, node in zip(told, nodes, strict=False)])
+    object.__setattr__(world, "told", [(*each, node, "torch 2") for each, node in zip(told, nodes, strict=False)])
     return world
 
 
@@ -188,17 +188,23 @@ def world_of(told: list[tuple[int, str, int]], nodes: tuple[int, ...] = (0, 0, 0
 )
 def test_a_world_that_is_not_the_planned_one_is_refused(told, complaint) -> None:
     with pytest.raises(WorldMismatchError, match=complaint):
-        group.assert_world(world_of(told), configuration_of(), node=0, place="0", threads=1, oversubscribed=False)
+        group.assert_world(
+            world_of(told), configuration_of(), node=0, place="0", threads=1, software="torch 2", oversubscribed=False
+        )
 
 
 def test_the_planned_world_passes_and_so_does_sharing_cores_when_it_was_asked_for() -> None:
     good = world_of([(0, "0", 1), (1, "1", 1)])
-    assert group.assert_world(good, configuration_of(), node=0, place="0", threads=1, oversubscribed=False) == [
+    assert group.assert_world(
+        good, configuration_of(), node=0, place="0", threads=1, software="torch 2", oversubscribed=False
+    ) == [
         "0",
         "1",
     ]
     shared = world_of([(0, "0", 1), (1, "0", 1)])
-    assert group.assert_world(shared, configuration_of(), node=0, place="0", threads=1, oversubscribed=True) == [
+    assert group.assert_world(
+        shared, configuration_of(), node=0, place="0", threads=1, software="torch 2", oversubscribed=True
+    ) == [
         "0",
         "0",
     ]
@@ -208,10 +214,27 @@ def test_ranks_on_other_nodes_than_planned_are_refused() -> None:
     seen = [(0, "node 0 0", 1), (1, "node 0 1", 1)]
     with pytest.raises(WorldMismatchError, match=r"ranks are on nodes \[0, 0\]; 2 equal nodes were planned"):
         group.assert_world(
-            world_of(seen), configuration_of(nodes=2), node=0, place="0", threads=1, oversubscribed=False
+            world_of(seen),
+            configuration_of(nodes=2),
+            node=0,
+            place="0",
+            threads=1,
+            software="torch 2",
+            oversubscribed=False,
         )
 
 
 def test_the_same_core_of_two_nodes_is_two_devices() -> None:
     seen = world_of([(0, "node 0 0", 1), (1, "node 1 0", 1)], nodes=(0, 1))
-    assert group.assert_world(seen, configuration_of(nodes=2), node=0, place="0", threads=1, oversubscribed=False)
+    assert group.assert_world(
+        seen, configuration_of(nodes=2), node=0, place="0", threads=1, software="torch 2", oversubscribed=False
+    )
+
+
+def test_hosts_with_different_versions_are_refused() -> None:
+    world = world_of([(0, "node 0 0", 1), (1, "node 1 0", 1)], nodes=(0, 1))
+    object.__setattr__(world, "told", [(*each[:-1], f"torch 2.1{number}") for number, each in enumerate(world.told)])
+    with pytest.raises(WorldMismatchError, match=r"different software: torch 2\.10; torch 2\.11"):
+        group.assert_world(
+            world, configuration_of(nodes=2), node=0, place="0", threads=1, software="torch 2.10", oversubscribed=False
+        )
