@@ -1,6 +1,8 @@
 """What a launch left in its folder, as rows of the store. Reads files; measures nothing."""
 
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -37,9 +39,9 @@ def read_ranks(folder: Path, processes: int) -> list[RankOutcome]:
     for rank in range(processes):
         arrays: dict[str, np.ndarray] = {}
         file = job.steps_file(folder, rank)
-        if file.exists():
-            with np.load(file) as stored:
-                arrays = {name: stored[name] for name in stored.files}
+        # A rank that died while it wrote, on a full disk or not, leaves a part: it has timed nothing that can be told.
+        with suppress(FileNotFoundError, EOFError, ValueError, zipfile.BadZipFile), np.load(file) as stored:
+            arrays = {name: stored[name] for name in stored.files}
         ranks.append(RankOutcome(rank=rank, folder=folder, told=job.read_result(folder, rank) or {}, arrays=arrays))
     return ranks
 
@@ -136,6 +138,7 @@ def _measured(launch: schema.Launch, ranks: Sequence[RankOutcome], started_ns: i
         loss_finite=all(each.losses_finite for each in told),
         weights_moved=all(each.weights_moved for each in told),
         weights_equal=first.weights_equal,
+        gradient_error=first.gradient_error,
         peak_memory_bytes=max((each.peak_memory_bytes for each in told if each.peak_memory_bytes), default=None),
         worker_cpu_s=sum(each.window_cpu_s for each in told),
         involuntary_switches=sum(each.window_switches for each in told),
@@ -170,7 +173,7 @@ def _why_null(launch: schema.Launch) -> dict[str, str]:
     if launch.flop_per_sample is None:
         why |= dict(flop_per_sample="counted on accelerators only: a CPU has no published peak to hold it against")
     if launch.num_id is None:
-        why |= dict(num_id="numeric canaries are not part of this version")
+        why |= dict(num_id="the numeric canaries gave no answer; the row of the fingerprint says why")
     if launch.throughput_sps is None:
         ended = launch.status == schema.OK
         why |= dict(
@@ -184,6 +187,9 @@ def _why_null(launch: schema.Launch) -> dict[str, str]:
         why |= dict(loss_last="not finite")
     if launch.weights_equal is None:
         why |= dict(weights_equal="one process has nobody to agree with")
+    if launch.gradient_error is None:
+        alone = launch.weights_equal is None
+        why |= dict(gradient_error="one process has nobody to average with" if alone else "not finite")
     if launch.compute_step_ns is None:
         why |= dict(compute_step_ns="one process has nobody to synchronise with")
     if launch.epoch_samples is None:

@@ -16,6 +16,7 @@ from bench.store.schema import Launch
 WARNING, SUSPECT, INVALID = "warning", "suspect", "invalid"
 
 CLOSURE = 0.001  # the step intervals must add up to the synchronised wall clock
+GRADIENT = 0.01  # relative; TF32 rounds to a tenth of it, a wrong divisor is off by a third at least
 CLOCK_SHARE = 0.002  # of a step spent in our own calls
 STEPS_AT_LEAST = 10
 STEPS_ENOUGH, SECONDS_ENOUGH = 30, 3.0
@@ -68,6 +69,12 @@ def _work_was_done(launch: Launch) -> Iterator[Finding]:
             severity=INVALID,
             text="the ranks ended with different weights",
             fix="gradients were not synchronised; look for branches in the model that depend on the rank",
+        )
+    if launch.gradient_error is not None and launch.gradient_error > GRADIENT:
+        yield Finding(
+            severity=INVALID,
+            text="the ranks' averaged gradient is not what one device computes from the same samples",
+            fix="look for branches in the model that depend on the rank; speed on another sum is not speed",
         )
 
 

@@ -94,6 +94,12 @@ class Launch:
     weights_moved: bool | None = column("the weights changed while training", default=None)
     weights_equal: bool | None = column("all ranks end with the same bits; null with one rank", default=None)
 
+    gradient_error: float | None = column(
+        "largest relative difference of the ranks' averaged gradient from the same samples' on one device; "
+        "null with one process",
+        default=None,
+    )
+
     peak_memory_bytes: int | None = column(
         "peak memory of the hungriest rank: device memory, or RSS on CPU", default=None
     )

@@ -83,6 +83,7 @@ class RankResult:
     closure_error: float | None  # worst of its segments; None without a window
     clock_ns_per_step: float
     compute_step_ns: int | None  # median step without synchronising gradients; None: nobody to synchronise with
+    gradient_error: float | None = None  # of rank 0; None elsewhere, and with nobody to average with
     loss_first: float | None  # None: not finite
     loss_last: float | None
     losses_finite: bool

@@ -21,6 +21,7 @@ from bench.learn.data import DataSet, load
 from bench.learn.models import build
 from bench.worker import bootstrap, checks, group, host, job, overhead
 from bench.worker.alone import compute_step_ns
+from bench.worker.gradients import gradient_error
 from bench.worker.record import Record
 from bench.worker.train import Segment, Trainer, train_segment
 
@@ -259,6 +260,7 @@ class _Launch:
             closure_error=max(record.closure_errors, default=None),
             clock_ns_per_step=overhead.clock_ns_per_step(self.backend, self.device, heart),
             compute_step_ns=None,
+            gradient_error=gradient_error(self.trainer, self.plain, next(iter(self.batches)), self.group),
             loss_first=_finite(first),
             loss_last=_finite(last),
             losses_finite=record.losses_finite,

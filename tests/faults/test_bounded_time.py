@@ -78,6 +78,7 @@ say("ok")
     (began_s, began_cpu_s), (ended_s, ended_cpu_s) = seen[0], seen[-1]
     share = (ended_cpu_s - began_cpu_s) / (ended_s - began_s)
     print(f"the supervisor used {share:.2%} of a core over {ended_s - began_s:.1f} s of a window, {len(seen)} looks")
-    assert len(seen) <= (ended_s - began_s) / Limits().look_s + 2  # it sleeps in between, and nothing else wakes it
+    # It sleeps between two looks, and nothing but the ends of the two ranks wakes it.
+    assert len(seen) <= (ended_s - began_s) / Limits().look_s + 4
     assert 0 < share < 0.05  # 1 % is the promise; a busy machine makes every look dearer
     assert psutil.Process().children() == []

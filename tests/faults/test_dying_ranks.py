@@ -18,7 +18,7 @@ ROUNDS = [
     ("raise", "crash", "RuntimeError: known-answer: raised, as asked"),
     ("oom-device", "oom_device", "known-answer: the device's memory is full, as asked"),
 ]
-LEFT_BEHIND = ("helper", "fork")
+LEFT_BEHIND = ("helper", "daemon", "fork")
 
 
 def test_each_is_told_for_what_it_was_and_the_rest_of_the_study_is_finished(run_bench, tmp_path, store) -> None:
@@ -35,17 +35,11 @@ def test_each_is_told_for_what_it_was_and_the_rest_of_the_study_is_finished(run_
     assert processes_of(tmp_path) == []
 
 
-def test_what_a_dead_rank_had_started_goes_with_it_and_holds_nobody_up(run_bench, tmp_path, store) -> None:
-    """A fork keeps its half of every connection, so the peer cannot see that the rank is gone."""
-    faults = [fault(what) for what in (*LEFT_BEHIND, "kill")]
-    run_bench(*study(tmp_path, *faults), "--json")
-    assert [outcome(row) for row in rows(store)] == [("killed", 1)]
-    assert processes_of(tmp_path) == []
-
-
-def test_what_ranks_that_end_well_have_left_running_is_ended_too(run_bench, tmp_path, store) -> None:
-    faults = [fault(what, rank=None) for what in (*LEFT_BEHIND, "daemon")]
-    ran = run_bench(*study(tmp_path, *faults), "--json")
-    assert ran.returncode == 0, ran
-    assert [outcome(row) for row in rows(store)] == [("ok", None)]
+def test_what_ranks_have_started_goes_with_them_and_holds_nobody_up(run_bench, tmp_path, store) -> None:
+    """A fork keeps its half of every connection: the peers of a rank that is killed cannot see that it is gone."""
+    killed = [fault(what, launch="r00p00") for what in (*LEFT_BEHIND, "kill")]
+    well = [fault(what, launch="r01p00", rank=None) for what in LEFT_BEHIND]
+    ran = run_bench(*study(tmp_path, *killed, *well, rounds=2), "--json")
+    assert ran.returncode == 5, ran
+    assert [outcome(row) for row in rows(store)] == [("killed", 1), ("ok", None)]
     assert processes_of(tmp_path) == []

@@ -34,7 +34,7 @@ def test_a_disk_without_room_is_refused_before_anything_is_trained(tmp_path, env
 
 def test_a_disk_that_fills_during_a_launch_costs_that_launch_and_nothing_else(tmp_path, environment) -> None:
     needs_namespaces("-m")
-    words = study(tmp_path, rounds=3, steps=300, sleep_ms=10)
+    words = study(tmp_path, rounds=3, steps=100, sleep_ms=10)
     ended = inside(f"{{ {FILLING}\n}}", words, environment, tmp_path, namespaces=("-m",))
     told = (tmp_path / "told.txt").read_text()
     assert (tmp_path / "code.txt").read_text().strip() in ("3", "5"), f"{told}\n{ended.stderr}"

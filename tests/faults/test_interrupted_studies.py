@@ -13,8 +13,6 @@ from bench.errors import INTERRUPTED, TERMINATED
 
 pytestmark = pytest.mark.faults
 
-TO_BENCH, TO_THE_GROUP = os.kill, os.killpg
-
 
 def test_ctrl_c_finishes_the_launch_that_runs_and_begins_no_other(tmp_path, environment, store) -> None:
     process = begin(study(tmp_path, rounds=2, steps=200, sleep_ms=20), environment, tmp_path)
@@ -29,13 +27,8 @@ def test_ctrl_c_finishes_the_launch_that_runs_and_begins_no_other(tmp_path, envi
 
 @pytest.mark.parametrize(
     ("send", "number", "times", "code"),
-    [
-        (TO_THE_GROUP, signal.SIGINT, 2, INTERRUPTED),
-        (TO_BENCH, signal.SIGINT, 2, INTERRUPTED),
-        (TO_BENCH, signal.SIGTERM, 1, TERMINATED),
-        (TO_THE_GROUP, signal.SIGTERM, 1, TERMINATED),
-    ],
-    ids=["Ctrl-C twice", "SIGINT to bench twice", "SIGTERM to bench", "SIGTERM to the group"],
+    [(os.kill, signal.SIGINT, 2, INTERRUPTED), (os.killpg, signal.SIGTERM, 1, TERMINATED)],
+    ids=["Ctrl-C twice, to bench alone", "SIGTERM, to its whole group"],
 )
 def test_what_is_ended_now_is_a_row_that_says_cancelled(
     tmp_path, environment, store, send, number, times, code

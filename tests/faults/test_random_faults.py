@@ -8,7 +8,6 @@ import random
 import statistics
 import time
 
-import psutil
 import pytest
 from faulty_studies import fault, outcome, planned, processes_of, rows, study
 from scripted_ranks import alive
@@ -18,8 +17,7 @@ from bench.store import read
 
 pytestmark = pytest.mark.faults
 
-# What a rank does, and how the launch must then be told. Asleep beside ranks that wait in the same step, nobody can be
-# named, and nobody may be.
+# What a rank does, and how the launch must then be told.
 SCRIPTED = {
     "os.kill(os.getpid(), signal.SIGKILL)": "killed",
     "os.kill(os.getpid(), signal.SIGTERM)": "killed",
@@ -31,6 +29,7 @@ SCRIPTED = {
     "1 / 0": "crash",
     "say('crash', 'no such shape'), os._exit(1)": "crash",
     "say('oom_device', 'the batch is too large'), os._exit(1)": "oom_device",
+    "subprocess.Popen(['sleep', '600'], start_new_session=True)\nos.kill(os.getpid(), signal.SIGKILL)": "killed",
     "os.fork() or time.sleep(600)\nos.kill(os.getpid(), signal.SIGKILL)": "killed",
 }
 TORCH = {
@@ -78,10 +77,10 @@ def test_random_faults_in_small_studies_lose_no_row_and_leave_no_process(dice, t
         pids = [int(file.read_text()) for file in store.path.glob("studies/*/logs/*/*.pid")]
         assert len(pids) == 2 * sum(sizes)  # every rank and its helper
         assert not any(map(alive, pids))
+        assert processes_of(store.path) == []  # and nothing that nobody noted down
         if plan.launches[-1] is hit and SCRIPTED[statement] != "hang":
             [struck] = store.path.glob("studies/*/logs/*/struck_ns")
             after_s.append((ended_ns - int(struck.read_text())) / 1e9)
-    assert processes_of(tmp_path) == []
     took_s = time.monotonic() - began
     print(f"{count} faults in {took_s:.0f} s, all told right; from a rank's end to the row, median and longest of")
     print(f"{len(after_s)}: {statistics.median(after_s):.2f} s, {max(after_s):.2f} s" if after_s else "0")
@@ -104,4 +103,3 @@ def test_random_faults_in_ranks_that_train_lose_no_row_and_leave_no_process(dice
     assert [row.launch_id for row in found] == planned(store)
     assert [outcome(row) for row in found] == expected
     assert processes_of(tmp_path) == []
-    assert not any("bench.worker" in (each.info["cmdline"] or ()) for each in psutil.process_iter(["cmdline"]))
