@@ -5,6 +5,7 @@ import resource
 import statistics
 import time
 from dataclasses import asdict, replace
+from importlib.metadata import version
 from types import ModuleType
 from typing import Any
 
@@ -12,7 +13,6 @@ import torch
 from torch import nn
 from torch.nn.parallel import DataParallel, DistributedDataParallel
 
-import bench
 from bench import devices
 from bench.learn import WorkloadError, recipe
 from bench.learn import evaluate as evaluation
@@ -77,7 +77,7 @@ class _Launch:
             node=rank.node,
             place=self.backend.place(self.device),
             threads=torch.get_num_threads(),
-            software=f"torch {torch.__version__}, bench {bench.__version__}",
+            software=f"torch {torch.__version__}, bench {version('scaling-bench')}",
             oversubscribed=self.told.oversubscribed,
         )
 

@@ -105,15 +105,15 @@ lose() {
 }
 
 crash() {
-    # Whoever could still report the others' deaths dies first.
+    # All at once, as when the power fails: else an srun whose twin is killed still cancels its step.
     run "$1" sh -c '
         all=$(grep -lsz "^SLURMD_NODENAME=$0\$" /proc/[0-9]*/environ | cut -d / -f 3)
         keepers=$(for pid in $all; do ps -o ppid= -p "$pid"; done | sort -u)
         for pid in $keepers; do
-            [ "$(ps -o comm= -p "$pid")" != slurmstepd ] || kill -KILL "$pid"
+            [ "$(ps -o comm= -p "$pid")" != slurmstepd ] || all="$all $pid"
         done
-        kill -KILL $all' "$2" || true # some have ended with others
-    lose "$1" "$2"
+        for signal in STOP KILL; do kill -"$signal" $(pgrep -f "^slurmd -D -N $0\$") $all; done' "$2" || true
+    run "$1" scontrol update "NodeName=$2" State=DOWN Reason=test
 }
 
 heal() {

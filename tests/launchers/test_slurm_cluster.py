@@ -151,7 +151,8 @@ def lead(cluster, tmp_path, monkeypatch) -> Callable[..., Leader]:
         (tmp_path / "plan.json").write_text(json.dumps(plan))
         head = slurm.script((), REQUEST).splitlines()[:-1]  # all but bench itself
         words = (sys.executable, str(HERE / "slurm_leader.py"), str(tmp_path / "plan.json"))
-        (tmp_path / "job.sh").write_text("\n".join((*head, f"exec {shlex.join(words)}", "")))
+        lines = (*head, f"export TMPDIR={tmp_path}", f"exec {shlex.join(words)}", "")
+        (tmp_path / "job.sh").write_text("\n".join(lines))
         job = cluster.run("sbatch", "--parsable", f"--chdir={tmp_path}", str(tmp_path / "job.sh")).strip()
         assert job.isdigit(), job
         return Leader(cluster, tmp_path, job)
@@ -349,7 +350,7 @@ def test_a_requeue_in_the_middle_of_a_study_runs_every_launch_once(environment, 
     with subprocess.Popen(
         ("bench", "scale", "--profile", profile, "--json", *ON_THREE_NODES),
         cwd=tmp_path,
-        env=environment | {"PATH": path, "BENCH_WHEN_BUSY": "share"},
+        env=environment | {"PATH": path, "BENCH_WHEN_BUSY": "share", "TMPDIR": str(tmp_path)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
