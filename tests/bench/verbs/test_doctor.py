@@ -4,7 +4,9 @@ import json
 
 import pytest
 
-from bench import cli, health
+from bench import cli, health, host_lock
+from bench.dna import numbers
+from bench.dna.facts import UnavailableError
 from bench.health import Check
 
 WELL = Check(name="memory", level="ok", text="24 GB of memory free")
@@ -60,7 +62,7 @@ def test_json_is_one_document(doctor):
 
 
 def test_this_machine_is_looked_at_and_left_as_it_is(doctor, tmp_path):
-    code, out, _ = doctor("--json", "--store", str(tmp_path / "results"))
+    code, out, _ = doctor("--json", "--fast", "--store", str(tmp_path / "results"))
     document = json.loads(out)
     assert code == (0 if document["ready"] else 3)
     assert {"torch", "store"} <= {check["name"] for check in document["checks"]}
@@ -69,14 +71,74 @@ def test_this_machine_is_looked_at_and_left_as_it_is(doctor, tmp_path):
 
 def test_a_store_that_cannot_be_written_is_not_ready(doctor, tmp_path):
     (tmp_path / "a-file").touch()
-    code, out, _ = doctor("--store", str(tmp_path / "a-file" / "results"))
+    code, out, _ = doctor("--fast", "--store", str(tmp_path / "a-file" / "results"))
     assert code == 3
     assert "cannot be written" in out
 
 
 def test_a_stream_without_tick_marks_gets_letters(run_bench):
-    ran = run_bench("doctor", PYTHONIOENCODING="ascii")
+    ran = run_bench("doctor", "--fast", PYTHONIOENCODING="ascii")
     assert ran.returncode in {0, 3}, str(ran)
     marks = {line.split()[0] for line in ran.stdout.splitlines()[:-1]}
     assert marks <= {"ok", "!", "x", "fix:"}
     assert "\\u" not in ran.stdout
+
+
+@pytest.fixture
+def answering(monkeypatch, tmp_path):
+    """Have torch answer the canaries with this, from an empty cache."""
+    monkeypatch.setenv("BENCH_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr(host_lock, "is_held", lambda: False)
+
+    def answer(digest=None, error=None):
+        def document_of(*_, **__):
+            if error is not None:
+                raise error
+            return {"one_thread": {"mm": "00", "softmax": digest}, "all_threads": {"mm": "00", "softmax": digest}}
+
+        monkeypatch.setattr(numbers, "document_of", document_of)
+
+    return answer
+
+
+def numbers_check(doctor, *words):
+    code, out, _ = doctor("--json", *words)
+    found = [check for check in json.loads(out)["checks"] if check["name"] == "numbers"]
+    return code, found[0] if found else None
+
+
+def test_numbers_as_last_time_are_well_and_others_are_a_warning(doctor, answering):
+    answering("aa")
+    _, first = numbers_check(doctor)
+    assert first["level"] == "ok"
+    assert "kept" in first["text"]
+    _, again = numbers_check(doctor)
+    assert (again["level"], "as last time, bit for bit in 2 operations" in again["text"]) == ("ok", True)
+    answering("bb")
+    _, changed = numbers_check(doctor)
+    assert changed["level"] == "warning"
+    assert changed["text"].endswith(": softmax")
+    assert "numeric-" in changed["fix"]
+    answering("aa")
+    assert numbers_check(doctor)[1]["level"] == "ok", "what was kept first is what counts"
+
+
+def test_a_torch_that_does_not_run_is_not_ready(doctor, answering):
+    answering(error=numbers.DoesNotRunError("its process ended with exit code -4: no message"))
+    code, check = numbers_check(doctor)
+    assert (code, check["level"]) == (3, "refusal")
+    assert "exit code -4" in check["text"]
+    assert "python -c" in check["fix"]
+
+
+def test_a_torch_that_takes_too_long_may_be_well(doctor, answering):
+    answering(error=UnavailableError("no answer in 30 s"))
+    _, check = numbers_check(doctor)
+    assert check["level"] == "warning"
+
+
+def test_torch_is_not_tried_when_it_must_be_quick_or_beside_a_study(doctor, answering, monkeypatch):
+    answering(error=AssertionError("it was tried"))
+    assert numbers_check(doctor, "--fast")[1] is None
+    monkeypatch.setattr(host_lock, "is_held", lambda: True)
+    assert numbers_check(doctor)[1] is None

@@ -1,0 +1,171 @@
+"""Would another machine agree? Two capsules in; a verdict, the first difference and its likely cause out. Pure.
+
+Each rung of the ladder is judged only when the one above it does not hold.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bench.analysis import causes, distance, envelope, learned
+from bench.analysis.agreement import (
+    BITWISE,
+    DIFFERENT,
+    INCONCLUSIVE,
+    NOT_COMPARABLE,
+    NUMERICS,
+    STATISTICS,
+    Agreement,
+    Difference,
+)
+from bench.analysis.comparison import DIVERGED
+from bench.analysis.result import EQUIVALENT
+from bench.capsule import BEFORE_TRAINING, INIT, LOSS, RANDOM, STAGES, Capsule, Fact
+
+ROUNDING_ULP = 8.0  # scaled; what an affine map of pixels or an initialiser's logarithm may round otherwise
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Pair:
+    """One fact, there and here, that differs."""
+
+    rank: int
+    there: Fact
+    here: Fact
+
+
+def judge(reference: Capsule, here: Capsule) -> Agreement:
+    """Hold a run against a capsule.
+
+    Args:
+        reference: the capsule, with its envelope.
+        here: the same rehearsal, on this machine or with this software.
+    """
+    if obstacle := _obstacle(reference, here):
+        return Agreement(verdict=NOT_COMPARABLE, first_difference=None, cause="", curve=(), reasons=(obstacle,))
+    differing = list(_differing(reference, here))
+    curve = tuple(enumerate(distance.loss_curve(reference.parts[0], here.parts[0])))
+    if not differing:
+        count = sum(len(part.facts) for part in here.parts)
+        equal = f"all {count} recorded hashes and {len(curve)} losses are equal, bit by bit"
+        return Agreement(verdict=BITWISE, first_difference=None, cause="", curve=curve, reasons=(equal,))
+    decisive = next((pair for pair in differing if _is_no_rounding(pair)), None)
+    first = decisive or differing[0]
+    verdict, reasons = _numerics(reference, here, decisive)
+    if verdict != NUMERICS and reference.finals is not None:
+        verdict, reason = _statistics(reference, here)
+        reasons = (*reasons, reason)
+    return Agreement(
+        verdict=verdict,
+        first_difference=_told(first),
+        cause=causes.of(first.there, reference.conditions, here.conditions, rounding=decisive is None),
+        curve=curve,
+        reasons=(*reasons, *_growth(curve)),
+    )
+
+
+def wants_seeds(agreement: Agreement, reference: Capsule) -> bool:
+    """Whether runs of several seeds here would decide what the numbers could not."""
+    return reference.finals is not None and agreement.verdict in (DIFFERENT, INCONCLUSIVE)
+
+
+def _obstacle(reference: Capsule, here: Capsule) -> str | None:
+    """Why the two cannot be compared at all; None when they can."""
+    a, b = reference.rehearsal, here.rehearsal
+    elsewhere = ("data_dir", "model")  # a user's own file may lie elsewhere; its tensors tell whether it is the same
+    names = [name for name in vars(a.workload) if getattr(a.workload, name) != getattr(b.workload, name)]
+    if others := [name for name in names if name not in elsewhere]:
+        return f"another workload was rehearsed: {', '.join(others)}"
+    if a.configuration.batch_global != b.configuration.batch_global or len(reference.parts) != len(here.parts):
+        return "other ranks, or another batch"
+    for there, now in zip(reference.parts, here.parts, strict=True):
+        keys, keys_here = {fact.key for fact in there.facts}, {fact.key for fact in now.facts}
+        if keys != keys_here:
+            stage, step, tensor = min(keys ^ keys_here, key=lambda key: STAGES.index(key[0]))
+            side = "here" if (stage, step, tensor) not in keys else "there"
+            return f"the model is built otherwise: {stage} of {tensor} at step {step} is recorded only {side}"
+        if len(there.losses) != len(now.losses):
+            return f"{len(there.losses)} steps there, {len(now.losses)} here"
+    return None
+
+
+def _differing(reference: Capsule, here: Capsule) -> Iterator[_Pair]:
+    """Every fact that is not the same, in the order in which one follows from the other."""
+    pairs = []
+    for there, now in zip(reference.parts, here.parts, strict=True):
+        known = {fact.key: fact for fact in now.facts}
+        facts = [*enumerate(there.facts), *((0, fact) for fact in _losses(there.losses))]
+        known |= {fact.key: fact for fact in _losses(now.losses)}
+        pairs += [
+            (_order(fact, place, there.rank), _Pair(rank=there.rank, there=fact, here=known[fact.key]))
+            for place, fact in facts
+            if known[fact.key].hash != fact.hash
+        ]
+    return (pair for _, pair in sorted(pairs, key=lambda each: each[0]))
+
+
+def _losses(losses: tuple[str, ...]) -> list[Fact]:
+    return [Fact(stage=LOSS, step=step, tensor="loss", hash=each) for step, each in enumerate(losses)]
+
+
+def _order(fact: Fact, place: int, rank: int) -> tuple[int, ...]:
+    """Step 0 stage by stage; what comes later in the order of time: the weights of k steps are step k - 1's work."""
+    stage = STAGES.index(fact.stage)
+    before = stage < STAGES.index(LOSS) or (fact.stage == RANDOM and fact.step == 0)
+    if before:
+        return (0, min(stage, STAGES.index(INIT)) if fact.stage == RANDOM else stage, fact.step, place, rank)
+    made = fact.step if fact.stage == LOSS else fact.step - 1
+    return (1, made, stage, place, rank)
+
+
+def _is_no_rounding(pair: _Pair) -> bool:
+    """Other data or other first weights, by more than an arithmetic that rounds otherwise."""
+    early = pair.there.stage in BEFORE_TRAINING or (pair.there.stage == RANDOM and pair.there.step == 0)
+    return early and not distance.of_facts(pair.there, pair.here) <= ROUNDING_ULP
+
+
+def _numerics(reference: Capsule, here: Capsule, decisive: _Pair | None) -> tuple[str, tuple[str, ...]]:
+    if decisive is not None:
+        return DIFFERENT, ("training begins otherwise, and rounding cannot be why",)
+    if reference.envelope is None:
+        return INCONCLUSIVE, ("the capsule was recorded without an envelope, so nothing says how far rounding goes",)
+    escaped = [
+        found
+        for there, now in zip(reference.parts, here.parts, strict=True)
+        if (found := envelope.escape(there, now, reference.envelope))
+    ]
+    if escaped:
+        return DIFFERENT, (str(escaped[0]),)
+    runs = len(reference.envelope.runs)
+    return NUMERICS, (f"never further off than twice what {runs} perturbed runs show on the recording machine",)
+
+
+def _statistics(reference: Capsule, here: Capsule) -> tuple[str, str]:
+    if here.finals is None or reference.finals is None:
+        return INCONCLUSIVE, "the capsule holds the accuracy of several seeds, and none were trained here"
+    judged = learned.accuracy(reference.finals, here.finals).verdict
+    if judged is None:
+        return INCONCLUSIVE, "no seeds were trained"
+    words = {EQUIVALENT: STATISTICS, DIVERGED: DIFFERENT}
+    return words.get(judged.word, INCONCLUSIVE), "; ".join(judged.reasons)
+
+
+def _told(pair: _Pair) -> Difference:
+    apart = distance.of_facts(pair.there, pair.here)
+    return Difference(
+        step=pair.there.step,
+        tensor=pair.there.tensor,
+        stage=pair.there.stage,
+        rank=pair.rank,
+        scaled_ulp=apart if math.isfinite(apart) else None,
+        share=distance.share_differing(pair.there, pair.here),
+    )
+
+
+def _growth(curve: tuple[tuple[int, float], ...]) -> list[str]:
+    """Where the loss begins to drift apart, and how far it comes."""
+    apart = [(step, value) for step, value in curve if value > 0]
+    if not apart:
+        return ["every recorded loss is equal all the same"]
+    furthest = max(value for _, value in apart)
+    return [f"the loss differs first at step {apart[0][0]}, and at most by {furthest:.2g} of itself"]

@@ -1,0 +1,101 @@
+"""May these two be held against each other at all? Whatever is not the same work gives no ratio, only the reason."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from bench.analysis.result import INVALID, Row, Study
+from bench.plan import Configuration, Plan, Workload
+
+# Where the data lie changes nothing; a seed changes what is learned and not how fast (see `bench.analysis.compare`).
+_FREE = ("data_dir", "seed")
+
+
+def workload_key(workload: Workload) -> str:
+    """Short and the same for the same work on every machine: what is trained, how, and for how long; not the seed."""
+    told = json.dumps(_work(workload), sort_keys=True, separators=(",", ":"))
+    return hashlib.blake2b(told.encode(), digest_size=8).hexdigest()
+
+
+def different_work(a: Plan, b: Plan) -> Iterator[str]:
+    """What of the workload differs, as `precision: fp32 against bf16`."""
+    mine, theirs = _work(a.workload), _work(b.workload)
+    for name in sorted(mine.keys() | theirs.keys()):
+        x, y = mine.get(name), theirs.get(name)
+        if x != y:
+            yield f"{name.replace('_', ' ')}: {_told(x, y)} against {_told(y, x)}"
+
+
+def obstacles(a: Study, b: Study, a_plan: Plan, b_plan: Plan) -> tuple[str, ...]:
+    """Why no row of B may be held against any row of A; empty when they may."""
+    found = list(different_work(a_plan, b_plan))
+    if a.method_version != b.method_version:
+        found.append(
+            f"method version: {a.method_version} against {b.method_version}; what is measured changed in between"
+        )
+    if None not in {a.title.params, b.title.params} and a.title.params != b.title.params:
+        found.append(f"parameters of the model: {a.title.params} against {b.title.params}")
+    return tuple(found)
+
+
+def place(row: Row | Configuration) -> tuple[object, ...]:
+    """What two rows must share: strategy, device class, backend, ranks, hosts, cores per rank and batch."""
+    return (
+        row.strategy,
+        row.device,
+        row.backend,
+        row.ranks,
+        row.nodes,
+        row.cores_per_rank,
+        row.batch_per_rank,
+        row.batch_global,
+    )
+
+
+def no_number(row: Row) -> str | None:
+    """Why this row has no number to compare; None when it has one."""
+    if row.verdict is not None and row.verdict.word == INVALID:
+        return "; ".join(row.verdict.reasons)
+    if row.throughput is None:
+        return "; ".join(row.reasons) or row.status
+    return None
+
+
+def unmatched(a: Sequence[Row], b: Sequence[Row]) -> Iterator[str]:
+    """Rows that gave a number on one side and have no partner on the other, with what comes nearest."""
+    for mine, theirs, name, other in ((a, b, "A", "B"), (b, a, "B", "A")):
+        there = {place(row) for row in theirs}
+        for row in mine:
+            if row.throughput is not None and place(row) not in there:
+                yield f"{row.configuration} of {name} has no partner: {_nearest(row, theirs, other)}"
+
+
+def _nearest(row: Row, theirs: Sequence[Row], other: str) -> str:
+    wanted = (row.strategy, row.ranks, row.nodes)
+    kin = next((each for each in theirs if (each.strategy, each.ranks, each.nodes) == wanted), None)
+    if kin is None:
+        return f"{other} has no such row"
+    if kin.device != row.device:
+        return f"it runs on {row.device}, in {other} on {kin.device}"
+    if kin.cores_per_rank != row.cores_per_rank:
+        return f"{row.cores_per_rank or 'all'} cores per rank, in {other} {kin.cores_per_rank or 'all'}"
+    if kin.backend != row.backend:
+        return f"backend {row.backend}, in {other} {kin.backend}"
+    return f"batch {row.batch_per_rank} per rank, in {other} {kin.batch_per_rank}"
+
+
+def _work(workload: Workload) -> dict[str, Any]:
+    """The workload as plain JSON types, each part of the recipe by its own name."""
+    told: dict[str, Any] = json.loads(json.dumps(asdict(workload)))
+    recipe = told.pop("recipe")
+    return {name: value for name, value in {**told, **recipe}.items() if name not in _FREE}
+
+
+def _told(value: Any, other: Any) -> str:
+    if isinstance(value, Mapping) and isinstance(other, Mapping):  # a model's options: only those that differ
+        value = {name: each for name, each in value.items() if other.get(name) != each}
+    if value is None:
+        return "none"
+    return json.dumps(value) if isinstance(value, list | dict) else str(value)

@@ -1,0 +1,126 @@
+"""B held against A: fingerprints, then every row that both have, every quantity, one verdict each. Pure."""
+
+from dataclasses import replace
+
+from bench.analysis import comparable, dna_effects, learned, quantities
+from bench.analysis.comparison import (
+    ACCURACY,
+    EFFICIENCY,
+    ENERGY,
+    LOSS,
+    MEMORY,
+    THROUGHPUT,
+    Compared,
+    Comparison,
+    Difference,
+    Found,
+)
+from bench.analysis.result import INVALID, Row, Verdict
+from bench.analysis.sides import Side
+
+
+def compare(a: Side, b: Side, margin: float) -> Comparison:
+    """Every quantity of every row that both sides have; rows of one study are paired by round.
+
+    Args:
+        a: what it is held against.
+        b: what is judged: FASTER means that B is.
+        margin: differences below it count as none, as a share.
+    """
+    paired = a.study.study_id == b.study.study_id and a.launch_id is None and b.launch_id is None
+    against = () if paired else comparable.obstacles(a.study, b.study, a.plan, b.plan)
+    matched = [] if against else _matched(a, b, paired=paired)
+    rows = [each for mine, theirs in matched for each in _quantities(a, b, mine, theirs, margin, paired=paired)]
+    lonely = () if paired or against else comparable.unmatched(a.rows, b.rows)
+    found = Comparison(
+        a=a.party,
+        b=b.party,
+        obstacles=against,
+        dna=() if paired else fingerprints(a, b),
+        rows=tuple(rows),
+        unmatched=tuple(lonely),
+        notes=(),
+        margin=margin,
+    )
+    return replace(found, notes=_notes(found, paired=paired))
+
+
+def fingerprints(a: Side, b: Side) -> tuple[Difference, ...]:
+    """Where the machines, their software and the threads of their ranks differ."""
+    (mine, gaps), (theirs, more_gaps) = (dna_effects.facts(side.dna) for side in (a, b))
+    return dna_effects.differences({**mine, **_of_launches(a)}, {**theirs, **_of_launches(b)}, gaps | more_gaps)
+
+
+def _of_launches(side: Side) -> dict[str, set[str]]:
+    told: dict[str, set[str]] = {}
+    for each in (launch for row in side.rows for launch in side.ended(row.configuration)):
+        facts = {"threads_per_rank": each.threads_per_rank, "device_names": ", ".join(sorted(set(each.device_names)))}
+        for name, value in facts.items():
+            if value:
+                told.setdefault(f"launch.{each.configuration}.{name}", set()).add(str(value))
+    return told
+
+
+def _matched(a: Side, b: Side, *, paired: bool) -> list[tuple[Row, Row]]:
+    if paired:
+        return [(mine, theirs) for mine in a.rows for theirs in b.rows if mine.configuration != theirs.configuration]
+    by_place = {comparable.place(row): row for row in b.rows}
+    pairs = [(row, by_place.get(comparable.place(row))) for row in a.rows]
+    return [(mine, theirs) for mine, theirs in pairs if theirs is not None]
+
+
+def _quantities(a: Side, b: Side, mine: Row, theirs: Row, margin: float, *, paired: bool) -> list[Compared]:
+    """All quantities of one pair of rows; of a row without a sound number, only why."""
+    refused = [
+        f"{name}: {why}" for name, row in (("A", mine), ("B", theirs)) if (why := comparable.no_number(row)) is not None
+    ]
+    if refused:
+        verdict = Verdict(word=INVALID, reasons=tuple(refused), detectable=None, rounds_needed=None)
+        return [_compared(theirs, THROUGHPUT, "samples/s", Found(verdict=verdict))]
+    launches = a.ended(mine.configuration), b.ended(theirs.configuration)
+    same_work = mine.batch_global == theirs.batch_global
+    speed = (
+        quantities.throughput_by_round(a, mine, theirs, margin)
+        if paired
+        else quantities.throughput(a, b, mine, theirs, margin)
+    )
+    seeds = a.accuracy.get(mine.configuration, {}), b.accuracy.get(theirs.configuration, {})
+    found = {
+        (THROUGHPUT, "samples/s"): speed,
+        (EFFICIENCY, ""): None if paired else quantities.efficiency(a, b, mine, theirs, margin),
+        (MEMORY, "bytes"): quantities.peak_memory(*launches, margin),
+        (ENERGY, "J/sample"): quantities.energy(*launches, margin),
+        (LOSS, ""): learned.loss(a.plan.workload, b.plan.workload, *launches, margin, same_work=same_work),
+        (ACCURACY, ""): learned.accuracy(*seeds) if any(seeds) and same_work else None,
+    }
+    return [_compared(theirs, metric, unit, each) for (metric, unit), each in found.items() if each is not None]
+
+
+def _compared(row: Row, metric: str, unit: str, found: Found) -> Compared:
+    return Compared(
+        **vars(found),
+        configuration=row.configuration,
+        strategy=row.strategy,
+        ranks=row.ranks,
+        nodes=row.nodes,
+        device=row.device,
+        cores_per_rank=row.cores_per_rank,
+        batch_per_rank=row.batch_per_rank,
+        metric=metric,
+        unit=unit,
+    )
+
+
+def _notes(found: Comparison, *, paired: bool) -> tuple[str, ...]:
+    if paired:
+        return ("Both are rows of one study: paired by round, so that what drifts with the machine cancels.",)
+    if not found.comparable:
+        return ()
+    told = {
+        None: "One side does not tell its machine, so nobody knows whether these are two.",
+        False: "Two machines: what follows is about these two boxes, not about their kinds.",
+        True: "The same machine at two times: what differs from one session to the next is part of every difference.",
+    }[found.same_machine]
+    judged_rows = sum(row.verdict is not None and row.verdict.word != INVALID for row in found.rows)
+    each = f"{judged_rows} verdicts, each wrong at most once in 20: the more there are, the likelier that one is."
+    return (told, *([each] if judged_rows > 1 else []))

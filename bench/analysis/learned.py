@@ -1,0 +1,135 @@
+"""Did both learn the same? The last loss where the seed is the same, the accuracy over seeds where there are enough.
+
+Launches of one study repeat one seed: they say how far rounding carries, not how far luck does. Luck needs seeds.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from bench.analysis import unpaired
+from bench.analysis.comparison import DIVERGED, Found
+from bench.analysis.intervals import LEVEL, SIGNIFICANCE, LogMean
+from bench.analysis.quantities import shown
+from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER, Estimate, Verdict
+from bench.analysis.unpaired import Arm
+from bench.plan import Workload
+from bench.store.schema import Epoch, Launch
+
+SEEDS_FOR_A_VERDICT = 5  # a side
+ACCURACY_MARGIN = 0.01  # one point of a hundred
+
+
+def loss(
+    a: Workload, b: Workload, mine: Sequence[Launch], theirs: Sequence[Launch], margin: float, *, same_work: bool
+) -> Found:
+    """The training loss of the last step, B over A.
+
+    Only where both trained with one seed, one global batch, for one number of steps; else the reason is told.
+    Losses that are the same to the last bit are EQUIVALENT however few launches there are.
+    """
+    obstacle = _no_common_loss(a, b, mine, theirs, same_work=same_work)
+    if obstacle:
+        return Found(reasons=(obstacle,))
+    x, y = ([each.loss_last for each in side if each.loss_last is not None] for side in (mine, theirs))
+    method = "t interval on log loss over launches, which repeat one seed"
+    found = shown(x, y, method)
+    if len({*x, *y}) == 1:
+        verdict = Verdict(
+            word=EQUIVALENT,
+            reasons=(f"the same to the last bit in all {len(x) + len(y)} launches",),
+            detectable=None,
+            rounds_needed=None,
+        )
+        return replace(found, verdict=verdict)
+    verdict = unpaired.verdict(Arm([math.log(each) for each in x]), Arm([math.log(each) for each in y]), margin)
+    return replace(found, verdict=_diverged(verdict))
+
+
+def accuracy(a: Mapping[int, float], b: Mapping[int, float], margin: float = ACCURACY_MARGIN) -> Found:
+    """Top-1 of the last epoch over seeds, B minus A.
+
+    Two one-sided tests at 5 % on Welch's interval of the difference; a seed is a replicate.
+
+    Args:
+        a: share right, by seed.
+        b: the same of B.
+        margin: a difference below it counts as none; a share, so 0.01 is one point of a hundred.
+    """
+    x, y = list(a.values()), list(b.values())
+    if not x or not y:
+        return Found(reasons=(f"not measured by {'B' if x else 'A'}",))
+    method = "t interval on top-1 over seeds"
+    found = Found(a=_mean(x, method), b=_mean(y, method))
+    n = min(len(x), len(y))
+    if n < 2:
+        difference = Estimate(estimate=y[0] - x[0], low=None, high=None, n=n, method=method)
+        return replace(found, difference=difference, verdict=_too_few_seeds(n))
+    seen = LogMean.difference(LogMean.of(y), LogMean.of(x))  # of shares, not of their logarithms
+    low, high = _bounds(seen, LEVEL)
+    difference = Estimate(estimate=seen.mean, low=low, high=high, n=n, method=f"Welch {method}")
+    if n < SEEDS_FOR_A_VERDICT:
+        return replace(found, difference=difference, verdict=_too_few_seeds(n))
+    inner_low, inner_high = _bounds(seen, 1 - 2 * SIGNIFICANCE)
+    points = f"{100 * margin:.2g} points"
+    if -margin <= inner_low and inner_high <= margin:
+        word, reason = EQUIVALENT, f"the 90 % interval of the difference lies within {points}"
+    elif low > 0 or high < 0:
+        word, reason = DIVERGED, f"the 95 % interval of the difference lies {'above' if low > 0 else 'below'} 0"
+    else:
+        word, reason = INCONCLUSIVE, f"{n} seeds a side do not tell {points} from nothing: train more seeds"
+    verdict = Verdict(word=word, reasons=(reason,), detectable=None, rounds_needed=None)
+    return replace(found, difference=difference, verdict=verdict)
+
+
+def _no_common_loss(
+    a: Workload, b: Workload, mine: Sequence[Launch], theirs: Sequence[Launch], *, same_work: bool
+) -> str | None:
+    if not same_work:
+        return "the global batch differs, and with it the number of samples that a step learns from"
+    if a.seed != b.seed:
+        return f"seed {a.seed} against {b.seed}: losses of different seeds differ by themselves"
+    if a.seconds is not None:
+        return "the window is a time, so each launch trained for as many steps as it could: use --steps or --epochs"
+    for name, side in (("A", mine), ("B", theirs)):
+        losses = [each.loss_last for each in side if each.loss_last is not None]
+        if not losses:
+            return f"not measured by {name}"
+        if not all(math.isfinite(each) and each > 0 for each in losses):
+            return f"a loss of {name} is not a positive number"
+    return None
+
+
+def _diverged(verdict: Verdict) -> Verdict:
+    return replace(verdict, word=DIVERGED) if verdict.word in {FASTER, SLOWER} else verdict
+
+
+def _mean(values: Sequence[float], method: str) -> Estimate:
+    low, high = _bounds(LogMean.of(values), LEVEL) if len(values) > 2 else (None, None)
+    return Estimate(estimate=float(np.mean(values)), low=low, high=high, n=len(values), method=method)
+
+
+def _bounds(seen: LogMean, level: float) -> tuple[float, float]:
+    """`LogMean.interval` without its exponential."""
+    low, high = seen.interval(level)
+    return math.log(low), math.log(high)
+
+
+def _too_few_seeds(n: int) -> Verdict:
+    reason = f"{n} seed{'s' * (n != 1)} a side; a verdict on accuracy needs {SEEDS_FOR_A_VERDICT} (--seed)"
+    return Verdict(word=INCONCLUSIVE, reasons=(reason,), detectable=None, rounds_needed=None)
+
+
+def last_top1(launches: Iterable[Launch], epochs: Iterable[Epoch]) -> dict[str, float]:
+    """Top-1 after the last epoch that a row trained, by configuration: the mean over its launches, shares."""
+    rows = {launch.launch_id: launch.configuration for launch in launches}
+    by_row: dict[str, list[Epoch]] = {}
+    for epoch in epochs:
+        if epoch.launch_id in rows:
+            by_row.setdefault(rows[epoch.launch_id], []).append(epoch)
+    last = {row: max(each.epoch for each in mine) for row, mine in by_row.items()}
+    return {
+        row: float(np.mean([each.top1 for each in mine if each.epoch == last[row]])) for row, mine in by_row.items()
+    }

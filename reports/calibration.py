@@ -1,0 +1,57 @@
+"""A calibration in the terminal: the machine's own spread, false alarms, and what it can tell apart."""
+
+from rich.console import Console
+
+from bench.analysis.comparison import Calibration, FalseAlarms
+from reports import layout, words
+
+
+def show(found: Calibration, console: Console, *, store: str) -> None:
+    """Print a calibration."""
+    facts = {
+        "Row": f"{found.configuration}, {words.count(found.launches, 'launch')} against themselves",
+        "Spread": f"launch to launch {words.percent_with_interval(found.cv)}; "
+        f"within pairs {words.percent_with_interval(found.within_pairs)}",
+        "Drift": f"second half over first {words.with_interval(found.drift)}",
+        "Alarms": _alarms(found),
+        "Can tell": "; ".join(
+            f"{words.percent(ratio - 1)} from {count} a side{' (too few for a verdict)' * (count < 5)}"
+            for count, ratio in sorted(found.detectable.items())
+        ),
+        "Verdict": sentence(found),
+        "Saved": f"{words.clean(store)}, study {found.study_id}: bench compare uses it from now on",
+    }
+    layout.write(
+        [[line for name, told in facts.items() for line in layout.paragraph(f"{name:<9}", told, console, "bold")]],
+        console,
+    )
+
+
+def sentence(found: Calibration) -> str:
+    """What the counts allow to be said."""
+    counted = found.disjoint
+    within = words.percent(found.margin, 0)
+    if not counted.comparisons:
+        return f"Too few launches to try a verdict: {2 * found.launches_per_side} make one comparison."
+    if counted.low is not None and counted.low > 0.05:
+        return "The verdicts raise more false alarms here than 1 in 20: do not trust them on this machine as it is."
+    told = f"With a margin of {within}, {_of(counted)} of equal launches raised a false alarm"
+    if counted.high is not None and counted.high > 0.1:
+        return f"{told}; too few to know the rate: more with --rounds."
+    return f"{told}."
+
+
+def _alarms(found: Calibration) -> str:
+    side = found.launches_per_side
+    if not found.disjoint.comparisons:
+        return f"not tried: {2 * side} launches make one comparison"
+    told = f"{_of(found.disjoint)} of {side} + {side} launches that share none"
+    if found.disjoint.low is not None and found.disjoint.high is not None:
+        told += f" [{words.percent(found.disjoint.low)},{words.NARROW}{words.percent(found.disjoint.high)}]"
+    if found.halves.comparisons:
+        told += f"; {_of(found.halves)} of random halves, which share launches"
+    return told
+
+
+def _of(counted: FalseAlarms) -> str:
+    return f"{counted.alarms} of {words.count(counted.comparisons, 'comparison')}"

@@ -1,0 +1,135 @@
+"""Comparisons as the JSON documents that scripts rely on: numbers unrounded, missing is null."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from bench.analysis.comparison import Calibration, Compared, Comparison, Machines, Party
+from bench.analysis.result import Estimate
+from reports import comparison, machines, words
+
+SCHEMA = "bench.comparison/1"
+SEVERAL = "bench.comparisons/1"  # two stores: a comparison for each workload that both have
+MACHINES = "bench.machines/1"
+CALIBRATION = "bench.calibration/1"
+
+
+def document(found: Comparison, failed: Sequence[str], exit_code: int) -> dict[str, Any]:
+    """The document of `bench compare A B --json`; plain JSON types only."""
+    told: dict[str, Any] = _finite(
+        {
+            "schema": SCHEMA,
+            "exit": exit_code,
+            "comparable": found.comparable,
+            "a": _party(found.a),
+            "b": _party(found.b),
+            "same_machine": found.same_machine,
+            "margin": found.margin,
+            "dna": [asdict(each) for each in found.dna],
+            "rows": [_row(row) for row in found.rows],
+            "unmatched": list(found.unmatched),
+            "reasons": list(found.obstacles),
+            "notes": list(found.notes),
+            "verdict": comparison.sentence(found).replace(words.NARROW, " "),
+            "failed": list(failed),
+        }
+    )
+    return told
+
+
+def several(documents: Sequence[dict[str, Any]], exit_code: int) -> dict[str, Any]:
+    """Comparisons of several workloads as one document."""
+    return {"schema": SEVERAL, "exit": exit_code, "comparisons": list(documents)}
+
+
+def machines_document(found: Machines, failed: Sequence[str], exit_code: int) -> dict[str, Any]:
+    """The document of `bench compare A B C … --json`."""
+    told: dict[str, Any] = _finite(
+        {
+            "schema": MACHINES,
+            "exit": exit_code,
+            "margin": found.margin,
+            "machines": [_party(each) for each in found.parties],
+            "left_out": list(found.left_out),
+            "rows": [
+                {
+                    **{name: getattr(fleet, name) for name in _ROW},
+                    "metric": "throughput",
+                    "spread": fleet.spread,
+                    "machines": [
+                        {
+                            "name": each.party.name,
+                            "study": each.party.study_id,
+                            "throughput": _estimate(each.rate),
+                            "ratio": _estimate(each.ratio),
+                            "outlier": each.word,
+                            "p": each.p,
+                        }
+                        for each in fleet.machines
+                    ],
+                    "reasons": list(fleet.reasons),
+                }
+                for fleet in found.fleets
+            ],
+            "notes": list(found.notes),
+            "verdict": machines.sentence(found).replace(words.NARROW, " "),
+            "failed": list(failed),
+        }
+    )
+    return told
+
+
+def calibration_document(found: Calibration, store: str, exit_code: int) -> dict[str, Any]:
+    """The document of `bench calibrate --json`: what is kept in the store, and where that is."""
+    told: dict[str, Any] = _finite({**asdict(found), "schema": CALIBRATION, "store": store, "exit": exit_code})
+    return told
+
+
+_ROW = ("configuration", "strategy", "ranks", "nodes", "device", "cores_per_rank", "batch_per_rank")
+
+
+def _party(party: Party) -> dict[str, Any]:
+    return {
+        "name": party.name,
+        "study": party.study_id,
+        "launch": party.launch_id,
+        "created_at": party.created_at,
+        "hw_id": party.hw_id,
+        "sw_id": party.sw_id,
+    }
+
+
+def _row(row: Compared) -> dict[str, Any]:
+    verdict = row.verdict
+    return {
+        **{name: getattr(row, name) for name in _ROW},
+        "metric": row.metric,
+        "unit": row.unit or None,
+        "a": _estimate(row.a),
+        "b": _estimate(row.b),
+        "ratio": _estimate(row.ratio),
+        "difference": _estimate(row.difference),
+        "verdict": verdict and verdict.word,
+        "beyond_margin": verdict and verdict.beyond_margin,
+        "detectable": verdict and verdict.detectable,
+        "launches_needed": verdict and verdict.rounds_needed,
+        "more_launches": comparison.more_launches(row),
+        "reasons": [*row.reasons, *(verdict.reasons if verdict else ())],
+    }
+
+
+def _estimate(estimate: Estimate | None) -> dict[str, Any] | None:
+    return None if estimate is None or not math.isfinite(estimate.estimate) else asdict(estimate)
+
+
+def _finite(value: Any) -> Any:
+    """NaN and infinity are no JSON, and no measurement either: null. Keys become text."""
+    match value:
+        case float() if not math.isfinite(value):
+            return None
+        case dict():
+            return {str(key): _finite(each) for key, each in value.items()}
+        case list() | tuple():
+            return [_finite(each) for each in value]
+    return value

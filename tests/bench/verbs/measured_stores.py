@@ -1,0 +1,134 @@
+"""Stores with studies that might have been measured: real files, made-up rates."""
+
+import json
+from dataclasses import replace
+
+from bench.plan import Configuration, Plan, Workload, in_rounds, to_json
+from bench.store import schema
+from bench.store.commit import Store
+
+SINGLE = Configuration(
+    strategy="single", ranks=1, device="cpu", backend=None, cores_per_rank=1, batch_per_rank=64, batch_global=64
+)
+STEPS = 40
+
+
+def measured(store: Store, study_id: str, rates, *, hw_id="hw", torch="2.15.0", created_at="", top1=None, **workload):
+    """A study of one row with one launch a rate; with `top1`, of one epoch that ends with it."""
+    length = {"steps": STEPS} if top1 is None else {"epochs": 1}
+    work = Workload(model="lenet", data="digits", **length, **workload)
+    plan = Plan(
+        study_id=study_id,
+        created_at=created_at or f"2026-11-22T08:{int(study_id[-2:]):02d}:00+00:00",
+        command="bench run",
+        workload=work,
+        scaling="weak",
+        baseline=SINGLE,
+        configurations=(SINGLE,),
+        unrunnable=(),
+        launches=in_rounds(study_id, (SINGLE,), len(rates), order_seed=0),
+        rounds=len(rates),
+        order_seed=0,
+        quick=False,
+        margin=0.02,
+        timeout_s=60.0,
+        stall_s=30.0,
+        budget_s=None,
+        oversubscribed=False,
+        origins={},
+        estimated_s=1.0,
+        estimated_bytes=1,
+    )
+    store.create_study(to_json(plan))
+    for planned, rate in zip(plan.launches, rates, strict=True):
+        commit(store, plan, planned, rate, hw_id=hw_id, torch=torch, top1=top1)
+    return plan
+
+
+def commit(store, plan, planned, rate, *, hw_id, torch="2.15.0", top1=None):
+    """One launch of a plan, at this rate."""
+    launch = replace(_launch(plan, planned, hw_id), sw_id=f"sw-{torch}")
+    dna = schema.Dna(
+        study_id=launch.study_id,
+        launch_id=launch.launch_id,
+        hw_id=hw_id,
+        sw_id=f"sw-{torch}",
+        identity=json.dumps({"cpu_cores": 2}),
+        conditions=json.dumps({"load_1m": 0.1}),
+        software=json.dumps({"torch": torch}),
+    )
+    epochs = [_epoch(launch, top1)] if top1 is not None else []
+    store.commit(launch, _steps(launch, rate), epochs, [], dna)
+
+
+def _launch(plan, planned, hw_id):
+    work, row = plan.workload, planned.configuration
+    return schema.Launch(
+        study_id=plan.study_id,
+        launch_id=planned.launch_id,
+        model=work.model,
+        data=work.data,
+        precision=work.precision,
+        memory_format=work.memory_format,
+        scaling=plan.scaling,
+        seed=work.seed,
+        configuration=row.key,
+        strategy=row.strategy,
+        device=row.device,
+        backend=row.backend,
+        ranks=1,
+        cores_per_rank=row.cores_per_rank,
+        batch_per_rank=64,
+        batch_global=64,
+        round=planned.round,
+        position=planned.position,
+        world_size=1,
+        distinct_devices=1,
+        device_names=("cpu",),
+        threads_per_rank=1,
+        status=schema.OK,
+        started_at=plan.created_at,
+        window_steps=STEPS,
+        window_samples=64 * STEPS,
+        closure_error=1e-4,
+        clock_ns_per_step=900.0,
+        params=62006,
+        loss_first=2.3,
+        loss_last=1.1,
+        loss_finite=True,
+        weights_moved=True,
+        peak_memory_bytes=2**28,
+        hw_id=hw_id,
+    )
+
+
+def _steps(launch, rate):
+    step_ns = round(64 / rate * 1e9)
+    rank = {
+        "epoch": [0] * STEPS,
+        "step": list(range(STEPS)),
+        "in_window": [1] * STEPS,
+        "start_ns": [number * step_ns for number in range(STEPS)],
+        "step_ns": [step_ns] * STEPS,
+        "data_wait_ns": [17] * STEPS,
+        "samples": [64] * STEPS,
+        "steps": [1] * STEPS,
+    }
+    return schema.step_table(launch.study_id, launch.launch_id, [rank])
+
+
+def _epoch(launch, top1):
+    return schema.Epoch(
+        study_id=launch.study_id,
+        launch_id=launch.launch_id,
+        epoch=0,
+        train_s=1.0,
+        evaluate_s=0.1,
+        samples=1437,
+        learning_rate=0.05,
+        train_loss=0.5,
+        train_top1=0.8,
+        validation_loss=0.4,
+        top1=top1,
+        validation_samples=360,
+    )

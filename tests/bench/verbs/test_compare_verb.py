@@ -1,0 +1,195 @@
+"""`bench compare`: what may be named, what is printed, and when a gate fails."""
+
+import json
+import shutil
+
+import pytest
+from click.testing import CliRunner
+from measured_stores import measured
+
+from bench.analysis.comparison import Estimate, FalseAlarms
+from bench.cli import group
+from bench.errors import GATE, UsageError
+from bench.store.commit import Store
+from bench.verbs.compare import command
+
+SIX = (1000.0, 1004.0, 996.0, 1002.0, 998.0, 1001.0)
+
+
+def times(factor):
+    return [factor * rate for rate in SIX[1:] + SIX[:1]]
+
+
+@pytest.fixture(scope="module")
+def made_once(tmp_path_factory):
+    """Two stores: in the first a study, its slower successor and one of other work; in the second another machine's."""
+    folder = tmp_path_factory.mktemp("compared")
+    first, second = Store.open(folder / "lab-a"), Store.open(folder / "lab-b")
+    measured(first, "s-01", SIX)
+    measured(first, "s-02", times(0.9), torch="2.16.0")
+    measured(first, "s-03", SIX[:3], precision="bf16")
+    measured(second, "t-04", times(1.0), hw_id="other")
+    measured(second, "t-05", SIX[:5], precision="bf16", hw_id="other")
+    return folder
+
+
+def run(*arguments):
+    return CliRunner().invoke(command, arguments, catch_exceptions=False, standalone_mode=False)
+
+
+@pytest.fixture
+def compare(made_once, monkeypatch):
+    """Compare in the folder of the two stores, of which the first is the user's own."""
+    monkeypatch.chdir(made_once)
+    monkeypatch.setenv("BENCH_STORE", "lab-a")
+    return run
+
+
+def test_two_studies_fingerprints_first_then_the_verdict(compare):
+    text = compare("s-01", "s-02").stdout
+    assert text.index("software.torch: 2.15.0 in A, 2.16.0 in B") < text.index("SLOWER") < text.index("Verdict")
+    assert "0.9" in text
+
+
+def test_the_json_is_one_document_of_the_contract(compare):
+    document = json.loads(compare("s-01", "s-02", "--json").stdout)
+    assert (document["schema"], document["comparable"], document["exit"]) == ("bench.comparison/1", True, 0)
+    speed = document["rows"][0]
+    assert (speed["metric"], speed["verdict"]) == ("throughput", "SLOWER")
+    assert speed["ratio"]["estimate"] == pytest.approx(0.9, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("s-01", "s-02", "--fail-on", "slower"), GATE),
+        (("s-01", "s-02", "--fail-on", "slower", "--threshold", "20%"), None),
+        (("s-02", "s-01", "--fail-on", "slower,diverged"), None),
+        (("s-01", "s-02"), None),
+        (("s-01", "s-03", "--fail-on", "slower"), None),
+        (("s-01", "s-03", "--fail-on", "slower,invalid"), GATE),
+    ],
+)
+def test_a_gate_fails_where_the_interval_and_the_threshold_agree(compare, arguments, code):
+    result = compare(*arguments)
+    assert (result.return_value or None) == code
+    assert ("gate failed" in result.stderr) == (code is not None)
+
+
+def test_a_gate_that_could_look_at_nothing_says_so(compare):
+    assert "so no gate was tried" in compare("s-01", "s-03", "--fail-on", "slower").stderr
+
+
+def test_too_few_launches_pass_every_gate_and_say_how_many_more(compare):
+    result = compare("s-01.r00p00", "s-02.r00p00", "--fail-on", "slower", "--json")
+    speed = json.loads(result.stdout)["rows"][0]
+    assert result.return_value == 0
+    assert (speed["verdict"], speed["more_launches"]) == ("INCONCLUSIVE", 4)
+
+
+def test_two_stores_are_compared_work_by_work(compare):
+    document = json.loads(compare("lab-a", "lab-b", "--json").stdout)
+    assert document["schema"] == "bench.comparisons/1"
+    pairs = {(each["a"]["study"], each["b"]["study"]) for each in document["comparisons"]}
+    assert pairs == {("s-02", "t-04"), ("s-03", "t-05")}
+
+
+def test_a_study_against_a_store_takes_the_newest_of_the_same_work(compare):
+    document = json.loads(compare("s-01", "lab-b", "--json").stdout)
+    assert document["b"]["study"] == "t-04"
+    assert document["same_machine"] is False
+    assert document["rows"][0]["verdict"] == "EQUIVALENT"
+
+
+def test_a_study_of_another_store_is_named_with_two_colons(compare):
+    document = json.loads(compare("s-01", "lab-b::@-2", "--json").stdout)
+    assert document["b"]["study"] == "t-04"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("s-01",), "two things or more"),
+        (("s-01", "s-01"), "are one study"),
+        (("s-01", "s-01.r00p00"), "are one study"),
+        (("s-01", "zebra"), "no study 'zebra'"),
+        (("s-01", "./zebra"), "there is no store at zebra"),
+        (("s-01", "zebra::@last"), "there is no store at zebra"),
+        (("s-01/ddp", "s-02"), "is no row of s-01"),
+        (("s-01", "s-02", "--fail-on", "sluggish"), "no gate 'sluggish'"),
+        (("s-01", "s-02", "--threshold", "many"), "is not a share"),
+        (("s-01", "s-02", "--threshold", "500%"), "is not a share"),
+    ],
+)
+def test_what_cannot_be_meant_is_a_usage_error(compare, arguments, told):
+    with pytest.raises(UsageError, match=told):
+        compare(*arguments)
+
+
+def test_a_calibration_in_the_store_softens_a_verdict(made_once, tmp_path, monkeypatch):
+    from bench.analysis import calibration
+    from bench.analysis.comparable import workload_key
+    from bench.analysis.comparison import Calibration
+    from bench.store import index
+
+    folder = shutil.copytree(made_once, tmp_path / "compared")
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("BENCH_STORE", "lab-a")
+    wide = Estimate(estimate=0.2, low=0.1, high=0.3, n=24, method="")
+    known = Calibration(
+        study_id="s-01",
+        created_at="2026-11-22T08:01:00+00:00",
+        hw_id="hw",
+        workload=workload_key(index.plan(folder / "lab-a", "s-01").workload),
+        configuration="single-cpu-1x1",
+        device="cpu",
+        launches=24,
+        cv=wide,
+        within_pairs=wide,
+        drift=wide,
+        disjoint=FalseAlarms(alarms=0, comparisons=2),
+        halves=FalseAlarms(alarms=0, comparisons=0),
+        launches_per_side=6,
+        margin=0.02,
+    )
+    file = folder / "lab-a" / "studies" / "s-01" / "calibration.json"
+    file.write_text(json.dumps(calibration.to_json(known)))
+    speed = json.loads(run("s-01", "s-02", "--json", "--fail-on", "slower").stdout)["rows"][0]
+    assert speed["verdict"] == "INCONCLUSIVE"
+    assert any("this machine's own spread" in reason for reason in speed["reasons"])
+    file.write_text("{")
+    torn = run("s-01", "s-02", "--json")
+    assert "calibration.json is left out" in torn.stderr
+    assert json.loads(torn.stdout)["rows"][0]["verdict"] == "SLOWER"
+
+
+def test_accuracy_is_gathered_over_the_seeds_that_each_store_has(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, level in (("a", 0.90), ("b", 0.85)):
+        store = Store.open(name)
+        for seed in range(5):
+            measured(store, f"{name}-0{seed}", SIX[:1], top1=level + 0.001 * seed, seed=seed)
+        measured(store, f"{name}-07", SIX[:1], top1=0.2, seed=9, hw_id="elsewhere")
+    result = run("a::a-04", "b::b-04", "--json", "--fail-on", "diverged")
+    rows = {row["metric"]: row for row in json.loads(result.stdout)["rows"]}
+    assert rows["accuracy"]["verdict"] == "DIVERGED"
+    assert rows["accuracy"]["difference"]["n"] == 5
+    assert rows["accuracy"]["difference"]["estimate"] == pytest.approx(-0.05)
+    assert rows["accuracy"]["ratio"] is None
+    assert result.return_value == GATE
+
+
+def test_many_machines_name_the_slow_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for place, factor in enumerate((1.0, 1.001, 0.95, 0.999, 1.0005)):
+        measured(Store.open(f"node{place}"), f"n-0{place}", [factor * rate for rate in SIX[:3]], hw_id=f"hw{place}")
+    names = [f"node{place}" for place in range(5)]
+    result = CliRunner().invoke(command, [*names, "--fail-on", "slower"], catch_exceptions=False, standalone_mode=False)
+    assert result.return_value == GATE
+    assert "node2::n-02 is SLOWER" in result.stdout
+    assert result.stderr.count("gate failed") == 1
+
+
+def test_compare_and_calibrate_stand_in_the_table_of_contents():
+    verbs = group.list_commands(None)
+    assert verbs.index("report") + 1 == verbs.index("compare") < verbs.index("calibrate")
