@@ -68,7 +68,7 @@ def main() -> None:
         )
         store.create_study(to_json(plan))
     plan = index.plan(asked.store, study_id)
-    host = study.Host(launcher=launchers.find("local"), machine=machine, fingerprint=fingerprint())
+    host = study.Host(launcher=launchers.find("local").open(), machine=machine, fingerprint=fingerprint())
     study.run(plan, store, host, progress.for_stream(sys.stderr, plain=True, json=False))
 
     rates = [launch.throughput_sps for launch in read.launches(asked.store, study_id) if launch.status == "ok"]

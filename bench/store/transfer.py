@@ -81,12 +81,13 @@ class _Copying:
         self._files = self._bytes = self._present = self._launches = self._done = self._total = 0
 
     def run(self, studies: Sequence[str], *, logs: bool) -> Transfer:
-        plans = {study_id: f"studies/{study_id}/study.json" for study_id in studies}
+        # The plan, and what was written beside it later.
+        plans = {study_id: self._paths(f"studies/{study_id}/", r"[^./][^/]*\.json") for study_id in studies}
         launches = {study_id: self._launches_of(study_id, logs=logs) for study_id in studies}
         every = [launch for found in launches.values() for launch in found]
-        self._total = len(plans) + sum(len(each.files) + len(each.markers) for each in every)
-        for study_id, plan in plans.items():
-            self._guarded(f"study {study_id}", launches[study_id], partial(self._copy, {plan: None}))
+        self._total = sum(map(len, plans.values())) + sum(len(each.files) + len(each.markers) for each in every)
+        for study_id, documents in plans.items():
+            self._guarded(f"study {study_id}", launches[study_id], partial(self._copy, dict.fromkeys(documents)))
         for launch in every:
             if not launch.refused:
                 self._guarded(f"launch {launch.launch_id}", [launch], partial(self._rows, launch))

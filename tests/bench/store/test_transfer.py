@@ -155,6 +155,13 @@ def test_every_attempt_travels_with_its_note_and_the_earlier_marker_goes_first(
     assert written.index(first) < written.index(second)
 
 
+def test_what_was_written_beside_a_plan_travels_with_it(filled, target):
+    noise = filled.path / "studies" / NEW / "calibration.json"
+    noise.write_text("{}")
+    transfer(Place.at(str(filled.path)), target)
+    assert contents(target)[f"studies/{NEW}/calibration.json"] == b"{}"
+
+
 def test_logs_stay_unless_they_are_asked_for_and_only_those_of_committed_launches_go(filled, target):
     logs = filled.path / "studies" / OLD / "logs"
     for name in (f"{OLD}.r00p00", f"{OLD}.r00p00.interrupted-17"):

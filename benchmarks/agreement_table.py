@@ -1,0 +1,296 @@
+"""The verdicts of `bench repro` on what is known beforehand: nothing changed, rounding changed, or a mistake planted.
+
+    python benchmarks/agreement_table.py [--repeats 20] [--seconds 600] [--markdown FILE]
+
+Each repeat has a seed of its own: its capsule is recorded with its envelope, then every case is rehearsed in processes
+of its own and held against it. (Repeats of one seed would be the same bits again, and say nothing.) A case that a
+machine cannot show (an instruction set that it lacks) is left out with the reason.
+"""
+
+import argparse
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bench import rehearsing
+from bench.analysis import agree, agreement
+from bench.capsule import Capsule, RanksCheck, Rehearsal
+from bench.dna.machine import here
+from bench.plan import Configuration, Workload
+
+AVX2 = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_CBWR": "AVX2"}
+STEPS, BATCH = 50, 48  # a batch that 1, 2 and 3 ranks can share
+RANKS = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One thing that is otherwise, and what must come of it."""
+
+    name: str
+    verdict: str
+    stage: str | None  # of the first difference
+    cause: str  # words that must stand in it
+    planted: str = ""  # of PLANTS
+    threads: int = 1
+    variables: tuple[tuple[str, str], ...] = ()
+
+
+CASES = (
+    Case(name="nothing", verdict=agreement.BITWISE, stage=None, cause=""),
+    Case(name="2 threads", verdict=agreement.NUMERICS, stage="local gradient", cause="number of threads", threads=2),
+    Case(
+        name="AVX2",
+        verdict=agreement.NUMERICS,
+        stage="forward",
+        cause="instruction set",
+        variables=tuple(AVX2.items()),
+    ),
+    Case(
+        name="momentum 0.9001",
+        verdict=agreement.DIFFERENT,
+        stage="weights",
+        cause="optimizer",
+        planted="momentum",
+    ),
+    Case(name="shuffled shard", verdict=agreement.DIFFERENT, stage="indices", cause="data pipeline", planted="shard"),
+    Case(name="other pixels", verdict=agreement.DIFFERENT, stage="raw batch", cause="decoder", planted="pixels"),
+    Case(
+        name="per-batch crop",
+        verdict=agreement.DIFFERENT,
+        stage="augmented batch",
+        cause="augmentation",
+        planted="crop",
+    ),
+    Case(name="changed seed", verdict=agreement.DIFFERENT, stage="indices", cause="data pipeline", planted="seed"),
+    Case(name="changed seed of the weights", verdict=agreement.DIFFERENT, stage="init", cause="seed", planted="init"),
+)
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--repeats", type=int, default=20)
+    arguments.add_argument("--seconds", type=float, default=600.0, help="begin no repeat after this")
+    arguments.add_argument("--markdown", type=Path)
+    asked = arguments.parse_args()
+
+    until_s = time.monotonic() + asked.seconds
+    cases = [case for case in CASES if not (why := cannot_show(case)) or print(f"{case.name}: left out, {why}")]
+    found: dict[str, list[agreement.Agreement]] = {case.name: [] for case in cases}
+    ranks: dict[str, list[RanksCheck]] = {"": [], "divisor": []}
+    for repeat in range(asked.repeats):
+        if time.monotonic() > until_s:
+            break
+        capsule = rehearsing.recorded(_rehearsal(seed=repeat), _stage())
+        for case in cases:
+            found[case.name].append(judged(case, capsule))
+        for planted in ranks:
+            ranks[planted] += rehearsing.ranks_checks(capsule.rehearsal, (RANKS,), _stage(planted))
+        table = "\n".join([*_lines(cases, found), "", *_rank_lines(ranks)])
+        print(f"{repeat + 1} of {asked.repeats} repeats\n{table}", flush=True)
+        if asked.markdown:
+            asked.markdown.write_text(table + "\n")
+
+
+def judged(case: Case, capsule: Capsule) -> agreement.Agreement:
+    """One repeat of a case."""
+    configuration = replace(capsule.rehearsal.configuration, cores_per_rank=case.threads)
+    rehearsal = replace(capsule.rehearsal, configuration=configuration)
+    with _set(dict(case.variables)):
+        return agree.judge(capsule, rehearsing.observed(rehearsal, _stage(case.planted)))
+
+
+def _rehearsal(seed: int) -> Rehearsal:
+    workload = Workload(model="lenet-small", data="digits", steps=STEPS, augment=("crop",), seed=seed)
+    configuration = Configuration(
+        strategy="single",
+        ranks=1,
+        device="cpu",
+        backend=None,
+        cores_per_rank=1,
+        batch_per_rank=BATCH,
+        batch_global=BATCH,
+    )
+    return Rehearsal(workload=workload, configuration=configuration)
+
+
+def _stage(planted: str = "") -> rehearsing.Stage:
+    argv = (sys.executable, "-P", __file__, "--rank", planted) if planted else rehearsing.RANK
+    return rehearsing.Stage(machine=here(), ids={}, say=lambda _: None, argv=argv)
+
+
+def cannot_show(case: Case) -> str | None:
+    """Why this machine cannot show a case; None when it can."""
+    if case.threads > len(here().cpu_ids):
+        return f"this machine has {len(here().cpu_ids)} core"
+    if case.variables:
+        import torch
+
+        capability = torch.backends.cpu.get_cpu_capability()
+        return None if "AVX512" in capability else f"this CPU has {capability}: there is nothing to take away"
+    return None
+
+
+@contextmanager
+def _set(variables: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _lines(cases: list[Case], found: dict[str, list[agreement.Agreement]]) -> Iterator[str]:
+    yield "| otherwise | n | verdicts | first difference | cause named right | as expected |"
+    yield "| --- | ---: | --- | --- | ---: | ---: |"
+    for case in cases:
+        seen = found[case.name]
+        verdicts, firsts = Counter(each.verdict for each in seen), Counter(_first(each) for each in seen)
+        causes = sum(case.cause in each.cause for each in seen)
+        right = sum(_as_expected(case, each) for each in seen)
+        told = (", ".join(f"{word} {count}" for word, count in counter.most_common()) for counter in (verdicts, firsts))
+        yield f"| {case.name} | {len(seen)} | {' | '.join(told)} | {causes} | {right} |"
+
+
+def _rank_lines(ranks: dict[str, list[RanksCheck]]) -> Iterator[str]:
+    yield f"| {RANKS} Gloo ranks against one process | n | agree | scaled ulp, at most | bound, at least |"
+    yield "| --- | ---: | ---: | ---: | ---: |"
+    for planted, seen in ranks.items():
+        agree, most, bound = sum(each.agrees for each in seen), max(each.scaled_ulp for each in seen), _least(seen)
+        name = "a planted wrong divisor" if planted else "as they are"
+        yield f"| {name} | {len(seen)} | {agree} | {most:.3g} | {bound:.3g} |"
+
+
+def _least(seen: list[RanksCheck]) -> float:
+    return min(each.bound for each in seen)
+
+
+def _as_expected(case: Case, seen: agreement.Agreement) -> bool:
+    stage = seen.first_difference.stage if seen.first_difference else None
+    return (seen.verdict, stage) == (case.verdict, case.stage) and case.cause in seen.cause
+
+
+def _first(seen: agreement.Agreement) -> str:
+    first = seen.first_difference
+    return f"{first.stage} of {first.tensor} at step {first.step}" if first else "none"
+
+
+# --- what is planted: each changes one thing inside a rank, before it begins ---------------------------------------
+
+
+def _momentum() -> None:
+    from bench.learn import recipe
+
+    plain = recipe.optimizer
+    recipe.optimizer = lambda model, told: plain(model, replace(told, momentum=0.9001))
+
+
+def _shard() -> None:
+    """The same samples in every global batch of the epoch but two, which change places."""
+    from bench.learn import batches
+
+    plain = batches.Batches.epoch
+
+    def epoch(self, number):
+        each = list(plain(self, number))
+        each[1], each[2] = each[2], each[1]
+        yield from each
+
+    batches.Batches.epoch = epoch
+
+
+def _pixels() -> None:
+    """One pixel of every image is decoded as the next level of grey."""
+    from bench.worker import rehearse
+
+    plain = rehearse.load
+
+    def load(*args, **options):
+        data = plain(*args, **options)
+        images = data.train_images.clone()
+        images[:, 0, 16, 16] += 1
+        return replace(data, train_images=images)
+
+    rehearse.load = load
+
+
+def _crop() -> None:
+    """Every image of the epoch is cropped as the first one is: the mistake that one draw for a whole batch makes."""
+    from bench.learn import augment
+
+    plain = augment.draw
+    augment.draw = lambda *args: plain(*args)[:1].expand(args[0], -1)
+
+
+def _seed() -> None:
+    from bench.worker import rehearse
+
+    plain = rehearse.rehearse
+    rehearse.rehearse = lambda told, place: plain(
+        replace(told, workload=replace(told.workload, seed=told.workload.seed + 1000)), place
+    )
+
+
+def _init() -> None:
+    from bench.worker import rehearse
+
+    plain = rehearse.build
+
+    def build(*args):
+        rehearse.torch.manual_seed(1000)
+        return plain(*args)
+
+    rehearse.build = build
+
+
+def _divisor() -> None:
+    """The ranks' gradients are divided by one rank too many."""
+    from bench.worker import rehearse
+
+    plain = rehearse.wrapped
+
+    def wrapped(model, place):
+        made = plain(model, place)
+        if place.group.joined:
+            made.register_comm_hook(None, divided_by_one_too_many)
+        return made
+
+    def divided_by_one_too_many(_, bucket):
+        ranks = rehearse.torch.distributed.get_world_size()
+        summed = rehearse.torch.distributed.all_reduce(bucket.buffer(), async_op=True).get_future()
+        return summed.then(lambda done: done.value()[0].div_(ranks + 1))
+
+    rehearse.wrapped = wrapped
+
+
+PLANTS = {
+    "momentum": _momentum,
+    "shard": _shard,
+    "pixels": _pixels,
+    "crop": _crop,
+    "seed": _seed,
+    "init": _init,
+    "divisor": _divisor,
+}
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--rank"]:
+        from bench.worker import process, rehearsal
+
+        def planted(rank) -> None:
+            PLANTS[sys.argv[2]]()
+            rehearsal.record(rank)
+
+        process.run(planted)
+    main()
