@@ -63,6 +63,15 @@ def held(
         os.close(handle)
 
 
+def is_held() -> bool:
+    """Whether a study measures on this host now."""
+    try:
+        with held("refuse", lambda _: None):
+            return False
+    except CannotError:
+        return True
+
+
 def _opened(path: Path) -> int | None:
     """The lock's file, whoever made it; not inherited by what this process starts."""
     for flags in (os.O_RDWR, os.O_RDONLY, os.O_RDWR | os.O_CREAT):  # last: a sticky folder forbids it on others' files

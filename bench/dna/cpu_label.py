@@ -5,18 +5,13 @@ cache sizes differ from the kernel's. So it is asked in a process of its own, on
 name is not part of the identity, which must not depend on whether a program answered in time.
 """
 
-import contextlib
-import hashlib
 import json
-import os
 import sys
 from collections.abc import Mapping
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
-import platformdirs
-
+from bench.dna import cache
 from bench.dna.facts import UnavailableError, answer_of
 
 _TIMEOUT_S = 10
@@ -30,25 +25,15 @@ def read(identity: Mapping[str, Any]) -> str:
     """
     if "cpu_brand" in identity:
         return str(identity["cpu_brand"])
-    file = _cache_file(identity)
-    with contextlib.suppress(OSError, ValueError):
-        return str(json.loads(file.read_text(encoding="utf-8")))
+    file = cache.file_for("cpu-label", {"reader": version("py-cpuinfo"), **identity})
+    kept = cache.load(file)
+    if isinstance(kept, str):
+        return kept
     # -P: a file of the user's own called cpuinfo.py is never picked up.
     argv = [sys.executable, "-P", "-m", "cpuinfo", "--json"]
     try:
         label = str(json.loads(answer_of(argv, called="py-cpuinfo", timeout_s=_TIMEOUT_S))["brand_raw"])
     except (ValueError, KeyError):
         raise UnavailableError("neither the system nor py-cpuinfo tells the CPU's name") from None
-    with contextlib.suppress(OSError):  # a home that cannot be written costs a second the next time, no more
-        file.parent.mkdir(parents=True, exist_ok=True)
-        draft = file.with_suffix(f".{os.getpid()}")
-        draft.write_text(json.dumps(label), encoding="utf-8")
-        draft.replace(file)
+    cache.save(file, label)
     return label
-
-
-def _cache_file(identity: Mapping[str, Any]) -> Path:
-    """A file for this machine: its facts are in the name, so that a home shared by several keeps them apart."""
-    facts = json.dumps([version("py-cpuinfo"), identity], sort_keys=True)
-    key = hashlib.blake2b(facts.encode()).hexdigest()[:16]
-    return Path(os.environ.get("BENCH_CACHE_DIR") or platformdirs.user_cache_dir("bench")) / f"cpu-label-{key}.json"

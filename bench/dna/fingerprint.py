@@ -1,20 +1,27 @@
-"""A machine's fingerprint: two results with the same ids come from the same hardware, the same software."""
+"""A machine's fingerprint: two results with the same ids come from the same hardware, software and arithmetic."""
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bench.dna import conditions, gpu, identity, software
+from bench.dna import conditions, gpu, identity, machine, numbers, software
+from bench.dna.facts import UnavailableError
 
 if TYPE_CHECKING:
     from bench.store.schema import Dna
 
+SCHEMA = "bench.dna/1"
+_LAYERS = ("identity", "conditions", "software", "numeric", "measured")
+
+# (hw_id, sw_id, threads) -> the numeric layer: `numbers.read`, `numbers.kept`, …
+AskNumbers = Callable[[str, str, int], Mapping[str, Any]]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Fingerprint:
-    """What machine and software this is, and the conditions at the time."""
+    """What machine and software this is, how it computes, and the conditions at the time."""
 
     hw_id: str
     sw_id: str
@@ -23,6 +30,8 @@ class Fingerprint:
     conditions: Mapping[str, Any]
     software: Mapping[str, Any]
     unavailable: Mapping[str, str]  # field -> why it is missing
+    numeric: Mapping[str, Any] | None = None
+    measured: Mapping[str, Any] | None = None
 
     def row(self, study_id: str, launch_id: str) -> "Dna":
         """This fingerprint as the row of one launch."""
@@ -37,12 +46,46 @@ class Fingerprint:
             identity=_canonical(self.identity),
             conditions=_canonical(self.conditions),
             software=_canonical(self.software),
+            numeric=None if self.numeric is None else _canonical(self.numeric),
+            measured=None if self.measured is None else _canonical(self.measured),
             unavailable=_canonical(self.unavailable),
         )
 
+    def document(self) -> dict[str, Any]:
+        """The fingerprint as `bench dna --json` prints it."""
+        ids = {"hw_id": self.hw_id, "sw_id": self.sw_id, "num_id": self.num_id}
+        layers = {name: getattr(self, name) for name in _LAYERS}
+        return {"schema": SCHEMA, **ids, **layers, "unavailable": self.unavailable}
 
-def fingerprint() -> Fingerprint:
-    """This machine's, now."""
+
+def of_document(document: Mapping[str, Any]) -> Fingerprint:
+    """A fingerprint as it was printed.
+
+    Raises:
+        ValueError: this is no such document, or one of another version.
+    """
+    if not isinstance(document, Mapping) or document.get("schema") != SCHEMA:
+        raise ValueError(f"not a document of the form {SCHEMA}")
+    try:
+        return Fingerprint(**{name: value for name, value in document.items() if name in _FIELDS})
+    except TypeError as error:
+        raise ValueError(f"not a whole document of the form {SCHEMA}: {error}") from error
+
+
+def of_row(row: "Dna") -> Fingerprint:
+    """The fingerprint that a launch left in the store."""
+    texts = {name: getattr(row, name) for name in (*_LAYERS, "unavailable")}
+    layers: dict[str, Any] = {name: None if text is None else json.loads(text) for name, text in texts.items()}
+    return Fingerprint(hw_id=row.hw_id, sw_id=row.sw_id, num_id=row.num_id, **layers)
+
+
+def fingerprint(ask: AskNumbers | None = None) -> Fingerprint:
+    """This machine's, now.
+
+    Args:
+        ask: gives the numeric layer, for as many threads as this process may use cores; without it, nothing is
+            computed, and the fingerprint takes milliseconds.
+    """
     gpus = gpu.read()
     hardware, now, programs = identity.read(gpus), conditions.read(gpus), software.read(gpus)
     gaps = {
@@ -50,14 +93,24 @@ def fingerprint() -> Fingerprint:
         for layer, facts in (("identity", hardware), ("conditions", now), ("software", programs))
         for name, reason in facts.unavailable.items()
     }
+    hw_id = _id(hardware.values, without=identity.LABELS)
+    sw_id = _id(programs.values, without=(software.OURS,))
+    numeric = None
+    try:
+        if ask is None:
+            raise UnavailableError("not asked for")  # noqa: TRY301 - one way for every reason
+        numeric = ask(hw_id, sw_id, len(machine.usable_cpus()))
+    except UnavailableError as error:
+        gaps |= dict.fromkeys(("num_id", "numeric"), f"canaries: {error}")
     return Fingerprint(
-        hw_id=_id(hardware.values, without=identity.LABELS),
-        sw_id=_id(programs.values, without=(software.OURS,)),
-        num_id=None,
+        hw_id=hw_id,
+        sw_id=sw_id,
+        num_id=None if numeric is None else numbers.num_id(numeric),
         identity=hardware.values,
         conditions=now.values,
         software=programs.values,
-        unavailable={**gaps, "num_id": "numeric canaries are not part of this version"},
+        numeric=numeric,
+        unavailable={**gaps, "measured": "only where it is asked for: bench dna --measure"},
     )
 
 
@@ -70,3 +123,6 @@ def _id(facts: Mapping[str, Any], without: Collection[str]) -> str:
 def _canonical(document: Mapping[str, Any]) -> str:
     """One text for one content: sorted, without spaces, ASCII whatever the locale."""
     return json.dumps(document, sort_keys=True, separators=(",", ":"))
+
+
+_FIELDS = frozenset(Fingerprint.__dataclass_fields__)

@@ -1,5 +1,6 @@
-"""Stable hardware facts as macOS tells them: one call of sysctl."""
+"""Stable hardware facts as macOS tells them: one call of sysctl, and one of system_profiler for the GPU's cores."""
 
+import json
 from collections.abc import Callable
 from functools import cache
 
@@ -16,11 +17,22 @@ def sysctl() -> str:
     return answer_of(argv, called="sysctl", timeout_s=5)
 
 
-def identity(ask: Callable[[], str] = sysctl) -> Facts:
-    """CPU, caches, memory and whether this is a virtual machine.
+def displays() -> str:
+    """What system_profiler tells of GPUs and screens, as JSON. It holds screens' serial numbers: keep none of it.
+
+    Raises:
+        UnavailableError: it gives no answer in time.
+    """
+    argv = ["/usr/sbin/system_profiler", "SPDisplaysDataType", "-json"]
+    return answer_of(argv, called="system_profiler", timeout_s=10)
+
+
+def identity(ask: Callable[[], str] = sysctl, ask_displays: Callable[[], str] = displays) -> Facts:
+    """CPU, caches, memory, the GPU's cores, and whether this is a virtual machine.
 
     Args:
         ask: gives the lines `name: value`; another than `sysctl` in tests.
+        ask_displays: gives the JSON; another than `displays` in tests.
     """
 
     @cache
@@ -51,6 +63,14 @@ def identity(ask: Callable[[], str] = sysctl) -> Facts:
         names = {"L1d": "hw.l1dcachesize", "L1i": "hw.l1icachesize", "L2": "hw.l2cachesize", "L3": "hw.l3cachesize"}
         return {level: int(answers()[name]) // 1024 for level, name in names.items() if name in answers()}
 
+    def gpu_cores() -> int:
+        found = [
+            each["sppci_cores"] for each in json.loads(ask_displays())["SPDisplaysDataType"] if "sppci_cores" in each
+        ]
+        if not found:
+            raise UnavailableError("system_profiler does not tell the GPU's cores")
+        return int(found[0])
+
     def numa_nodes() -> int:
         raise UnavailableError("macOS does not tell the memory nodes")
 
@@ -69,6 +89,7 @@ def identity(ask: Callable[[], str] = sysctl) -> Facts:
             "cache_kib": caches_kib,
             "numa_nodes": numa_nodes,
             "memory_gib": lambda: round(int(told("hw.memsize")) / 2**30),
+            "gpu_cores": gpu_cores,
             "hypervisor": lambda: told("kern.hv_vmm_present") == "1",
         }
     )

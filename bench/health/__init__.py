@@ -1,4 +1,4 @@
-"""Is this machine fit to measure on, before a study and after each launch? Reads only; changes nothing, starts nothing.
+"""Is this machine fit to measure on, before a study and after each launch? Reads only; changes nothing.
 
 Each finding is a `Check`. A fact that cannot be read is no check: absence of a warning is no promise.
 """
@@ -29,9 +29,17 @@ def preflight(plan: Plan, machine: Machine, store: Path, *, nvml: Any = None) ->
     return _sorted(_all(demand.of_plan(plan), machine, store, nvml))
 
 
-def as_it_is(machine: Machine, store: Path, *, nvml: Any = None) -> list[Check]:
-    """The same for a study over the whole machine, and whether there is a torch to run it with: `bench doctor`."""
-    return _sorted([*software.checks(machine), *_all(demand.of_whole(machine), machine, store, nvml)])
+def as_it_is(machine: Machine, store: Path, canaries: bool = False, *, nvml: Any = None) -> list[Check]:
+    """The same for a study over the whole machine, and whether there is a torch to run it with: `bench doctor`.
+
+    Args:
+        machine: what of this host there is.
+        store: where results will go; need not be there yet.
+        canaries: also have torch run, and hold its numbers against the last ones; takes seconds, in another process.
+        nvml: stands in for the module `pynvml` in tests.
+    """
+    looked = _all(demand.of_whole(machine), machine, store, nvml)  # first: the canaries are a load themselves
+    return _sorted([*software.checks(machine), *(_numbers(machine) if canaries else []), *looked])
 
 
 def cards(plan: Plan, machine: Machine, *, nvml: Any = None) -> tuple[int, ...]:
@@ -46,6 +54,12 @@ def _all(asked: demand.Demand, machine: Machine, store: Path, nvml: Any) -> list
         *host.checks(machine),
         *disk.checks(asked, store),
     ]
+
+
+def _numbers(machine: Machine) -> list[Check]:
+    from bench.health import numbers  # noqa: PLC0415 - it brings the driver's library, which a quick look needs not
+
+    return numbers.checks(machine)
 
 
 def _sorted(checks: list[Check]) -> list[Check]:

@@ -26,21 +26,24 @@ _MARKS = {
     epilog="""\b
 Examples:
   bench doctor
-  bench doctor --store /data/results
+  bench doctor --fast --store /data/results
   bench doctor --json | jq .ready"""
 )
+@click.option("--fast", is_flag=True, help="Leave out the check of torch itself, which takes seconds.")
 @store_option
 @json_option
-def command(store: Path, as_json: bool) -> int:
+def command(fast: bool, store: Path, as_json: bool) -> int:
     """Say whether this machine is ready to measure on; every line that is not well comes with its fix.
 
     Exits with 3 when something stands in the way (x), and with 0 when it only may disturb the numbers (!). Looks at the
-    machine as it is now; `bench scale` looks again, at what its plan needs.
+    machine as it is now; `bench scale` looks again, at what its plan needs. Torch itself is not tried beside a study,
+    which that would slow.
     """
+    from bench import host_lock
     from bench.dna.machine import here
     from bench.health import REFUSAL, as_it_is
 
-    checks = as_it_is(here(), store)
+    checks = as_it_is(here(), store, not (fast or host_lock.is_held()))
     ready = all(check.level != REFUSAL for check in checks)
     code = DONE if ready else CANNOT
     if as_json:

@@ -5,20 +5,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from linux_files import X86, a_linux
 
 from bench.dna import cpu_label, facts, gpu, linux, macos
 
-X86 = """processor\t: {number}
-vendor_id\t: GenuineIntel
-cpu family\t: 6
-model\t\t: 143
-model name\t: Intel(R) Xeon(R)  Platinum 8480+
-stepping\t: 8
-microcode\t: {microcode}
-cpu MHz\t\t: {mhz}
-flags\t\t: fpu sse sse2 {extra} avx avx2 avx512f amx_bf16 hypervisor sme smep
-bogomips\t: {mhz}
-"""
 ARM = """processor\t: {number}
 BogoMIPS\t: 50.00
 Features\t: fp asimd aes sha2 crc32 atomics asimddp sve bf16
@@ -51,31 +41,9 @@ machdep.cpu.core_count: 8
 kern.hv_vmm_present: 0
 """
 
-
-def a_linux(root, *, text=X86, cores=4, threads_per_core=2, memory_kb=65_786_000, **changes):
-    """A folder with the parts of /proc and /sys that are read."""
-    told = {"microcode": "0x2b", "mhz": 2000.0, "extra": ""} | changes
-    shutil.rmtree(root, ignore_errors=True)
-    (root / "proc").mkdir(parents=True)
-    threads = cores * threads_per_core
-    blocks = [text.format(number=number, **told) for number in range(threads)]
-    (root / "proc/cpuinfo").write_text("\n".join(blocks) + "\n")
-    (root / "proc/meminfo").write_text(f"MemTotal:       {memory_kb} kB\nMemFree:        1234 kB\n")
-    for number in range(threads):
-        topology = root / f"sys/devices/system/cpu/cpu{number}/topology"
-        topology.mkdir(parents=True)
-        core = number % cores
-        (topology / "thread_siblings_list").write_text(f"{core},{core + cores}\n")
-        (topology / "physical_package_id").write_text(f"{core * 2 // cores}\n")
-    for place, (level, kind, size) in enumerate([(1, "Data", 48), (1, "Instruction", 32), (2, "Unified", 2048)]):
-        folder = root / f"sys/devices/system/cpu/cpu0/cache/index{place}"
-        folder.mkdir(parents=True)
-        (folder / "level").write_text(f"{level}\n")
-        (folder / "type").write_text(f"{kind}\n")
-        (folder / "size").write_text(f"{size}K\n")
-    for node in range(2):
-        (root / f"sys/devices/system/node/node{node}").mkdir(parents=True)
-    return root
+# The form of a Mac with Apple silicon; made up, like the text above.
+DISPLAYS = """{"SPDisplaysDataType": [{"_name": "Apple M3", "sppci_cores": "10", "sppci_model": "Apple M3",
+"spdisplays_ndrvs": [{"_spdisplays_display-serial-number": "zebra"}]}]}"""
 
 
 def test_linux_tells_what_the_machine_is(tmp_path):
@@ -140,21 +108,30 @@ def test_a_machine_that_hides_sys_loses_those_facts_only(tmp_path):
 
 def test_macos_tells_what_the_machine_is():
     """From text in sysctl's form; no Mac stands behind this test."""
-    found = macos.identity(lambda: SYSCTL)
+    found = macos.identity(lambda: SYSCTL, lambda: DISPLAYS)
     assert found.unavailable == {"numa_nodes": "macOS does not tell the memory nodes"}
     assert found.values["cpu_brand"] == "Apple M3"
     assert found.values["cpu_core_kinds"] == [4, 4]
     assert found.values["cpu_isa"] == ["feat_bf16", "neon"]
     assert found.values["cache_kib"] == {"L1d": 64, "L1i": 128, "L2": 4096}
     assert found.values["memory_gib"] == 16
+    assert found.values["gpu_cores"] == 10
+    assert "zebra" not in str(found), "a screen's serial number"
     assert found.values["hypervisor"] is False
+
+
+@pytest.mark.parametrize("told", ["", "{}", '{"SPDisplaysDataType": [{"_name": "A screen alone"}]}'])
+def test_a_mac_that_does_not_tell_its_gpu_has_a_reason(told):
+    found = macos.identity(lambda: SYSCTL, lambda: told)
+    assert "gpu_cores" in found.unavailable
+    assert "gpu_cores" not in found.values
 
 
 def test_a_mac_whose_sysctl_hangs_has_a_reason_for_every_fact():
     def hang():
         raise facts.UnavailableError("sysctl gave no answer in 5 s")
 
-    found = macos.identity(hang)
+    found = macos.identity(hang, hang)
     assert found.values == {}
     assert "sysctl gave no answer in 5 s" in set(found.unavailable.values())
 

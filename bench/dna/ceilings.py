@@ -1,0 +1,83 @@
+"""The measured layer: what this machine can do at most, asked of processes of their own. Nothing here is torch.
+
+Each ceiling is `{n, median, spread}`, in the unit of its name; spread is the range of the middle half over the median.
+
+    device                  where the products and the memory were measured
+    gemm_flop_per_s         precision -> product of two square matrices of random numbers
+    memory_bytes_per_s      STREAM's triad, all three arrays counted
+    copy_bytes_per_s        host to device and back, from pinned memory
+    launch_s                an operation that computes next to nothing
+    training_step_s         forward, backward and SGD of a model that computes next to nothing
+    disk_write_bytes_per_s  64 MiB one after the other, until the disk has them
+    fsync_s                 until the disk has acknowledged 4 KiB
+    allreduce_s             bytes -> float32 sum over two ranks of this host, by Gloo
+    allreduce_bytes_per_s   the same as bus bandwidth, 2 (n - 1) / n x bytes / s
+    flags                   what may have disturbed a value
+    unavailable             field -> why it was not measured
+"""
+
+import json
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bench.dna.facts import UnavailableError
+from bench.dna.machine import Machine
+from bench.dna.numbers import document_of
+from bench.dna.samples import summary
+from launchers import Command, local
+
+_TIMEOUT_S = 300
+_RANKS = 2
+
+
+def measure(machine: Machine, folder: Path) -> dict[str, Any]:
+    """Measure everything, in about half a minute; progress goes to stderr, a line for each thing.
+
+    Args:
+        machine: what of this host may be used.
+        folder: on the disk to measure; need not be there yet.
+
+    Raises:
+        UnavailableError: torch is not installed, or does not run.
+    """
+    arguments = ("--threads", str(len(machine.cpu_ids)), "--folder", str(folder))
+    told: dict[str, Any] = document_of("bench.dna.measured", arguments, timeout_s=_TIMEOUT_S, stderr=None)
+    names = ("allreduce_s", "allreduce_bytes_per_s")
+    print("Measuring the all-reduce of two ranks …", file=sys.stderr, flush=True)
+    try:
+        taken = _all_reduce(machine)
+    except UnavailableError as error:
+        return told | {"unavailable": told["unavailable"] | dict.fromkeys(names, str(error))}
+    share = 2 * (_RANKS - 1) / _RANKS
+    by_time = {size: summary(each) for size, each in taken.items()}
+    by_rate = {size: summary([share * int(size) / second for second in each]) for size, each in taken.items()}
+    return told | dict(zip(names, (by_time, by_rate), strict=True))
+
+
+def _all_reduce(machine: Machine) -> Mapping[str, list[float]]:
+    """Seconds of each all-reduce by size in bytes, as rank 0 saw them.
+
+    Raises:
+        UnavailableError: fewer cores than ranks, or a rank failed.
+    """
+    if len(machine.cpu_ids) < _RANKS:
+        raise UnavailableError(f"{_RANKS} ranks need as many cores, and one is here")
+    with tempfile.TemporaryDirectory(prefix="bench-allreduce-") as scratch:
+        command = Command(
+            argv=(sys.executable, "-P", "-m", "bench.dna.collective"),
+            ranks=_RANKS,
+            folder=Path(scratch),
+            environment=dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
+            cores=tuple((core,) for core in machine.cpu_ids[:_RANKS]) if machine.pinnable else None,
+            cores_per_rank=1,
+            timeout_s=120,
+            stall_s=120,
+        )
+        ending = local.launch(command, lambda _: None)
+        if ending.status != "ok":
+            raise UnavailableError(f"the ranks ended as {ending.status}")
+        taken: Mapping[str, list[float]] = json.loads((Path(scratch) / "rank0.json").read_text())["taken"]
+        return taken

@@ -1,0 +1,160 @@
+"""A fingerprint as a card, and how two differ, for a terminal."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+
+from reports import words
+from reports.console import shown
+
+_NOT_COLLECTED = "names of hosts and people, addresses, paths, serial numbers"
+_EFFECTS = {"numbers": "can change the numbers", "speed": "can change the speed", "cosmetic": "cosmetic"}
+_LONGEST = 60  # characters of a value
+_ISA = ("amx_bf16", "avx512_bf16", "avx512f", "avx2", "sve", "asimd")
+_STEPS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"))
+
+
+def show(document: Mapping[str, Any], console: Console) -> None:
+    """Print the card of a fingerprint's document (`bench dna --json`)."""
+    _print([*_ids(document), *_hardware(document), *_now(document)], console)
+    _print([*_numbers(document), *_ceilings(document)], console)
+    missing = len(document["unavailable"])
+    told = f"{words.count(missing, 'fact')}, each with its reason in bench dna --json" if missing else "nothing"
+    _print([("not known", told), ("not asked", _NOT_COLLECTED)], console)
+
+
+def show_difference(compared: Mapping[str, Any], console: Console) -> None:
+    """Print how two fingerprints differ (`bench dna --diff A B --json`)."""
+    sides = [compared["a"], compared["b"]]
+    _print([(letter, _side(each)) for letter, each in zip("AB", sides, strict=True)], console)
+    for effect, heading in _EFFECTS.items():
+        fields = [each for each in compared["dna"] if each["effect"] == effect]
+        if fields:
+            console.print()
+            console.print(shown(f"{heading[0].upper()}{heading[1:]}", console, "bold"))
+            _print([(each["field"], f"{_value(each['a'])} -> {_value(each['b'])}") for each in fields], console)
+    console.print()
+    for line in _verdict(compared):
+        console.print(shown(line, console), soft_wrap=True)
+
+
+def _print(pairs: Sequence[tuple[str, str]], console: Console) -> None:
+    width = max([9, *(len(name) for name, _ in pairs)])
+    for name, told in pairs:
+        console.print(shown(f"{name:<{width}}  {told}", console), soft_wrap=True)
+
+
+def _ids(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "hardware", document["hw_id"]
+    yield "software", document["sw_id"]
+    reasons = document["unavailable"]
+    yield "numbers", document["num_id"] or f"{words.MISSING} ({reasons.get('num_id', 'no reason given')})"
+
+
+def _hardware(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    hardware, software = document["identity"], document["software"]
+    isa = next((each for each in _ISA if each in hardware.get("cpu_isa", [])), None)
+    cpu = [
+        hardware.get("cpu_label", hardware.get("cpu_brand", "a CPU without a name")),
+        *_counted(hardware, cpu_sockets="socket", cpu_cores="core", cpu_threads="thread", numa_nodes="memory node"),
+        *([f"up to {isa}"] if isa else []),
+    ]
+    yield "cpu", ", ".join(cpu)
+    if "memory_gib" in hardware:
+        yield "memory", f"{hardware['memory_gib']}{words.NARROW}GiB"
+    cards = Counter(f"{card.get('name', 'GPU')} {card.get('memory_gib', '?')} GiB" for card in hardware.get("gpus", []))
+    told = ", ".join(f"{count} x {name}" for name, count in cards.items())
+    yield "gpu", told or document["unavailable"].get("identity.gpus", "none")
+    yield "system", ", ".join(software[name] for name in ("os", "kernel", "python") if name in software)
+    yield "torch", software.get("torch", document["unavailable"].get("software.torch", words.MISSING))
+
+
+def _counted(facts: Mapping[str, Any], **nouns: str) -> Iterator[str]:
+    for name, noun in nouns.items():
+        if name in facts:
+            yield words.count(facts[name], noun)
+
+
+def _now(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    now = document["conditions"]
+    told = [
+        *([f"load {now['load_1m']}"] if "load_1m" in now else []),
+        *([f"{words.count(now['usable_threads'], 'core')} for us"] if "usable_threads" in now else []),
+        *([f"{now['available_gib']}{words.NARROW}GiB free"] if "available_gib" in now else []),
+        *([f"{now['cpu_mhz']}{words.NARROW}MHz"] if "cpu_mhz" in now else []),
+        *([f"governor {now['governor']}"] if "governor" in now else []),
+        *(["on battery"] if now.get("on_battery") else []),
+    ]
+    yield "now", ", ".join(told) or document["unavailable"].get("conditions", words.MISSING)
+
+
+def _numbers(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    numeric = document["numeric"]
+    if numeric is None:
+        return
+    alone, together, ulp = numeric["one_thread"], numeric["all_threads"], numeric["ulp"]
+    worst = max(ulp, key=ulp.__getitem__)
+    differ = [name for name in alone if alone[name] != together.get(name)]
+    threads = words.count(numeric["threads"], "thread")
+    failed = f", {len(numeric['failed'])} failed" if numeric["failed"] else ""
+    yield "canaries", f"{len(alone)} ran{failed}; {numeric['capability']} kernels"
+    yield "", f"at most {words.number(ulp[worst])} ulp from float64 ({worst})"
+    yield "", f"other bits at {threads} than at one: {', '.join(differ) or 'none'}"
+    for kind, each in numeric["accelerators"].items():
+        unstable = ", ".join(each["unstable"]) or "none"
+        yield f"  {kind}", f"{len(each['digests'])} ran; other bits in {each['repeats']} repeats: {unstable}"
+
+
+def _ceilings(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    measured = document["measured"]
+    if measured is None:
+        return
+    yield "measured", f"on {measured['device']}, {words.count(measured['threads'], 'thread')}; median, spread, n"
+    for field, found in measured.items():
+        unit = next((each for suffix, each in _UNITS if field.endswith(suffix)), None)
+        if unit is None:
+            continue
+        label = field.removesuffix(next(suffix for suffix, _ in _UNITS if field.endswith(suffix))).replace("_", " ")
+        for part, each in {"": found}.items() if "median" in found else found.items():
+            spread = words.percent(each["spread"])
+            named = f"{label} {words.size(int(part)) if part.isdigit() else part}".strip()
+            yield f"  {named}", f"{_si(each['median'], unit)}, {spread}, {each['n']}"
+    for flag in measured["flags"]:
+        yield "  doubt", flag
+
+
+_UNITS = (("_flop_per_s", "FLOP/s"), ("_bytes_per_s", "B/s"), ("_s", "s"))
+
+
+def _si(value: float, unit: str) -> str:
+    scale, prefix = next((step for step in _STEPS if value >= step[0]), (1e-3, "m"))
+    return f"{words.number(value / scale)}{words.NARROW}{prefix}{unit}"
+
+
+def _side(side: Mapping[str, Any]) -> str:
+    ids = f"hardware {side['hw_id']}, software {side['sw_id']}, numbers {side['num_id'] or words.MISSING}"
+    return f"{side['name']}: {ids}"
+
+
+def _value(text: str | None) -> str:
+    if text is None:
+        return "not there"
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} \N{HORIZONTAL ELLIPSIS}"
+
+
+def _verdict(compared: Mapping[str, Any]) -> Iterator[str]:
+    """Whether the two compute alike, and what probably makes the difference."""
+    canaries = compared["canaries"]
+    if canaries["obstacle"]:
+        yield f"Whether they compute alike is not known: {canaries['obstacle']}."
+        return
+    differ = {*canaries["one_thread"], *canaries["all_threads"]}
+    if not differ:
+        yield "They compute alike: every canary has the same bits, at one thread and at the run's."
+        return
+    yield f"They do not compute alike: {words.count(len(differ), 'canary operation')} with other bits. Likely because"
+    for cause in canaries["causes"]:
+        told = "" if cause["evidence"] == "measured" else " (told by others, not repeated by us)"
+        yield f"  {', '.join(cause['canaries'])}: {cause['text']}{told}"
