@@ -100,7 +100,7 @@ def a_dna() -> Callable[[schema.Launch], schema.Dna]:
             identity=json.dumps({"cpu_label": "A CPU", "cpu_cores": 2, "memory_gib": 24}),
             conditions=json.dumps({"load_1m": 0.1}),
             software=json.dumps({"torch": "2.15.0"}),
-            unavailable=json.dumps({"num_id": "numeric canaries are not part of this version"}),
+            unavailable=json.dumps({"num_id": "the canaries were not run"}),
         )
 
     return make

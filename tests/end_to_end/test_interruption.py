@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import psutil
+import pytest
 
 import bench
 
@@ -45,6 +46,7 @@ def still_running(workers: list[psutil.Process]) -> bool:
     return any(worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE for worker in workers)
 
 
+@pytest.mark.faults
 def test_ctrl_c_finishes_the_running_launch_and_resume_runs_the_rest(tmp_path, environment, run_bench) -> None:
     study, workers = begun(tmp_path, environment)
     os.kill(study.pid, signal.SIGINT)

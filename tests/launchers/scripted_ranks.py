@@ -8,8 +8,8 @@ from pathlib import Path
 import psutil
 
 from launchers import Command, Ending
-from launchers.heartbeat import Beat
 from launchers.environment import environment
+from launchers.heartbeat import Beat
 
 # `collective` is an all-reduce in small: rank 0 hears from all and answers all, over the socket that it was handed.
 PRELUDE = """

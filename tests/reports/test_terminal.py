@@ -54,7 +54,9 @@ def test_wide_restores_every_column_and_wraps_none(printed):
 
 def test_what_gave_way_is_named(printed):
     text = " ".join(printed(studies.good()).split())
-    assert "Left out to fit the width: data wait, comm., batch (global), peak MiB, ±95 %, step p50/p95 ms, epoch s" in text
+    assert (
+        "Left out to fit the width: data wait, comm., batch (global), peak MiB, ±95 %, step p50/p95 ms, epoch s" in text
+    )
     assert "Status: ok in every row." in text
 
 

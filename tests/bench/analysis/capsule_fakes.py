@@ -36,6 +36,7 @@ def fact(stage: str, step: int, tensor: str, values, *, kind: str = "", floats: 
         kind=kind,
         count=len(array),
         largest=float(np.abs(array).max()) if floats else None,
+        total=float(array.astype(np.float64).sum()) if floats else None,
         sample=array if floats else None,
     )
 

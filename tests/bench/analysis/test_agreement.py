@@ -71,6 +71,13 @@ def test_a_normalisation_that_rounds_otherwise_is_not_another_augmentation():
     assert found.first_difference.stage == "augmented batch"
 
 
+def test_a_first_weight_that_was_not_kept_cannot_change_unseen():
+    run = a_run()
+    moved = [replace(each, hash="00", total=each.total + 0.5) if each.stage == "init" else each for each in run.facts]
+    found = agree.judge(a_capsule(), a_capsule(replace(run, facts=tuple(moved))))
+    assert (found.verdict, found.first_difference.stage) == (DIFFERENT, "init")
+
+
 def test_leaving_the_envelope_once_is_different_and_says_where():
     found = judged(weights_from_2=1e-3)
     assert found.verdict == DIFFERENT
@@ -155,7 +162,7 @@ def test_the_further_off_the_lower_on_the_ladder(stage, small, factor):
 @given(some.sampled_from(["indices", "raw", "augmented", "init", "forward", "local", "reduced", "weights", "loss"]))
 def test_the_first_difference_does_not_depend_on_what_follows(stage):
     names = ("indices", "raw", "augmented", "init", "forward", "local", "reduced", "weights", "loss")
-    later = dict.fromkeys(names[names.index(stage):], MUCH)
+    later = dict.fromkeys(names[names.index(stage) :], MUCH)
     alone, among = judged(**{stage: MUCH}).first_difference, judged(**later).first_difference
     # The loss of step 0 is older than the weights that it leads to.
     expected = "loss" if stage == "weights" else alone.stage

@@ -131,9 +131,10 @@ def test_a_record_says_when_ranks_compute_something_else():
         rank=0, conditions={}, facts=(Fact(stage="init", step=0, tensor="w", hash=""),), losses=("0x1p0",), warnings=()
     )
     wrong = capsule.RanksCheck(ranks=3, tensor="0.weight", scaled_ulp=2e6, bound=12.7)
-    found = Capsule(created_at="", rehearsal=TOLD, parts=(part,), ids={}, ranks=(wrong,))
+    found = Capsule(created_at="", rehearsal=TOLD, parts=(part,), ids={}, ranks=(wrong,), finals={0: 0.5, 1: 0.75})
     text = shown(lambda console: agreement.show_recorded(found, "a.capsule", 1000, console))
     assert "3 DO NOT compute what is computed by one process" in text
+    assert "2 seeds: 50.0 % to 75.0 %" in text
     assert agreement.record_document(found, "a.capsule", 1000, 4)["ranks"][0]["agrees"] is False
 
 
