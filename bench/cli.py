@@ -23,6 +23,9 @@ VERBS = {  # name -> its module (whose `command` it is), and what it does
     "scale": ("bench.verbs.scale", "Measure how training speeds up over processes and devices."),
     "run": ("bench.verbs.run", "Measure one configuration."),
     "report": ("bench.verbs.report", "Write the report of studies."),
+    "compare": ("bench.verbs.compare", "Hold two studies against each other, or many machines."),
+    "repro": ("bench.verbs.repro", "Say whether another machine agrees, and where it first does not."),
+    "calibrate": ("bench.verbs.calibrate", "Measure this machine's own noise, and the verdicts on it."),
     "ls": ("bench.verbs.ls", "List the studies of a store."),
     "show": ("bench.verbs.show", "Show a study, its settings and the command that repeats it."),
     "recover": ("bench.verbs.recover", "Close launches whose process died."),
@@ -30,6 +33,7 @@ VERBS = {  # name -> its module (whose `command` it is), and what it does
     "models": ("bench.verbs.models", "List the models that --model knows."),
     "profiles": ("bench.verbs.profiles", "List the profiles, or print one."),
     "doctor": ("bench.verbs.doctor", "Say whether this machine is ready to measure on."),
+    "dna": ("bench.verbs.dna", "Show what machine this is, or how two differ."),
     "push": ("bench.verbs.push", "Copy studies to another store, here or elsewhere."),
     "pull": ("bench.verbs.pull", "Copy studies from another store."),
 }

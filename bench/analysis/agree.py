@@ -121,7 +121,10 @@ def _order(fact: Fact, place: int, rank: int) -> tuple[int, ...]:
 def _is_no_rounding(pair: _Pair) -> bool:
     """Other data or other first weights, by more than an arithmetic that rounds otherwise."""
     early = pair.there.stage in BEFORE_TRAINING or (pair.there.stage == RANDOM and pair.there.step == 0)
-    return early and not distance.of_facts(pair.there, pair.here) <= ROUNDING_ULP
+    return (
+        early
+        and max(distance.of_facts(pair.there, pair.here), distance.of_totals(pair.there, pair.here)) > ROUNDING_ULP
+    )
 
 
 def _numerics(reference: Capsule, here: Capsule, decisive: _Pair | None) -> tuple[str, tuple[str, ...]]:

@@ -42,6 +42,20 @@ def of_facts(a: Fact, b: Fact) -> float:
     return scaled_ulp(a.sample, b.sample, largest) if largest else 0.0
 
 
+def of_totals(a: Fact, b: Fact) -> float:
+    """What the sums say of the elements that were not kept: |sum a - sum b| / (eps x largest x sqrt(count)).
+
+    Rounding of n elements moves their sum by about sqrt(n) roundings of one, so equal tensors stay near 1, and a single
+    element is seen when it is off by more than sqrt(n). Infinite where there is no sum.
+    """
+    if a.hash == b.hash:
+        return 0.0
+    if a.total is None or b.total is None or a.largest is None or b.largest is None or a.count != b.count:
+        return math.inf
+    largest = max(a.largest, b.largest)
+    return abs(a.total - b.total) / (EPSILON * largest * math.sqrt(a.count)) if largest else 0.0
+
+
 def share_differing(a: Fact, b: Fact) -> float | None:
     """Which share of the kept elements differs; None where none were kept."""
     if a.sample is None or b.sample is None or len(a.sample) != len(b.sample) or not len(a.sample):

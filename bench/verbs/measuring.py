@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from bench.errors import DONE, INTERRUPTED, PARTIAL, TERMINATED, UsageError
 
 if TYPE_CHECKING:
     from bench.analysis.result import Row, Study
+    from bench.dna.fingerprint import AskNumbers
     from bench.dna.machine import Machine
     from bench.plan import Plan
     from bench.settings import Settings
@@ -77,11 +79,39 @@ def measure(
     if dry_run:
         _tell_plan(plan, machine, settings.study.store, talk)
         return DONE
+    from bench import study
     from bench.store.commit import Store
 
     store = Store.open(store_path, needs_bytes=plan.estimated_bytes)
     plan = _begun(plan, store, resume=resume, given=given is not None)
-    return _run(plan, store, machine=machine, opening=_opened(module, request), settings=settings, talk=talk)
+    opening, when_busy = _opened(module, request), settings.study.when_busy
+    code = _run(plan, store, machine, opening, when_busy=when_busy, demo=settings.profile == "demo", talk=talk)
+    return _tell(study.analysed(store.path, plan.study_id), store.path, code, talk)
+
+
+def run_again(plan: "Plan", store_path: Path, machine: "Machine", *, when_busy: str, talk: Talk) -> int:
+    """Run a plan that was made elsewhere, on this host, as a new study of a store; its table is the caller's to print.
+
+    Args:
+        plan: under a name of its own.
+        store_path: where its results go.
+        machine: this one.
+        when_busy: of bench.plan.WHEN_BUSY.
+        talk: how to tell of progress.
+
+    Returns:
+        The exit code.
+    """
+    import launchers
+    from bench import study
+    from bench.plan import to_json
+    from bench.store.commit import Store
+
+    store = Store.open(store_path, needs_bytes=plan.estimated_bytes)
+    store.create_study(to_json(plan))
+    opening = contextlib.closing(launchers.find("local").open())
+    code = _run(plan, store, machine, opening, when_busy=when_busy, demo=False, talk=talk)
+    return _settled(code, study.analysed(store.path, plan.study_id))
 
 
 def _begun(plan: "Plan", store: "Store", *, resume: bool, given: bool) -> "Plan":
@@ -151,26 +181,30 @@ def _tell_plan(plan: "Plan", machine: "Machine", store: str, talk: Talk) -> None
 def _run(
     plan: "Plan",
     store: "Store",
-    *,
     machine: "Machine",
     opening: AbstractContextManager["Launcher"],
-    settings: "Settings",
+    *,
+    when_busy: str,
+    demo: bool,
     talk: Talk,
 ) -> int:
+    """Look at the machine, and run every launch; returns the exit code so far."""
     from bench import health, host_lock, study
+    from bench.dna import numbers
     from bench.verbs.interruptions import Terminated, listened_for
     from reports import plans, progress
 
     checks = health.preflight(plan, machine, store.path)
     health.refuse(checks)
     if not talk.as_json:
-        lines = plans.opening(plan, demo=settings.profile == "demo")
+        lines = plans.opening(plan, demo=demo)
         lines += [f"Warning  {each.text}: {each.fix}" for each in checks if each.level == health.WARNING]
         _say("\n".join(lines))
     watching = progress.for_stream(sys.stderr, plain=talk.plain or talk.no_color, json=talk.as_json)
     code: int | None = None
-    with host_lock.held(settings.study.when_busy, _say) as shared, opening as launcher:
-        host = _host(launcher, machine, (shared,) if shared else ())
+    with host_lock.held(when_busy, _say) as shared, opening as launcher:
+        ask = numbers.read if talk.as_json else partial(numbers.read, tell=_say)
+        host = _host(launcher, machine, (shared,) if shared else (), ask)
         try:
             with listened_for(lambda: _say("\nEnding after this launch; Ctrl-C again ends it now.")) as asked:
                 study.run(plan, store, host, watching, draining=lambda: asked.draining)
@@ -181,7 +215,7 @@ def _run(
             code = TERMINATED
         finally:
             watching.finished()
-    return _tell(study.analysed(store.path, plan.study_id), store.path, code or DONE, talk)
+    return code or DONE
 
 
 @contextlib.contextmanager
@@ -197,11 +231,14 @@ def _opened(module: ModuleType, request: "Request") -> Iterator["Launcher"]:
         launcher.close()
 
 
-def _host(launcher: "Launcher", machine: "Machine", warnings: tuple[str, ...] = ()) -> "Host":
+def _host(
+    launcher: "Launcher", machine: "Machine", warnings: tuple[str, ...] = (), ask: "AskNumbers | None" = None
+) -> "Host":
+    """What launches are started on and by; without `ask`, no canary is run."""
     from bench.dna.fingerprint import fingerprint
     from bench.study import Host
 
-    return Host(launcher=launcher, machine=machine, fingerprint=fingerprint(), warnings=warnings)
+    return Host(launcher=launcher, machine=machine, fingerprint=fingerprint(ask), warnings=warnings)
 
 
 def _say(line: str) -> None:
@@ -212,13 +249,17 @@ def _tell(findings: "Study", store: Path, code: int, talk: Talk) -> int:
     from reports import document, terminal
     from reports.console import console_for
 
-    if code == DONE and any(_failed(row) for row in findings.rows):
-        code = PARTIAL
+    code = _settled(code, findings)
     if talk.as_json:
         print(json.dumps(document.scale_document(findings, store, code), indent=1))
     else:
         terminal.show(findings, console_for(sys.stdout, color=not talk.no_color), store=str(store), wide=talk.wide)
     return code
+
+
+def _settled(code: int, findings: "Study") -> int:
+    """The exit code once it is known what the rows came to."""
+    return PARTIAL if code == DONE and any(_failed(row) for row in findings.rows) else code
 
 
 def _failed(row: "Row") -> bool:

@@ -60,6 +60,11 @@ _OTHERS: dict[str, tuple[str | None, str]] = {
     "--wide": (None, "Every column."),
 }
 
+_OF_A_WORKLOAD = (
+    *("--model", "--data", "--data-dir", "--input-shape", "--classes", "--augment", "--device", "--ranks"),
+    *("--cores-per-rank", "--batch", "--precision", "--memory-format", "--seed", "--steps", "--when-busy"),
+)
+
 store_option = click.option(
     "--store",
     type=click.Path(path_type=Path),
@@ -90,14 +95,27 @@ def study_options(command: Callable[..., Any]) -> Callable[..., Any]:
     It is called with `flags` (setting -> text, only what was given; for `bench.settings.resolve`) and with `profile`,
     `resume`, `dry_run`, `as_json`, `plain`, `no_color` and `wide`.
     """
+    return _with_flags(json_option(command), _SETTINGS, _OTHERS)
 
+
+def workload_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Gives a command those flags that say what is trained and over what; it is called with `flags` and `profile`."""
+    settings = {flag: told for flag, told in _SETTINGS.items() if flag in _OF_A_WORKLOAD}
+    return _with_flags(command, settings, {"--profile": _OTHERS["--profile"]})
+
+
+def _with_flags(
+    command: Callable[..., Any],
+    settings: dict[str, tuple[str | tuple[str, ...] | None, str]],
+    others: dict[str, tuple[str | None, str]],
+) -> Callable[..., Any]:
     @wraps(command)
     def gathered(**given: Any) -> Any:
-        said = {name: given.pop(name) for name in map(_parameter, _SETTINGS)}
+        said = {name: given.pop(name) for name in map(_parameter, settings)}
         return command(flags={name: value for name, value in said.items() if value not in {None, False}}, **given)
 
-    options = [_option(flag, value, text) for flag, (value, text) in {**_SETTINGS, **_OTHERS}.items()]
-    for option in reversed([*options, json_option]):
+    options = [_option(flag, value, text) for flag, (value, text) in {**settings, **others}.items()]
+    for option in reversed(options):
         gathered = option(gathered)
     return gathered
 

@@ -3,50 +3,14 @@
 The launch is described in `job.json`, in the folder that BENCH_RUN_FOLDER names.
 """
 
-import os
-import sys
-import time
-import traceback
-from pathlib import Path
-from typing import Any, NoReturn
-
-from bench.learn import WorkloadError
-from bench.worker import bootstrap, job
+from bench.worker import bootstrap, job, process
 
 
-def main() -> NoReturn:
-    """Run this rank; exit 0 only when its result is on disk."""
-    rank = bootstrap.start()
-    # For MODULE:CALLABLE; last, so that nothing of the user's shadows anything of ours.
-    sys.path.append(str(Path.cwd()))
-    try:
-        from bench.worker.run import run  # noqa: PLC0415 - torch only after the bootstrap has settled cores and threads
+def measure(rank: bootstrap.Rank) -> None:
+    from bench.worker.run import run  # noqa: PLC0415 - torch only after the bootstrap has settled cores and threads
 
-        run(rank, job.Job.read(rank.folder / job.JOB))
-    except BaseException as error:  # noqa: BLE001 - whatever it is, the supervisor must hear of it
-        traceback.print_exc()
-        # When it failed decides who failed first; a file's own time is rounded to the kernel's tick.
-        job.write_result(rank.folder, rank.rank, {**_told(error), "monotonic_ns": time.monotonic_ns()})
-        code = 1
-    else:
-        code = 0
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # Everything is on disk. Leaving the ordinary way takes torch a second, and a communicator that waits for a peer
-    # which will never come would not let go at all.
-    os._exit(code)
-
-
-def _told(error: BaseException) -> dict[str, Any]:
-    """A failure in the words of a result file."""
-    if isinstance(error, WorkloadError):
-        return {"status": "refused", "reason": error.message, "hint": error.hint, "exit_code": error.exit_code}
-    first_line = next(iter(str(error).splitlines()), "")
-    # By name: torch itself may be what failed to import. MPS raises a plain RuntimeError.
-    if type(error).__name__ == "OutOfMemoryError" or "backend out of memory" in first_line:
-        return {"status": "oom_device", "reason": first_line}
-    return {"status": "crash", "reason": f"{type(error).__name__}: {first_line}"}
+    run(rank, job.Job.read(rank.folder / job.JOB))
 
 
 if __name__ == "__main__":
-    main()
+    process.run(measure)

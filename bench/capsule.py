@@ -1,0 +1,262 @@
+"""A capsule: what one rehearsal of a workload saw, so that another machine can say where it first sees something else.
+
+The file is a zip. `capsule.json` says what was rehearsed, where, and how far rounding alone drives two runs apart; each
+rank adds `rankN.json`, its facts in order, and `rankN.npy`, the numbers that distances are computed from. No torch.
+"""
+
+import io
+import json
+import os
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.errors import UsageError
+from bench.plan import Configuration, Workload, workload_from_json
+
+SCHEMA = "bench.capsule/1"
+FIRST_BATCHES = 4  # whose samples are recorded
+SAMPLE = 512  # numbers kept of a tensor; the hash covers every bit of it
+
+# Kinds of facts, in the order in which one follows from the other: the first that differs is where to look.
+INDICES, RAW, AUGMENTED, INIT = "indices", "raw batch", "augmented batch", "init"
+FORWARD, LOCAL, REDUCED = "forward", "local gradient", "reduced gradient"
+LOSS, WEIGHTS, RANDOM = "loss", "weights", "random state"
+STAGES = (INDICES, RAW, AUGMENTED, INIT, FORWARD, LOCAL, REDUCED, LOSS, WEIGHTS, RANDOM)
+BEFORE_TRAINING = (INDICES, RAW, AUGMENTED, INIT)  # rounding has no part in these, but for a scale that is applied
+
+# What decides the numbers on a CPU from outside the program. Values are stored; of no other variable is anything.
+VARIABLES = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "MKL_CBWR")
+
+Numbers = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rehearsal:
+    """What is rehearsed: always in deterministic mode, so no speed is ever taken from it."""
+
+    workload: Workload  # its `steps` are all the steps there are; nothing is warm-up
+    configuration: Configuration
+    flipped: int | None = None  # seed of the one weight that is moved by one unit in the last place before training
+    still: bool = False  # batch norm frozen and dropout off, so that N ranks compute what one does
+    backwards: bool = False  # the samples of each batch in reverse: the same gradients, summed in another order
+    evaluate: bool = False  # on the test set, after the last step
+    sample: int = SAMPLE
+
+    def write(self, folder: Path) -> None:
+        """Put it where its ranks will look."""
+        (folder / "rehearsal.json").write_text(json.dumps(asdict(self)))
+
+    @classmethod
+    def read(cls, folder: Path) -> "Rehearsal":
+        """The inverse of `write`."""
+        return cls.from_json(json.loads((folder / "rehearsal.json").read_text()))
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> "Rehearsal":
+        """The inverse of `asdict`."""
+        configuration = Configuration(**told["configuration"])
+        return cls(**{**told, "workload": workload_from_json(told["workload"]), "configuration": configuration})
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Fact:
+    """One thing that was seen: a tensor's bits as a hash, and some of its numbers."""
+
+    stage: str  # one of STAGES
+    step: int  # counted from 0; of weights and random states: how many steps had been made
+    tensor: str  # name of the parameter, the module or the batch
+    hash: str  # BLAKE2b over shape, dtype and little-endian bytes
+    kind: str = ""  # of a module: its class
+    count: int = 0  # elements of the tensor
+    largest: float | None = None  # of all magnitudes; None: no floating point, or not finite
+    total: float | None = None  # sum of all elements in float64; None as above
+    sample: Numbers | None = None  # all elements, or some of them from places that depend on `count` alone
+
+    @property
+    def key(self) -> tuple[str, int, str]:
+        return self.stage, self.step, self.tensor
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Part:
+    """What one rank saw."""
+
+    rank: int
+    conditions: Mapping[str, Any]  # threads, instruction set, versions: what may change numbers
+    facts: tuple[Fact, ...]
+    losses: tuple[str, ...]  # of every step, as float.hex
+    warnings: tuple[str, ...]  # of deterministic mode
+    flip: str | None = None  # the weight that was moved
+    top1: float | None = None  # on the test set, after the last step
+
+    @cached_property
+    def loss(self) -> npt.NDArray[np.float64]:
+        """The losses as numbers."""
+        return np.array([float.fromhex(each) for each in self.losses])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Envelope:
+    """How far equal computations drift apart by rounding alone, twice the most that was seen on one machine."""
+
+    loss: tuple[float, ...]  # relative difference, by step
+    weights: Mapping[int, float]  # relative distance, by number of steps made
+    runs: tuple[str, ...]  # what was perturbed in each
+
+
+@dataclass(frozen=True, kw_only=True)
+class RanksCheck:
+    """Whether N ranks compute the gradient that one process computes from the same global batch."""
+
+    ranks: int
+    tensor: str  # the parameter that is furthest off
+    scaled_ulp: float
+    bound: float
+
+    @property
+    def agrees(self) -> bool:
+        return self.scaled_ulp <= self.bound
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Capsule:
+    """One recorded rehearsal, its ranks, and what its machine is."""
+
+    created_at: str
+    rehearsal: Rehearsal
+    parts: tuple[Part, ...]
+    ids: Mapping[str, str | None]  # hw_id, sw_id, num_id
+    envelope: Envelope | None = None
+    finals: Mapping[int, float] | None = None  # test accuracy after the last step, by seed
+    ranks: tuple[RanksCheck, ...] = field(default=())
+
+    @property
+    def conditions(self) -> dict[str, Any]:
+        """Of rank 0 and the machine: what two capsules are compared by when they differ."""
+        return {**self.parts[0].conditions, **self.ids}
+
+
+_TOLD = ("stage", "step", "tensor", "hash", "kind", "count", "largest", "total")
+
+
+def part_file(folder: Path, rank: int) -> Path:
+    """Where a rank leaves what it saw."""
+    return folder / f"rank{rank}.part"
+
+
+def write_part(file: Path, part: Part) -> None:
+    """Leave what one rank saw, whole or not at all."""
+    draft = file.with_suffix(".tmp")
+    with zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as archive:
+        _put(archive, part)
+    draft.replace(file)
+
+
+def read_part(file: Path, rank: int) -> Part:
+    """The inverse of `write_part`."""
+    with zipfile.ZipFile(file) as archive:
+        return _take(archive, rank)
+
+
+def write(file: Path, capsule: Capsule) -> None:
+    """Write the capsule, whole or not at all; an older file of that name is replaced.
+
+    Raises:
+        UsageError: the file cannot be written.
+    """
+    told = {
+        "schema": SCHEMA,
+        "created_at": capsule.created_at,
+        "deterministic": True,
+        "rehearsal": asdict(_without_places(capsule.rehearsal)),
+        "world": len(capsule.parts),
+        "ids": dict(capsule.ids),
+        "envelope": capsule.envelope and asdict(capsule.envelope),
+        "finals": capsule.finals and dict(capsule.finals),
+        "ranks": [asdict(each) for each in capsule.ranks],
+    }
+    draft = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    try:
+        with zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("capsule.json", json.dumps(told, indent=1))
+            for part in capsule.parts:
+                _put(archive, part)
+        draft.replace(file)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise UsageError(f"{file} cannot be written: {error.strerror}", "name another file: -o CAPSULE") from error
+
+
+def read(file: Path) -> Capsule:
+    """The inverse of `write`.
+
+    Raises:
+        UsageError: no such file, not a capsule, a torn one, or one that a newer bench wrote.
+    """
+    try:
+        with zipfile.ZipFile(file) as archive:
+            told = json.loads(archive.read("capsule.json"))
+            if told["schema"] != SCHEMA:
+                raise UsageError(f"{file} is {told['schema']}; this bench reads {SCHEMA}", "use a newer bench")
+            parts = tuple(_take(archive, rank) for rank in range(told["world"]))
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}", "record one: bench repro record -o FILE") from None
+    except (zipfile.BadZipFile, KeyError, ValueError, TypeError) as error:
+        raise UsageError(f"{file} is no capsule, or a torn one ({type(error).__name__})", "ask for it again") from None
+    envelope, finals = told["envelope"], told["finals"]
+    return Capsule(
+        created_at=told["created_at"],
+        rehearsal=Rehearsal.from_json(told["rehearsal"]),
+        parts=parts,
+        ids=told["ids"],
+        envelope=envelope
+        and Envelope(
+            loss=tuple(envelope["loss"]),
+            weights={int(step): value for step, value in envelope["weights"].items()},
+            runs=tuple(envelope["runs"]),
+        ),
+        finals=finals and {int(seed): top1 for seed, top1 in finals.items()},
+        ranks=tuple(RanksCheck(**each) for each in told["ranks"]),
+    )
+
+
+def _without_places(rehearsal: Rehearsal) -> Rehearsal:
+    """The rehearsal without the folders of the machine it ran on: they say nothing elsewhere, and are private."""
+    workload = rehearsal.workload
+    place, colon, name = workload.model.rpartition(":")
+    model = f"{Path(place).name}:{name}" if colon and place.endswith(".py") else workload.model
+    return replace(rehearsal, workload=replace(workload, data_dir=None, model=model))
+
+
+def _put(archive: zipfile.ZipFile, part: Part) -> None:
+    facts, numbers = [], [np.empty(0, np.float32)]
+    for fact in part.facts:
+        kept = len(fact.sample) if fact.sample is not None else None
+        told = {name: getattr(fact, name) for name in _TOLD}
+        facts.append({**told, "kept": kept})
+        if fact.sample is not None:
+            numbers.append(fact.sample)
+    rest = {name: getattr(part, name) for name in ("rank", "losses", "warnings", "flip", "top1")}
+    document = {**rest, "conditions": dict(part.conditions), "facts": facts}
+    archive.writestr(f"rank{part.rank}.json", json.dumps(document))
+    array = io.BytesIO()
+    np.save(array, np.concatenate(numbers), allow_pickle=False)
+    archive.writestr(f"rank{part.rank}.npy", array.getvalue())
+
+
+def _take(archive: zipfile.ZipFile, rank: int) -> Part:
+    told = json.loads(archive.read(f"rank{rank}.json"))
+    numbers = np.load(io.BytesIO(archive.read(f"rank{rank}.npy")), allow_pickle=False)
+    facts, start = [], 0
+    for each in told.pop("facts"):
+        kept = each.pop("kept")
+        facts.append(Fact(**each, sample=None if kept is None else numbers[start : start + kept]))
+        start += kept or 0
+    return Part(**{**told, "facts": tuple(facts), "losses": tuple(told["losses"]), "warnings": tuple(told["warnings"])})

@@ -1,0 +1,192 @@
+"""Starts rehearsals through the local launcher, and makes capsules of what their ranks saw."""
+
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import launchers
+from bench import capsule
+from bench.analysis import envelope, sharding
+from bench.capsule import Capsule, Part, RanksCheck, Rehearsal
+from bench.dna.machine import Machine
+from bench.errors import CannotError, UsageError
+from bench.plan import Configuration
+from bench.planning import cores_of
+from bench.worker import job
+from launchers.heartbeat import Beat
+
+RANK = (sys.executable, "-P", "-m", "bench.worker.rehearsal")
+FLIPS = 5  # runs with one weight moved
+_WHOLE = 2**40  # elements: every one of them
+_TIMEOUT_S, _STALL_S = 3600.0, 600.0
+
+# What must stand before torch is imported, and what fixes the order in which NCCL adds.
+_DETERMINISTIC = {
+    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
+    "PYTHONHASHSEED": "0",
+    "NCCL_ALGO": "Ring",
+    "NCCL_PROTO": "Simple",
+    "NCCL_NVLS_ENABLE": "0",
+    "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """Where rehearsals are held."""
+
+    machine: Machine
+    ids: Mapping[str, str | None]  # of its fingerprint: hw_id, sw_id, num_id
+    say: Callable[[str], None]  # told what begins
+    watch: Callable[[Sequence[Beat]], None] = lambda _: None
+    argv: tuple[str, ...] = RANK  # what a rank is; tests plant their faults here
+
+
+def rehearsed(rehearsal: Rehearsal, stage: Stage) -> tuple[Part, ...]:
+    """Run one rehearsal to its end; what each rank saw, in order of ranks.
+
+    Raises:
+        CannotError: a rank failed, with its last words.
+        UsageError: the workload cannot be had.
+    """
+    configuration = rehearsal.configuration
+    settings = dict(_DETERMINISTIC)
+    if configuration.cores_per_rank is not None:
+        settings |= dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(configuration.cores_per_rank))
+    with tempfile.TemporaryDirectory(prefix="bench-rehearsal-") as name:
+        folder = Path(name)
+        rehearsal.write(folder)
+        command = launchers.Command(
+            argv=stage.argv,
+            ranks=configuration.processes,
+            folder=folder,
+            environment=settings,
+            cores=cores_of(configuration, stage.machine),
+            timeout_s=_TIMEOUT_S,
+            stall_s=_STALL_S,
+        )
+        ending = launchers.find("local").open().launch(command, stage.watch)
+        if ending.status != "ok":
+            raise _failure(folder, ending, configuration.processes)
+        return tuple(
+            capsule.read_part(capsule.part_file(folder, rank), rank) for rank in range(configuration.processes)
+        )
+
+
+def observed(rehearsal: Rehearsal, stage: Stage) -> Capsule:
+    """What is held against a capsule: one rehearsal here."""
+    stage.say(f"Rehearsing {rehearsal.workload.steps} steps here")
+    parts = rehearsed(rehearsal, stage)
+    return Capsule(created_at=_now(), rehearsal=rehearsal, parts=parts, ids=stage.ids)
+
+
+def recorded(
+    rehearsal: Rehearsal, stage: Stage, *, flips: int = FLIPS, seeds: int = 0, ranks: Sequence[int] = ()
+) -> Capsule:
+    """A capsule of one rehearsal: what it saw, how far rounding drives it, and what else was asked for.
+
+    Args:
+        rehearsal: what is rehearsed.
+        stage: where.
+        flips: runs with one weight moved, for the envelope; 0 for a capsule without one.
+        seeds: runs that train with other seeds, for the accuracy they come to.
+        ranks: numbers of ranks to be held against one process.
+    """
+    stage.say(f"Rehearsing {rehearsal.workload.steps} steps, every one written down")
+    parts = rehearsed(rehearsal, stage)
+    found = Capsule(created_at=_now(), rehearsal=rehearsal, parts=parts, ids=stage.ids)
+    if flips:
+        found = replace(found, envelope=_envelope(rehearsal, parts, stage, flips))
+    if seeds:
+        first = rehearsal.workload.seed
+        found = replace(found, finals=accuracies(rehearsal, range(first, first + seeds), stage))
+    if ranks:
+        found = replace(found, ranks=ranks_checks(rehearsal, ranks, stage))
+    return found
+
+
+def accuracies(rehearsal: Rehearsal, seeds: Iterable[int], stage: Stage) -> dict[int, float]:
+    """Test accuracy after the last step, by seed.
+
+    Raises:
+        UsageError: synthetic data, of which nothing can be learned.
+    """
+    if rehearsal.workload.data == "synthetic":
+        raise UsageError("synthetic data has no accuracy to compare over seeds", "name real data: --data digits")
+    found = {}
+    for seed in seeds:
+        stage.say(f"Training with seed {seed}")
+        told = replace(rehearsal, workload=replace(rehearsal.workload, seed=seed), evaluate=True)
+        top1 = rehearsed(told, stage)[0].top1
+        if top1 is not None:
+            found[seed] = top1
+    return found
+
+
+def ranks_checks(rehearsal: Rehearsal, ranks: Sequence[int], stage: Stage) -> tuple[RanksCheck, ...]:
+    """Hold the step-0 gradient of each number of ranks against that of one process on the same global batch.
+
+    Raises:
+        UsageError: the global batch cannot be shared out.
+    """
+    total = rehearsal.configuration.batch_global
+    if uneven := [count for count in ranks if total % count]:
+        raise UsageError(f"{uneven[0]} ranks cannot share a global batch of {total}", "say another --batch, as 48")
+    one_step = replace(rehearsal.workload, steps=1)
+
+    def first_gradients(configuration: Configuration, *, backwards: bool = False) -> Part:
+        told = replace(rehearsal, workload=one_step, configuration=configuration, backwards=backwards)
+        return rehearsed(replace(told, still=True, sample=_WHOLE), stage)[0]
+
+    single = _spread(rehearsal.configuration, 1)
+    stage.say("Measuring how an order of adding rounds the gradients")
+    alone, backwards = first_gradients(single), first_gradients(single, backwards=True)
+    checks = []
+    for count in sorted(set(ranks) - {1}):
+        stage.say(f"Holding {count} ranks against one process")
+        checks.append(sharding.check(alone, backwards, first_gradients(_spread(rehearsal.configuration, count))))
+    return tuple(checks)
+
+
+def _spread(configuration: Configuration, ranks: int) -> Configuration:
+    """The same global batch, over so many ranks."""
+    backend = "nccl" if configuration.device == "cuda" else "gloo"
+    return replace(
+        configuration,
+        strategy="single" if ranks == 1 else "ddp",
+        ranks=ranks,
+        backend=None if ranks == 1 else backend,
+        batch_per_rank=configuration.batch_global // ranks,
+    )
+
+
+def _envelope(rehearsal: Rehearsal, reference: Sequence[Part], stage: Stage, flips: int) -> capsule.Envelope:
+    """The rehearsal again with one weight moved, and on a CPU with another number of threads."""
+    perturbed = {}
+    for seed in range(flips):
+        stage.say(f"Measuring how far rounding goes: {seed + 1} of {flips}")
+        parts = rehearsed(replace(rehearsal, flipped=seed), stage)
+        perturbed[f"one unit in the last place of {parts[0].flip}"] = parts
+    threads = rehearsal.configuration.cores_per_rank
+    if rehearsal.configuration.device == "cpu" and threads and len(stage.machine.cpu_ids) > 1:
+        other = 1 if threads > 1 else 2
+        stage.say(f"Measuring how far rounding goes: on {other} thread{'s' * (other > 1)}")
+        configuration = replace(rehearsal.configuration, cores_per_rank=other)
+        perturbed[f"threads {other}"] = rehearsed(replace(rehearsal, configuration=configuration), stage)
+    return envelope.measured(reference, perturbed, rehearsal.workload.precision)
+
+
+def _failure(folder: Path, ending: launchers.Ending, processes: int) -> Exception:
+    for rank in range(processes):
+        told = job.read_result(folder, rank) or {}
+        if told.get("status") == "refused":
+            return UsageError(told["reason"], told.get("hint") or "")
+    last = ending.log_tail.strip().splitlines()[-1:] or [""]
+    return CannotError(f"the rehearsal ended as {ending.status}: {ending.reason}", last[0][:200])
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,151 @@
+"""Whether two machines agree, in words and as the documents that scripts rely on."""
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich.console import Console
+
+from bench.analysis.agreement import BITWISE, DIFFERENT, NUMERICS, STATISTICS, Agreement, Difference
+from bench.capsule import Capsule, RanksCheck
+from reports import words
+from reports.console import shown
+
+SCHEMA, RECORD, REPEAT = "bench.agreement/1", "bench.capsule-record/1", "bench.repeat/1"
+STYLES = {BITWISE: "green", NUMERICS: "green", STATISTICS: "green", DIFFERENT: "red"}
+_MEANING = {
+    BITWISE: "every bit that was recorded is the same here",
+    NUMERICS: "not the same bits, and no further off than rounding drives equal runs apart",
+    STATISTICS: "other numbers, and what is learned is the same",
+    DIFFERENT: "this is another computation",
+}
+
+
+def document(found: Agreement, exit_code: int) -> dict[str, Any]:
+    """The document of `bench repro check --json`; plain JSON types only."""
+    first = found.first_difference
+    return {
+        "schema": SCHEMA,
+        "exit": exit_code,
+        "verdict": found.verdict,
+        "first_difference": first and _difference(first),
+        "cause": found.cause,
+        "curve": [[step, value if math.isfinite(value) else None] for step, value in found.curve],
+        "reasons": list(found.reasons),
+    }
+
+
+def record_document(capsule: Capsule, path: str, size_bytes: int, exit_code: int) -> dict[str, Any]:
+    """The document of `bench repro record --json`."""
+    envelope = capsule.envelope
+    return {
+        "schema": RECORD,
+        "exit": exit_code,
+        "capsule": path,
+        "bytes": size_bytes,
+        "steps": len(capsule.parts[0].losses),
+        "facts": sum(len(part.facts) for part in capsule.parts),
+        "envelope": envelope and {"runs": list(envelope.runs), "loss_last": envelope.loss[-1]},
+        "accuracies": capsule.finals and {str(seed): top1 for seed, top1 in capsule.finals.items()},
+        "ranks": [_ranks(each) for each in capsule.ranks],
+        "ids": dict(capsule.ids),
+        "warnings": list(capsule.parts[0].warnings),
+    }
+
+
+def repeat_document(
+    study_id: str, numbers: Mapping[str, Agreement], speed: dict[str, Any] | None, exit_code: int
+) -> dict[str, Any]:
+    """The document of `bench repro run --json`.
+
+    Args:
+        study_id: of the study that was run here.
+        numbers: the capsules' file names -> what became of them.
+        speed: the comparison of both studies, as `bench compare --json` tells it; None when it was broken off.
+        exit_code: of the whole.
+    """
+    return {
+        "schema": REPEAT,
+        "exit": exit_code,
+        "study": study_id,
+        "numbers": {name: document(each, exit_code) for name, each in numbers.items()},
+        "speed": speed,
+    }
+
+
+def show(found: Agreement, console: Console, *, title: str = "") -> None:
+    """Print a verdict, what is behind it, and the first difference."""
+    meaning = f": {_MEANING[found.verdict]}" if found.verdict in _MEANING else ""
+    lead = f"{title}: " if title else ""
+    console.print(
+        shown(f"{lead}{found.verdict}{meaning}", console, STYLES.get(found.verdict, "yellow")), soft_wrap=True
+    )
+    for name, text in _lines(found):
+        console.print(shown(f"{name:<18}{words.clean(text)}", console), soft_wrap=True)
+
+
+def show_recorded(capsule: Capsule, path: str, size_bytes: int, console: Console) -> None:
+    """Print what a capsule holds, and what to do with it."""
+    for line in _recorded(capsule):
+        console.print(shown(line, console), soft_wrap=True)
+    console.print(shown(f"{path}: {words.size(size_bytes)}", console, "bold"), soft_wrap=True)
+    console.print(shown(f"On another machine: bench repro check {path}", console), soft_wrap=True)
+
+
+def show_no_capsule(bundle: str, console: Console) -> None:
+    """Say that only the speed was judged."""
+    text = (
+        f"No capsule in {bundle}, so only the speed was judged; its owner makes one: bench repro record -o FILE.capsule"
+    )
+    console.print(shown(text, console), soft_wrap=True)
+
+
+def _lines(found: Agreement) -> Iterator[tuple[str, str]]:
+    first = found.first_difference
+    if first is not None:
+        rank = f" on rank {first.rank}" if first.rank else ""
+        size = f", {words.number(first.scaled_ulp)} scaled ulp" if first.scaled_ulp else ""
+        yield "First difference", f"{first.stage} of {first.tensor} at step {first.step}{rank}{size}"
+    if found.cause:
+        yield "Likely cause", found.cause
+    for index, reason in enumerate(found.reasons):
+        yield "" if index else "Because", reason
+
+
+def _recorded(capsule: Capsule) -> Iterator[str]:
+    part = capsule.parts[0]
+    facts = sum(len(each.facts) for each in capsule.parts)
+    yield f"Recorded   {words.count(len(part.losses), 'step')}, {words.number(facts)} facts, deterministic mode"
+    if capsule.envelope is not None:
+        runs, last = len(capsule.envelope.runs), capsule.envelope.loss[-1]
+        yield f"Envelope   of {words.count(runs, 'run')}: rounding may move the last loss by {words.percent(last, 4)}"
+    for each in capsule.ranks:
+        mark = "agree with" if each.agrees else "DO NOT compute what is computed by"
+        off = f"{words.number(each.scaled_ulp)} scaled ulp in {each.tensor}, bound {words.number(each.bound)}"
+        yield f"Ranks      {each.ranks} {mark} one process: {off}"
+    if capsule.finals:
+        low, high = (words.percent(share) for share in (min(capsule.finals.values()), max(capsule.finals.values())))
+        yield f"Accuracy   of {words.count(len(capsule.finals), 'seed')}: {low} to {high}"
+    for warning in part.warnings:
+        yield f"Warning    {words.clean(warning)}"
+
+
+def _difference(first: Difference) -> dict[str, Any]:
+    return {
+        "step": first.step,
+        "tensor": first.tensor,
+        "stage": first.stage,
+        "rank": first.rank,
+        "scaled_ulp": first.scaled_ulp,
+        "share": first.share,
+    }
+
+
+def _ranks(check: RanksCheck) -> dict[str, Any]:
+    return {
+        "ranks": check.ranks,
+        "agrees": check.agrees,
+        "tensor": check.tensor,
+        "scaled_ulp": check.scaled_ulp if math.isfinite(check.scaled_ulp) else None,
+        "bound": check.bound,
+    }
