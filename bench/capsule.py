@@ -43,7 +43,7 @@ class Rehearsal:
 
     workload: Workload  # its `steps` are all the steps there are; nothing is warm-up
     configuration: Configuration
-    flipped: int | None = None  # seed of the one weight that is moved by one unit in the last place before training
+    nudged: int | None = None  # seed by which every weight is moved by one unit in the last place before training
     still: bool = False  # batch norm frozen and dropout off, so that N ranks compute what one does
     backwards: bool = False  # the samples of each batch in reverse: the same gradients, summed in another order
     evaluate: bool = False  # on the test set, after the last step
@@ -93,7 +93,7 @@ class Part:
     facts: tuple[Fact, ...]
     losses: tuple[str, ...]  # of every step, as float.hex
     warnings: tuple[str, ...]  # of deterministic mode
-    flip: str | None = None  # the weight that was moved
+    nudge: str | None = None  # what was moved before training
     top1: float | None = None  # on the test set, after the last step
 
     @cached_property
@@ -243,7 +243,7 @@ def _put(archive: zipfile.ZipFile, part: Part) -> None:
         facts.append({**told, "kept": kept})
         if fact.sample is not None:
             numbers.append(fact.sample)
-    rest = {name: getattr(part, name) for name in ("rank", "losses", "warnings", "flip", "top1")}
+    rest = {name: getattr(part, name) for name in ("rank", "losses", "warnings", "nudge", "top1")}
     document = {**rest, "conditions": dict(part.conditions), "facts": facts}
     archive.writestr(f"rank{part.rank}.json", json.dumps(document))
     array = io.BytesIO()

@@ -19,7 +19,7 @@ from bench.worker import job
 from launchers.heartbeat import Beat
 
 RANK = (sys.executable, "-P", "-m", "bench.worker.rehearsal")
-FLIPS = 5  # runs with one weight moved
+NUDGES = 5  # runs with every weight nudged
 _WHOLE = 2**40  # elements: every one of them
 _TIMEOUT_S, _STALL_S = 3600.0, 600.0
 
@@ -84,22 +84,22 @@ def observed(rehearsal: Rehearsal, stage: Stage) -> Capsule:
 
 
 def recorded(
-    rehearsal: Rehearsal, stage: Stage, *, flips: int = FLIPS, seeds: int = 0, ranks: Sequence[int] = ()
+    rehearsal: Rehearsal, stage: Stage, *, nudges: int = NUDGES, seeds: int = 0, ranks: Sequence[int] = ()
 ) -> Capsule:
     """A capsule of one rehearsal: what it saw, how far rounding drives it, and what else was asked for.
 
     Args:
         rehearsal: what is rehearsed.
         stage: where.
-        flips: runs with one weight moved, for the envelope; 0 for a capsule without one.
+        nudges: runs with every weight nudged, for the envelope; 0 for a capsule without one.
         seeds: runs that train with other seeds, for the accuracy they come to.
         ranks: numbers of ranks to be held against one process.
     """
     stage.say(f"Rehearsing {rehearsal.workload.steps} steps, every one written down")
     parts = rehearsed(rehearsal, stage)
     found = Capsule(created_at=_now(), rehearsal=rehearsal, parts=parts, ids=stage.ids)
-    if flips:
-        found = replace(found, envelope=_envelope(rehearsal, parts, stage, flips))
+    if nudges:
+        found = replace(found, envelope=_envelope(rehearsal, parts, stage, nudges))
     if seeds:
         first = rehearsal.workload.seed
         found = replace(found, finals=accuracies(rehearsal, range(first, first + seeds), stage))
@@ -163,13 +163,13 @@ def _spread(configuration: Configuration, ranks: int) -> Configuration:
     )
 
 
-def _envelope(rehearsal: Rehearsal, reference: Sequence[Part], stage: Stage, flips: int) -> capsule.Envelope:
-    """The rehearsal again with one weight moved, and on a CPU with another number of threads."""
+def _envelope(rehearsal: Rehearsal, reference: Sequence[Part], stage: Stage, nudges: int) -> capsule.Envelope:
+    """The rehearsal again with its weights nudged, and on a CPU with another number of threads."""
     perturbed = {}
-    for seed in range(flips):
-        stage.say(f"Measuring how far rounding goes: {seed + 1} of {flips}")
-        parts = rehearsed(replace(rehearsal, flipped=seed), stage)
-        perturbed[f"one unit in the last place of {parts[0].flip}"] = parts
+    for seed in range(nudges):
+        stage.say(f"Measuring how far rounding goes: {seed + 1} of {nudges}")
+        parts = rehearsed(replace(rehearsal, nudged=seed), stage)
+        perturbed[f"one unit in the last place of {parts[0].nudge}"] = parts
     threads = rehearsal.configuration.cores_per_rank
     if rehearsal.configuration.device == "cpu" and threads and len(stage.machine.cpu_ids) > 1:
         other = 1 if threads > 1 else 2

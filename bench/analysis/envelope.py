@@ -2,7 +2,8 @@
 
 A fixed tolerance cannot say it: by another number of threads alone, the difference of two losses grows by four orders
 of magnitude in a hundred steps, until it is as large as that of two seeds. So it is measured, where a capsule is
-recorded: runs with one random weight moved by one unit in the last place, and a run on another number of threads.
+recorded: runs whose weights are all moved by one unit in the last place, up or down by chance, and a run on another
+number of threads.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,8 +14,8 @@ from bench.analysis.distance import loss_curve, weight_curve
 from bench.capsule import Envelope, Part
 
 FACTOR = 2.0  # beyond the most that a handful of runs showed
-# On the first steps a single moved weight is diluted by all the others, where other kernels round every one of them.
-# What no run is blamed for: 8 units in the last place where sums are float32, one of the format where it is narrower.
+# What no run is blamed for on the first steps: 8 units in the last place where sums are float32, and one of the format
+# where it is narrower.
 FLOOR = {"fp32": 2.0**-20, "tf32": 2.0**-10, "bf16": 2.0**-7, "fp16": 2.0**-10}
 WEIGHTS_FLOOR = 2.0**-20  # weights are float32 in every precision
 

@@ -78,8 +78,8 @@ def record(
     rehearsal, ranks, when_busy = rehearsals.asked(flags, profile, machine)
     with _uninterrupted(when_busy, as_json):
         stage = _stage(machine, as_json)
-        flips = 0 if no_envelope else rehearsing.FLIPS
-        found = rehearsing.recorded(rehearsal, stage, flips=flips, seeds=seeds, ranks=ranks)
+        nudges = 0 if no_envelope else rehearsing.NUDGES
+        found = rehearsing.recorded(rehearsal, stage, nudges=nudges, seeds=seeds, ranks=ranks)
     capsule.write(output, found)
     code = DONE if all(each.agrees for each in found.ranks) else GATE
     if as_json:

@@ -119,7 +119,7 @@ class _Rehearsed:
         )
         options = self.workload.model_options
         model = build(self.workload.model, self.data.input_shape, self.data.classes, options)
-        self.flip = _flip_one(model, told.flipped) if told.flipped is not None else None
+        self.nudge = _nudge(model, told.nudged) if told.nudged is not None else None
         self.layout = _MEMORY_FORMATS[self.workload.memory_format]
         self.plain = model.to(place.device).to(memory_format=self.layout)
         self.trainer = self._trainer()
@@ -213,7 +213,7 @@ class _Rehearsed:
             facts=tuple(self.facts),
             losses=tuple(self.losses),
             warnings=tuple(heard),
-            flip=self.flip,
+            nudge=self.nudge,
             top1=self._top1() if self.told.evaluate else None,
         )
 
@@ -266,17 +266,19 @@ def conditions(place: Place, model: nn.Module) -> dict[str, Any]:
     }
 
 
-def _flip_one(model: nn.Module, seed: int) -> str:
-    """Move one random weight by one unit in the last place; returns which."""
+def _nudge(model: nn.Module, seed: int) -> str:
+    """Move every weight by one unit in the last place, up or down by chance; returns what was done.
+
+    One weight would be diluted by all the others, where another kernel rounds every one of them.
+    """
     dice = torch.Generator().manual_seed(seed)
-    weights = [(name, each) for name, each in model.named_parameters() if each.is_floating_point()]
-    sizes = torch.tensor([float(each.numel()) for _, each in weights])
-    name, chosen = weights[int(torch.multinomial(sizes, 1, generator=dice))]
-    index = int(torch.randint(chosen.numel(), (1,), generator=dice))
-    with torch.no_grad():
-        flat = chosen.view(-1)
-        flat[index] = torch.nextafter(flat[index], torch.tensor(torch.inf, dtype=flat.dtype))
-    return f"{name}[{index}]"
+    for weight in model.parameters():
+        if weight.is_floating_point():
+            up = torch.rand(weight.shape, generator=dice) < 0.5
+            towards = torch.where(up, torch.inf, -torch.inf).to(weight.dtype)
+            with torch.no_grad():
+                weight.copy_(torch.nextafter(weight, towards))
+    return f"every weight, by chance {seed}"
 
 
 def _of_torch(heard: warnings.WarningMessage) -> bool:

@@ -116,6 +116,6 @@ def test_a_capsule_that_cannot_be_written_leaves_nothing(tmp_path):
 
 
 def test_a_rehearsal_is_told_to_its_ranks_without_loss(tmp_path):
-    told = Rehearsal(workload=WORK, configuration=ROW, flipped=3, still=True)
+    told = Rehearsal(workload=WORK, configuration=ROW, nudged=3, still=True)
     told.write(tmp_path)
     assert Rehearsal.read(tmp_path) == told
