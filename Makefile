@@ -22,7 +22,7 @@ test-all: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m ""
 
 test-statistics test-faults: test-%: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -m $*
+	$(BIN)/python -m pytest -m "$(or $(MARK),$*)"
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -129,6 +129,7 @@ def test_a_rank_that_crashes_is_named_its_traceback_is_kept_and_the_other_rows_s
 
 
 @pytest.mark.faults
+@pytest.mark.slow
 def test_a_rank_that_hangs_ends_as_a_row_in_bounded_time_and_no_innocent_is_blamed(run_bench, tmp_path) -> None:
     ran = run_bench(
         "scale",

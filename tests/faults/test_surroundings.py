@@ -33,6 +33,7 @@ FOREIGN = {
 }
 
 
+@pytest.mark.slow
 def test_two_studies_at_once_under_another_launchers_variables_are_two_worlds_of_two(run_bench, tmp_path) -> None:
     def one(name: str) -> list:
         folder = tmp_path / name
@@ -46,6 +47,7 @@ def test_two_studies_at_once_under_another_launchers_variables_are_two_worlds_of
     assert [(outcome(row), row.world_size, row.threads_per_rank) for row in found] == [(("ok", None), 2, 1)] * 2
 
 
+@pytest.mark.slow
 def test_eight_launches_at_once_do_not_want_the_same_port(tmp_path) -> None:
     with ThreadPoolExecutor(8) as threads:
         endings = list(
@@ -54,6 +56,7 @@ def test_eight_launches_at_once_do_not_want_the_same_port(tmp_path) -> None:
     assert [(ending.status, ending.reason) for ending in endings] == [("ok", None)] * 8
 
 
+@pytest.mark.slow
 def test_the_loopback_is_network_enough(tmp_path, environment, store) -> None:
     needs_namespaces("-n")
     ran = inside("ip link set lo up", study(tmp_path), environment, tmp_path, namespaces=("-n",))
@@ -91,6 +94,7 @@ time.time_ns = lambda: time_ns() - set_back() * 10**9
 """
 
 
+@pytest.mark.slow
 def test_a_clock_that_is_set_back_changes_no_number_and_no_culprit(run_bench, tmp_path, store) -> None:
     (tmp_path / "sitecustomize.py").write_text(SET_BACK)
     words = study(tmp_path, fault("raise", launch="r01p00"), rounds=2, steps=300, sleep_ms=20)

@@ -99,6 +99,7 @@ def test_a_recovery_killed_at_any_call_is_made_whole_by_the_next(tmp_path, a_stu
 
 @pytest.mark.faults
 @pytest.mark.usefixtures("no_waiting_for_the_disk")
+@pytest.mark.slow
 def test_a_writer_killed_where_there_are_no_hard_links_leaves_claims_that_recovery_removes(
     tmp_path, a_study, die_everywhere
 ):
@@ -125,6 +126,7 @@ def test_a_writer_killed_where_there_are_no_hard_links_leaves_claims_that_recove
 
 @pytest.mark.faults
 @pytest.mark.usefixtures("no_waiting_for_the_disk")
+@pytest.mark.slow
 def test_a_disk_that_is_full_from_any_call_on_is_told_and_costs_no_launch_that_had_ended(
     tmp_path, a_study, die_everywhere
 ):

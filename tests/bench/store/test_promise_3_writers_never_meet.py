@@ -26,7 +26,7 @@ OLD, NEW = "2611220824-lenet-0a1b", "2611230900-lenet-77ff"
     ("writers", "kills", "rounds"),
     [
         pytest.param(2, 1, 4, id="2 writers"),
-        pytest.param(16, 30, 50, id="16 writers", marks=pytest.mark.faults),
+        pytest.param(16, 30, 50, id="16 writers", marks=[pytest.mark.faults, pytest.mark.slow]),
     ],
 )
 def test_every_acknowledged_row_is_there_unaltered_whoever_is_killed(
