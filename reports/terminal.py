@@ -2,7 +2,6 @@
 
 import shlex
 import textwrap
-from dataclasses import replace
 
 from rich.console import Console
 from rich.text import Text
@@ -10,11 +9,9 @@ from rich.text import Text
 from bench.analysis import result
 from bench.analysis.result import Study
 from bench.store.schema import FAILURES, NOT_APPLICABLE, NOT_RUN, OK, SUSPECT
-from reports import words
+from reports import layout, words
 from reports.console import shown
-from reports.model import Column, TableModel, build, fitting, laid_out
-
-_GUTTER = "  "
+from reports.model import TableModel, build
 
 _STYLES = {
     result.FASTER: "green",
@@ -32,21 +29,11 @@ _STYLES = {
 def show(study: Study, console: Console, *, store: str, wide: bool = False) -> None:
     """Print a study. Without `wide`, columns give way until the table fits; no row is ever wrapped."""
     model = build(study)
-    every = tuple(_for_console(column, console) for column in model.columns)
-    columns, gone = (every, ()) if wide else fitting(every, console.width, len(_GUTTER))
-    notes = [line for note in _notes(model, columns, gone) for line in _wrapped("- ", note, console)]
-    blocks = (
-        _title(model, console),
-        _table(columns, console),
-        [shown(line, console, "dim") for line in notes],
-        _closing(model, store, console),
-    )
-    console.print()
-    for block in blocks:
-        for line in block:
-            line.rstrip()
-            console.print(line, soft_wrap=True)  # every line is as long as it should be: rich breaks none of them
-        console.print()
+    lines, gone = layout.table(model.columns, console, _STYLES, wide=wide)
+    notes = [line for note in _notes(model, gone) for line in layout.paragraph("- ", note, console)]
+    for line in notes:
+        line.stylize("dim")
+    layout.write((_title(model, console), lines, notes, _closing(model, store, console)), console)
 
 
 def next_command(study_id: str, store: str) -> str:
@@ -60,28 +47,8 @@ def _title(model: TableModel, console: Console) -> list[Text]:
     return [shown(line, console, "bold") for line in what] + [shown(line, console) for lines in how for line in lines]
 
 
-def _table(columns: tuple[Column, ...], console: Console) -> list[Text]:
-    header, *rows = zip(*map(laid_out, columns), strict=True)
-    first = _GUTTER.join(header)
-    return [
-        shown(first, console, "bold"),
-        shown("─" * len(first), console, "dim"),
-        *(Text(_GUTTER).join(shown(cell, console, _STYLES.get(cell.strip(), "")) for cell in cells) for cells in rows),
-    ]
-
-
-def _for_console(column: Column, console: Console) -> Column:
-    """The column in the letters that this console has: some become two, so this comes before any width is taken."""
-    return replace(
-        column,
-        header=shown(column.header, console).plain,
-        cells=tuple(shown(cell, console).plain for cell in column.cells),
-        narrower=_for_console(column.narrower, console) if column.narrower else None,
-    )
-
-
-def _notes(model: TableModel, columns: tuple[Column, ...], gone: tuple[str, ...]) -> list[str]:
-    keys = {column.key for column in columns}
+def _notes(model: TableModel, gone: tuple[str, ...]) -> list[str]:
+    keys = {column.key for column in model.columns if column.header not in gone}
     notes = [note.text for note in model.footnotes if note.column is None or note.column in keys]
     if "status" in gone:
         notes.append("Status: ok in every row.")
@@ -97,23 +64,7 @@ def _closing(model: TableModel, store: str, console: Console) -> list[Text]:
         ("Saved", f"{words.clean(store)}, study {model.study_id}", "dim"),
         ("Next", next_command(model.study_id, store), "dim"),
     ]
-    lines = []
-    for name, told, style in entries:
-        paragraph = [shown(line, console) for line in _wrapped(f"{name:<9}", told, console)]
-        paragraph[0].stylize(style, 0, len(name))
-        lines += paragraph
-    return lines
-
-
-def _wrapped(lead: str, told: str, console: Console) -> list[str]:
-    """A paragraph that hangs from its lead. Only plain spaces are broken at, so numbers stay whole."""
-    return textwrap.wrap(
-        told,
-        console.width,
-        initial_indent=lead,
-        subsequent_indent=" " * len(lead),
-        break_on_hyphens=False,
-    )
+    return [line for name, told, style in entries for line in layout.paragraph(f"{name:<9}", told, console, style)]
 
 
 def _flowing(facts: tuple[str, ...], width: int) -> list[str]:
