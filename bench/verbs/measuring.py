@@ -6,7 +6,7 @@ import os
 import secrets
 import shlex
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -83,10 +83,17 @@ def measure(
     from bench.store.commit import Store
 
     store = Store.open(store_path, needs_bytes=plan.estimated_bytes)
-    plan = _begun(plan, store, resume=resume, given=given is not None)
-    opening, when_busy = _opened(module, request), settings.study.when_busy
-    code = _run(plan, store, machine, opening, when_busy=when_busy, demo=settings.profile == "demo", talk=talk)
-    return _tell(study.analysed(store.path, plan.study_id), store.path, code, talk)
+    ran, code = _run(
+        plan,
+        partial(_begun, plan, store, resume=resume, given=given is not None),
+        store,
+        machine,
+        _opened(module, request),
+        when_busy=settings.study.when_busy,
+        demo=settings.profile == "demo",
+        talk=talk,
+    )
+    return _tell(study.analysed(store.path, ran.study_id), store.path, code, talk)
 
 
 def run_again(plan: "Plan", store_path: Path, machine: "Machine", *, when_busy: str, talk: Talk) -> int:
@@ -104,13 +111,12 @@ def run_again(plan: "Plan", store_path: Path, machine: "Machine", *, when_busy: 
     """
     import launchers
     from bench import study
-    from bench.plan import to_json
     from bench.store.commit import Store
 
     store = Store.open(store_path, needs_bytes=plan.estimated_bytes)
-    store.create_study(to_json(plan))
     opening = contextlib.closing(launchers.find("local").open())
-    code = _run(plan, store, machine, opening, when_busy=when_busy, demo=False, talk=talk)
+    begun = partial(_begun, plan, store, resume=False, given=False)
+    _, code = _run(plan, begun, store, machine, opening, when_busy=when_busy, demo=False, talk=talk)
     return _settled(code, study.analysed(store.path, plan.study_id))
 
 
@@ -180,6 +186,7 @@ def _tell_plan(plan: "Plan", machine: "Machine", store: str, talk: Talk) -> None
 
 def _run(
     plan: "Plan",
+    begun: Callable[[], "Plan"],
     store: "Store",
     machine: "Machine",
     opening: AbstractContextManager["Launcher"],
@@ -187,8 +194,22 @@ def _run(
     when_busy: str,
     demo: bool,
     talk: Talk,
-) -> int:
-    """Look at the machine, and run every launch; returns the exit code so far."""
+) -> tuple["Plan", int]:
+    """Look at the machine, write the study down, and run every launch.
+
+    Args:
+        plan: what is asked for.
+        begun: writes it down, or finds the study that is gone on with; not called when nothing may run here.
+        store: where results go.
+        machine: what there is to run it on.
+        opening: what starts launches.
+        when_busy: of bench.plan.WHEN_BUSY.
+        demo: nothing was asked for.
+        talk: how to tell of it.
+
+    Returns:
+        What was run, and the exit code so far.
+    """
     from bench import health, host_lock, study
     from bench.dna import numbers
     from bench.verbs.interruptions import Terminated, listened_for
@@ -205,6 +226,7 @@ def _run(
     with host_lock.held(when_busy, _say) as shared, opening as launcher:
         ask = numbers.read if talk.as_json else partial(numbers.read, tell=_say)
         host = _host(launcher, machine, (shared,) if shared else (), ask)
+        plan = begun()
         try:
             with listened_for(lambda: _say("\nEnding after this launch; Ctrl-C again ends it now.")) as asked:
                 study.run(plan, store, host, watching, draining=lambda: asked.draining)
@@ -215,7 +237,7 @@ def _run(
             code = TERMINATED
         finally:
             watching.finished()
-    return code or DONE
+    return plan, code or DONE
 
 
 @contextlib.contextmanager

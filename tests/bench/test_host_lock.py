@@ -64,3 +64,12 @@ def test_a_free_host_is_held_and_let_go(tmp_path, monkeypatch) -> None:
         with host_lock.held("refuse", print) as warning:
             assert warning is None
             assert json.loads((tmp_path / host_lock.FILE).read_text())["pid"]
+
+
+def test_a_study_that_may_not_measure_here_is_not_begun(busy, run_bench, tmp_path) -> None:
+    """`tmp_path` is the folder of locks too."""
+    asked = ("run", "--model", "lenet-small", "--input-shape", "3,32,32", "--device", "cpu", "--steps", "10")
+    refused = run_bench(*asked, "--when-busy", "refuse", TMPDIR=str(tmp_path))
+    assert refused.returncode == 3, refused
+    assert "another study is measuring on this host" in refused.stderr
+    assert not list((tmp_path / "results").glob("studies/*"))
