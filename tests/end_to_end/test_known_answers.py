@@ -117,6 +117,7 @@ def test_a_sleep_of_100_ms_at_batch_32_reads_320(run_bench, tmp_path) -> None:
     within_a_percent(lambda: rate_of(run_bench(*asked)), 320, lambda: bare_rate("known-answer", sleep_ms=100))
 
 
+@pytest.mark.slow
 def test_a_model_from_a_users_own_file_is_measured_the_same_way(run_bench, tmp_path) -> None:
     (tmp_path / "mine.py").write_text(SLEEPER)
     file = profile_in(tmp_path, model=f"{tmp_path}/mine.py:build")
@@ -125,10 +126,10 @@ def test_a_model_from_a_users_own_file_is_measured_the_same_way(run_bench, tmp_p
 
 
 def test_two_ranks_read_twice_as_much_as_one_and_leave_a_complete_record(run_bench, tmp_path) -> None:
-    """Half a second of sleep a step: on a small virtual machine the all-reduce alone takes milliseconds."""
-    file = profile_in(tmp_path, steps=10, sleep_ms=500)
+    """A second of sleep a step: on a small virtual machine the all-reduce alone takes milliseconds."""
+    file = profile_in(tmp_path, steps=10, sleep_ms=1000)
     asked = ("run", "--profile", file, "--strategy", "ddp", "--ranks", "2", "--json")
-    within_a_percent(lambda: rate_of(run_bench(*asked)), 128)
+    within_a_percent(lambda: rate_of(run_bench(*asked)), 64)
 
     launches = bench.load(tmp_path / "results", "launches")
     assert (launches.window_samples == 32 * 10 * 2).all()
@@ -137,7 +138,7 @@ def test_two_ranks_read_twice_as_much_as_one_and_leave_a_complete_record(run_ben
     assert launches.weights_moved.all()
     assert launches.weights_equal.all()
     # Without synchronisation a step is the sleep, and little else is left for the all-reduce.
-    assert launches.compute_step_ns.min() == pytest.approx(5e8, rel=0.01)
+    assert launches.compute_step_ns.min() == pytest.approx(1e9, rel=0.01)
     # Warm-up steps are stored and marked, and no number knows them.
     steps = bench.load(tmp_path / "results", "steps")
     counted = steps.groupby(["launch_id", "rank", "phase"]).size().unstack()
@@ -146,12 +147,12 @@ def test_two_ranks_read_twice_as_much_as_one_and_leave_a_complete_record(run_ben
 
 
 def test_a_straggler_that_sleeps_twice_as_long_on_one_rank_halves_the_rate_of_all(run_bench, tmp_path) -> None:
-    file = profile_in(tmp_path, steps=10, sleep_ms=250, straggler_rank=1, straggler_factor=2.0)
+    file = profile_in(tmp_path, steps=10, sleep_ms=500, straggler_rank=1, straggler_factor=2.0)
     asked = ("run", "--profile", file, "--strategy", "ddp", "--ranks", "2", "--json")
-    within_a_percent(lambda: rate_of(run_bench(*asked)), 128)  # 2 x 32 samples in half a second
+    within_a_percent(lambda: rate_of(run_bench(*asked)), 64)  # 2 x 32 samples in a second
     launches = bench.load(tmp_path / "results", "launches")
     # What the other rank waits for is the straggler's compute, not communication.
-    assert launches.compute_step_ns.min() == pytest.approx(5e8, rel=0.01)
+    assert launches.compute_step_ns.min() == pytest.approx(1e9, rel=0.01)
 
 
 @pytest.mark.slow
