@@ -55,6 +55,7 @@ def test_each_case_has_its_verdict_its_first_difference_and_its_cause(table, rec
     assert case.cause in found.cause
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", ["GroupNorm(4, 16)", "BatchNorm2d(16)"])
 def test_three_ranks_compute_what_one_does_and_a_wrong_divisor_is_found(table, tmp_path, norm):
     (tmp_path / "mine.py").write_text(
@@ -91,6 +92,7 @@ def test_a_capsule_is_recorded_and_checked_by_the_command(run_bench, tmp_path):
     assert "the data pipeline" in refused.stdout
 
 
+@pytest.mark.slow
 def test_somebodys_study_is_repeated_and_its_speed_and_numbers_judged(run_bench, tmp_path):
     asked = ("--model", "lenet-small", "--data", "digits", "--device", "cpu", "--batch", "16", "--cores-per-rank", "1")
     assert run_bench("run", *asked, "--steps", "40", "--rounds", "1", "--store", "theirs").returncode == 0
