@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import launchers
-from bench import planning, settings, study
+from bench import planning, resuming, settings, study
 from bench.analysis.compare import compare
 from bench.analysis.comparison import THROUGHPUT
 from bench.analysis.result import EQUIVALENT, INCONCLUSIVE
@@ -86,6 +86,7 @@ def measured(asked: argparse.Namespace, study_id: str, store: Store, host: study
             one_row=True,
         )
         store.create_study(to_json(plan))
+    resuming.take_up(store, study_id)  # what an earlier run of this script was broken off in
     study.run(index.plan(asked.store, study_id), store, host, progress.Silent())
     return study_id
 
