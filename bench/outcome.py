@@ -103,7 +103,7 @@ def launch_of(
         warnings=warnings,
         started_at=started_at,
         total_s=ending.duration_s,
-        supervisor_cpu=ending.supervisor_cpu_s / ending.duration_s if ending.duration_s else None,
+        supervisor_cpu=_share(ending.supervisor_cpu_s, ending.duration_s),
         load_before=load_before,
         hw_id=hw_id,
         sw_id=sw_id,
@@ -112,6 +112,10 @@ def launch_of(
     if ending.status == schema.OK:
         launch = _measured(launch, ranks, started_ns)
     return replace(launch, unavailable=schema.unavailable(**_why_null(launch)))
+
+
+def _share(part_s: float | None, whole_s: float) -> float | None:
+    return None if part_s is None or not whole_s else part_s / whole_s
 
 
 def _measured(launch: schema.Launch, ranks: Sequence[RankOutcome], started_ns: int) -> schema.Launch:

@@ -175,7 +175,7 @@ def _cancelled(command: launchers.Command, error: BaseException, started_ns: int
         failed_rank=None,
         exit_codes=(None,) * command.ranks,
         duration_s=duration_s,
-        supervisor_cpu_s=0.0,
+        supervisor_cpu_s=None,
         log_tail="",
     )
 

@@ -52,7 +52,7 @@ class Ending:
     failed_rank: int | None  # who failed first; the others are consequences
     exit_codes: tuple[int | None, ...]  # negative: the signal; None: never started, or on a host that is lost
     duration_s: float
-    supervisor_cpu_s: float
+    supervisor_cpu_s: float | None  # None: nobody was left to tell
     log_tail: str  # last lines of the guilty rank, empty when all is well
 
 

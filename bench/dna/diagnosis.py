@@ -39,7 +39,7 @@ class _Pattern:
     others: frozenset[str] = frozenset()
     unless: frozenset[str] = frozenset()  # another cause is the better one where these differ too
     evidence: str
-    library: str | None = None  # whose version is the other explanation
+    package: str | None = None  # whose version is the other explanation
 
 
 def _set(text: str) -> frozenset[str]:
@@ -55,7 +55,7 @@ PATTERNS: tuple[_Pattern, ...] = (
         marks=_set("conv conv_dx conv_nhwc"),
         others=_set("conv_dw mm_bf16 conv_bf16"),
         evidence=MEASURED,
-        library="onednn",
+        package="onednn",
     ),
     _Pattern(
         text="bf16 products ran without AMX on one side (ONEDNN_MAX_CPU_ISA=AVX512_CORE_BF16, or a CPU without it)",
@@ -63,7 +63,7 @@ PATTERNS: tuple[_Pattern, ...] = (
         others=_set("conv_bf16"),
         unless=_set("conv conv_dx conv_nhwc"),
         evidence=PUBLISHED,
-        library="onednn",
+        package="onednn",
     ),
     _Pattern(
         text="ATen chose kernels without vector instructions on one side (ATEN_CPU_CAPABILITY=default)",
@@ -83,14 +83,14 @@ PATTERNS: tuple[_Pattern, ...] = (
         marks=_set("exp tanh erf sin sqrt_div"),
         others=_set("mv mm mm_k4096 bmm linear sigmoid"),
         evidence=PUBLISHED,
-        library="mkl",
+        package="mkl",
     ),
     _Pattern(
         text="MKL took another code path in its products (MKL_CBWR, or a CPU of another vendor)",
         marks=_set("mv mm mm_k4096 bmm linear"),
         unless=_set("exp tanh erf sin sqrt_div"),
         evidence=MEASURED,
-        library="mkl",
+        package="mkl",
     ),
     _Pattern(
         text="the generator of random numbers changed, which the version of torch decides",
@@ -162,8 +162,8 @@ def _known(a: Mapping[str, Any], b: Mapping[str, Any], pattern: _Pattern) -> Ite
         mine, theirs = a["variables"].get(name), b["variables"].get(name)
         if mine != theirs and name in pattern.text:
             yield f"{name} is {mine or 'not set'} on A, {theirs or 'not set'} on B"
-    if pattern.library:
-        mine, theirs = (side["libraries"].get(pattern.library) for side in (a, b))
+    if pattern.package:
+        mine, theirs = (side["libraries"].get(pattern.package) for side in (a, b))
         if mine != theirs:
             yield f"or its version: {mine or 'none'} on A, {theirs or 'none'} on B"
 

@@ -95,9 +95,7 @@ class _Launch:
             size=2 * configuration.batch_global,
         )
         model = build(workload.model, self.data.input_shape, self.data.classes, workload.model_options)
-        self.memory_format = getattr(
-            torch, {"contiguous": "contiguous_format"}.get(workload.memory_format, workload.memory_format)
-        )
+        self.memory_format = _MEMORY_FORMATS[workload.memory_format]
         self.plain: nn.Module = model.to(self.device).to(memory_format=self.memory_format)
         self.batch = (
             configuration.batch_global // configuration.processes

@@ -189,6 +189,14 @@ def test_ctrl_c_keeps_what_is_finished_and_resume_runs_only_the_rest(carry_out) 
     assert sorted(statuses) == [(0, "cancelled"), (0, "ok"), (0, "ok"), (0, "ok"), (1, "ok")]
 
 
+def test_what_nobody_measured_of_a_launch_that_was_broken_off_is_null(carry_out, tmp_path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(StandIn(nth_0=KeyboardInterrupt()))
+    store = tmp_path / "store"
+    (launch,) = read.launches(store, index.studies(store)[0])
+    assert (launch.status, launch.supervisor_cpu, launch.throughput_sps) == ("cancelled", None, None)
+
+
 def test_a_study_that_drains_begins_no_further_launch(carry_out) -> None:
     launcher = StandIn()
     store, watcher, plan = carry_out(launcher, draining=lambda: launcher.calls == 2)
