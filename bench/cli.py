@@ -23,6 +23,7 @@ VERBS = {  # name -> its module (whose `command` it is), and what it does
     "scale": ("bench.verbs.scale", "Measure how training speeds up over processes and devices."),
     "run": ("bench.verbs.run", "Measure one configuration."),
     "report": ("bench.verbs.report", "Write the report of studies."),
+    "export": ("bench.verbs.export", "Hand studies to trackers, offline, and to other programs."),
     "compare": ("bench.verbs.compare", "Hold two studies against each other, or many machines."),
     "repro": ("bench.verbs.repro", "Say whether another machine agrees, and where it first does not."),
     "calibrate": ("bench.verbs.calibrate", "Measure this machine's own noise, and the verdicts on it."),

@@ -1,0 +1,117 @@
+"""A record as tables of plain values, each a list of rows with the same keys; headers carry units."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+from bench.exporting.record import Point, Record, Run, ids
+from bench.store.schema import ClassScore
+
+Rows = list[dict[str, Any]]
+
+# Of a class's row: ids, and what is a table of its own.
+_NOT_A_SCORE = {"study_id", "launch_id", "schema_version", "method_version", "epoch", "confusion"}
+
+
+def settings(record: Record) -> Rows:
+    """A row a setting: its value, and who set it."""
+    return [asdict(each) for each in record.settings]
+
+
+def launches(record: Record) -> Rows:
+    """A row a launch: its columns in the store, failures included."""
+    return [{**asdict(each.launch), **ids(each.dna)} for each in record.runs]
+
+
+def epochs(record: Record) -> Rows:
+    """A row an epoch of a launch; `epoch` counts from 1, samples and seconds add up from the first."""
+    return [_moment(run, "epoch", point) for run in record.runs for point in run.epochs]
+
+
+def steps(record: Record) -> Rows:
+    """A row a step of a launch, or a block of them, on its slowest rank."""
+    return [_moment(run, "step", point) for run in record.runs for point in run.steps]
+
+
+def classes(record: Record) -> Rows:
+    """A row a class of a launch, after its last epoch."""
+    return [{**_of(run), "epoch": score.epoch + 1, **scores(score)} for run in record.runs for score in run.classes]
+
+
+def confusion(record: Record) -> Rows:
+    """A row a pair of classes: how often images of one were called the other, after a launch's last epoch."""
+    return [row for run in record.runs for row in confusion_of(run)]
+
+
+def confusion_of(run: Run) -> Rows:
+    """The same of one launch."""
+    return [
+        {
+            **_of(run),
+            "epoch": score.epoch + 1,
+            "is": score.name,
+            "called": run.classes[place].name if place < len(run.classes) else place,
+            "images": count,
+            "share": count / score.support if score.support else None,
+        }
+        for score in run.classes
+        for place, count in enumerate(score.confusion)
+    ]
+
+
+def fingerprints(record: Record) -> Rows:
+    """A row a launch: the ids of what it ran on, and the facts behind them."""
+    return [fingerprint(run) for run in record.runs if run.dna]
+
+
+def fingerprint(run: Run) -> dict[str, Any]:
+    """What one launch ran on; only what is no fact itself where it has told none."""
+    parts = ("identity", "conditions", "software", "numeric", "measured", "unavailable")
+    return {**_of(run), **ids(run.dna), **{part: _parsed(getattr(run.dna, part, None)) for part in parts}}
+
+
+def scores(score: ClassScore) -> dict[str, Any]:
+    """What one class got."""
+    return {name: value for name, value in asdict(score).items() if name not in _NOT_A_SCORE}
+
+
+def classification_report(run: Run) -> str:
+    """Precision, recall and F1 of every class as text, with their plain means; shares of 1."""
+    width = max(12, *(len(each.name) for each in run.classes))
+    lines = [f"{'':{width}}  precision     recall         f1    support"]
+    lines += [
+        f"{each.name:{width}}{_share(each.precision)}{_share(each.recall)}{_share(each.f1)}{each.support:11d}"
+        for each in run.classes
+    ]
+    means = [_mean(getattr(each, name) for each in run.classes) for name in ("precision", "recall", "f1")]
+    images = sum(each.support for each in run.classes)
+    right = sum(each.confusion[place] for place, each in enumerate(run.classes))
+    lines += [
+        "",
+        f"{'macro mean':{width}}{''.join(map(_share, means))}{images:11d}",
+        f"{'accuracy':{width}}{'':22}{_share(right / images if images else None)}{images:11d}",
+    ]
+    epoch = run.classes[0].epoch + 1
+    return "\n".join([f"{run.launch.launch_id}, {run.launch.configuration}, after epoch {epoch}", "", *lines, ""])
+
+
+def _of(run: Run) -> dict[str, Any]:
+    return {"launch": run.launch.launch_id, "configuration": run.launch.configuration, "seed": run.launch.seed}
+
+
+def _moment(run: Run, axis: str, point: Point) -> dict[str, Any]:
+    return {**_of(run), axis: point.index, "samples": point.samples, "seconds": point.seconds, **point.values}
+
+
+def _parsed(text: str | None) -> Any:
+    return None if text is None else json.loads(text)
+
+
+def _share(value: float | None) -> str:
+    return f"{'-' if value is None else f'{value:.4f}':>11}"
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [each for each in values if each is not None]
+    return sum(known) / len(known) if known else None

@@ -1,0 +1,73 @@
+"""JSON: the whole study in one document."""
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from bench.exporting import tables
+from bench.exporting.files import drafted
+from bench.exporting.record import Point, Record, Run, ids
+
+NEEDS: Mapping[str, str] = {}
+
+SCHEMA = "bench.record/1"
+
+
+def write(record: Record, folder: Path, told: Callable[[str], None]) -> list[Path]:
+    """`folder/NAME/NAME.json`."""
+    told("the document")
+    final = folder / record.name
+    text = json.dumps(document(record), indent=1, allow_nan=False) + "\n"
+    name = f"{record.name}.json"
+    with drafted(final) as draft:
+        (draft / name).write_text(text, encoding="utf-8", newline="\n")
+    return [final / name]
+
+
+def opened(record: Record, folder: Path) -> str:
+    return f"the document is {folder / record.name / record.name}.json"
+
+
+def document(record: Record) -> Any:
+    """Everything about a study; missing numbers are null, never NaN."""
+    return finite(
+        {
+            "schema": SCHEMA,
+            "study": record.plan.study_id,
+            "method_version": record.study.method_version,
+            "command": record.plan.command,
+            "settings": tables.settings(record),
+            "plan": asdict(record.plan),
+            "findings": asdict(record.study),
+            "launches": [_launch(run) for run in record.runs],
+            "fingerprints": tables.fingerprints(record),
+            "report": record.report,
+        }
+    )
+
+
+def finite(value: Any) -> Any:
+    """Plain JSON types; NaN and infinity, which JSON does not know, are null."""
+    if isinstance(value, Mapping):
+        return {str(name): finite(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _launch(run: Run) -> dict[str, Any]:
+    return {
+        "launch": run.launch.launch_id,
+        "row": asdict(run.launch) | {"unavailable": json.loads(run.launch.unavailable)},
+        "dna": ids(run.dna),
+        "epochs": [_point("epoch", each) for each in run.epochs],
+        "steps": [_point("step", each) for each in run.steps],
+        "classes": [tables.scores(each) | {"confusion": each.confusion} for each in run.classes],
+    }
+
+
+def _point(axis: str, point: Point) -> dict[str, Any]:
+    return {axis: point.index, "samples": point.samples, "seconds": point.seconds, **point.values}

@@ -1,0 +1,205 @@
+"""MLflow: a run for each launch below one for its study, in a SQLite store of MLflow's own with its artifacts beside it.
+
+MLflow gives runs ids of its own, so a run is found again by its tags. One whose content is the same stays as it is; one
+that has changed, or was broken off while it was written, is deleted as MLflow deletes (`mlflow gc` frees the room) and
+written anew.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from bench.errors import CannotError
+from bench.exporting import tables
+from bench.exporting.record import Record, Run, digest, ids, scalars
+from bench.exporting.targets.csv import as_csv
+
+NEEDS: Mapping[str, str] = {
+    "mlflow": "mlflow-skinny>=3.1",
+    "sqlalchemy": "sqlalchemy>=2",  # with alembic, what the small distribution needs for a store of its own
+    "alembic": "alembic>=1.13",
+}
+
+EXPERIMENT = "bench"
+_OF, _DIGEST = "bench.id", "bench.digest"
+_VALUE_CHARACTERS = 5000  # MLflow takes 6000
+_AT_ONCE = 500  # metrics in a call; MLflow takes 1000
+_ENDINGS = {"ok": "FINISHED", "suspect": "FINISHED", "cancelled": "KILLED", "lost": "KILLED"}
+
+
+def write(record: Record, folder: Path, told: Callable[[str], None]) -> list[Path]:
+    """`folder/mlflow.db` and `folder/artifacts/`; returns the first."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with _client(folder) as client:
+        store = _Store(client, folder)
+        parent = None
+        if record.only is None:
+            told("study")
+            parent = store.run_of(record.plan.study_id, digest(record), lambda run: _study(store, run, record))
+        for each in record.runs:
+            told(each.name)
+            store.run_of(each.launch.launch_id, digest(each), lambda run, each=each: _launch(store, run, record, each))
+            if parent is not None:
+                store.put_below(parent, each.launch.launch_id)
+    return [_database(folder)]
+
+
+def opened(_: Record, folder: Path) -> str:
+    return f"mlflow ui --backend-store-uri {_uri(folder)}"
+
+
+def _database(folder: Path) -> Path:
+    return folder / "mlflow.db"
+
+
+def _uri(folder: Path) -> str:
+    return f"sqlite:///{_database(folder).absolute()}"
+
+
+@contextmanager
+def _client(folder: Path) -> Iterator[Any]:
+    """A client of the store in this folder; what its database refuses is told as that."""
+    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # before the import: nothing is to leave this machine
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+    from mlflow.exceptions import MlflowException  # noqa: PLC0415 - an extra
+    from mlflow.tracking import MlflowClient  # noqa: PLC0415
+
+    try:
+        yield MlflowClient(tracking_uri=_uri(folder))
+    except MlflowException as error:
+        first = (str(error).splitlines() or ["no reason given"])[0]
+        raise CannotError(
+            f"MLflow cannot write to {_database(folder)}: {first[:200]}",
+            hint="choose another folder with -o; runs that were complete are as they were",
+        ) from error
+
+
+class _Store:
+    """Runs of our one experiment, found by what they are of."""
+
+    def __init__(self, client: Any, folder: Path) -> None:
+        self.client = client
+        known = client.get_experiment_by_name(EXPERIMENT)
+        artifacts = (folder / "artifacts").absolute().as_uri()
+        self.experiment = (
+            known.experiment_id if known else client.create_experiment(EXPERIMENT, artifact_location=artifacts)
+        )
+
+    def run_of(self, identity: str, content: str, fill: Callable[[Any], None]) -> str:
+        """The id of the run that has this content; `fill` is called for one that has to be written."""
+        for each in self._runs_of(identity):
+            if each.data.tags.get(_DIGEST) == content:
+                return str(each.info.run_id)
+            self.client.delete_run(each.info.run_id)
+        run = self.client.create_run(self.experiment, tags={_OF: identity})
+        fill(run.info.run_id)
+        self.client.set_tag(run.info.run_id, _DIGEST, content)  # last: without it the run counts as broken off
+        return str(run.info.run_id)
+
+    def put_below(self, parent: str, identity: str) -> None:
+        for each in self._runs_of(identity):
+            if each.data.tags.get("mlflow.parentRunId") != parent:
+                self.client.set_tag(each.info.run_id, "mlflow.parentRunId", parent)
+
+    def _runs_of(self, identity: str) -> list[Any]:
+        return list(self.client.search_runs([self.experiment], f"tags.`{_OF}` = '{identity}'"))
+
+    def tell(self, run: str, params: Mapping[str, Any], tags: Mapping[str, Any]) -> None:
+        from mlflow.entities import Param, RunTag  # noqa: PLC0415
+
+        told = [Param(name, _short(value)) for name, value in params.items()]
+        for start in range(0, len(told), 100):
+            self.client.log_batch(run, params=told[start : start + 100])
+        self.client.log_batch(run, tags=[RunTag(name, _short(value)) for name, value in tags.items()])
+
+    def measure(self, run: str, metrics: list[Any]) -> None:
+        for start in range(0, len(metrics), _AT_ONCE):
+            self.client.log_batch(run, metrics=metrics[start : start + _AT_ONCE])
+
+
+def _study(store: _Store, run: str, record: Record) -> None:
+    from mlflow.entities import Metric  # noqa: PLC0415
+
+    at = round(record.ended_at * 1000)
+    store.tell(
+        run,
+        _params(record),
+        {
+            "mlflow.runName": record.plan.study_id,
+            "mlflow.note.content": record.report[:_VALUE_CHARACTERS],
+            "bench.command": record.plan.command,
+            "bench.began": record.plan.created_at,
+            **{f"origin.{each.name}": each.origin for each in record.settings},
+        },
+    )
+    estimates = [
+        (f"{name}/{row.configuration}", estimate.estimate)
+        for row in record.study.rows
+        for name, estimate in (("samples_per_s", row.throughput), ("speedup", row.speedup))
+        if estimate is not None
+    ]
+    store.measure(run, [Metric(_key(name), value, at, 0) for name, value in estimates])
+    store.client.log_text(run, record.report, "report.md")
+    store.client.log_text(run, as_csv(tables.settings(record)), "settings.csv")
+    store.client.set_terminated(run, "FINISHED", at)
+
+
+def _launch(store: _Store, run: str, record: Record, each: Run) -> None:
+    from mlflow.entities import Metric  # noqa: PLC0415
+
+    launch, began = each.launch, each.began_at
+    facts = {name: value for name, value in each.facts.items() if name not in each.numbers}
+    store.tell(
+        run,
+        _params(record) | {"configuration": launch.configuration, "ranks": launch.ranks, "round": launch.round},
+        {
+            "mlflow.runName": each.name,
+            "bench.study": launch.study_id,
+            **{f"origin.{setting.name}": setting.origin for setting in record.settings},
+            **{f"launch.{name}": value for name, value in facts.items()},
+            **{f"dna.{name}": value for name, value in ids(each.dna).items()},
+        },
+    )
+
+    def at(seconds: float) -> int:
+        return round((began + seconds) * 1000)
+
+    metrics = [Metric(_key(f"launch/{name}"), value, at(0), 0) for name, value in each.numbers.items()]
+    for point in each.steps:
+        told = {**point.values, "samples": point.samples, "seconds": point.seconds}
+        metrics += [Metric(f"steps/{name}", value, at(point.seconds), point.index) for name, value in told.items()]
+    for point in each.epochs:
+        told = {**point.values, "samples": point.samples, "seconds": point.seconds}
+        metrics += [Metric(f"epochs/{name}", value, at(point.seconds), point.index) for name, value in told.items()]
+        metrics += [
+            Metric(f"by_samples/{name}", value, at(point.seconds), point.samples) for name, value in point.values.items()
+        ]
+    for score in each.classes:
+        metrics += [
+            Metric(_key(f"class_{name}/{score.name}"), value, at(0), score.epoch + 1)
+            for name, value in tables.scores(score).items()
+            if isinstance(value, float)
+        ]
+    store.measure(run, metrics)
+    if each.classes:
+        store.client.log_text(run, tables.classification_report(each), "classification.txt")
+        store.client.log_text(run, as_csv(tables.confusion_of(each)), "confusion.csv")
+    if each.dna:
+        store.client.log_text(run, json.dumps(tables.fingerprint(each), indent=1), "dna.json")
+    store.client.set_terminated(run, _ENDINGS.get(launch.status, "FAILED"), at(launch.total_s or 0))
+
+
+def _params(record: Record) -> dict[str, Any]:
+    return {each.name: scalars(each) for each in record.settings}
+
+
+def _short(value: Any) -> str:
+    return str(value)[:_VALUE_CHARACTERS] or "-"
+
+
+def _key(name: str) -> str:
+    """A name as MLflow takes one: letters, digits, and `_-./: ` of the rest."""
+    return "".join(letter if letter.isalnum() or letter in "_-./: " else "_" for letter in name)

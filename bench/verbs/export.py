@@ -1,0 +1,118 @@
+"""`bench export`: studies for trackers and other programs, after the run and without a network."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+from click.shell_completion import CompletionItem
+
+from bench.verbs.options import json_option, store_option
+
+SCHEMA = "bench.export/1"
+
+
+class _Target(click.types.StringParamType):
+    """One or several targets with commas: shown and completed here, checked where they are found."""
+
+    name = "target"
+
+    def shell_complete(self, _: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from bench.exporting import names
+
+        done, comma, last = incomplete.rpartition(",")
+        return [CompletionItem(f"{done}{comma}{name}") for name in names() if name.startswith(last)]
+
+
+def _complete_studies(context: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    from bench.errors import BenchError
+    from bench.store.index import studies
+
+    try:
+        known = studies(context.params.get("store") or Path("bench-results"))
+    except BenchError:
+        return []
+    return [each for each in ["@last", *known] if each.startswith(incomplete)]
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  bench export @last --to csv,json -o tables
+  bench export @last @-2 --to tensorboard,mlflow
+  bench export @last.r00p01 --to huggingface -o my-model"""
+)
+@click.argument("studies", metavar="STUDY|LAUNCH...", nargs=-1, required=True, shell_complete=_complete_studies)
+@store_option
+@click.option(
+    "--to",
+    "wanted",
+    metavar="TARGETS",
+    type=_Target(),
+    required=True,
+    help="tensorboard, wandb, mlflow, csv, json, huggingface; several with commas.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default="bench-export",
+    show_default=True,
+    help="Folder; each target gets a folder of its own in it.",
+)
+@json_option
+def command(studies: tuple[str, ...], store: Path, wanted: str, output: Path, as_json: bool) -> None:
+    """Export each STUDY (an id, the start of one, @last or @-2), or one LAUNCH of it, and print the paths written.
+
+    Nothing is sent anywhere, and exporting again makes no duplicates: what is there stays, what has grown is renewed.
+    """
+    from bench import exporting
+    from bench.exporting.files import refused_by_disk
+    from bench.exporting.gather import record
+    from bench.study import analysed
+
+    targets = {name: exporting.find(name) for name in dict.fromkeys(each.strip() for each in wanted.split(","))}
+    exports, warnings = [], []
+    for study_id, launch_id in list(dict.fromkeys(_meant(store, text) for text in studies)):
+        study = analysed(store, study_id)
+        told = record(store, study, launch_id)
+        warnings += [f"{study_id}: {each}" for each in study.warnings if "left out" in each]
+        for name, target in targets.items():
+            with refused_by_disk(output / name):
+                paths = target.write(told, output / name, _talk(f"exporting {told.name} to {name}"))
+            next_step = target.opened(told, output / name)
+            exports.append({"export": told.name, "to": name, "paths": list(map(str, paths)), "next": next_step})
+    if as_json:
+        document = {"schema": SCHEMA, "store": str(store), "exports": exports, "warnings": warnings, "exit": 0}
+        click.echo(json.dumps(document, indent=2))
+        return
+    for export in exports:
+        click.echo("\n".join(export["paths"]))
+        click.echo(export["next"], err=True)
+    for warning in warnings:
+        click.echo(f"warning: {warning}", err=True)
+
+
+def _meant(store: Path, text: str) -> tuple[str, str | None]:
+    """The id of a study, and of the launch where one of them is meant."""
+    from bench.store import index
+
+    if "." not in text:
+        return index.resolve(store, text), None
+    marker = index.resolve_launch(store, text)
+    return marker.study_id, marker.launch_id
+
+
+def _talk(what: str) -> Callable[[str], None]:
+    """Says what is done to whoever waits: at once, and then every two seconds at most."""
+    click.echo(what, err=True)
+    said = time.monotonic()
+
+    def told(part: str) -> None:
+        nonlocal said
+        if time.monotonic() - said > 2:
+            said = time.monotonic()
+            click.echo(f"{what}: {part}", err=True)
+
+    return told
