@@ -5,10 +5,12 @@ PYTHONS := >=3.11,<3.14
 VENV := .venv$(if $(PYTHON),-$(notdir $(PYTHON)))
 BIN := $(VENV)/bin
 PINS := constraints.txt
+comma := ,
+TRACKERS := huggingface,mlflow,tensorboard,wandb
 # A uv too old to know --group counts as none.
 UV := $(shell uv pip install --help 2>/dev/null | grep -q -e --group && command -v uv || echo .uv/bin/uv)
 
-.PHONY: demo test test-all test-statistics test-faults check docs install lock clean
+.PHONY: demo test test-all test-statistics test-faults test-trackers check docs install lock clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed
@@ -17,12 +19,15 @@ demo: $(VENV)/.installed
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest
 
-# The slow tests, the statistical simulations and the injected faults too: an empty -m takes back the one in pyproject.toml.
-test-all: $(VENV)/.installed-dev
+# All the others too: slow, statistics, faults, trackers. An empty -m takes back the one in pyproject.toml.
+test-all: $(VENV)/.installed-trackers
 	$(BIN)/python -m pytest -m ""
 
 test-statistics test-faults: test-%: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m "$(or $(MARK),$*)"
+
+test-trackers: $(VENV)/.installed-trackers
+	$(BIN)/python -m pytest -m "$(or $(MARK),trackers)"
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -39,7 +44,7 @@ install: $(VENV)/.installed
 # New pins: every package that any platform or extra needs, with hashes, and no index named.
 lock: $(UV)
 	$(UV) pip compile -q --universal --upgrade --python-version 3.11 --generate-hashes --no-header --no-annotate \
-		--extra timm --group dev --group parity pyproject.toml -o $(PINS)
+		--extra timm $(foreach each,$(subst $(comma), ,$(TRACKERS)),--extra $(each)) --group dev --group trackers --group parity pyproject.toml -o $(PINS)
 
 $(VENV)/.installed: pyproject.toml $(PINS) | $(UV) $(BIN)/python
 	$(UV) pip install --python $(BIN)/python -c $(PINS) -e .
@@ -47,6 +52,10 @@ $(VENV)/.installed: pyproject.toml $(PINS) | $(UV) $(BIN)/python
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(UV) pip install --python $(BIN)/python -c $(PINS) -e . --group dev
+	touch $@
+
+$(VENV)/.installed-trackers: $(VENV)/.installed-dev
+	$(UV) pip install --python $(BIN)/python -c $(PINS) -e '.[$(TRACKERS)]' --group trackers
 	touch $@
 
 # pyenv hides a Python that is not switched on, so its folders are searched last.

@@ -1,7 +1,7 @@
 """A record as tables of plain values, each a list of rows with the same keys; headers carry units."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -19,6 +19,11 @@ def settings(record: Record) -> Rows:
     return [asdict(each) for each in record.settings]
 
 
+def rows(record: Record) -> Rows:
+    """A row a configuration: what the study found of it."""
+    return [_flat(asdict(each)) for each in record.study.rows]
+
+
 def launches(record: Record) -> Rows:
     """A row a launch: its columns in the store, failures included."""
     return [{**asdict(each.launch), **ids(each.dna)} for each in record.runs]
@@ -26,7 +31,12 @@ def launches(record: Record) -> Rows:
 
 def epochs(record: Record) -> Rows:
     """A row an epoch of a launch; `epoch` counts from 1, samples and seconds add up from the first."""
-    return [_moment(run, "epoch", point) for run in record.runs for point in run.epochs]
+    return [row for run in record.runs for row in epochs_of(run)]
+
+
+def epochs_of(run: Run) -> Rows:
+    """The same of one launch."""
+    return [_moment(run, "epoch", point) for point in run.epochs]
 
 
 def steps(record: Record) -> Rows:
@@ -102,6 +112,14 @@ def _of(run: Run) -> dict[str, Any]:
 
 def _moment(run: Run, axis: str, point: Point) -> dict[str, Any]:
     return {**_of(run), axis: point.index, "samples": point.samples, "seconds": point.seconds, **point.values}
+
+
+def _flat(told: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    """Tables within a row as columns of their own: `throughput` with a `low` becomes `throughput_low`."""
+    row: dict[str, Any] = {}
+    for name, value in told.items():
+        row |= _flat(value, f"{before}{name}_") if isinstance(value, Mapping) and value else {before + name: value}
+    return row
 
 
 def _parsed(text: str | None) -> Any:

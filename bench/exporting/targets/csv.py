@@ -11,11 +11,11 @@ from typing import Any
 from bench.exporting import tables
 from bench.exporting.files import drafted
 from bench.exporting.record import Record
-from reports.formats.csv import rows_as_csv
 
 NEEDS: Mapping[str, str] = {}
 
 _TABLES = (
+    tables.rows,
     tables.settings,
     tables.launches,
     tables.epochs,
@@ -28,7 +28,7 @@ _TABLES = (
 
 def write(record: Record, folder: Path, told: Callable[[str], None]) -> list[Path]:
     """`folder/NAME/*.csv`, one file a table that has rows; numbers are not rounded, missing ones are empty."""
-    texts = {"study.csv": rows_as_csv(record.study), "report.md": record.report}
+    texts = {"report.md": record.report}
     for table in _TABLES:
         told(table.__name__)
         if rows := table(record):

@@ -1,4 +1,4 @@
-"""MLflow: a run for each launch below one for its study, in a SQLite store of MLflow's own with its artifacts beside it.
+"""MLflow: a run for each launch below one for its study, in a SQLite store with its artifacts beside it.
 
 MLflow gives runs ids of its own, so a run is found again by its tags. One whose content is the same stays as it is; one
 that has changed, or was broken off while it was written, is deleted as MLflow deletes (`mlflow gc` frees the room) and
@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +39,10 @@ def write(record: Record, folder: Path, told: Callable[[str], None]) -> list[Pat
         parent = None
         if record.only is None:
             told("study")
-            parent = store.run_of(record.plan.study_id, digest(record), lambda run: _study(store, run, record))
+            parent = store.run_of(record.plan.study_id, digest(record), partial(_study, store, record))
         for each in record.runs:
             told(each.name)
-            store.run_of(each.launch.launch_id, digest(each), lambda run, each=each: _launch(store, run, record, each))
+            store.run_of(each.launch.launch_id, digest(each), partial(_launch, store, record, each))
             if parent is not None:
                 store.put_below(parent, each.launch.launch_id)
     return [_database(folder)]
@@ -120,7 +121,7 @@ class _Store:
             self.client.log_batch(run, metrics=metrics[start : start + _AT_ONCE])
 
 
-def _study(store: _Store, run: str, record: Record) -> None:
+def _study(store: _Store, record: Record, run: str) -> None:
     from mlflow.entities import Metric  # noqa: PLC0415
 
     at = round(record.ended_at * 1000)
@@ -147,7 +148,7 @@ def _study(store: _Store, run: str, record: Record) -> None:
     store.client.set_terminated(run, "FINISHED", at)
 
 
-def _launch(store: _Store, run: str, record: Record, each: Run) -> None:
+def _launch(store: _Store, record: Record, each: Run, run: str) -> None:
     from mlflow.entities import Metric  # noqa: PLC0415
 
     launch, began = each.launch, each.began_at
@@ -175,7 +176,8 @@ def _launch(store: _Store, run: str, record: Record, each: Run) -> None:
         told = {**point.values, "samples": point.samples, "seconds": point.seconds}
         metrics += [Metric(f"epochs/{name}", value, at(point.seconds), point.index) for name, value in told.items()]
         metrics += [
-            Metric(f"by_samples/{name}", value, at(point.seconds), point.samples) for name, value in point.values.items()
+            Metric(f"by_samples/{name}", value, at(point.seconds), point.samples)
+            for name, value in point.values.items()
         ]
     for score in each.classes:
         metrics += [

@@ -153,7 +153,9 @@ def _pairs(told: Mapping[str, Any]) -> str:
 
 def _confusion(run: Run) -> str:
     names = [_cell(each.name) for each in run.classes]
-    lines = [f"| {name} | {' | '.join(map(str, each.confusion))} |" for name, each in zip(names, run.classes, strict=True)]
+    lines = [
+        f"| {name} | {' | '.join(map(str, each.confusion))} |" for name, each in zip(names, run.classes, strict=True)
+    ]
     return "\n".join([f"| is \\ called | {' | '.join(names)} |", f"| --- |{' ---: |' * len(names)}", *lines])
 
 

@@ -7,9 +7,9 @@ complete. Tables of wandb are not used: offline it keeps them as artifacts outsi
 
 import os
 import shutil
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +29,10 @@ def write(record: Record, folder: Path, told: Callable[[str], None]) -> list[Pat
     """`folder/offline-run-…-ID/`, one a launch, and one for a whole study; returns them in that order."""
     found: list[Path] = []
     wanted: list[tuple[str, str, Callable[[Any], None], dict[str, Any]]] = [
-        (run.launch.launch_id, digest(run), lambda session, run=run: _launch(session, run), _about_launch(record, run))
-        for run in record.runs
+        (run.launch.launch_id, digest(run), partial(_launch, run), _about_launch(record, run)) for run in record.runs
     ]
     if record.only is None:
-        wanted.append(
-            (record.plan.study_id, digest(record), lambda session: _study(session, record), _about_study(record))
-        )
+        wanted.append((record.plan.study_id, digest(record), partial(_study, record), _about_study(record)))
     with staging(folder) as draft:
         for identity, content, fill, about in wanted:
             told(identity)
@@ -146,7 +143,7 @@ def _config(record: Record) -> dict[str, Any]:
     }
 
 
-def _launch(session: Any, run: Run) -> None:
+def _launch(run: Run, session: Any) -> None:
     for axis in ("epoch", "step", "samples", "seconds"):
         session.define_metric(axis, hidden=True)
     session.define_metric("epochs/*", step_metric="epoch")
@@ -184,7 +181,7 @@ def _launch(session: Any, run: Run) -> None:
         )
 
 
-def _study(session: Any, record: Record) -> None:
+def _study(record: Record, session: Any) -> None:
     for row in record.study.rows:
         for name, estimate in (("samples_per_s", row.throughput), ("speedup", row.speedup)):
             if estimate is not None:

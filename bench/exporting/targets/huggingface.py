@@ -1,0 +1,238 @@
+"""A folder to upload to a model hub: weights, configuration, metrics, training curves and a model card.
+
+It holds one launch. Of a study that is the first in the planned order that kept a checkpoint, never the one with the
+best accuracy; name a launch to have another. The licence is left to whoever uploads.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from bench.errors import CannotError
+from bench.exporting import tables
+from bench.exporting.files import drafted
+from bench.exporting.record import Record, Run, ids, scalars
+from bench.exporting.targets.csv import as_csv
+from bench.exporting.targets.json import finite
+
+NEEDS: Mapping[str, str] = {"safetensors": "safetensors>=0.4"}
+
+WEIGHTS = "model.safetensors"
+_NO_PUBLIC_DATA = ("synthetic", "folder")
+
+
+def write(record: Record, folder: Path, told: Callable[[str], None]) -> list[Path]:
+    """`folder/NAME/`: README.md, config.json, metrics.json, curves.csv and, of a checkpoint, model.safetensors.
+
+    Raises:
+        CannotError: no launch was run; the checkpoint cannot be read.
+    """
+    run = chosen(record)
+    final = folder / record.name
+    texts = {
+        "README.md": card(record, run),
+        "config.json": _as_json(config(record, run)),
+        "metrics.json": _as_json(metrics(record, run)),
+    }
+    if run.epochs:
+        texts["curves.csv"] = as_csv(tables.epochs_of(run))
+    if run.classes:
+        texts["classification.txt"] = tables.classification_report(run)
+    with drafted(final) as draft:
+        if run.weights is not None:
+            told("weights")
+            _write_weights(run.weights, draft / WEIGHTS)
+        for name, text in texts.items():
+            (draft / name).write_text(text, encoding="utf-8", newline="\n")
+    return [final / name for name in ([WEIGHTS] * (run.weights is not None)) + [*texts]]
+
+
+def opened(record: Record, folder: Path) -> str:
+    place = folder / record.name
+    if chosen(record).weights is None:
+        return f"{place} has no weights: the launch kept no checkpoint"
+    return f"choose a licence in {place / 'README.md'}, then upload {place}"
+
+
+def chosen(record: Record) -> Run:
+    """The launch that is shown: the first that kept weights, else the first that was evaluated, else the first.
+
+    Raises:
+        CannotError: there is none.
+    """
+    if not record.runs:
+        raise CannotError(f"study {record.plan.study_id} has no launch to make a model card of", "bench show tells why")
+    return min(record.runs, key=lambda each: (each.weights is None, not each.epochs))
+
+
+def config(record: Record, run: Run) -> dict[str, Any]:
+    """What the weights are weights of."""
+    work = record.plan.workload
+    names = {str(each.label): each.name for each in run.classes}
+    return {
+        "architecture": work.model,
+        "architecture_options": dict(work.model_options),
+        "num_classes": len(run.classes) or work.classes,
+        "input_shape": work.input_shape,
+        "id2label": names or None,
+        "label2id": {name: int(label) for label, name in names.items()} or None,
+        "parameters": run.launch.params,
+        "precision": work.precision,
+        "seed": run.launch.seed,
+        "settings": {each.name: each.value for each in record.settings},
+        "origins": {each.name: each.origin for each in record.settings},
+    }
+
+
+def metrics(record: Record, run: Run) -> dict[str, Any]:
+    """What was measured of the launch, and after the last epoch of the others."""
+    return {
+        "launch": run.launch.launch_id,
+        "status": run.launch.status,
+        "last_epoch": _point(run),
+        "classes": [tables.scores(each) for each in run.classes],
+        "row": run.numbers,
+        "all_launches": [{"launch": each.launch.launch_id, "last_epoch": _point(each)} for each in record.runs],
+        "dna": ids(run.dna),
+        "method_version": run.launch.method_version,
+    }
+
+
+def card(record: Record, run: Run) -> str:
+    """The model card: a header that a hub reads, and text that a person does."""
+    work, launch = record.plan.workload, run.launch
+    kept = (
+        f"`{WEIGHTS}` holds the weights of this launch's last checkpoint: the `state_dict` of `{work.model}` as "
+        "`bench` builds it."
+        if run.weights
+        else "There are none: the launch kept no checkpoint."
+    )
+    which = (
+        f"Trained and measured by `bench` as launch `{launch.launch_id}`: {launch.configuration}, round "
+        f"{launch.round + 1} of {record.plan.rounds}, seed {launch.seed}. It was chosen by its place in the plan, not "
+        f"by its accuracy, out of {len(record.runs)}."
+    )
+    meaning = (
+        "Equal `hw_id`: the same kind of hardware. Equal `sw_id`: the same software. Equal `num_id`: the same numbers "
+        "from the same operations."
+    )
+    set_by_hand = [each for each in record.settings if each.origin != "default"]
+    return "\n".join(
+        [
+            "---",
+            *_header(record, run),
+            "---",
+            "",
+            f"# {work.model} on {work.data}",
+            "",
+            which,
+            "",
+            *_accuracy(record, run),
+            "## Weights",
+            "",
+            kept,
+            "",
+            "## How it was trained",
+            "",
+            "| setting | value | from |",
+            "| --- | --- | --- |",
+            *(f"| {each.name} | {_cell(scalars(each))} | {_cell(each.origin)} |" for each in set_by_hand),
+            "",
+            "All other settings are the defaults; `config.json` has every one. `curves.csv` has each epoch."
+            if run.epochs
+            else "All other settings are the defaults; `config.json` has every one.",
+            "",
+            "It is repeated by",
+            "",
+            "```sh",
+            record.plan.command,
+            "```",
+            "",
+            "## Where",
+            "",
+            *(f"- `{name}` {value}" for name, value in ids(run.dna).items()),
+            *([] if run.dna else ["No fingerprint was taken."]),
+            "",
+            meaning,
+            "",
+            "## Licence",
+            "",
+            "Not chosen yet: set `license` in the header above before this folder is uploaded.",
+            "",
+            record.report,
+        ]
+    )
+
+
+def _accuracy(record: Record, run: Run) -> list[str]:
+    if not run.epochs:
+        return ["Nothing was evaluated: the run was of a number of steps or seconds, not of epochs.", ""]
+    last = run.epochs[-1]
+    lines = ["| after the last epoch | |", "| --- | --- |", f"| epochs | {last.index} |"]
+    lines += [f"| {name} | {value:.6g} |" for name, value in last.values.items()]
+    alike = [each for each in record.runs if each.launch.configuration == run.launch.configuration]
+    reached = [each.epochs[-1].values["top1"] for each in alike if each.epochs]
+    among = (
+        f"Top-1 of the {len(reached)} launches of {run.launch.configuration}: {min(reached):.2%} to {max(reached):.2%}."
+    )
+    return [*lines, "", *([among, ""] if len(reached) > 1 else [])]
+
+
+def _header(record: Record, run: Run) -> list[str]:
+    """YAML; values are written as JSON, which is YAML."""
+    work = record.plan.workload
+    lines = [
+        "# license: yours to choose",
+        "library_name: pytorch",
+        "pipeline_tag: image-classification",
+        f"tags: {json.dumps(['bench', 'pytorch', 'image-classification'])}",
+    ]
+    if work.data not in _NO_PUBLIC_DATA:
+        lines.append(f"datasets: {json.dumps([work.data])}")
+    if run.epochs:
+        values = run.epochs[-1].values
+        found = [
+            {"type": "accuracy", "name": name, "value": values[key]}
+            for key, name in (("top1", "top-1 accuracy"), ("top5", "top-5 accuracy"))
+            if key in values
+        ]
+        result = {
+            "task": {"type": "image-classification"},
+            "dataset": {"name": work.data, "type": work.data},
+            "metrics": found,
+        }
+        lines += ["metrics:", "- accuracy", f"model-index: {json.dumps([{'name': work.model, 'results': [result]}])}"]
+    return lines
+
+
+def _write_weights(checkpoint: Path, file: Path) -> None:
+    import torch  # noqa: PLC0415 - a checkpoint is torch's; nothing else here needs it
+    from safetensors.torch import save_file  # noqa: PLC0415 - an extra
+
+    try:
+        content = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        state = content["model"]
+    except Exception as error:  # torch raises what it likes for a torn file
+        raise CannotError(
+            f"the checkpoint {checkpoint} cannot be read ({type(error).__name__})",
+            "name another launch: bench export STUDY.LAUNCH --to huggingface",
+        ) from error
+    # Copies: the format takes no two names for one tensor's memory.
+    tensors = {name: value.detach().clone().contiguous() for name, value in state.items()}
+    save_file(tensors, str(file), metadata={"format": "pt"})
+
+
+def _point(run: Run) -> dict[str, Any] | None:
+    if not run.epochs:
+        return None
+    last = run.epochs[-1]
+    return {"epoch": last.index, "samples": last.samples, "seconds": last.seconds, **last.values}
+
+
+def _as_json(told: Any) -> str:
+    return json.dumps(finite(told), indent=2, allow_nan=False) + "\n"
+
+
+def _cell(value: Any) -> str:
+    return str(value).replace("|", "\\|").replace("\n", " ")
