@@ -19,7 +19,7 @@ from bench.exporting.record import Record, Run, digest, ids, scalars
 from bench.exporting.targets.csv import as_csv
 
 NEEDS: Mapping[str, str] = {
-    "mlflow": "mlflow-skinny>=3.1",
+    "mlflow": "mlflow-skinny>=3.17",
     "sqlalchemy": "sqlalchemy>=2",  # with alembic, what the small distribution needs for a store of its own
     "alembic": "alembic>=1.13",
 }

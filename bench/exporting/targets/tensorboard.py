@@ -13,7 +13,7 @@ from bench.exporting import tables
 from bench.exporting.files import drafted
 from bench.exporting.record import Record, Run, ids, scalars
 
-NEEDS: Mapping[str, str] = {"tensorboard": "tensorboard>=2.17"}
+NEEDS: Mapping[str, str] = {"tensorboard": "tensorboard>=2.20"}
 
 _HPARAMS = "_hparams_/session_start_info"
 

@@ -18,7 +18,7 @@ from bench.exporting.files import staging
 from bench.exporting.record import Record, Run, digest, ids
 from bench.exporting.targets.csv import as_csv
 
-NEEDS: Mapping[str, str] = {"wandb": "wandb>=0.22"}
+NEEDS: Mapping[str, str] = {"wandb": "wandb>=0.31"}
 
 PROJECT = "bench"
 _DIGEST = "bench-digest.txt"
