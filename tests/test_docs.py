@@ -24,7 +24,7 @@ README = (REPOSITORY / "README.md").read_text()
 PAGES = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")])
 
 # Flags of other programs that the documents speak of.
-FOREIGN_FLAGS = {"--check", "--threads", "--mail-type", "--no-kill", "--overlap"}
+FOREIGN_FLAGS = {"--backend-store-uri", "--logdir", "--check", "--threads", "--mail-type", "--no-kill", "--overlap"}
 
 
 def blocks(text: str, language: str) -> list[str]:

@@ -67,10 +67,11 @@ def _client(folder: Path) -> Iterator[Any]:
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     from mlflow.exceptions import MlflowException  # noqa: PLC0415 - an extra
     from mlflow.tracking import MlflowClient  # noqa: PLC0415
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
 
     try:
         yield MlflowClient(tracking_uri=_uri(folder))
-    except MlflowException as error:
+    except (MlflowException, SQLAlchemyError) as error:
         first = (str(error).splitlines() or ["no reason given"])[0]
         raise CannotError(
             f"MLflow cannot write to {_database(folder)}: {first[:200]}",

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from bench.errors import CannotError
 from bench.exporting import tables
 from bench.exporting.files import staging
 from bench.exporting.record import Record, Run, digest, ids
@@ -96,12 +97,12 @@ def _session(draft: Path, identity: str, about: Mapping[str, Any]) -> Any:
         x_disable_machine_info=True,
         x_save_requirements=False,
     )
-    session = wandb.init(
-        project=PROJECT,
-        id=identity,
-        settings=settings,
-        **{name: value for name, value in about.items() if name != "failed"},
-    )
+    told = {name: value for name, value in about.items() if name != "failed"}
+    try:
+        session = wandb.init(project=PROJECT, id=identity, settings=settings, **told)
+    except wandb.Error as error:
+        first = (str(error).splitlines() or ["no reason given"])[0]
+        raise CannotError(f"wandb cannot write an offline run: {first[:200]}", "see: wandb status") from error
     try:
         yield session
     except BaseException:
