@@ -40,9 +40,9 @@ VERBS = {  # name -> its module (whose `command` it is), and what it does
 }
 
 EXAMPLES = """\
-  bench scale                                    a demo on this machine, in under a minute
+  bench scale                                a demo, in about a minute
   bench scale --model resnet18 --data cifar10 --ranks 1,2
-  bench scale --model resnet50 --gpus 1,2,4      add --dry-run to see the plan first"""
+  bench scale --model resnet50 --gpus 1,2,4  --dry-run shows the plan"""
 
 
 class Verbs(click.Group):

@@ -1,25 +1,28 @@
 """The verdicts of `bench repro` on what is known beforehand: nothing changed, rounding changed, or a mistake planted.
 
-    python benchmarks/agreement_table.py [--repeats 20] [--seconds 600] [--markdown FILE]
+    python benchmarks/agreement_table.py [--repeats 20] [--seconds 600] [--keep FILE] [--markdown FILE]
 
 Each repeat has a seed of its own: its capsule is recorded with its envelope, then every case is rehearsed in processes
 of its own and held against it. (Repeats of one seed would be the same bits again, and say nothing.) A case that a
-machine cannot show (an instruction set that it lacks) is left out with the reason.
+machine cannot show (an instruction set that it lacks) is left out with the reason. With --keep each repeat is one line
+of JSON in that file, and those that are there already are not run again.
 """
 
 import argparse
+import json
 import os
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from bench import rehearsing
 from bench.analysis import agree, agreement
-from bench.capsule import Capsule, RanksCheck, Rehearsal
+from bench.capsule import Capsule, Rehearsal
 from bench.dna.machine import here
 from bench.plan import Configuration, Workload
 
@@ -76,25 +79,50 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--repeats", type=int, default=20)
     arguments.add_argument("--seconds", type=float, default=600.0, help="begin no repeat after this")
+    arguments.add_argument("--keep", type=Path, help="one line a repeat; those that are there are not run again")
     arguments.add_argument("--markdown", type=Path)
     asked = arguments.parse_args()
 
     until_s = time.monotonic() + asked.seconds
     cases = [case for case in CASES if not (why := cannot_show(case)) or print(f"{case.name}: left out, {why}")]
-    found: dict[str, list[agreement.Agreement]] = {case.name: [] for case in cases}
-    ranks: dict[str, list[RanksCheck]] = {"": [], "divisor": []}
-    for repeat in range(asked.repeats):
+    kept = asked.keep.read_text().splitlines() if asked.keep and asked.keep.exists() else []
+    repeats = [Repeat(**json.loads(line)) for line in kept]
+    for seed in sorted(set(range(asked.repeats)) - {each.seed for each in repeats}):
         if time.monotonic() > until_s:
             break
-        capsule = rehearsing.recorded(_rehearsal(seed=repeat), _stage())
-        for case in cases:
-            found[case.name].append(judged(case, capsule))
-        for planted in ranks:
-            ranks[planted] += rehearsing.ranks_checks(capsule.rehearsal, (RANKS,), _stage(planted))
-        table = "\n".join([*_lines(cases, found), "", *_rank_lines(ranks)])
-        print(f"{repeat + 1} of {asked.repeats} repeats\n{table}", flush=True)
+        repeats.append(repeated(seed, cases))
+        if asked.keep:
+            with asked.keep.open("a") as file:
+                file.write(json.dumps(asdict(repeats[-1])) + "\n")
+        print(f"seed {seed}: {len(repeats)} of {asked.repeats} repeats", flush=True)
+    if repeats:
+        table = "\n".join([*_lines(cases, repeats), "", *_rank_lines(repeats)])
+        print(table)
         if asked.markdown:
             asked.markdown.write_text(table + "\n")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repeat:
+    """All cases under one seed, in words that can be kept."""
+
+    seed: int
+    cases: dict[str, dict[str, Any]]  # by name: verdict, first, cause (was it named right), right (all of it)
+    ranks: dict[str, dict[str, Any]]  # by what was planted: agrees, scaled_ulp, bound
+
+
+def repeated(seed: int, cases: list[Case]) -> Repeat:
+    """Record a capsule, and hold every case against it."""
+    capsule = rehearsing.recorded(_rehearsal(seed=seed), _stage())
+    told, ranks = {}, {}
+    for case in cases:
+        seen = judged(case, capsule)
+        cause, right = case.cause in seen.cause, _as_expected(case, seen)
+        told[case.name] = {"verdict": seen.verdict, "first": _first(seen), "cause": cause, "right": right}
+    for planted in ("", "divisor"):
+        [check] = rehearsing.ranks_checks(capsule.rehearsal, (RANKS,), _stage(planted))
+        ranks[planted] = {"agrees": check.agrees, "scaled_ulp": check.scaled_ulp, "bound": check.bound}
+    return Repeat(seed=seed, cases=told, ranks=ranks)
 
 
 def judged(case: Case, capsule: Capsule) -> agreement.Agreement:
@@ -150,29 +178,25 @@ def _set(variables: dict[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _lines(cases: list[Case], found: dict[str, list[agreement.Agreement]]) -> Iterator[str]:
+def _lines(cases: list[Case], repeats: list[Repeat]) -> Iterator[str]:
     yield "| otherwise | n | verdicts | first difference | cause named right | as expected |"
     yield "| --- | ---: | --- | --- | ---: | ---: |"
     for case in cases:
-        seen = found[case.name]
-        verdicts, firsts = Counter(each.verdict for each in seen), Counter(_first(each) for each in seen)
-        causes = sum(case.cause in each.cause for each in seen)
-        right = sum(_as_expected(case, each) for each in seen)
-        told = (", ".join(f"{word} {count}" for word, count in counter.most_common()) for counter in (verdicts, firsts))
+        seen = [each.cases[case.name] for each in repeats]
+        counters = [Counter(each[what] for each in seen) for what in ("verdict", "first")]
+        told = (", ".join(f"{word} {count}" for word, count in counter.most_common()) for counter in counters)
+        causes, right = (sum(each[what] for each in seen) for what in ("cause", "right"))
         yield f"| {case.name} | {len(seen)} | {' | '.join(told)} | {causes} | {right} |"
 
 
-def _rank_lines(ranks: dict[str, list[RanksCheck]]) -> Iterator[str]:
-    yield f"| {RANKS} Gloo ranks against one process | n | agree | scaled ulp, at most | bound, at least |"
+def _rank_lines(repeats: list[Repeat]) -> Iterator[str]:
+    yield f"| {RANKS} Gloo ranks against one process | n | agree | scaled ulp | bound, at least |"
     yield "| --- | ---: | ---: | ---: | ---: |"
-    for planted, seen in ranks.items():
-        agree, most, bound = sum(each.agrees for each in seen), max(each.scaled_ulp for each in seen), _least(seen)
-        name = "a planted wrong divisor" if planted else "as they are"
-        yield f"| {name} | {len(seen)} | {agree} | {most:.3g} | {bound:.3g} |"
-
-
-def _least(seen: list[RanksCheck]) -> float:
-    return min(each.bound for each in seen)
+    for planted, name in (("", "as they are"), ("divisor", "a planted wrong divisor")):
+        seen = [each.ranks[planted] for each in repeats]
+        agree, bound = sum(each["agrees"] for each in seen), min(each["bound"] for each in seen)
+        ulps = [each["scaled_ulp"] for each in seen]
+        yield f"| {name} | {len(seen)} | {agree} | {min(ulps):.3g} to {max(ulps):.3g} | {bound:.3g} |"
 
 
 def _as_expected(case: Case, seen: agreement.Agreement) -> bool:

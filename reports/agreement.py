@@ -10,6 +10,7 @@ from bench.analysis.agreement import BITWISE, DIFFERENT, NUMERICS, STATISTICS, A
 from bench.capsule import Capsule, RanksCheck
 from reports import words
 from reports.console import shown
+from reports.layout import show_hanging
 
 SCHEMA, RECORD, REPEAT = "bench.agreement/1", "bench.capsule-record/1", "bench.repeat/1"
 STYLES = {BITWISE: "green", NUMERICS: "green", STATISTICS: "green", DIFFERENT: "red"}
@@ -77,27 +78,23 @@ def show(found: Agreement, console: Console, *, title: str = "") -> None:
     """Print a verdict, what is behind it, and the first difference."""
     meaning = f": {_MEANING[found.verdict]}" if found.verdict in _MEANING else ""
     lead = f"{title}: " if title else ""
-    console.print(
-        shown(f"{lead}{found.verdict}{meaning}", console, STYLES.get(found.verdict, "yellow")), soft_wrap=True
-    )
+    show_hanging(f"{lead}{found.verdict}", meaning, console, STYLES.get(found.verdict, "yellow"))
     for name, text in _lines(found):
-        console.print(shown(f"{name:<18}{words.clean(text)}", console), soft_wrap=True)
+        show_hanging(f"{name:<18}", words.clean(text), console)
 
 
 def show_recorded(capsule: Capsule, path: str, size_bytes: int, console: Console) -> None:
     """Print what a capsule holds, and what to do with it."""
-    for line in _recorded(capsule):
-        console.print(shown(line, console), soft_wrap=True)
+    for name, text in _recorded(capsule):
+        show_hanging(f"{name:<11}", text, console)
     console.print(shown(f"{path}: {words.size(size_bytes)}", console, "bold"), soft_wrap=True)
     console.print(shown(f"On another machine: bench repro check {path}", console), soft_wrap=True)
 
 
 def show_no_capsule(bundle: str, console: Console) -> None:
     """Say that only the speed was judged."""
-    text = (
-        f"No capsule in {bundle}, so only the speed was judged; its owner makes one: bench repro record -o FILE.capsule"
-    )
-    console.print(shown(text, console), soft_wrap=True)
+    told = "so only the speed was judged; its owner makes one: bench repro record -o FILE.capsule"
+    show_hanging("", f"No capsule in {bundle}, {told}", console)
 
 
 def _lines(found: Agreement) -> Iterator[tuple[str, str]]:
@@ -112,22 +109,22 @@ def _lines(found: Agreement) -> Iterator[tuple[str, str]]:
         yield "" if index else "Because", reason
 
 
-def _recorded(capsule: Capsule) -> Iterator[str]:
+def _recorded(capsule: Capsule) -> Iterator[tuple[str, str]]:
     part = capsule.parts[0]
     facts = sum(len(each.facts) for each in capsule.parts)
-    yield f"Recorded   {words.count(len(part.losses), 'step')}, {words.number(facts)} facts, deterministic mode"
+    yield "Recorded", f"{words.count(len(part.losses), 'step')}, {words.number(facts)} facts, deterministic mode"
     if capsule.envelope is not None:
         runs, last = len(capsule.envelope.runs), capsule.envelope.loss[-1]
-        yield f"Envelope   of {words.count(runs, 'run')}: rounding may move the last loss by {words.percent(last, 4)}"
+        yield "Envelope", f"of {words.count(runs, 'run')}: rounding may move the last loss by {words.percent(last, 4)}"
     for each in capsule.ranks:
         mark = "agree with" if each.agrees else "DO NOT compute what is computed by"
         off = f"{words.number(each.scaled_ulp)} scaled ulp in {each.tensor}, bound {words.number(each.bound)}"
-        yield f"Ranks      {each.ranks} {mark} one process: {off}"
+        yield "Ranks", f"{each.ranks} {mark} one process: {off}"
     if capsule.finals:
         low, high = (words.percent(share) for share in (min(capsule.finals.values()), max(capsule.finals.values())))
-        yield f"Accuracy   of {words.count(len(capsule.finals), 'seed')}: {low} to {high}"
+        yield "Accuracy", f"of {words.count(len(capsule.finals), 'seed')}: {low} to {high}"
     for warning in part.warnings:
-        yield f"Warning    {words.clean(warning)}"
+        yield "Warning", words.clean(warning)
 
 
 def _difference(first: Difference) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from reports import words
 from reports.console import shown
+from reports.layout import show_hanging
 
 _NOT_COLLECTED = "names of hosts and people, addresses, paths, serial numbers"
 _EFFECTS = {"numbers": "can change the numbers", "speed": "can change the speed", "cosmetic": "cosmetic"}
@@ -37,13 +38,13 @@ def show_difference(compared: Mapping[str, Any], console: Console) -> None:
             _print([(each["field"], f"{_value(each['a'])} -> {_value(each['b'])}") for each in fields], console)
     console.print()
     for line in _verdict(compared):
-        console.print(shown(line, console), soft_wrap=True)
+        show_hanging(line[: len(line) - len(line.lstrip())], line.lstrip(), console)
 
 
 def _print(pairs: Sequence[tuple[str, str]], console: Console) -> None:
     width = max([9, *(len(name) for name, _ in pairs)])
     for name, told in pairs:
-        console.print(shown(f"{name:<{width}}  {told}", console), soft_wrap=True)
+        show_hanging(f"{name:<{width}}  ", told, console)
 
 
 def _ids(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -52,6 +52,18 @@ def paragraph(lead: str, told: str, console: Console, style: str = "") -> list[T
     return lines
 
 
+def show_hanging(lead: str, told: str, console: Console, style: str = "") -> None:
+    """Print a paragraph; what is no terminal gets it as the one line that can be searched for."""
+    if console.file.isatty():
+        lines = paragraph(lead, told, console, style)
+    else:
+        lines = [shown(lead + told, console)]
+        lines[0].stylize(style, 0, len(lead.rstrip()))
+    for line in lines:
+        line.rstrip()
+        console.print(line, soft_wrap=True)
+
+
 def write(blocks: Sequence[Sequence[Text]], console: Console) -> None:
     """Print blocks with an empty line around each; empty blocks are left out."""
     console.print()

@@ -4,9 +4,14 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
+from rich.console import Console
+
 from bench.plan import Configuration, Plan, to_json
 from launchers import Command
 from reports import words
+from reports.layout import show_hanging
+
+_LEAD = len("Warning  ")
 
 
 def opening(plan: Plan, *, demo: bool) -> list[str]:
@@ -19,12 +24,20 @@ def opening(plan: Plan, *, demo: bool) -> list[str]:
         ]
     rows = ", ".join(row_name(row) for row in plan.configurations)
     lines.append(
-        f"Plan     {len(plan.configurations)} rows x {plan.rounds} rounds = {len(plan.launches)} launches of "
-        f"{plan.workload.window}, about {words.duration(plan.estimated_s)}"
+        f"Plan     {words.count(len(plan.configurations), 'row')} x {words.count(plan.rounds, 'round')} = "
+        f"{words.count(len(plan.launches), 'launch')} of {plan.workload.window}, about "
+        f"{words.duration(plan.estimated_s)}"
     )
     lines.append(f"Rows     {rows}")
     lines += [f"n/a      {row_name(each.configuration)}: {each.reason}" for each in plan.unrunnable]
     return lines
+
+
+def show(told: Sequence[str], console: Console) -> None:
+    """Print lines whose first word says what they are about."""
+    for line in told:
+        lead = line[:_LEAD] if line[:_LEAD].endswith("  ") else ""
+        show_hanging(lead, line[len(lead) :], console)
 
 
 def lines(plan: Plan, commands: Sequence[Command]) -> list[str]:

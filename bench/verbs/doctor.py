@@ -55,21 +55,17 @@ def command(fast: bool, store: Path, as_json: bool) -> int:
 
 
 def _show(checks: list["Check"], *, ready: bool) -> None:
-    from rich.text import Text
-
     from reports import words
     from reports.console import console_for, shown, shows_only_ascii
+    from reports.layout import show_hanging
 
     console = console_for(sys.stdout)
     ascii_only = shows_only_ascii(console)
     for check in checks:
         letter, plain, style = _MARKS[check.level]
-        mark = plain if ascii_only else letter
-        console.print(
-            Text(f"{mark:<{2 if ascii_only else 1}} ", style=style) + shown(check.text, console), soft_wrap=True
-        )
+        show_hanging(f"{plain:<2} " if ascii_only else f"{letter} ", check.text, console, style)
         if check.fix:
-            console.print(shown(f"    fix: {check.fix}", console), soft_wrap=True)
+            show_hanging("    fix: ", check.fix, console)
     warnings = sum(check.level == "warning" for check in checks)
     refusals = sum(check.level == "refusal" for check in checks)
     if ready:

@@ -214,13 +214,14 @@ def _run(
     from bench.dna import numbers
     from bench.verbs.interruptions import Terminated, listened_for
     from reports import plans, progress
+    from reports.console import console_for
 
     checks = health.preflight(plan, machine, store.path)
     health.refuse(checks)
     if not talk.as_json:
         lines = plans.opening(plan, demo=demo)
         lines += [f"Warning  {each.text}: {each.fix}" for each in checks if each.level == health.WARNING]
-        _say("\n".join(lines))
+        plans.show(lines, console_for(sys.stderr, color=not talk.no_color))
     watching = progress.for_stream(sys.stderr, plain=talk.plain or talk.no_color, json=talk.as_json)
     code: int | None = None
     with host_lock.held(when_busy, _say) as shared, opening as launcher:

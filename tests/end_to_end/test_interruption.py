@@ -1,4 +1,7 @@
-"""Ctrl-C in the middle of a study: what was finished is kept, nothing is left running, and --resume goes on."""
+"""Ctrl-C twice in the middle of a study: what was finished is kept, and nothing is left running.
+
+Once, and --resume after it: tests/faults/test_interrupted_studies.py.
+"""
 
 import os
 import signal
@@ -8,7 +11,6 @@ import time
 from pathlib import Path
 
 import psutil
-import pytest
 
 import bench
 
@@ -46,26 +48,7 @@ def still_running(workers: list[psutil.Process]) -> bool:
     return any(worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE for worker in workers)
 
 
-@pytest.mark.faults
-def test_ctrl_c_finishes_the_running_launch_and_resume_runs_the_rest(tmp_path, environment, run_bench) -> None:
-    study, workers = begun(tmp_path, environment)
-    os.kill(study.pid, signal.SIGINT)
-    stdout, stderr = study.communicate(timeout=60)
-    assert study.returncode == 130, stderr
-    assert "Traceback" not in stderr
-    assert "Ctrl-C again ends it now" in stderr
-    assert "not_run" in stdout or "not run" in stdout
-    assert list(bench.load(tmp_path / "results", "launches").status) == ["ok", "ok"]
-    assert not still_running(workers)
-
-    resumed = run_bench("scale", *ASKED, "--resume")
-    assert resumed.returncode == 0, resumed
-    launches = bench.load(tmp_path / "results", "launches")
-    assert list(launches.status) == ["ok"] * 4
-    assert launches.study_id.nunique() == 1
-
-
-def test_a_second_ctrl_c_ends_the_launch_at_once_and_its_row_says_so(tmp_path, environment, run_bench) -> None:
+def test_a_second_ctrl_c_ends_the_launch_at_once_and_its_row_says_so(tmp_path, environment) -> None:
     study, workers = begun(tmp_path, environment)
     os.kill(study.pid, signal.SIGINT)
     time.sleep(0.2)

@@ -125,11 +125,24 @@ def test_a_model_from_a_users_own_file_is_measured_the_same_way(run_bench, tmp_p
     within_a_percent(lambda: rate_of(run_bench(*asked)), 320, lambda: bare_rate(f"{tmp_path}/mine.py:build"))
 
 
-def test_two_ranks_read_twice_as_much_as_one_and_leave_a_complete_record(run_bench, tmp_path) -> None:
+@pytest.mark.slow
+def test_two_ranks_read_twice_as_much_as_one(run_bench, tmp_path) -> None:
     """A second of sleep a step: on a small virtual machine the all-reduce alone takes milliseconds."""
     file = profile_in(tmp_path, steps=10, sleep_ms=1000)
     asked = ("run", "--profile", file, "--strategy", "ddp", "--ranks", "2", "--json")
     within_a_percent(lambda: rate_of(run_bench(*asked)), 64)
+    # Without synchronisation a step is the sleep, and little else is left for the all-reduce.
+    launches = bench.load(tmp_path / "results", "launches")
+    assert launches.compute_step_ns.min() == pytest.approx(1e9, rel=0.01)
+
+
+def test_a_straggler_that_sleeps_twice_as_long_halves_the_rate_of_all_and_leaves_a_complete_record(
+    run_bench, tmp_path
+) -> None:
+    """A second of sleep a step on one of two ranks: all ranks' samples count, and the slowest rank's time."""
+    file = profile_in(tmp_path, steps=10, sleep_ms=500, straggler_rank=1, straggler_factor=2.0)
+    asked = ("run", "--profile", file, "--strategy", "ddp", "--ranks", "2", "--json")
+    within_a_percent(lambda: rate_of(run_bench(*asked)), 64)  # 2 x 32 samples in a second
 
     launches = bench.load(tmp_path / "results", "launches")
     assert (launches.window_samples == 32 * 10 * 2).all()
@@ -137,22 +150,13 @@ def test_two_ranks_read_twice_as_much_as_one_and_leave_a_complete_record(run_ben
     assert (launches.world_size == 2).all()
     assert launches.weights_moved.all()
     assert launches.weights_equal.all()
-    # Without synchronisation a step is the sleep, and little else is left for the all-reduce.
+    # What the other rank waits for is the straggler's compute, not communication.
     assert launches.compute_step_ns.min() == pytest.approx(1e9, rel=0.01)
     # Warm-up steps are stored and marked, and no number knows them.
     steps = bench.load(tmp_path / "results", "steps")
     counted = steps.groupby(["launch_id", "rank", "phase"]).size().unstack()
     assert (counted.warmup == 3).all()
     assert (counted.window == 10).all()
-
-
-def test_a_straggler_that_sleeps_twice_as_long_on_one_rank_halves_the_rate_of_all(run_bench, tmp_path) -> None:
-    file = profile_in(tmp_path, steps=10, sleep_ms=500, straggler_rank=1, straggler_factor=2.0)
-    asked = ("run", "--profile", file, "--strategy", "ddp", "--ranks", "2", "--json")
-    within_a_percent(lambda: rate_of(run_bench(*asked)), 64)  # 2 x 32 samples in a second
-    launches = bench.load(tmp_path / "results", "launches")
-    # What the other rank waits for is the straggler's compute, not communication.
-    assert launches.compute_step_ns.min() == pytest.approx(1e9, rel=0.01)
 
 
 @pytest.mark.slow

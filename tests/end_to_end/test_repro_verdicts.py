@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from noise import assert_no_launch_failed
 
 from bench import capsule, rehearsing
 from bench.dna.machine import here
-from bench.store import read
 
 pytestmark = pytest.mark.faults
 
@@ -38,13 +38,15 @@ CASES = (
     *("nothing", "2 threads", "AVX2", "momentum 0.9001", "shuffled shard", "other pixels", "per-batch crop"),
     *("changed seed", "changed seed of the weights"),
 )
+# What is otherwise in them is found in the same way as in "shuffled shard", one stage earlier or later.
+REPEATED = ("other pixels", "per-batch crop", "changed seed", "changed seed of the weights")
 
 
 def test_no_case_of_the_table_is_left_out(table):
     assert tuple(case.name for case in table.CASES) == CASES
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in REPEATED)) for name in CASES])
 def test_each_case_has_its_verdict_its_first_difference_and_its_cause(table, recorded, name):
     case = next(each for each in table.CASES if each.name == name)
     if why := table.cannot_show(case):
@@ -95,15 +97,15 @@ def test_a_capsule_is_recorded_and_checked_by_the_command(run_bench, tmp_path):
 @pytest.mark.slow
 def test_somebodys_study_is_repeated_and_its_speed_and_numbers_judged(run_bench, tmp_path):
     asked = ("--model", "lenet-small", "--data", "digits", "--device", "cpu", "--batch", "16", "--cores-per-rank", "1")
-    assert run_bench("run", *asked, "--steps", "40", "--rounds", "1", "--store", "theirs").returncode == 0
+    asked_for_speed = (*asked, "--steps", "40", "--rounds", "1", "--store", "theirs")
+    assert_no_launch_failed(run_bench("run", *asked_for_speed), tmp_path / "theirs")
     assert (
         run_bench("repro", "record", *asked, "--steps", "2", "--no-envelope", "-o", "theirs/a.capsule").returncode == 0
     )
     ran = run_bench("repro", "run", "theirs", "--store", "mine", "--json")
     document = ran.json()
-    # A machine that is busy with other work may make the one launch INVALID: that is a result, and no launch failed.
-    assert ran.returncode in {0, 5}, ran
-    assert [launch.status for launch in read.launches(tmp_path / "mine", document["study"])] == ["ok"]
+    [launch] = assert_no_launch_failed(ran, tmp_path / "mine")
+    assert launch.study_id == document["study"]
     assert document["schema"] == "bench.repeat/1"
     assert document["numbers"]["a.capsule"]["verdict"] == "bitwise"
     assert document["speed"]["schema"] == "bench.comparison/1"

@@ -60,8 +60,9 @@ def test_a_study_that_comes_to_its_end_leaves_nothing(tmp_path, environment, sto
 @pytest.mark.parametrize(
     "number",
     [
-        *(signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT),
-        *(signal.SIGABRT, signal.SIGSEGV, signal.SIGKILL),
+        *(signal.SIGTERM, signal.SIGHUP, signal.SIGKILL),
+        *(pytest.param(each, marks=pytest.mark.slow) for each in (signal.SIGINT, signal.SIGQUIT)),
+        *(pytest.param(each, marks=pytest.mark.slow) for each in (signal.SIGABRT, signal.SIGSEGV)),
     ],
 )
 def test_a_study_that_is_ended_from_outside_leaves_nothing(tmp_path, environment, number) -> None:

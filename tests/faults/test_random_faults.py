@@ -53,7 +53,7 @@ def dice() -> random.Random:
 
 
 def test_random_faults_in_small_studies_lose_no_row_and_leave_no_process(dice, tmp_path) -> None:
-    count, after_s = int(os.environ.get("BENCH_TEST_FAULTS", "40")), []
+    count, after_s = int(os.environ.get("BENCH_TEST_FAULTS", "20")), []
     began = time.monotonic()
     for number in range(count):
         sizes = tuple(dice.sample((2, 3, 4), k=dice.randint(2, 3)))
@@ -86,6 +86,7 @@ def test_random_faults_in_small_studies_lose_no_row_and_leave_no_process(dice, t
     print(f"{len(after_s)}: {statistics.median(after_s):.2f} s, {max(after_s):.2f} s" if after_s else "0")
 
 
+@pytest.mark.slow
 def test_random_faults_in_ranks_that_train_lose_no_row_and_leave_no_process(dice, run_bench, tmp_path, store) -> None:
     """One study with a launch for each fault, and one launch more that nothing happens to."""
     count = int(os.environ.get("BENCH_TEST_FAULTS_TORCH", "3"))

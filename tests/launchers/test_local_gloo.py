@@ -60,22 +60,6 @@ def test_three_ranks_meet_on_the_socket_that_was_handed_over(tmp_path):
     assert (ending.status, ending.reason, ending.exit_codes) == ("ok", None, (0, 0, 0))
 
 
-def test_a_rank_killed_between_two_all_reduces_is_named_and_not_its_peers(tmp_path):
-    launched = run_gloo(tmp_path, "if rank.rank == 1 and step == 20: os.kill(os.getpid(), signal.SIGKILL)")
-    ending = launched.ending
-    assert (ending.status, ending.failed_rank) == ("killed", 1)
-    assert ending.reason == "rank 1 was ended by SIGKILL in the window at step 20 of 100"
-    assert launched.survivors == []
-
-
-def test_a_rank_stopped_between_two_all_reduces_is_named_and_not_those_that_wait(tmp_path):
-    launched = run_gloo(tmp_path, "if rank.rank == 1 and step == 20: os.kill(os.getpid(), signal.SIGSTOP)", stall_s=1)
-    assert (launched.ending.status, launched.ending.failed_rank) == ("hang", 1)
-    assert "all_reduce" in (launched.folder / "rank0.log").read_text()  # the stacks say who is a victim
-    assert launched.ending.exit_codes == (143, -signal.SIGKILL, 143)  # the waiting ones could still be told politely
-    assert launched.survivors == []
-
-
 def test_sigterm_ends_a_rank_that_is_blocked_in_an_all_reduce(tmp_path):
     """Rank 2 sleeps and so holds rank 0 in its collective; rank 0 is then told to end."""
     told: list[psutil.Process] = []

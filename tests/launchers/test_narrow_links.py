@@ -4,10 +4,12 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import network_namespaces
 import pytest
 from network_namespaces import network
+from noise import assert_no_launch_failed
 
 pytestmark = pytest.mark.slow
 
@@ -54,9 +56,14 @@ def measured(net, tmp_path: Path, environment: dict[str, str], speed: int) -> tu
         for host in range(2)
     ]
     told = [process.communicate(timeout=240) for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], told
-    (said,) = [stdout for stdout, _ in told if stdout.strip()]  # only the leader prints
-    document = json.loads(said)
+    ended = [
+        SimpleNamespace(returncode=process.returncode, stdout=stdout, stderr=stderr)
+        for process, (stdout, stderr) in zip(processes, told, strict=True)
+    ]
+    leader, follower = sorted(ended, key=lambda each: not each.stdout.strip())  # only the leader prints
+    assert_no_launch_failed(leader, Path(environment["BENCH_STORE"]))
+    assert (follower.returncode, follower.stdout) == (0, "")
+    document = json.loads(leader.stdout)
     return document["rows"][-1], document["warnings"]
 
 

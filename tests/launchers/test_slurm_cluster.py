@@ -9,9 +9,11 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from noise import assert_no_launch_failed
 
 from bench import load
 from launchers import Request, sbatch, slurm
@@ -369,7 +371,8 @@ def test_a_requeue_in_the_middle_of_a_study_runs_every_launch_once(environment, 
         wait_for(lambda: "PENDING" in cluster.run("squeue", "--noheader", "--format=%T"), "the job waits again")
         cluster.run("scontrol", "update", f"JobId={job}", "StartTime=now")  # and not in two minutes
         told, progress = bench.communicate(timeout=400)
-    assert bench.returncode == 0, progress
+    ran = SimpleNamespace(returncode=bench.returncode, stdout=told, stderr=progress)
+    assert_no_launch_failed(ran, store)
     assert len(before) < 5  # or nothing was left to repeat
     (study,) = (store / "studies").iterdir()
     planned = {each["launch_id"] for each in json.loads((study / "study.json").read_text())["launches"]}

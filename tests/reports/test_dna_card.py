@@ -93,3 +93,24 @@ def test_a_stream_of_plain_letters_gets_no_other():
     assert out.isascii()
     assert "\\u" not in out
     assert "\x1b" not in out
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_in_a_terminal_long_lines_go_on_under_their_own_beginning_and_elsewhere_stay_one():
+    reason = "NVML is not installed, and no other way to ask for a graphics card is known on this system"
+    document = DOCUMENT | {"unavailable": {"identity.gpus": reason}}
+    out = Terminal()
+    dna.show(document, console_for(out, color=False, width=50))
+    lines = out.getvalue().splitlines()
+    first = next(number for number, line in enumerate(lines) if line.startswith("gpu "))
+    assert lines[first : first + 3] == [
+        "gpu        NVML is not installed, and no other way",
+        "           to ask for a graphics card is known on",
+        "           this system",
+    ]
+    assert max(map(len, lines)) <= 50
+    assert f"gpu        {reason}\n" in shown(dna.show, document)

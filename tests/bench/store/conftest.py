@@ -63,7 +63,7 @@ def die_everywhere(tmp_path, a_study):
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=900,  # a minute on a quiet machine
         )
         assert told.returncode == 0, told.stderr
         return [json.loads(line) for line in told.stdout.splitlines()]

@@ -184,7 +184,7 @@ def traced(tmp_path, a_study, *options):
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=600,
     )
 
 
@@ -219,7 +219,9 @@ def test_nothing_is_written_into_a_store_but_through_the_numbered_calls(tmp_path
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("number", [3, 12, 25, 40])
+@pytest.mark.parametrize(
+    "number", [3, pytest.param(12, marks=pytest.mark.slow), pytest.param(25, marks=pytest.mark.slow), 40]
+)
 def test_a_sync_that_fails_is_an_error_and_no_acknowledgement(tmp_path, a_study, number):
     done = traced(tmp_path, a_study, "-e", "trace=fsync", "-e", f"inject=fsync:error=EIO:when={number}")
     assert done.returncode != 0

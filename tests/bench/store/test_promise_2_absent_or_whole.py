@@ -61,9 +61,11 @@ def finish(root, a_study):
     return recovered
 
 
-@pytest.mark.parametrize(
-    "stride", [pytest.param(17, id="some calls"), pytest.param(1, id="every call", marks=pytest.mark.faults)]
-)
+SOME_CALLS = pytest.param(4, id="every fourth call", marks=pytest.mark.faults)
+EVERY_CALL = pytest.param(1, id="every call", marks=[pytest.mark.faults, pytest.mark.slow])
+
+
+@pytest.mark.parametrize("stride", [pytest.param(17, id="some calls"), SOME_CALLS, EVERY_CALL])
 @pytest.mark.usefixtures("no_waiting_for_the_disk")
 def test_a_writer_killed_at_any_call_leaves_launches_that_are_absent_or_whole(
     tmp_path, a_study, die_everywhere, stride
@@ -81,11 +83,11 @@ def test_a_writer_killed_at_any_call_leaves_launches_that_are_absent_or_whole(
     assert finished * stride > 30, "a launch that had ended when its writer was killed is not run again"
 
 
-@pytest.mark.faults
+@pytest.mark.parametrize("stride", [SOME_CALLS, EVERY_CALL])
 @pytest.mark.usefixtures("no_waiting_for_the_disk", "half_done")
-def test_a_recovery_killed_at_any_call_is_made_whole_by_the_next(tmp_path, a_study, die_everywhere):
+def test_a_recovery_killed_at_any_call_is_made_whole_by_the_next(tmp_path, a_study, die_everywhere, stride):
     ended, under_way = a_study[1]
-    answers = die_everywhere("recover", "BENCH_CRASH_AT", 1)
+    answers = die_everywhere("recover", "BENCH_CRASH_AT", stride)
     assert {answer["code"] for answer in answers[:-1]} == {-signal.SIGKILL}
     assert answers[-1]["number"] > 30
     assert answers[-1]["told"] == [ended.launch_id, under_way.launch_id]
@@ -149,10 +151,10 @@ def test_a_disk_that_is_full_from_any_call_on_is_told_and_costs_no_launch_that_h
     assert finished > 30
 
 
-@pytest.mark.faults
+@pytest.mark.parametrize("stride", [SOME_CALLS, EVERY_CALL])
 @pytest.mark.usefixtures("no_waiting_for_the_disk", "half_done")
-def test_a_recovery_without_room_is_told_and_loses_nothing(tmp_path, a_study, die_everywhere):
-    answers = die_everywhere("recover", "BENCH_DISK_FULL_AT", 1)
+def test_a_recovery_without_room_is_told_and_loses_nothing(tmp_path, a_study, die_everywhere, stride):
+    answers = die_everywhere("recover", "BENCH_DISK_FULL_AT", stride)
     assert {answer["code"] for answer in answers[:-1]} == {dying_writers.TOLD}
     for answer in answers:
         root = tmp_path / str(answer["number"])

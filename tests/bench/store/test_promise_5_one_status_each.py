@@ -42,7 +42,7 @@ def test_whatever_happens_every_attempt_ends_once(
 
 
 @pytest.mark.faults
-@settings(max_examples=250, print_blob=True, **UNHURRIED)
+@settings(max_examples=100, print_blob=True, **UNHURRIED)
 @given(steps=WALKS)
 def test_whatever_happens_however_often_every_attempt_ends_once(
     tmp_path_factory, a_study, a_dead_owner, no_waiting_for_the_disk, steps

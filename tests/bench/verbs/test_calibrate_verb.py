@@ -59,7 +59,7 @@ def test_it_tells_spread_alarms_and_what_can_be_told_apart(calibrate):
 
 def test_a_dry_run_starts_nothing_and_shows_both_launches_of_every_round(calibrate, tmp_path):
     result = calibrate("--rounds", "3", "--dry-run")
-    assert "1 rows x 6 rounds = 6 launches" in result.stdout
+    assert "1 row x 6 rounds = 6 launches" in result.stdout
     assert not (tmp_path / "results").exists()
 
 
