@@ -15,12 +15,12 @@ from torch.nn.parallel import DataParallel, DistributedDataParallel
 
 from bench import devices
 from bench.learn import WorkloadError, recipe
-from bench.learn import evaluate as evaluation
 from bench.learn.batches import Batches
 from bench.learn.data import DataSet, load
 from bench.learn.models import build
 from bench.worker import bootstrap, checks, group, host, job, overhead
 from bench.worker.alone import compute_step_ns
+from bench.worker.epochs import EpochLoop
 from bench.worker.gradients import gradient_error
 from bench.worker.record import Record
 from bench.worker.train import Segment, Trainer, train_segment
@@ -175,60 +175,17 @@ class _Launch:
 
     def train_epochs(self, epochs: int) -> None:
         """Whole epochs, each evaluated exactly; the first steps of the first are the warm-up."""
-        left = self.workload.warmup_steps
-        for epoch in range(epochs):
-            batches = self.batches.epoch(epoch)
-            steps_per_epoch = self._steps_per_epoch()
-            warm = min(left, steps_per_epoch)
-            segments = [
-                self._train(batches, steps, epoch=epoch, in_window=in_window)
-                for steps, in_window in ((warm, False), (steps_per_epoch - warm, True))
-                if steps
-            ]
-            left -= warm
-            self._evaluate(epoch, segments)
-
-    def _evaluate(self, epoch: int, segments: list[Segment]) -> None:
-        self.rank.heart.enter("evaluating", epoch)
-        began = time.perf_counter_ns()
-        self.group.share_buffers(self.plain)
-        with self.trainer.autocast():
-            mine = evaluation.evaluate(
-                self.plain,
-                self.data,
-                device=self.device,
-                rank=self.group.rank,
-                world_size=self.group.world_size,
-                memory_format=self.memory_format,
-                beat=self.rank.heart.beat,
-            )
-        counts = evaluation.Counts.from_tensor(self.group.total(mine.to_tensor(), self.device))
-        evaluate_s = (time.perf_counter_ns() - began) / 1e9
-        steps = sum(sum(each.times.steps) for each in segments)
-        losses, correct = sum(each.loss_sum for each in segments) / steps, sum(each.correct or 0 for each in segments)
-        trained = self.group.total(torch.tensor([losses, correct], dtype=torch.float64), self.device).tolist()
-        samples = sum(each.samples for each in segments) * self.group.world_size
-        self.epochs.append(
-            job.EpochResult(
-                epoch=epoch,
-                train_s=max(self.group.gather(sum(each.times.wall_ns for each in segments))) / 1e9,
-                evaluate_s=max(self.group.gather(evaluate_s)),
-                samples=samples,
-                learning_rate=self.trainer.optimizer.param_groups[0]["lr"],
-                train_loss=trained[0] / self.group.world_size,
-                train_top1=trained[1] / samples,
-                validation_loss=evaluation.mean_loss(counts),
-                top1=evaluation.top1(counts),
-                top5=evaluation.top5(counts),
-                validation_samples=evaluation.samples(counts),
-                classes=[
-                    job.ClassResult(label=label, name=name, confusion=counts.confusion[label].tolist(), **asdict(score))
-                    for label, (name, score) in enumerate(
-                        zip(self.data.class_names, evaluation.per_class(counts), strict=True)
-                    )
-                ],
-            )
+        loop = EpochLoop(
+            trainer=self.trainer,
+            plain=self.plain,
+            data=self.data,
+            batches=self.batches,
+            train=self._train,
+            memory_format=self.memory_format,
+            warmup_steps=self.workload.warmup_steps,
+            results=self.epochs,
         )
+        loop.run(epochs)
 
     def _flop_per_sample(self) -> float | None:
         """For accelerators, whose published peak it can be held against; None on a CPU."""
