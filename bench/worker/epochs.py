@@ -1,7 +1,7 @@
 """Whole epochs of training, each evaluated exactly; evaluation lies outside every timed segment."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 
 import torch
@@ -11,7 +11,8 @@ from bench.learn import WorkloadError
 from bench.learn import evaluate as evaluation
 from bench.learn.batches import Batches
 from bench.learn.data import DataSet
-from bench.worker import job
+from bench.recipe import Recipe
+from bench.worker import job, phases
 from bench.worker.train import Segment, Trainer
 
 
@@ -21,6 +22,7 @@ class EpochLoop:
 
     trainer: Trainer
     plain: nn.Module  # the trainer's model without its wrapper
+    recipe: Recipe
     data: DataSet
     batches: Batches
     train: Callable[..., Segment]  # (batches, steps, *, epoch, in_window): trains and records some steps of an epoch
@@ -29,7 +31,9 @@ class EpochLoop:
     results: list[job.EpochResult] = field(default_factory=list)  # of the epochs so far, equal on every rank
 
     def run(self, epochs: int, *, first: int = 0) -> None:
-        """Train and evaluate epochs `first` to `epochs` - 1; `first` is not 0 where an earlier run is gone on with.
+        """Train and evaluate epochs `first` to `epochs` - 1, unless patience ends first.
+
+        `first` is not 0 where an earlier run is gone on with; `results` then holds that run's epochs.
 
         Raises:
             WorkloadError: the data is synthetic.
@@ -38,12 +42,22 @@ class EpochLoop:
             self._before(epoch)
             self.results.append(self._evaluated(epoch, self._trained(epoch)))
             self._after(epoch)
+            if self._out_of_patience():
+                break
 
     def _before(self, epoch: int) -> None:
-        """What changes at the start of an epoch."""
+        """What changes at the start of an epoch. Of the first epoch after a resumption it is all that has changed."""
+        if self.recipe.phases:
+            phases.enter(self.recipe.phase_at(epoch), self.trainer, self.plain, self.batches)
 
     def _after(self, epoch: int) -> None:
         """What follows from an evaluated epoch; its result is `results[-1]`."""
+
+    def _out_of_patience(self) -> bool:
+        """Whether so many epochs have brought nothing better: rank 0's word, so that all ranks stop or none does."""
+        if not self.recipe.patience:
+            return False
+        return bool(self.trainer.group.gather(epochs_since_best(self.results) >= self.recipe.patience)[0])
 
     def _trained(self, epoch: int) -> list[Segment]:
         steps = self.batches.steps_per_epoch
@@ -60,12 +74,13 @@ class EpochLoop:
 
     def _evaluated(self, epoch: int, segments: list[Segment]) -> job.EpochResult:
         trainer, group = self.trainer, self.trainer.group
+        model = self.plain if trainer.ema is None else trainer.ema.module
         trainer.heart.enter("evaluating", epoch)
         began = time.perf_counter_ns()
-        group.share_buffers(self.plain)
+        group.share_buffers(model)
         with trainer.autocast():
             mine = evaluation.evaluate(
-                self.plain,
+                model,
                 self.data,
                 device=trainer.device,
                 rank=group.rank,
@@ -84,7 +99,7 @@ class EpochLoop:
             train_s=max(group.gather(sum(each.times.wall_ns for each in segments))) / 1e9,
             evaluate_s=max(group.gather(evaluate_s)),
             samples=samples,
-            learning_rate=trainer.optimizer.param_groups[0]["lr"],
+            learning_rate=segments[-1].learning_rate,
             train_loss=trained[0] / group.world_size,
             train_top1=trained[1] / samples,
             validation_loss=evaluation.mean_loss(counts),
@@ -98,3 +113,9 @@ class EpochLoop:
                 )
             ],
         )
+
+
+def epochs_since_best(results: Sequence[job.EpochResult]) -> int:
+    """Epochs after the one with the best validation top-1, the first of equals; 0 of none."""
+    scores = [each.top1 or 0.0 for each in results]
+    return len(scores) - 1 - scores.index(max(scores)) if scores else 0

@@ -15,10 +15,12 @@ from torch.nn.parallel import DataParallel, DistributedDataParallel
 
 from bench import devices
 from bench.learn import WorkloadError, recipe
+from bench.learn.averaging import Ema
 from bench.learn.batches import Batches
 from bench.learn.data import DataSet, load
 from bench.learn.models import build
-from bench.worker import bootstrap, checks, group, host, job, overhead
+from bench.learn.schedules import scheduler
+from bench.worker import bootstrap, checks, group, host, job, overhead, phases
 from bench.worker.alone import compute_step_ns
 from bench.worker.epochs import EpochLoop
 from bench.worker.gradients import gradient_error
@@ -53,6 +55,7 @@ class _Launch:
     def __init__(self, rank: bootstrap.Rank, told: job.Job) -> None:
         self.rank, self.told = rank, told
         self.workload, self.configuration = told.workload, told.configuration
+        self.recipe = told.workload.recipe.at_batch(told.configuration.batch_global)
         self.record = Record()
         self.epochs: list[job.EpochResult] = []
 
@@ -93,6 +96,8 @@ class _Launch:
             workload.classes,
             seed=workload.seed,
             size=2 * configuration.batch_global,
+            mean=workload.mean,
+            std=workload.std,
         )
         model = build(workload.model, self.data.input_shape, self.data.classes, workload.model_options)
         self.memory_format = _MEMORY_FORMATS[workload.memory_format]
@@ -108,15 +113,20 @@ class _Launch:
             batch_per_rank=self.batch,
             seed=workload.seed,
             augmentations=workload.augment,
+            mixup=self.recipe.mixup,
+            cutmix=self.recipe.cutmix,
             memory_format=self.memory_format,
         )
-        optimizer = recipe.optimizer(self.plain, workload.recipe)
-        steps = workload.epochs * self._steps_per_epoch() if workload.epochs is not None else 0
+        phases.check(self.recipe, self.plain, self.batches)
+        optimizer = recipe.optimizer(self.plain, self.recipe)
         self.trainer = Trainer(
             model=self._wrapped(),
-            loss=recipe.loss_function(workload.recipe),
+            loss=recipe.loss_function(self.recipe.label_smoothing),
             optimizer=optimizer,
-            scheduler=recipe.scheduler(optimizer, workload.recipe, steps) if steps else None,
+            scheduler=self._scheduler(optimizer),
+            classes=self.data.classes,
+            clip_norm=self.recipe.clip_norm,
+            ema=Ema(self.plain, self.recipe.ema_decay) if self.recipe.ema_decay else None,
             precision=workload.precision,
             device=self.device,
             backend=self.backend,
@@ -129,11 +139,14 @@ class _Launch:
         self.record.origin_ns = time.perf_counter_ns()
         self.first_step_ns = time.monotonic_ns()
 
-    def _steps_per_epoch(self) -> int:
-        steps = self.batches.steps_per_epoch
+    def _scheduler(self, optimizer: torch.optim.Optimizer) -> Any:
+        """None, a constant rate, in a window of steps or seconds: it has no end that a schedule could be laid over."""
+        epochs, steps = self.workload.epochs, self.batches.steps_per_epoch
+        if epochs is None:
+            return None
         if steps is None:
             raise WorkloadError("Synthetic data has no epochs.", "Use --steps or --seconds, or real --data.")
-        return steps
+        return scheduler(optimizer, self.recipe, epochs * steps, steps)
 
     def _wrapped(self) -> nn.Module:
         strategy = self.configuration.strategy
@@ -178,6 +191,7 @@ class _Launch:
         loop = EpochLoop(
             trainer=self.trainer,
             plain=self.plain,
+            recipe=self.recipe,
             data=self.data,
             batches=self.batches,
             train=self._train,
@@ -191,7 +205,7 @@ class _Launch:
         """For accelerators, whose published peak it can be held against; None on a CPU."""
         if self.device.type == "cpu":
             return None
-        images, _ = next(iter(self.batches))
+        images, *_ = next(iter(self.batches))
         return checks.flop_per_sample(self.plain, images[:2])
 
     def finish(self) -> None:
