@@ -90,8 +90,8 @@ def test_the_batch_rule_and_what_it_came_to_are_told_for_every_batch(planned):
     plan = planned(rule, 10, batch="128")
     assert plan.notes == (
         (
-            "Batch rule linear: rate 0.1 for a global batch of 128; here 0.1 at 128, 0.2 at 256, over 2 epochs where it "
-            "grows."
+            "Batch rule linear: rate 0.1 for a global batch of 128; "
+            "here 0.1 at 128, 0.2 at 256, over 2 epochs where it grows."
         ),
     )
 
