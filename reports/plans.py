@@ -29,6 +29,7 @@ def opening(plan: Plan, *, demo: bool) -> list[str]:
         f"{words.duration(plan.estimated_s)}"
     )
     lines.append(f"Rows     {rows}")
+    lines += [f"Recipe   {note}" for note in plan.notes]
     lines += [f"n/a      {row_name(each.configuration)}: {each.reason}" for each in plan.unrunnable]
     return lines
 
