@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from bench.dna.machine import Machine
-from bench.plan import Configuration, Plan, Recipe, Workload, in_rounds
+from bench.plan import Configuration, Plan, Published, Recipe, Workload, in_rounds
 from bench.planning import cost
 from bench.planning.rows import rows_of
 from bench.settings import Settings
@@ -66,7 +66,8 @@ def build(
         baseline=rows.baseline,
         configurations=rows.runnable,
         unrunnable=rows.unrunnable,
-        launches=in_rounds(study_id, rows.runnable, rounds, order_seed),
+        launches=in_rounds(study_id, rows.runnable, rounds, order_seed, measure.seeds or ()),
+        seeds=measure.seeds or (),
         rounds=rounds,
         order_seed=order_seed,
         # Rounds that the budget took away take the verdicts with them.
@@ -79,6 +80,9 @@ def build(
         origins=origins,
         settings=_values(settings) | {"measure.rounds": rounds},
         launcher=study.launcher,
+        profile=settings.profile,
+        published=tuple(Published(**each.model_dump()) for each in settings.published),
+        targets=dict(settings.targets),
         estimated_s=rounds * round_s,
         estimated_bytes=rounds * sum(cost.launch_bytes(workload, row) for row in rows.runnable),
     )
@@ -104,7 +108,7 @@ def workload_of(settings: Settings) -> Workload:
         augment=data.augment,
         precision=measure.precision,
         memory_format=measure.memory_format,
-        seed=measure.seed,
+        seed=measure.seeds[0] if measure.seeds else measure.seed,
         recipe=Recipe(**settings.recipe.model_dump()),
         warmup_steps=measure.warmup,
         steps=measure.steps,

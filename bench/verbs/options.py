@@ -44,6 +44,7 @@ _SETTINGS: dict[str, tuple[str | tuple[str, ...] | None, str]] = {
     "--seconds": ("S", "or in seconds [6],"),
     "--epochs": ("N", "or in whole epochs, with their accuracy."),
     "--seed": ("N", "Of weights, order of data and augmentation [0]."),
+    "--seeds": ("LIST", "As in 1,2,3: a round from each instead."),
     "--order-seed": ("N", "Of the random order of launches [drawn]."),
     "--margin": ("SHARE", "Differences below it count as none [0.02]."),
     "--budget": ("TIME", "As in 90s, 10m or 1h: as many rounds as fit, at least 3."),
