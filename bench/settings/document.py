@@ -216,6 +216,17 @@ class PublishedSettings(Section):
     note: _Text | None = None
 
 
+class Publication(BaseModel):
+    """`[publication]`: what all of a profile's `[[published]]` share, unless one says it itself."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    epochs: _Positive | None = None
+    device: Annotated[str, _one_of(*plan.DEVICES)] | None = None
+    hardware: _Text | None = None
+    source: _Text | None = None
+
+
 class Document(Section):
     """A profile, `./bench.toml` or the user configuration."""
 
@@ -227,5 +238,14 @@ class Document(Section):
     scale: ScaleSettings = ScaleSettings()
     study: StudySettings = StudySettings()
     slurm: SlurmSettings = SlurmSettings()
+    publication: Publication = Publication()
     published: Annotated[tuple[PublishedSettings, ...], _Items] = ()
     targets: Annotated[dict[str, float], AfterValidator(_targets)] = {}
+
+    def quoted(self) -> tuple[PublishedSettings, ...]:
+        """What is published, each with what it shares with the others."""
+        shared = self.publication.model_dump(exclude_none=True)
+        return tuple(
+            each.model_copy(update={name: value for name, value in shared.items() if getattr(each, name) is None})
+            for each in self.published
+        )

@@ -113,7 +113,7 @@ def resolve(
         raise UsageError(f"profile {profile} names no model", "add --model NAME; see: bench models")
     if not any(key in said for key in WINDOW):
         said["measure.seconds"] = WINDOW_QUICK_S if said.get("measure.quick") else WINDOW_S
-    kept = {"description": described.description, "published": described.published, "targets": described.targets}
+    kept = {"description": described.description, "published": described.quoted(), "targets": described.targets}
     return Settings.model_validate({**_nested(said), **kept, "profile": profile, "origins": origins})
 
 
