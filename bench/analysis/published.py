@@ -99,6 +99,7 @@ class _Study:
             configuration=self.row.configuration,
             measured=measured,
             difference=measured and _less(measured, published.value),
+            ratio=measured.estimate / published.value if measured and published.metric in SPEEDS else None,
             apart=tuple(self._apart(published)),
             reason=reason,
         )

@@ -138,6 +138,7 @@ class Beside:
     configuration: str  # the row
     measured: Estimate | None  # in the published unit; None with a reason
     difference: Estimate | None  # measured - published; of shares in points
+    ratio: float | None  # measured / published, of speeds and times
     apart: tuple[str, ...]  # in what the two runs differ: the length, the hardware
     reason: str | None = None  # why nothing was measured
 

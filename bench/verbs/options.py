@@ -54,6 +54,7 @@ _SETTINGS: dict[str, tuple[str | tuple[str, ...] | None, str]] = {
 }
 _OTHERS: dict[str, tuple[str | None, str]] = {
     "--profile": ("NAME", "Of `bench profiles`, or FILE.toml."),
+    "--fail-on": ("accuracy", "Exit 4 if a row misses the profile's targets."),
     "--resume": (None, "Go on with the store's newest unfinished study."),
     "--dry-run": (None, "Print rows, commands, time and disk; start nothing."),
     "--plain": (None, "Progress as plain lines."),
@@ -94,7 +95,7 @@ def study_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Gives a command the flags of a study.
 
     It is called with `flags` (setting -> text, only what was given; for `bench.settings.resolve`) and with `profile`,
-    `resume`, `dry_run`, `as_json`, `plain`, `no_color` and `wide`.
+    `fail_on`, `resume`, `dry_run`, `as_json`, `plain`, `no_color` and `wide`.
     """
     return _with_flags(json_option(command), _SETTINGS, _OTHERS)
 
