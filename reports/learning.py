@@ -58,7 +58,7 @@ def sentences(study: Study) -> Iterator[str]:
     for row in study.rows:
         if row.accuracy is None:
             continue
-        told = [*_learned(row), *(_time(each) for each in row.times_to)]
+        told = [*_learned(row), *(time(each) for each in row.times_to)]
         told += [_target(each) for each in study.targets if each.configuration == row.configuration]
         yield f"{names.phrase(row, study.rows)}: {'; '.join(told)}."
 
@@ -113,7 +113,7 @@ def _learned(row: Row) -> Iterator[str]:
         yield f"training top-1 {words.percent(found.train_top1, 2)}, {gap}"
 
 
-def _time(found: TimeTo) -> str:
+def time(found: TimeTo) -> str:
     target = words.percent(found.top1, 1)
     if not found.reached or found.epochs is None:
         return f"{target} was not reached"
