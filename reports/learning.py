@@ -119,7 +119,7 @@ def time(found: TimeTo) -> str:
         return f"{target} was not reached"
     some = "" if found.reached == found.launches else f" by {found.reached} of {found.launches} launches"
     how = [
-        f"{words.duration(seconds)} {since}"
+        f"{words.number(seconds)}{words.NARROW}s {since}"
         for seconds, since in (
             (found.cold_s, "from the start of the processes"),
             (found.warm_s, "from the first step"),

@@ -31,7 +31,9 @@ def test_of_two_equally_good_epochs_the_first_is_the_best():
 
 def test_three_seeds_give_an_interval_and_two_give_none():
     three = launches_of([1, 2, 3])
-    epochs = [each for one, top1 in zip(three, (0.70, 0.71, 0.72), strict=True) for each in trained(one.launch_id, top1)]
+    epochs = [
+        each for one, top1 in zip(three, (0.70, 0.71, 0.72), strict=True) for each in trained(one.launch_id, top1)
+    ]
     found = learning.accuracy(three, epochs)
     assert (found.seeds, found.top1) == (3, pytest.approx(0.71))
     half = 4.302653 * 0.01 / 3**0.5  # t of 97.5 % at 2 degrees of freedom
@@ -67,7 +69,9 @@ def test_nothing_evaluated_is_no_accuracy():
 def test_the_time_to_an_accuracy_is_told_cold_warm_and_of_training_alone():
     (one,) = launches_of([1])
     epochs = [
-        epoch(one.launch_id, number, top1=top1, train_s=10.0, cold_s=5 + 12.0 * (number + 1), warm_s=12.0 * (number + 1))
+        epoch(
+            one.launch_id, number, top1=top1, train_s=10.0, cold_s=5 + 12.0 * (number + 1), warm_s=12.0 * (number + 1)
+        )
         for number, top1 in enumerate((0.5, 0.9, 0.95))
     ]
     found = learning.time_to(0.9, epochs)
