@@ -1,7 +1,7 @@
 """What a study learned, beside what others published: a table, and the sentences under it."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from bench.analysis.result import Beside, Estimate, Row, Study, Target, TimeTo
@@ -23,6 +23,7 @@ _NAMES = {
     "params": "parameters",
     "f1": "F1",
 }
+HARDWARE, APART = "published on", "apart"  # headers
 _DECIMALS = {"params": 0, "validation_loss": 3, "train_loss": 3}
 
 
@@ -33,18 +34,31 @@ def headline(study: Study) -> tuple[Beside, ...]:
 
 def columns(found: Sequence[Beside]) -> tuple[Column, ...]:
     """Measured beside published, a line each."""
-    return tuple(
-        Column(key=key, header=header, cells=tuple(cell(each) for each in found), align=align, drop=drop)  # type: ignore[arg-type]
-        for key, header, cell, align, drop in (
-            ("metric", "published beside measured", _what, "left", None),
-            ("measured", "measured", _measured, "right", None),
-            ("published", "published", _published, "right", None),
-            ("difference", "difference", _difference, "right", None),
-            ("hardware", "published on", _hardware, "left", 2),
-            ("apart", "apart", _apart, "left", 1),
-        )
-        if any(cell(each) for each in found)
+
+    def column(key: str, header: str, cell: Callable[[Beside], str], **more: Any) -> Column:
+        return Column(key=key, header=header, cells=tuple(cell(each) for each in found), **more)
+
+    columns = (
+        column("metric", "published beside measured", _what, align="left"),
+        column("measured", "measured", _measured),
+        column("published", "published", _published),
+        column("difference", "difference", _difference, drop=3, narrower=column("difference", "differs by", _differs)),
+        column("hardware", HARDWARE, _hardware, align="left", drop=1),
+        column("apart", APART, _apart, align="left", drop=2),
     )
+    return tuple(each for each in columns if any(each.cells))
+
+
+def instead(found: Sequence[Beside], gone: Sequence[str]) -> Iterator[str]:
+    """What columns that had to go would have said: two runs that differ must not look alike."""
+    if HARDWARE in gone:
+        yield f"Published on: {'; '.join(dict.fromkeys(filter(None, map(_hardware, found))))}."
+    if APART in gone:
+        apart: dict[str, list[str]] = {}
+        for each in found:
+            if each.apart:
+                apart.setdefault(_apart(each), []).append(_what(each))
+        yield from (f"{why[0].upper()}{why[1:]}: {'; '.join(of)}." for why, of in apart.items())
 
 
 def closing(study: Study) -> tuple[str, ...]:
@@ -168,17 +182,25 @@ def _published(each: Beside) -> str:
 
 
 def _difference(each: Beside) -> str:
+    found = each.difference
+    if each.ratio is not None or found is None or found.low is None or found.high is None:
+        return _differs(each)
+    if each.published.unit != PERCENT:
+        return _differs(each)
+    return f"{found.estimate:+.2f} [{found.low:+.1f}, {found.high:+.1f}] points"
+
+
+def _differs(each: Beside) -> str:
+    """Without its interval."""
     if each.difference is None:
         return each.reason or words.MISSING
     if each.ratio is not None:
         return f"x{words.NARROW}{words.number(each.ratio)}"
-    found = each.difference
+    if not each.difference.estimate:
+        return "none"
+    decimals = _decimals(each)
     points = " points" if each.published.unit == PERCENT else ""
-    low, high = (None if side is None else f"{side:+.1f}" for side in (found.low, found.high))
-    spread = f" [{low}, {high}]" if low is not None and points else ""
-    return f"{found.estimate:+,.{_decimals(each) or 2}f}".replace(",", words.NARROW) * (found.estimate != 0) + (
-        f"{spread}{points}" if found.estimate else "none"
-    )
+    return f"{each.difference.estimate:+,.{2 if decimals is None else decimals}f}{points}".replace(",", words.NARROW)
 
 
 def _hardware(each: Beside) -> str:

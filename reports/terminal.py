@@ -70,7 +70,8 @@ def _learning(study: Study, console: Console, *, wide: bool) -> tuple[list[Text]
     found = learning.headline(study)
     if not found:
         return [], told
-    lines, _ = layout.table(learning.columns(found), console, {}, wide=wide)
+    lines, gone = layout.table(learning.columns(found), console, {}, wide=wide)
+    lines += [line for each in learning.instead(found, gone) for line in layout.paragraph("", each, console)]
     if more := len(study.published) - len(found):
         rest = f"{more} more, by epoch and class: bench show {study.study_id}"
         lines += layout.paragraph("", rest, console)

@@ -160,12 +160,14 @@ class _Study:
         return self.row.reasons_null.get(published.metric, "not measured")
 
     def _apart(self, published: Published) -> Iterator[str]:
+        if published.metric == "params":
+            return
         if published.device is not None and published.device != self.row.device:
             yield f"on {self.row.device}, published on {published.device}"
         if published.metric in SPEEDS and published.hardware is not None and not self._is_here(published.hardware):
             yield "other hardware"
         length = published.epochs
-        if not self.epochs or length in {None, self.trained} or published.metric in {"throughput", "speedup", "params"}:
+        if not self.epochs or length in {None, self.trained} or published.metric in {"throughput", "speedup"}:
             return
         at = self._at(published)
         if published.epoch is None and at is None:

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import pytest
 from fabricated_studies import quick
 
 from bench.analysis.result import Beside, Estimate, Target, TimeTo
@@ -70,14 +71,20 @@ def learned():
     )
 
 
-def in_the_terminal(study, stream):
+def in_the_terminal(study, stream, width=120):
     out = stream()
-    terminal.show(study, console_for(out, width=120), store="bench-results")
+    terminal.show(study, console_for(out, width=width), store="bench-results")
     return out.getvalue()
 
 
-def test_the_terminal_tells_it_as_approved(approved, stream):
-    approved(in_the_terminal(learned(), stream), "learned.120.txt")
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_terminal_tells_it_as_approved(approved, stream, width):
+    approved(in_the_terminal(learned(), stream, width), f"learned.{width}.txt")
+
+
+def test_what_sets_two_runs_apart_is_said_whatever_the_width(stream):
+    for width in (60, 80, 120, 200):
+        assert "other hardware" in in_the_terminal(learned(), stream, width).lower()
 
 
 def test_markdown_tells_it_as_approved(approved):
