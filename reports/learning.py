@@ -141,7 +141,7 @@ def time(found: TimeTo) -> str:
         )
         if seconds is not None
     ]
-    return f"{target} was reached{some} after {found.epochs:.3g} epochs: {', '.join(how)}"
+    return f"{target} was reached{some} after {found.epochs:.3g} epoch{'s' * (found.epochs != 1)}: {', '.join(how)}"
 
 
 def _target(found: Target) -> str:
@@ -160,7 +160,11 @@ def _what(each: Beside) -> str:
     name = _NAMES.get(told.metric, told.metric)
     of = f" of {told.class_name}" if told.class_name else ""
     after = told.epoch if told.epoch is not None else told.epochs
-    when = f", {after} epochs" if after is not None and told.metric not in {"params", "epoch_s", "throughput"} else ""
+    when = (
+        f", {words.count(after, 'epoch')}"
+        if after is not None and told.metric not in {"params", "epoch_s", "throughput"}
+        else ""
+    )
     when = f", epoch {told.epoch}" if told.epoch is not None else when
     ranks = f", {words.count(told.ranks, 'rank')}" if told.ranks is not None else ""
     return f"{name}{of}{ranks}{when}"

@@ -28,18 +28,16 @@ BATCH = 4  # over all ranks
 
 
 def trained_profiles():
-    return [name for name in profiles.names() if profiles.read(name).get("measure", {}).get("epochs")]
+    """Those of whole epochs; the demo, whose data travel in the package, has tests of its own."""
+    told = {name: profiles.read(name) for name in profiles.names()}
+    return [name for name, each in told.items() if each.get("measure", {}).get("epochs") and name != "demo"]
 
 
 def settings_of(name, data_dir, tmp_path):
-    flags = {"epochs": "1", "warmup": "1", "device": "cpu", "cores_per_rank": "1", "seconds": None}
+    flags = {"epochs": "1", "warmup": "1", "device": "cpu", "cores_per_rank": "1", "data_dir": str(data_dir)}
     flags |= {"batch": str(BATCH), "scaling": "strong", "allow_oversubscribe": True}
-    told = profiles.read(name)
-    if told["data"]["name"] == "folder":
-        flags["input_shape"] = "3,32,32"
-    if told["data"]["name"] != "digits":
-        flags["data_dir"] = str(data_dir / told["data"]["name"])
-    flags = {key: value for key, value in flags.items() if value is not None}
+    if profiles.read(name)["data"]["name"] == "folder":
+        flags |= {"input_shape": "3,32,32", "data_dir": str(data_dir / "folder")}
     return resolve(flags, {}, tmp_path, name, user_file=tmp_path / "none.toml")
 
 
@@ -95,7 +93,7 @@ def live_through(folders, ranks, log):
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_every_profile_trains_an_epoch_and_evaluates_it(tmp_path, ranks):
     folders = jobs(ranks, tiny_data.write_all(tmp_path / "data"), tmp_path)
-    assert len(folders) >= 20
+    assert len(folders) >= 19
     live_through(folders, ranks, tmp_path / "log")
     for name, folder in folders.items():
         told = [RankResult.from_json(json.loads((folder / f"rank{rank}.json").read_text())) for rank in range(ranks)]
