@@ -10,7 +10,7 @@ TRACKERS := huggingface,mlflow,tensorboard,wandb
 # A uv too old to know --group counts as none.
 UV := $(shell uv pip install --help 2>/dev/null | grep -q -e --group && command -v uv || echo .uv/bin/uv)
 
-.PHONY: demo test test-all test-statistics test-faults test-trackers check docs install lock clean
+.PHONY: demo test test-all test-statistics test-faults test-learning test-trackers check docs install lock clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed
@@ -19,11 +19,11 @@ demo: $(VENV)/.installed
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest
 
-# All the others too: slow, statistics, faults, trackers. An empty -m takes back the one in pyproject.toml.
+# All the others too: slow, statistics, faults, learning, trackers. An empty -m takes back the one in pyproject.toml.
 test-all: $(VENV)/.installed-trackers
 	$(BIN)/python -m pytest -m ""
 
-test-statistics test-faults: test-%: $(VENV)/.installed-dev
+test-statistics test-faults test-learning: test-%: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m "$(or $(MARK),$*)"
 
 test-trackers: $(VENV)/.installed-trackers

@@ -1,5 +1,6 @@
 """Runs a plan through a launcher, commits each launch as it ends, and reads a study back as findings."""
 
+import json
 import os
 import sys
 import time
@@ -126,7 +127,7 @@ def _one(plan: Plan, planned: PlannedLaunch, store: Store, host: Host, watcher: 
     recovery.reserve(folder)
     Job(
         launch_id=planned.launch_id,
-        workload=plan.workload,
+        workload=plan.workload_of(planned),
         configuration=planned.configuration,
         oversubscribed=plan.oversubscribed,
         stall_s=plan.stall_s,
@@ -201,6 +202,15 @@ def analysed(store: Path, study_id: str) -> result.Study:
         {name: Steps.from_columns(columns) for name, columns in read.steps(store, study_id, damaged).items()},
         read.epochs(store, study_id, damaged),
         peaks=profiles.hardware_peaks(),
+        classes=read.classes(store, study_id, damaged),
+        machine=_machine(read.dna(store, study_id, damaged)),
     )
     lost = tuple(f"{each}: its numbers are left out" for each in dict.fromkeys(map(str, damaged)))
     return replace(found, warnings=(*lost, *found.warnings))
+
+
+def _machine(rows: Sequence[schema.Dna]) -> str:
+    """What the machine calls its processor and its devices."""
+    facts = json.loads(rows[0].identity) if rows else {}
+    gpus = [each.get("name") for each in facts.get("gpus", [])]
+    return ", ".join(dict.fromkeys(filter(None, [facts.get("cpu_label"), *gpus])))

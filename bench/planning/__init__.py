@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from bench.dna.machine import Machine
-from bench.plan import Configuration, Plan, Workload, in_rounds
+from bench.plan import Configuration, Plan, Published, Workload, in_rounds
 from bench.planning import cost, recipes
 from bench.planning.rows import rows_of
 from bench.settings import Settings
@@ -67,7 +67,8 @@ def build(
         baseline=rows.baseline,
         configurations=rows.runnable,
         unrunnable=rows.unrunnable,
-        launches=in_rounds(study_id, rows.runnable, rounds, order_seed),
+        launches=in_rounds(study_id, rows.runnable, rounds, order_seed, measure.seeds or ()),
+        seeds=measure.seeds or (),
         rounds=rounds,
         order_seed=order_seed,
         # Rounds that the budget took away take the verdicts with them.
@@ -80,6 +81,9 @@ def build(
         origins=origins,
         settings=_values(settings) | {"measure.rounds": rounds},
         launcher=study.launcher,
+        profile=settings.profile,
+        published=tuple(Published(**each.model_dump()) for each in settings.published),
+        targets=dict(settings.targets),
         notes=tuple(recipes.notes(settings, workload.recipe, rows.runnable)),
         estimated_s=rounds * round_s,
         estimated_bytes=rounds * sum(cost.launch_bytes(workload, row) for row in rows.runnable),
@@ -112,7 +116,7 @@ def workload_of(settings: Settings) -> Workload:
         std=data.std,
         precision=measure.precision,
         memory_format=measure.memory_format,
-        seed=measure.seed,
+        seed=measure.seeds[0] if measure.seeds else measure.seed,
         recipe=recipes.recipe_of(settings),
         warmup_steps=measure.warmup,
         steps=measure.steps,

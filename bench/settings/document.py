@@ -90,6 +90,25 @@ def _expanded(folder: str) -> str:
     return str(Path(folder).expanduser())
 
 
+def _seeds(value: Any) -> tuple[int, ...]:
+    try:
+        seeds = tuple(int(part) if isinstance(part, str) else part for part in _items(value))
+    except ValueError:
+        seeds = ()
+    if not seeds or any(type(seed) is not int or seed < 0 for seed in seeds) or len(set(seeds)) < len(seeds):
+        raise ValueError("should be different whole numbers from 0, as in 1,2,3")
+    return seeds
+
+
+def _targets(targets: dict[str, float]) -> dict[str, float]:
+    for name, value in targets.items():
+        if name not in plan.TARGETS:
+            raise ValueError(f"'{name}' is no target: {', '.join(plan.TARGETS)}.{suggestion(name, plan.TARGETS)}")
+        if value <= 0 or (value > 1 and name != "validation_loss"):
+            raise ValueError(f"'{name}' is a share from 0 to 1, as in 0.7 for 70 %")
+    return targets
+
+
 _Items = BeforeValidator(_items)
 _Positive = Annotated[int, Field(ge=1)]
 _NotNegative = Annotated[int, Field(ge=0)]
@@ -186,6 +205,7 @@ class MeasureSettings(Section):
     precision: Annotated[str, _one_of(*plan.PRECISIONS)] = "fp32"
     memory_format: Annotated[str, _one_of(*plan.MEMORY_FORMATS)] = "contiguous"
     seed: _NotNegative = 0
+    seeds: Annotated[tuple[int, ...], PlainValidator(_seeds)] | None = None  # one a round instead of `seed` in each
 
 
 class ScaleSettings(Section):
@@ -236,16 +256,33 @@ class SlurmSettings(Section):
     setup: Annotated[tuple[_Text, ...], _Items] = ()  # shell lines before bench, as in "module load cuda"
 
 
-class Published(BaseModel):
-    """A result that others reported; more keys may say more."""
+class PublishedSettings(Section):
+    """`[[published]]`: a result that others reported; the fields of `plan.Published`."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    metric: Annotated[str, _one_of(*plan.METRICS)]
+    value: float
+    low: float | None = None
+    high: float | None = None
+    unit: _Text | None = None
+    epochs: _Positive | None = None
+    epoch: _NotNegative | None = None  # 0: before training
+    class_name: _Text | None = None
+    ranks: _Positive | None = None
+    device: Annotated[str, _one_of(*plan.DEVICES)] | None = None
+    hardware: _Text | None = None
+    source: _Text | None = None
+    note: _Text | None = None
 
-    metric: str
-    value: float | str
-    unit: str | None = None
-    hardware: str | None = None
-    source: str | None = None
+
+class Publication(BaseModel):
+    """`[publication]`: what all of a profile's `[[published]]` share, unless one says it itself."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    epochs: _Positive | None = None
+    device: Annotated[str, _one_of(*plan.DEVICES)] | None = None
+    hardware: _Text | None = None
+    source: _Text | None = None
 
 
 class Document(Section):
@@ -259,5 +296,14 @@ class Document(Section):
     scale: ScaleSettings = ScaleSettings()
     study: StudySettings = StudySettings()
     slurm: SlurmSettings = SlurmSettings()
-    published: Annotated[tuple[Published, ...], _Items] = ()
-    targets: dict[str, float] = {}
+    publication: Publication = Publication()
+    published: Annotated[tuple[PublishedSettings, ...], _Items] = ()
+    targets: Annotated[dict[str, float], AfterValidator(_targets)] = {}
+
+    def quoted(self) -> tuple[PublishedSettings, ...]:
+        """What is published, each with what it shares with the others."""
+        shared = self.publication.model_dump(exclude_none=True)
+        return tuple(
+            each.model_copy(update={name: value for name, value in shared.items() if getattr(each, name) is None})
+            for each in self.published
+        )

@@ -3,16 +3,18 @@
 import re
 
 from bench.analysis.result import Study
+from reports import learning
 from reports.model import Column, TableModel, build
 
 
 def render(study: Study) -> dict[str, str]:
     """One `.md` file."""
-    return {".md": markdown(build(study))}
+    beside = learning.columns(learning.headline(study)) if learning.headline(study) else ()
+    return {".md": markdown(build(study), beside, learning.closing(study))}
 
 
-def markdown(model: TableModel) -> str:
-    """The whole model as Markdown text."""
+def markdown(model: TableModel, beside: tuple[Column, ...] = (), learned: tuple[str, ...] = ()) -> str:
+    """The whole model as Markdown text; below it what is published, beside what was measured, and what was learned."""
     blocks = [
         f"## {_escape(model.title[0][0])}",
         "\n".join(f"{_escape(' · '.join(line))}  " for line in model.title).rstrip(),
@@ -20,6 +22,8 @@ def markdown(model: TableModel) -> str:
         f"**Verdict.** {_escape(model.sentence)}",
         *(["\n".join(f"- **Warning.** {_escape(warning)}" for warning in model.warnings)] if model.warnings else []),
         "\n".join(f"- {_escape(note.text)}" for note in model.footnotes),
+        *([table(beside)] if beside else []),
+        *(["\n".join(f"- {_escape(each)}" for each in learned)] if learned else []),
         f"Study `{model.study_id}`",
     ]
     return "\n\n".join(blocks) + "\n"
