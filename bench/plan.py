@@ -57,6 +57,16 @@ class Workload:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Keep:
+    """What a launch leaves beside its numbers."""
+
+    checkpoint: tuple[str, ...] = ()  # last, last:K, best, every:K; empty: none
+    checkpoint_steps: int | None = None  # also after every so many steps within an epoch
+    start: str | None = None  # the checkpoint that training starts from; None: at the beginning
+    anatomy: int | None = None  # look into the layers every so many steps; None: never
+
+
+@dataclass(frozen=True, kw_only=True)
 class Configuration:
     """One row of the table: how the workload is spread over the machine."""
 
@@ -130,6 +140,7 @@ class Plan:
     estimated_bytes: int
     launcher: str = "local"  # one of LAUNCHERS
     settings: Mapping[str, Any] = field(default_factory=dict)  # the same settings -> what they came to, as JSON types
+    keep: Keep = field(default_factory=Keep)
     schema: str = "bench.plan/1"
 
 
@@ -176,11 +187,17 @@ def workload_from_json(document: Mapping[str, Any]) -> Workload:
     )
 
 
+def keep_from_json(document: Mapping[str, Any]) -> Keep:
+    """The inverse of `asdict` for what is kept."""
+    return Keep(**{**document, "checkpoint": tuple(document["checkpoint"])})
+
+
 def from_json(document: Mapping[str, Any]) -> Plan:
     """The inverse of `to_json`."""
     return Plan(
         **{
             **document,
+            **({"keep": keep_from_json(document["keep"])} if "keep" in document else {}),
             "workload": workload_from_json(document["workload"]),
             "baseline": Configuration(**document["baseline"]),
             "configurations": tuple(Configuration(**each) for each in document["configurations"]),

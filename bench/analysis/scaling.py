@@ -53,6 +53,8 @@ def analyse(
                     is_baseline=is_baseline,
                     failed=len(each.failed),
                     invalid=each.invalid,
+                    untimed=[] if each.invalid else [one for one in launches if _is_ok(one, key)],
+                    epochs=epochs,
                 )
             )
     found += [
@@ -107,6 +109,10 @@ def _gathered(plan: Plan, launches: Sequence[Launch], steps: Mapping[str, Steps]
         key: replace(each, findings=(*each.findings, *validity.against_baseline(each.launches, base.launches)))
         for key, each in repeats.items()
     }
+
+
+def _is_ok(launch: Launch, key: str) -> bool:
+    return launch.configuration == key and launch.status == schema.OK
 
 
 def _order(row: Row, baseline: Configuration) -> tuple[bool, int, bool, int, int]:

@@ -77,8 +77,8 @@ class Batches:
         for number in count():
             yield from self.epoch(number)
 
-    def epoch(self, number: int) -> Iterator[Batch]:
-        """This rank's share of each global batch of epoch `number`, in order.
+    def epoch(self, number: int, first: int = 0) -> Iterator[Batch]:
+        """This rank's share of each global batch of epoch `number`, in order, from step `first` on.
 
         Raises:
             WorkloadError: the data is synthetic.
@@ -91,7 +91,7 @@ class Batches:
         drawn = augment.draw(self._size, self.augmentations, dice) if self.augmentations else None
         order = self._sent(order)
         drawn = self._sent(drawn) if drawn is not None else None
-        for step in range(self.steps_per_epoch):
+        for step in range(first, self.steps_per_epoch):
             start = step * self.batch_global + self._first
             chosen = order[start : start + self.batch_per_rank]
             images = self._images.index_select(0, chosen)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from bench.dna.machine import Machine
-from bench.plan import Configuration, Plan, Recipe, Workload, in_rounds
+from bench.plan import Configuration, Keep, Plan, Recipe, Workload, in_rounds
 from bench.planning import cost
 from bench.planning.rows import rows_of
 from bench.settings import Settings
@@ -79,6 +79,7 @@ def build(
         origins=origins,
         settings=_values(settings) | {"measure.rounds": rounds},
         launcher=study.launcher,
+        keep=Keep(**settings.keep.model_dump()),
         estimated_s=rounds * round_s,
         estimated_bytes=rounds * sum(cost.launch_bytes(workload, row) for row in rows.runnable),
     )

@@ -19,6 +19,7 @@ from bench.errors import UsageError
 from bench.settings.document import (
     DataSettings,
     Document,
+    KeepSettings,
     MeasureSettings,
     ScaleSettings,
     Section,
@@ -37,6 +38,7 @@ _SECTIONS: dict[str, type[Section]] = {
     "measure": MeasureSettings,
     "scale": ScaleSettings,
     "study": StudySettings,
+    "keep": KeepSettings,
 }
 
 # What flags and environment variables call a setting: `--data-dir`, `BENCH_DATA_DIR`.
@@ -48,8 +50,9 @@ NAMES = {
         key: f"{section}.{key}"
         for section, kind in _SECTIONS.items()
         for key in kind.model_fields
-        if key not in {"name", "dir"}
+        if key not in {"name", "dir", "start"}
     },
+    "from": "keep.start",
 }
 GPUS = "gpus"  # short for a device and its ranks
 

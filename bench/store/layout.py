@@ -4,6 +4,7 @@ FORMAT                                    {"layout": 1}
 studies/STUDY/study.json                  the plan; written once
 studies/STUDY/attempts/LAUNCH.aN.json     who began attempt N of a launch, and when; written before anything starts
 studies/STUDY/logs/LAUNCH/                what the ranks said
+studies/STUDY/checkpoints/LAUNCH/         the state of its training, written by rank 0 of the attempt whose name it has
 TABLE/STUDY/LAUNCH.parquet                the rows of one launch; written once
 commits/STUDY/LAUNCH.json                 the marker: names the rows' files, written last
 staging/                                  files being written; nobody reads them
@@ -58,6 +59,10 @@ class Layout:
     def folder(self, study_id: str, launch_id: str, attempt: int = 0) -> Path:
         """Where one attempt of a launch leaves what its ranks said."""
         return self.logs(study_id) / name_of(launch_id, attempt)
+
+    def checkpoints(self, study_id: str, launch_id: str, attempt: int = 0) -> Path:
+        """Where one attempt of a launch keeps the state of its training; a later attempt takes it over."""
+        return self.studies / _checked(study_id) / "checkpoints" / name_of(launch_id, attempt)
 
     def attempts(self, study_id: str) -> Path:
         return self.studies / _checked(study_id) / "attempts"

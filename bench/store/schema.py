@@ -85,6 +85,13 @@ class Launch:
         "median step without synchronising gradients, slowest rank, timed after the window", default=None
     )
 
+    resumed_epoch: int | None = column(
+        "whole epochs that the checkpoint it went on from had trained; null when it began at the start", default=None
+    )
+    resumed_step: int | None = column("and steps into the next epoch", default=None)
+    checkpoint_s: float | None = column("wall time of writing checkpoints, outside the window", default=None)
+    anatomy: bool | None = column("the layers were looked into, so nothing was timed", default=None)
+
     params: int | None = column("trainable parameters", default=None)
     flop_per_sample: float | None = column("floating point operations per sample, forward and backward", default=None)
     epoch_samples: int | None = column("training samples in one epoch; null for synthetic data", default=None)
@@ -114,6 +121,12 @@ class Launch:
     num_id: str | None = column("DNA: identity of the numeric behaviour", default=None)
     unavailable: str = column("JSON object: column -> why it is null", default="{}")
 
+    @property
+    def why_untimed(self) -> str | None:
+        """Why there is no throughput; None where there is one, or nobody said."""
+        why: str | None = json.loads(self.unavailable).get("throughput_sps")
+        return why
+
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
@@ -132,6 +145,10 @@ class Step:
     data_wait_ns: int = column("part of the step spent waiting for its batch")
     samples: int = column("samples of this rank in this step")
     steps: int = column("steps in this row: 1, or the block's length where the device cannot time single steps")
+    segment: int = column(
+        "which stretch of steps between two synchronisations, from 0; checkpoints and evaluations lie between them",
+        default=0,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -249,7 +266,7 @@ def step_table(study_id: str, launch_id: str, ranks: Sequence[Mapping[str, Any]]
     """The step table of one launch from each rank's arrays (in order of ranks), as the worker leaves them.
 
     Each rank's mapping holds int64 arrays of one length: epoch, step, in_window (0 or 1), start_ns, step_ns,
-    data_wait_ns, samples and steps.
+    data_wait_ns, samples, steps and, where there are several, segment.
     """
     pieces = []
     for rank, arrays in enumerate(ranks):
@@ -262,6 +279,8 @@ def step_table(study_id: str, launch_id: str, ranks: Sequence[Mapping[str, Any]]
             "rank": pa.repeat(pa.scalar(rank, pa.int64()), count),
             "phase": pa.array([WINDOW if inside else WARMUP for inside in arrays["in_window"]], pa.string()),
         }
+        if "segment" not in arrays:
+            told["segment"] = pa.repeat(pa.scalar(0, pa.int64()), count)
         schema = arrow_schema("steps")
         columns = [told[name] if name in told else pa.array(arrays[name], pa.int64()) for name in schema.names]
         pieces.append(pa.Table.from_arrays(columns, schema=schema))

@@ -6,6 +6,7 @@ import statistics
 import time
 from dataclasses import asdict, replace
 from importlib.metadata import version
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -20,7 +21,9 @@ from bench.learn.data import DataSet, load
 from bench.learn.models import build
 from bench.worker import bootstrap, checks, group, host, job, overhead
 from bench.worker.alone import compute_step_ns
-from bench.worker.epochs import EpochLoop
+from bench.worker.checkpoint import Checkpoints, part_of, results_of
+from bench.worker.checkpoint_file import Folder, Place
+from bench.worker.epochs import EpochLoop, Trained
 from bench.worker.gradients import gradient_error
 from bench.worker.record import Record
 from bench.worker.train import Segment, Trainer, train_segment
@@ -124,10 +127,28 @@ class _Launch:
             heart=self.rank.heart,
         )
         self.digest_before = checks.weights_digest(self.plain)
+        self._go_on()
         self.backend.synchronize(self.device)
         self.group.barrier(self.device)
         self.record.origin_ns = time.perf_counter_ns()
         self.first_step_ns = time.monotonic_ns()
+
+    def _go_on(self) -> None:
+        """Be where an earlier run was, if there is a checkpoint of it."""
+        keep, folder = self.told.keep, self.told.checkpoints
+        self.checkpoints = Checkpoints(
+            trainer=self.trainer,
+            plain=self.plain,
+            data=self.data,
+            workload=self.workload,
+            configuration=self.configuration,
+            words=keep.checkpoint,
+            folder=Folder(Path(folder)) if folder is not None else None,
+            start=Path(keep.start) if keep.start is not None else None,
+        )
+        self.earlier: dict[str, Any] | None = None
+        if folder is not None or keep.start is not None:
+            self.earlier = self.checkpoints.go_on(next(iter(self.batches)))
 
     def _steps_per_epoch(self) -> int:
         steps = self.batches.steps_per_epoch
@@ -144,7 +165,16 @@ class _Launch:
             return DataParallel(self.plain, device_ids=list(range(self.configuration.ranks)))
         return self.plain
 
-    def _train(self, batches: Any, steps: int, *, epoch: int, in_window: bool, step_ns: int = 10**7) -> Segment:
+    def _train(
+        self,
+        batches: Any,
+        steps: int,
+        *,
+        epoch: int,
+        in_window: bool,
+        step_ns: int = 10**7,
+        loss_before: float = 0.0,
+    ) -> Segment:
         used_s, switched = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
         segment = train_segment(
             self.trainer,
@@ -154,6 +184,7 @@ class _Launch:
             phase="window" if in_window else "warm-up",
             step_ns=step_ns,
             count_correct=self.workload.epochs is not None,
+            loss_before=loss_before,
         )
         if in_window:
             self.record.window_cpu_s += time.process_time() - used_s
@@ -184,8 +215,18 @@ class _Launch:
             memory_format=self.memory_format,
             warmup_steps=self.workload.warmup_steps,
             results=self.epochs,
+            save=self._save,
+            save_every=self.told.keep.checkpoint_steps,
         )
-        loop.run(epochs)
+        first = 0
+        if self.earlier is not None:
+            first, self.epochs[:] = self.earlier["epoch"], results_of(self.earlier)
+            part = part_of(self.earlier, self.group.rank)
+            loop.part = Trained(**part) if part is not None else None
+        loop.run(epochs, first=first)
+
+    def _save(self, place: Place, loop: EpochLoop, part: Trained | None = None) -> None:
+        self.checkpoints.save(place, loop.results, asdict(part) if part is not None else None)
 
     def _flop_per_sample(self) -> float | None:
         """For accelerators, whose published peak it can be held against; None on a CPU."""
@@ -201,6 +242,7 @@ class _Launch:
         digest = checks.weights_digest(self.plain)
         first, last = self.trainer.first_loss, self.trainer.last_loss
         hardware_tag, boot_tag = host.tags(self.rank, self.configuration.nodes)
+        came_from = self.checkpoints.came_from
         by_device = self.configuration.strategy == "dp"  # one process drives them all
         result = job.RankResult(
             rank=self.group.rank,
@@ -227,6 +269,10 @@ class _Launch:
             hardware_tag=hardware_tag,
             boot_tag=boot_tag,
             epochs=self.epochs if self.group.rank == 0 else [],
+            resumed_epoch=came_from.epochs if came_from is not None else None,
+            resumed_step=came_from.steps if came_from is not None else None,
+            checkpoint_s=self.checkpoints.spent_s if self.told.checkpoints is not None else None,
+            warnings=self.checkpoints.warnings if self.group.rank == 0 else [],
         )
         step_ns = max(self.group.gather(record.median_step_ns()))
         result = replace(result, compute_step_ns=compute_step_ns(self.trainer, self.batches, self.batch, step_ns))
