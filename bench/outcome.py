@@ -251,3 +251,11 @@ def epochs_of(
         for score in each.classes
     ]
     return epochs, classes
+
+
+def layers_of(launch: schema.Launch, ranks: Sequence[RankOutcome]) -> list[schema.Layer]:
+    """The layers that rank 0 looked into; none of a launch that failed."""
+    if launch.status != schema.OK:
+        return []
+    told = RankResult.from_json(ranks[0].told).layers
+    return [schema.Layer(study_id=launch.study_id, launch_id=launch.launch_id, **vars(each)) for each in told]

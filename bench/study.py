@@ -16,7 +16,7 @@ from bench.analysis import result
 from bench.dna.fingerprint import Fingerprint
 from bench.dna.machine import Machine
 from bench.errors import BenchError, CannotError
-from bench.outcome import RankOutcome, epochs_of, launch_of, read_ranks, steps_of
+from bench.outcome import RankOutcome, epochs_of, launch_of, layers_of, read_ranks, steps_of
 from bench.plan import Plan, PlannedLaunch
 from bench.planning import cores_of
 from bench.store import attempts, checkpoints, index, read, schema
@@ -162,7 +162,7 @@ def _one(plan: Plan, planned: PlannedLaunch, store: Store, host: Host, watcher: 
     dna = host.fingerprint.row(plan.study_id, planned.launch_id)
     recovery.keep(folder, launch, dna)
     epochs, classes = epochs_of(launch, ranks)
-    store.commit(launch, steps_of(launch, ranks), epochs, classes, dna)
+    store.commit(launch, steps_of(launch, ranks), epochs, classes, dna, layers=layers_of(launch, ranks))
     for rank in ranks:
         rank.forget()
     if refused is not None:

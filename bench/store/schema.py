@@ -1,4 +1,4 @@
-"""The five tables: the only place that knows column names, their types and what they mean.
+"""The six tables: the only place that knows column names, their types and what they mean.
 
 A row is a frozen dataclass; the Arrow schema is derived from its annotations, so Python and parquet cannot disagree.
 Changes are additive: a column never changes its meaning, `None` becomes null, and every measured quantity is
@@ -193,6 +193,27 @@ class ClassScore:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Layer:
+    """One layer of the model at one step that was looked at (`--anatomy`)."""
+
+    study_id: str = column("the study")
+    launch_id: str = column("the launch")
+    schema_version: int = column("version of these columns", default=SCHEMA_VERSION)
+    method_version: int = column("version of the method", default=METHOD_VERSION)
+    epoch: int = column("epoch, from 0")
+    step: int = column("optimizer step of the launch, from 0")
+    layer: str = column("the module's name within the model")
+    position: int = column("its place in the order in which data comes to the layers, from 0")
+    kind: str = column("conv, linear, norm, pool or other")
+    params: int = column("trainable parameters of its own; the same at every step")
+    macs: int = column("multiply-accumulates of one sample's forward pass, biases included; the same at every step")
+    gradient_norm: float | None = column("L2 norm of the gradient that the optimizer got", default=None)
+    gradient_zeros: float | None = column("share of the gradient's elements that are exactly zero", default=None)
+    weight_norm: float | None = column("L2 norm of the weights before the step", default=None)
+    update_norm: float | None = column("L2 norm of what the step changed in them", default=None)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Dna:
     """What machine and software a launch ran on."""
 
@@ -211,7 +232,14 @@ class Dna:
     unavailable: str = column("JSON object: field -> why it is missing", default="{}")
 
 
-TABLES: dict[str, type] = {"launches": Launch, "steps": Step, "epochs": Epoch, "classes": ClassScore, "dna": Dna}
+TABLES: dict[str, type] = {
+    "launches": Launch,
+    "steps": Step,
+    "epochs": Epoch,
+    "classes": ClassScore,
+    "layers": Layer,
+    "dna": Dna,
+}
 
 _ARROW = {
     int: pa.int64(),

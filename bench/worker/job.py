@@ -77,6 +77,23 @@ class EpochResult:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LayerResult:
+    """One layer at one step, as `bench.store.schema.Layer` keeps it."""
+
+    epoch: int
+    step: int
+    layer: str
+    position: int
+    kind: str
+    params: int
+    macs: int
+    gradient_norm: float | None
+    gradient_zeros: float | None
+    weight_norm: float | None
+    update_norm: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class RankResult:
     """What a rank that ended well says of itself; its steps lie beside it in an array file."""
 
@@ -108,13 +125,16 @@ class RankResult:
     resumed_step: int | None = None  # and steps into the next
     checkpoint_s: float | None = None  # spent writing checkpoints; None: none are kept
     anatomy: bool = False  # the layers were looked into, so nothing was timed
+    layers: list[LayerResult] = field(default_factory=list)  # of rank 0; empty without an anatomy
     warnings: list[str] = field(default_factory=list)  # of rank 0
 
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> "RankResult":
         """The inverse of `asdict`, with the status that stands beside it left out."""
         epochs = [EpochResult.from_json(each) for each in told["epochs"]]
-        return cls(**{**{name: value for name, value in told.items() if name != "status"}, "epochs": epochs})
+        layers = [LayerResult(**each) for each in told.get("layers", ())]
+        named = {name: value for name, value in told.items() if name != "status"}
+        return cls(**{**named, "epochs": epochs, "layers": layers})
 
 
 def result_file(folder: Path, rank: int) -> Path:

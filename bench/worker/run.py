@@ -19,7 +19,7 @@ from bench.learn import WorkloadError, recipe
 from bench.learn.batches import Batches
 from bench.learn.data import DataSet, load
 from bench.learn.models import build
-from bench.worker import bootstrap, checks, group, host, job, overhead
+from bench.worker import anatomy, bootstrap, checks, group, host, job, overhead
 from bench.worker.alone import compute_step_ns
 from bench.worker.checkpoint import Checkpoints, part_of, results_of
 from bench.worker.checkpoint_file import Folder, Place
@@ -128,6 +128,7 @@ class _Launch:
         )
         self.digest_before = checks.weights_digest(self.plain)
         self._go_on()
+        self.anatomy = anatomy.of(self.told, self.trainer, self.plain, self.batches)
         self.backend.synchronize(self.device)
         self.group.barrier(self.device)
         self.record.origin_ns = time.perf_counter_ns()
@@ -175,6 +176,8 @@ class _Launch:
         step_ns: int = 10**7,
         loss_before: float = 0.0,
     ) -> Segment:
+        if self.anatomy is not None:
+            in_window, self.anatomy.epoch = False, epoch
         used_s, switched = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
         segment = train_segment(
             self.trainer,
@@ -272,6 +275,8 @@ class _Launch:
             resumed_epoch=came_from.epochs if came_from is not None else None,
             resumed_step=came_from.steps if came_from is not None else None,
             checkpoint_s=self.checkpoints.spent_s if self.told.checkpoints is not None else None,
+            anatomy=self.told.keep.anatomy is not None,
+            layers=self.anatomy.end() if self.anatomy is not None and self.group.rank == 0 else [],
             warnings=self.checkpoints.warnings if self.group.rank == 0 else [],
         )
         step_ns = max(self.group.gather(record.median_step_ns()))
