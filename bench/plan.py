@@ -5,6 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from bench import recipe as recipes
+from bench.recipe import Recipe
+
 STRATEGIES = ("single", "ddp", "dp")
 DEVICES = ("cpu", "cuda", "mps")
 BACKENDS = ("gloo", "nccl")
@@ -13,19 +16,6 @@ PRECISIONS = ("fp32", "tf32", "bf16", "fp16")
 MEMORY_FORMATS = ("contiguous", "channels_last")
 LAUNCHERS = ("local", "torchrun", "slurm")
 WHEN_BUSY = ("refuse", "wait", "share")  # if another study measures on the same host
-SCHEDULES = ("constant", "cosine")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """How the weights are trained."""
-
-    learning_rate: float = 0.05
-    momentum: float = 0.9
-    weight_decay: float = 0.0
-    nesterov: bool = False
-    schedule: str = "constant"  # one of SCHEDULES; cosine: to zero over the run's epochs
-    label_smoothing: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +28,9 @@ class Workload:
     data_dir: str | None = None
     input_shape: tuple[int, int, int] | None = None  # channels, height, width; None: the data set's own
     classes: int | None = None  # None: the data set's own
-    augment: tuple[str, ...] = ()
+    augment: tuple[str, ...] = ()  # words, some with a number after a colon
+    mean: tuple[float, ...] | None = None  # per channel, of pixels as 0..1; None: the data set's own
+    std: tuple[float, ...] | None = None
     precision: str = "fp32"
     memory_format: str = "contiguous"
     seed: int = 0
@@ -139,6 +131,7 @@ class Plan:
     estimated_s: float
     estimated_bytes: int
     launcher: str = "local"  # one of LAUNCHERS
+    notes: tuple[str, ...] = ()  # what the recipe comes to in this study, in sentences
     settings: Mapping[str, Any] = field(default_factory=dict)  # the same settings -> what they came to, as JSON types
     keep: Keep = field(default_factory=Keep)
     schema: str = "bench.plan/1"
@@ -176,15 +169,13 @@ def to_json(plan: Plan) -> dict[str, Any]:
 
 def workload_from_json(document: Mapping[str, Any]) -> Workload:
     """The inverse of `asdict` for a workload."""
-    shape = document["input_shape"]
-    return Workload(
-        **{
-            **document,
-            "recipe": Recipe(**document["recipe"]),
-            "augment": tuple(document["augment"]),
-            "input_shape": tuple(shape) if shape is not None else None,
-        }
-    )
+    tuples = {
+        name: None if value is None else tuple(value)
+        for name in ("augment", "input_shape", "mean", "std")
+        if name in document
+        for value in (document[name],)
+    }
+    return Workload(**{**document, **tuples, "recipe": recipes.from_json(document["recipe"])})
 
 
 def keep_from_json(document: Mapping[str, Any]) -> Keep:
@@ -199,6 +190,7 @@ def from_json(document: Mapping[str, Any]) -> Plan:
             **document,
             **({"keep": keep_from_json(document["keep"])} if "keep" in document else {}),
             "workload": workload_from_json(document["workload"]),
+            "notes": tuple(document.get("notes", ())),
             "baseline": Configuration(**document["baseline"]),
             "configurations": tuple(Configuration(**each) for each in document["configurations"]),
             "unrunnable": tuple(

@@ -16,11 +16,13 @@ from pydantic_core import ErrorDetails
 
 import profiles
 from bench.errors import UsageError
+from bench.recipe import IN_EPOCHS
 from bench.settings.document import (
     DataSettings,
     Document,
     KeepSettings,
     MeasureSettings,
+    PhaseSettings,
     ScaleSettings,
     Section,
     StudySettings,
@@ -61,6 +63,7 @@ class Settings(Document):
     """Every setting with its value, and where that came from."""
 
     profile: str | None
+    written_for: int | None  # epochs of the run that the recipe's own epochs were written for; None: nobody said
     origins: dict[str, str]  # "section.key" -> a flag, a variable, a file, a profile or "default"
 
 
@@ -108,18 +111,23 @@ def resolve(
         where = f"profile {profile}"
         described = _validated(_read_profile(profile, cwd), lambda _: where, where)
         layers.append(_layer(described, lambda _: where))
-    said, origins = _merged(layers)
+    said, origins, written_for = _merged(layers)
     if said.get("model.name") is None:
         raise UsageError(f"profile {profile} names no model", "add --model NAME; see: bench models")
     if not any(key in said for key in WINDOW):
         said["measure.seconds"] = WINDOW_QUICK_S if said.get("measure.quick") else WINDOW_S
     kept = {"description": described.description, "published": described.published, "targets": described.targets}
-    return Settings.model_validate({**_nested(said), **kept, "profile": profile, "origins": origins})
+    own = {"profile": profile, "origins": origins, "written_for": written_for}
+    return Settings.model_validate({**_nested(said), **kept, **own})
 
 
-def _merged(layers: list[_Layer]) -> tuple[dict[str, Any], dict[str, str]]:
-    """The values that hold, and the origin of every setting there is; the highest layer comes first."""
+def _merged(layers: list[_Layer]) -> tuple[dict[str, Any], dict[str, str], int | None]:
+    """The values that hold, the origin of every setting there is, and the length that the recipe was written for.
+
+    The highest layer comes first. A schedule is written for the epochs that held where it was said.
+    """
     said: dict[str, Any] = {}
+    written_for, counted = None, False
     origins = {
         f"{section}.{key}": "default"
         for section, kind in Document.model_fields.items()
@@ -140,7 +148,11 @@ def _merged(layers: list[_Layer]) -> tuple[dict[str, Any], dict[str, str]]:
             origins.update(dict.fromkeys(QUICK, layer.where("measure.quick")))
         said.update(layer.said)
         origins.update({key: layer.where(key) for key in layer.said})
-    return said, origins
+        if any(f"recipe.{key}" in layer.said for key in IN_EPOCHS):
+            written_for, counted = said.get("measure.epochs"), True
+        elif not counted:
+            written_for = written_for or said.get("measure.epochs")
+    return said, origins, written_for
 
 
 def _layer(document: Document, where: Callable[[str], str]) -> _Layer:
@@ -226,9 +238,12 @@ def _validated(said: dict[str, Any], called: Callable[[str], str], where: str, *
 def _told(error: ErrorDetails, called: Callable[[str], str], where: str) -> UsageError:
     """The first thing wrong with a document, in words."""
     *tables, key = (str(part) for part in error["loc"])
+    in_phase = tables[:2] == ["recipe", "phases"] and key != tables[-1]
+    if in_phase:
+        tables = ["[recipe.phases]"]  # as TOML spells a table of a list
     if error["type"] == "extra_forbidden":
-        table = getattr(Document(), tables[0]) if tables else Document()
-        known = list(type(table).model_fields)
+        table = PhaseSettings if in_phase else type(getattr(Document(), tables[0]) if tables else Document())
+        known = list(table.model_fields)
         place = f" in [{tables[0]}]" if tables else ""
         return UsageError(f"{where}: unknown key '{key}'{place}.{suggestion(key, known)}", f"known: {', '.join(known)}")
     path = ".".join([*tables, key][:2])

@@ -21,7 +21,7 @@ _SETTINGS: dict[str, tuple[str | tuple[str, ...] | None, str]] = {
     "--data-dir": ("DIR", "The data set's own folder, or one that holds it."),
     "--input-shape": ("C,H,W", "Of an image, as in 3,32,32."),
     "--classes": ("N", "How many there are to tell apart."),
-    "--augment": ("LIST", "As in crop,flip; none for none."),
+    "--augment": ("LIST", "As in crop,flip,jitter:0.2; none for none."),
     "--gpus": ("LIST", "1,2,4 is short for --device cuda --ranks 1,2,4."),
     "--device": (("auto", *plan.DEVICES), "auto: cuda, else mps, else cpu."),
     "--ranks": ("LIST", "Numbers of ranks, as in 1,2,4; auto for one that fits."),

@@ -136,7 +136,7 @@ def of(told: Job, trainer: Trainer, model: nn.Module, batches: Batches) -> Anato
     """A launch's anatomy, begun; None where none was asked for."""
     if told.keep.anatomy is None:
         return None
-    images, _ = next(iter(batches))
+    images, *_ = next(iter(batches))
     pictures = Path(told.pictures) if told.pictures is not None and trainer.group.rank == 0 else None
     anatomy = Anatomy(model=model, every=told.keep.anatomy, pictures=pictures, image=images[:1].clone())
     anatomy.begin(trainer.optimizer)

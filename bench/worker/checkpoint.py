@@ -4,11 +4,9 @@ Nothing here stands inside a timed segment. After `go_on` a rank is, bit for bit
 weights, its optimizer, its random numbers, its place in the data, and the order in which gradients are summed.
 """
 
-import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,16 +16,14 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from bench.learn import WorkloadError
+from bench.learn.batches import Batch
 from bench.learn.data import DataSet
 from bench.plan import Configuration, Workload
-from bench.worker import checkpoint_file, job, rng
+from bench.worker import another, checkpoint_file, job, rng
 from bench.worker.checkpoint_file import Folder, Place
-from bench.worker.train import Batch, Trainer
+from bench.worker.train import Trainer
 
 _STATEFUL = ("optimizer", "scheduler", "scaler", "ema")  # of the trainer, where it has them
-_NO_MATTER = ("data_dir", "warmup_steps", "steps", "seconds", "epochs")  # may differ; epochs: see `_differences`
-_PICTURES = 256  # of the training set, that tell it from another one
-_TOLD_AT_MOST = 4
 
 
 @dataclass(kw_only=True)
@@ -58,6 +54,8 @@ class Checkpoints:
         Raises:
             WorkloadError: on every rank; it is torn, or of another model, data set, recipe or world.
         """
+        if self.folder is None and self.start is None:
+            return None
         group = self.trainer.group
         found: tuple[Any, ...] = ()
         if group.rank == 0:
@@ -102,9 +100,9 @@ class Checkpoints:
             content = {
                 "schema": checkpoint_file.SCHEMA,
                 "versions": {"bench": version("scaling-bench"), "torch": str(torch.__version__)},
-                "workload": _plain(self.workload),
-                "configuration": _plain(self.configuration),
-                "data": data_digest(self.data),
+                "workload": another.plain(self.workload),
+                "configuration": another.plain(self.configuration),
+                "data": another.data_digest(self.data),
                 "epoch": place.epochs,
                 "step": place.steps,
                 "model": self.plain.state_dict(),
@@ -128,7 +126,7 @@ class Checkpoints:
             except WorkloadError as error:
                 self.warnings.append(f"{error.message.rstrip('.')}; it goes on from an earlier one, or from the start")
                 continue
-            self._check(file, content)
+            another.refuse(file, content, self.workload, self.data, self.plain)
             self.warnings.append(
                 f"it went on from the checkpoint at {place} of an earlier attempt: its throughput is of the steps that "
                 "it trained itself, its epochs before are the earlier attempt's"
@@ -137,7 +135,7 @@ class Checkpoints:
         if self.start is None:
             return None
         content = checkpoint_file.read(self.start)
-        self._check(self.start, content)
+        another.refuse(self.start, content, self.workload, self.data, self.plain)
         place = Place(content["epoch"], content["step"])
         if self.workload.epochs is not None and place >= Place(self.workload.epochs):
             raise WorkloadError(
@@ -148,66 +146,9 @@ class Checkpoints:
             f"it went on from the checkpoint {self.start.name} at {place}: its throughput is of the steps that it "
             "trained itself, its epochs before are the earlier run's"
         )
-        self._convert(self.start, content)
+        ranks = self.trainer.group.world_size
+        self.warnings += another.converted(self.start, content, ranks, self.configuration.batch_global)
         return content
-
-    def _check(self, file: Path, content: dict[str, Any]) -> None:
-        """Refuse a checkpoint of something else.
-
-        Raises:
-            WorkloadError: with what differs.
-        """
-        told = list(_differences(content["workload"], _plain(self.workload)))
-        if told:
-            more = f"; {len(told) - _TOLD_AT_MOST} more" if len(told) > _TOLD_AT_MOST else ""
-            raise WorkloadError(
-                f"{file} is of another training: {'; '.join(told[:_TOLD_AT_MOST])}{more}.",
-                "Ask for what it was trained with, or leave out --from to begin anew.",
-            )
-        if content["data"] != data_digest(self.data):
-            raise WorkloadError(
-                f"{file} was trained on other data than this {self.data.name}.",
-                "Look at --data-dir, or leave out --from to begin anew.",
-            )
-        theirs, ours = content["model"], self.plain.state_dict()
-        if theirs.keys() != ours.keys():
-            differing = sorted(theirs.keys() ^ ours.keys())
-            raise WorkloadError(
-                f"{file} is of another model: {len(differing)} tensors are in one of them only, as {differing[0]}.",
-                "Look at --model, or leave out --from to begin anew.",
-            )
-        for name, tensor in theirs.items():
-            if tensor.shape != ours[name].shape:
-                raise WorkloadError(
-                    f"{file} is of another model: its {name} is {list(tensor.shape)}, not {list(ours[name].shape)}.",
-                    "Look at --model, --input-shape and --classes, or leave out --from to begin anew.",
-                )
-
-    def _convert(self, file: Path, content: dict[str, Any]) -> None:
-        """Take a checkpoint of another number of ranks: at the end of an epoch, for the same global batch, and aloud.
-
-        Raises:
-            WorkloadError: it cannot be.
-        """
-        then, now = content["configuration"], _plain(self.configuration)
-        was, ranks = len(content["ranks"]), self.trainer.group.world_size
-        if then["batch_global"] != now["batch_global"]:
-            raise WorkloadError(
-                f"{file} was trained with a global batch of {then['batch_global']}, asked for are "
-                f"{now['batch_global']}.",
-                f"Ask for the same: --scaling strong --batch {then['batch_global']}",
-            )
-        if was == ranks:
-            return
-        if content["step"]:
-            raise WorkloadError(
-                f"{file} was saved within an epoch by {was} ranks, and cannot be shared out to {ranks}.",
-                f"Go on with {was} ranks, or from a checkpoint at the end of an epoch.",
-            )
-        self.warnings.append(
-            f"the checkpoint is of {was} rank{'s' * (was != 1)}, converted to {ranks}: the same global batches, "
-            "weights and optimizer, but other random numbers on a rank (dropout) and another order of sums: not bitwise"
-        )
 
     def _settle_buckets(self, batch: Batch) -> None:
         """Have DDP arrange its buckets as it does after a first step: how gradients are summed depends on them.
@@ -218,7 +159,7 @@ class Checkpoints:
         if not isinstance(trainer.model, DistributedDataParallel):
             return
         trainer.model.train()  # type: ignore[no-untyped-call]
-        images, labels = batch
+        images, labels, *_ = batch
         with trainer.autocast():
             loss = trainer.loss(trainer.model(images), labels)
         loss.backward()
@@ -240,6 +181,21 @@ class Checkpoints:
         rng.restore(ranks[group.rank % len(ranks)]["rng"], trainer.device)
 
 
+def of(told: job.Job, trainer: Trainer, plain: nn.Module, data: DataSet) -> Checkpoints:
+    """A launch's, as it is told to keep them."""
+    keep = told.keep
+    return Checkpoints(
+        trainer=trainer,
+        plain=plain,
+        data=data,
+        workload=told.workload,
+        configuration=told.configuration,
+        words=keep.checkpoint,
+        folder=Folder(Path(told.checkpoints)) if told.checkpoints is not None else None,
+        start=Path(keep.start) if keep.start is not None else None,
+    )
+
+
 def part_of(content: dict[str, Any], rank: int) -> Any:
     """What one rank had said of the epoch that was under way; None at the end of an epoch."""
     ranks = content["ranks"]
@@ -251,32 +207,5 @@ def results_of(content: dict[str, Any]) -> list[job.EpochResult]:
     return [job.EpochResult.from_json(each) for each in content["results"]]
 
 
-def data_digest(data: DataSet) -> str:
-    """What tells a training set from another: its labels, its size, and every so many-th picture."""
-    digest = blake2b(f"{data.name} {list(data.train_images.shape)}".encode(), digest_size=16)
-    digest.update(data.train_labels.contiguous().numpy().data)
-    stride = max(1, len(data.train_images) // _PICTURES)
-    digest.update(data.train_images[::stride].contiguous().numpy().data)
-    return digest.hexdigest()
-
-
 def _state_of(part: Any) -> Any:
     return None if part is None else part.state_dict()
-
-
-def _plain(noun: Any) -> dict[str, Any]:
-    """A dataclass in the types that JSON gives back."""
-    told: dict[str, Any] = json.loads(json.dumps(asdict(noun)))
-    return told
-
-
-def _differences(then: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
-    """What is trained otherwise now, setting by setting."""
-    then, now = (told | {f"recipe.{name}": each for name, each in told["recipe"].items()} for told in (then, now))
-    for name in now:
-        if name == "recipe" or name in _NO_MATTER:
-            continue
-        if then.get(name) != now[name]:
-            yield f"{name} was {then.get(name)}, is {now[name]}"
-    if then["epochs"] != now["epochs"] and now["recipe.schedule"] != "constant":
-        yield f"its {now['recipe.schedule']} schedule spans {then['epochs']} epochs, not {now['epochs']}"

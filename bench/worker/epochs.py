@@ -1,7 +1,7 @@
 """Whole epochs of training, each evaluated exactly; evaluation lies outside every timed segment."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 
 import torch
@@ -11,7 +11,8 @@ from bench.learn import WorkloadError
 from bench.learn import evaluate as evaluation
 from bench.learn.batches import Batches
 from bench.learn.data import DataSet
-from bench.worker import job
+from bench.recipe import Recipe
+from bench.worker import job, phases
 from bench.worker.checkpoint_file import Place
 from bench.worker.train import Segment, Trainer
 
@@ -25,6 +26,7 @@ class Trained:
     correct: int = 0
     samples: int = 0
     wall_ns: int = 0
+    learning_rate: float = 0.0  # of the last step
 
     def add(self, segment: Segment) -> None:
         """Count one more segment, whose losses were added to ours."""
@@ -33,6 +35,7 @@ class Trained:
         self.correct += segment.correct or 0
         self.samples += segment.samples
         self.wall_ns += segment.times.wall_ns
+        self.learning_rate = segment.learning_rate
 
 
 @dataclass(kw_only=True)
@@ -41,6 +44,7 @@ class EpochLoop:
 
     trainer: Trainer
     plain: nn.Module  # the trainer's model without its wrapper
+    recipe: Recipe
     data: DataSet
     batches: Batches
     # (batches, steps, *, epoch, in_window, loss_before): trains and records some steps of an epoch
@@ -53,22 +57,36 @@ class EpochLoop:
     part: Trained | None = None  # of epoch `first`, where an earlier run broke off within it
 
     def run(self, epochs: int, *, first: int = 0) -> None:
-        """Train and evaluate epochs `first` to `epochs` - 1; `first` is not 0 where an earlier run is gone on with.
+        """Train and evaluate epochs `first` to `epochs` - 1, unless patience ends first.
+
+        `first` is not 0 where an earlier run is gone on with; `results` then holds that run's epochs.
 
         Raises:
             WorkloadError: the data is synthetic.
         """
+        if first and self._out_of_patience():
+            return
         for epoch in range(first, epochs):
             self._before(epoch)
             self.results.append(self._evaluated(epoch, self._trained(epoch)))
             self._after(epoch)
             self.save(Place(epoch + 1), self)
+            if self._out_of_patience():
+                break
 
     def _before(self, epoch: int) -> None:
-        """What changes at the start of an epoch."""
+        """What changes at the start of an epoch. Of the first epoch after a resumption it is all that has changed."""
+        if self.recipe.phases:
+            phases.enter(self.recipe.phase_at(epoch), self.trainer, self.plain, self.batches)
 
     def _after(self, epoch: int) -> None:
         """What follows from an evaluated epoch; its result is `results[-1]`."""
+
+    def _out_of_patience(self) -> bool:
+        """Whether so many epochs have brought nothing better: rank 0's word, so that all ranks stop or none does."""
+        if not self.recipe.patience:
+            return False
+        return bool(self.trainer.group.gather(epochs_since_best(self.results) >= self.recipe.patience)[0])
 
     def _trained(self, epoch: int) -> Trained:
         steps = self.batches.steps_per_epoch
@@ -90,12 +108,13 @@ class EpochLoop:
 
     def _evaluated(self, epoch: int, done: Trained) -> job.EpochResult:
         trainer, group = self.trainer, self.trainer.group
+        model = self.plain if trainer.ema is None else trainer.ema.module
         trainer.heart.enter("evaluating", epoch)
         began = time.perf_counter_ns()
-        group.share_buffers(self.plain)
+        group.share_buffers(model)
         with trainer.autocast():
             mine = evaluation.evaluate(
-                self.plain,
+                model,
                 self.data,
                 device=trainer.device,
                 rank=group.rank,
@@ -113,7 +132,7 @@ class EpochLoop:
             train_s=max(group.gather(done.wall_ns)) / 1e9,
             evaluate_s=max(group.gather(evaluate_s)),
             samples=samples,
-            learning_rate=trainer.optimizer.param_groups[0]["lr"],
+            learning_rate=done.learning_rate,
             train_loss=trained[0] / group.world_size,
             train_top1=trained[1] / samples,
             validation_loss=evaluation.mean_loss(counts),
@@ -127,3 +146,9 @@ class EpochLoop:
                 )
             ],
         )
+
+
+def epochs_since_best(results: Sequence[job.EpochResult]) -> int:
+    """Epochs after the one with the best validation top-1, the first of equals; 0 of none."""
+    scores = [each.top1 or 0.0 for each in results]
+    return len(scores) - 1 - scores.index(max(scores)) if scores else 0

@@ -6,7 +6,6 @@ import statistics
 import time
 from dataclasses import asdict, replace
 from importlib.metadata import version
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -16,13 +15,14 @@ from torch.nn.parallel import DataParallel, DistributedDataParallel
 
 from bench import devices
 from bench.learn import WorkloadError, recipe
+from bench.learn.averaging import Ema
 from bench.learn.batches import Batches
 from bench.learn.data import DataSet, load
 from bench.learn.models import build
-from bench.worker import anatomy, bootstrap, checks, group, host, job, overhead
+from bench.learn.schedules import scheduler
+from bench.worker import anatomy, bootstrap, checkpoint, checks, group, host, job, overhead, phases
 from bench.worker.alone import compute_step_ns
-from bench.worker.checkpoint import Checkpoints, part_of, results_of
-from bench.worker.checkpoint_file import Folder, Place
+from bench.worker.checkpoint_file import Place
 from bench.worker.epochs import EpochLoop, Trained
 from bench.worker.gradients import gradient_error
 from bench.worker.record import Record
@@ -56,6 +56,7 @@ class _Launch:
     def __init__(self, rank: bootstrap.Rank, told: job.Job) -> None:
         self.rank, self.told = rank, told
         self.workload, self.configuration = told.workload, told.configuration
+        self.recipe = told.workload.recipe.at_batch(told.configuration.batch_global)
         self.record = Record()
         self.epochs: list[job.EpochResult] = []
 
@@ -96,6 +97,8 @@ class _Launch:
             workload.classes,
             seed=workload.seed,
             size=2 * configuration.batch_global,
+            mean=workload.mean,
+            std=workload.std,
         )
         model = build(workload.model, self.data.input_shape, self.data.classes, workload.model_options)
         self.memory_format = _MEMORY_FORMATS[workload.memory_format]
@@ -111,15 +114,20 @@ class _Launch:
             batch_per_rank=self.batch,
             seed=workload.seed,
             augmentations=workload.augment,
+            mixup=self.recipe.mixup,
+            cutmix=self.recipe.cutmix,
             memory_format=self.memory_format,
         )
-        optimizer = recipe.optimizer(self.plain, workload.recipe)
-        steps = workload.epochs * self._steps_per_epoch() if workload.epochs is not None else 0
+        phases.check(self.recipe, self.plain, self.batches)
+        optimizer = recipe.optimizer(self.plain, self.recipe)
         self.trainer = Trainer(
             model=self._wrapped(),
-            loss=recipe.loss_function(workload.recipe),
+            loss=recipe.loss_function(self.recipe.label_smoothing),
             optimizer=optimizer,
-            scheduler=recipe.scheduler(optimizer, workload.recipe, steps) if steps else None,
+            scheduler=self._scheduler(optimizer),
+            classes=self.data.classes,
+            clip_norm=self.recipe.clip_norm,
+            ema=Ema(self.plain, self.recipe.ema_decay) if self.recipe.ema_decay else None,
             precision=workload.precision,
             device=self.device,
             backend=self.backend,
@@ -127,35 +135,22 @@ class _Launch:
             heart=self.rank.heart,
         )
         self.digest_before = checks.weights_digest(self.plain)
-        self._go_on()
+        self.checkpoints = checkpoint.of(self.told, self.trainer, self.plain, self.data)
+        self.earlier = self.checkpoints.go_on(next(iter(self.batches)))
         self.anatomy = anatomy.of(self.told, self.trainer, self.plain, self.batches)
         self.backend.synchronize(self.device)
         self.group.barrier(self.device)
         self.record.origin_ns = time.perf_counter_ns()
         self.first_step_ns = time.monotonic_ns()
 
-    def _go_on(self) -> None:
-        """Be where an earlier run was, if there is a checkpoint of it."""
-        keep, folder = self.told.keep, self.told.checkpoints
-        self.checkpoints = Checkpoints(
-            trainer=self.trainer,
-            plain=self.plain,
-            data=self.data,
-            workload=self.workload,
-            configuration=self.configuration,
-            words=keep.checkpoint,
-            folder=Folder(Path(folder)) if folder is not None else None,
-            start=Path(keep.start) if keep.start is not None else None,
-        )
-        self.earlier: dict[str, Any] | None = None
-        if folder is not None or keep.start is not None:
-            self.earlier = self.checkpoints.go_on(next(iter(self.batches)))
-
-    def _steps_per_epoch(self) -> int:
-        steps = self.batches.steps_per_epoch
+    def _scheduler(self, optimizer: torch.optim.Optimizer) -> Any:
+        """None, a constant rate, in a window of steps or seconds: it has no end that a schedule could be laid over."""
+        epochs, steps = self.workload.epochs, self.batches.steps_per_epoch
+        if epochs is None:
+            return None
         if steps is None:
             raise WorkloadError("Synthetic data has no epochs.", "Use --steps or --seconds, or real --data.")
-        return steps
+        return scheduler(optimizer, self.recipe, epochs * steps, steps)
 
     def _wrapped(self) -> nn.Module:
         strategy = self.configuration.strategy
@@ -212,6 +207,7 @@ class _Launch:
         loop = EpochLoop(
             trainer=self.trainer,
             plain=self.plain,
+            recipe=self.recipe,
             data=self.data,
             batches=self.batches,
             train=self._train,
@@ -223,8 +219,8 @@ class _Launch:
         )
         first = 0
         if self.earlier is not None:
-            first, self.epochs[:] = self.earlier["epoch"], results_of(self.earlier)
-            part = part_of(self.earlier, self.group.rank)
+            first, self.epochs[:] = self.earlier["epoch"], checkpoint.results_of(self.earlier)
+            part = checkpoint.part_of(self.earlier, self.group.rank)
             loop.part = Trained(**part) if part is not None else None
         loop.run(epochs, first=first)
 
@@ -235,7 +231,7 @@ class _Launch:
         """For accelerators, whose published peak it can be held against; None on a CPU."""
         if self.device.type == "cpu":
             return None
-        images, _ = next(iter(self.batches))
+        images, *_ = next(iter(self.batches))
         return checks.flop_per_sample(self.plain, images[:2])
 
     def finish(self) -> None:
