@@ -7,6 +7,13 @@ import numpy as np
 import torch
 
 
+def seed(number: int) -> None:
+    """Have every generator start from one number; the model of a user may draw from any."""
+    random.seed(number)
+    np.random.seed(number % 2**32)  # noqa: NPY002
+    torch.manual_seed(number)
+
+
 def state(device: torch.device) -> dict[str, Any]:
     """Python's, numpy's and torch's own generators, and the device's."""
     numbers: Any = np.random.get_state(legacy=False)  # noqa: NPY002 - the global one is what a user's model draws from

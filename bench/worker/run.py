@@ -20,7 +20,7 @@ from bench.learn.batches import Batches
 from bench.learn.data import DataSet, load
 from bench.learn.models import build
 from bench.learn.schedules import scheduler
-from bench.worker import anatomy, bootstrap, checkpoint, checks, group, host, job, overhead, phases
+from bench.worker import anatomy, bootstrap, checkpoint, checks, group, host, job, overhead, phases, rng
 from bench.worker.alone import compute_step_ns
 from bench.worker.checkpoint_file import Place
 from bench.worker.epochs import EpochLoop, Trained
@@ -89,7 +89,7 @@ class _Launch:
         """Data on the device; model built on the CPU from the seed, so that every device starts from equal weights."""
         workload, configuration = self.workload, self.configuration
         self.rank.heart.enter("preparing")
-        torch.manual_seed(workload.seed)
+        rng.seed(workload.seed)
         self.data: DataSet = load(
             workload.data,
             workload.data_dir,
