@@ -10,7 +10,7 @@ __all__ = ["__version__", "load"]
 
 
 def load(store: str | Path, table: str) -> "pd.DataFrame":
-    """One table of a store (launches, steps, epochs, classes or dna) as a frame, a row for each of its rows.
+    """One table of a store (launches, steps, epochs, classes, layers or dna) as a frame, a row for each of its rows.
 
     Raises:
         bench.errors.UsageError: no such store or table.

@@ -135,6 +135,10 @@ def _measured(launch: schema.Launch, ranks: Sequence[RankOutcome], started_ns: i
         closure_error=max((each.closure_error for each in told if each.closure_error is not None), default=None),
         clock_ns_per_step=max(each.clock_ns_per_step for each in told),
         compute_step_ns=max((each.compute_step_ns for each in told if each.compute_step_ns is not None), default=None),
+        resumed_epoch=first.resumed_epoch,
+        resumed_step=first.resumed_step,
+        checkpoint_s=max((each.checkpoint_s for each in told if each.checkpoint_s is not None), default=None),
+        anatomy=first.anatomy,
         params=first.params,
         flop_per_sample=first.flop_per_sample,
         epoch_samples=first.epoch_samples,
@@ -147,10 +151,10 @@ def _measured(launch: schema.Launch, ranks: Sequence[RankOutcome], started_ns: i
         peak_memory_bytes=max((each.peak_memory_bytes for each in told if each.peak_memory_bytes), default=None),
         worker_cpu_s=sum(each.window_cpu_s for each in told),
         involuntary_switches=sum(each.window_switches for each in told),
-        warnings=(*launch.warnings, *_about_hosts(told, launch.nodes)),
+        warnings=(*launch.warnings, *first.warnings, *_about_hosts(told, launch.nodes)),
     )
     if not kept.any():
-        return launch
+        return replace(launch, worker_cpu_s=None, involuntary_switches=None)
     rate = launch_rate(steps, cut=0)
     return replace(
         launch,
@@ -182,6 +186,16 @@ def _about_hosts(told: Sequence[RankResult], nodes: int) -> Iterator[str]:
         yield f"its {nodes} nodes are {len(machines)} running machine{'s' * (len(machines) != 1)}, and may share cores"
 
 
+def _why_untimed(launch: schema.Launch) -> str:
+    if launch.status != schema.OK:
+        return f"the launch ended as {launch.status}"
+    if launch.anatomy:
+        return "not measured: the layers were looked into between the steps (--anatomy)"
+    if launch.resumed_epoch is not None and not launch.warmup_steps:
+        return "the checkpoint that it went on from had trained everything already"
+    return "the warm-up took every step: train for longer"
+
+
 def _why_null(launch: schema.Launch) -> dict[str, str]:
     """A reason for each column that is null and need not be."""
     why = dict(energy_j="energy is not read by this version")
@@ -190,12 +204,7 @@ def _why_null(launch: schema.Launch) -> dict[str, str]:
     if launch.num_id is None:
         why |= dict(num_id="the numeric canaries gave no answer; the row of the fingerprint says why")
     if launch.throughput_sps is None:
-        ended = launch.status == schema.OK
-        why |= dict(
-            throughput_sps="the warm-up took every step: train for longer"
-            if ended
-            else f"the launch ended as {launch.status}"
-        )
+        why |= dict(throughput_sps=_why_untimed(launch))
     if launch.status != schema.OK:
         return why
     if launch.loss_last is None:
@@ -267,3 +276,11 @@ def _warm_s(epoch: job.EpochResult, ranks: Sequence[RankOutcome]) -> float | Non
         if rank.arrays and (rank.arrays["epoch"] == epoch.epoch).any()
     ]
     return max(ends) / 1e9 + epoch.evaluate_s if ends else None
+
+
+def layers_of(launch: schema.Launch, ranks: Sequence[RankOutcome]) -> list[schema.Layer]:
+    """The layers that rank 0 looked into; none of a launch that failed."""
+    if launch.status != schema.OK:
+        return []
+    told = RankResult.from_json(ranks[0].told).layers
+    return [schema.Layer(study_id=launch.study_id, launch_id=launch.launch_id, **vars(each)) for each in told]

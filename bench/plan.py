@@ -76,6 +76,16 @@ class Published:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Keep:
+    """What a launch leaves beside its numbers."""
+
+    checkpoint: tuple[str, ...] = ()  # last, last:K, best, every:K; empty: none
+    checkpoint_steps: int | None = None  # also after every so many steps within an epoch
+    start: str | None = None  # the checkpoint that training starts from; None: at the beginning
+    anatomy: int | None = None  # look into the layers every so many steps; None: never
+
+
+@dataclass(frozen=True, kw_only=True)
 class Configuration:
     """One row of the table: how the workload is spread over the machine."""
 
@@ -155,6 +165,7 @@ class Plan:
     profile: str | None = None
     published: tuple[Published, ...] = ()  # what the profile quotes
     targets: Mapping[str, float] = field(default_factory=dict)  # of TARGETS -> what the last epoch has to reach
+    keep: Keep = field(default_factory=Keep)
     schema: str = "bench.plan/1"
 
     def workload_of(self, planned: PlannedLaunch) -> Workload:
@@ -205,11 +216,17 @@ def workload_from_json(document: Mapping[str, Any]) -> Workload:
     return Workload(**{**document, **tuples, "recipe": recipes.from_json(document["recipe"])})
 
 
+def keep_from_json(document: Mapping[str, Any]) -> Keep:
+    """The inverse of `asdict` for what is kept."""
+    return Keep(**{**document, "checkpoint": tuple(document["checkpoint"])})
+
+
 def from_json(document: Mapping[str, Any]) -> Plan:
     """The inverse of `to_json`."""
     return Plan(
         **{
             **document,
+            **({"keep": keep_from_json(document["keep"])} if "keep" in document else {}),
             "workload": workload_from_json(document["workload"]),
             "notes": tuple(document.get("notes", ())),
             "baseline": Configuration(**document["baseline"]),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import CannotError
-from bench.outcome import epochs_of, launch_of, read_ranks, steps_of
+from bench.outcome import epochs_of, launch_of, layers_of, read_ranks, steps_of
 from bench.plan import Plan, PlannedLaunch
 from bench.store import fsops, index, schema
 from bench.store.attempts import Attempt, open_attempts
@@ -190,7 +190,8 @@ def _close(store: Store, attempt: Attempt) -> schema.Launch:
             epochs, classes = epochs_of(outcome.launch, ranks)
             steps = steps_of(outcome.launch, ranks)
             if outcome.launch.status != schema.OK or steps is not None:
-                store.commit(outcome.launch, steps, epochs, classes, outcome.dna)
+                layers = layers_of(outcome.launch, ranks)
+                store.commit(outcome.launch, steps, epochs, classes, outcome.dna, layers=layers)
                 return outcome.launch
             reason = "it ended well, but what its ranks left is gone"
         except (OSError, EOFError, ValueError, KeyError, TypeError, IndexError, zipfile.BadZipFile) as error:

@@ -16,11 +16,11 @@ from bench import health, recovery
 from bench.analysis import result
 from bench.dna.fingerprint import Fingerprint
 from bench.dna.machine import Machine
-from bench.errors import BenchError
-from bench.outcome import RankOutcome, epochs_of, launch_of, read_ranks, steps_of
+from bench.errors import BenchError, CannotError
+from bench.outcome import RankOutcome, epochs_of, launch_of, layers_of, read_ranks, steps_of
 from bench.plan import Plan, PlannedLaunch
 from bench.planning import cores_of
-from bench.store import attempts, index, read, schema
+from bench.store import attempts, checkpoints, index, read, schema
 from bench.store.commit import Store
 from bench.store.layout import Layout
 from bench.worker.job import Job
@@ -121,10 +121,11 @@ def commands(plan: Plan, host: Host, store: Path) -> list[launchers.Command]:
 
 def _one(plan: Plan, planned: PlannedLaunch, store: Store, host: Host, watcher: Watcher) -> tuple[schema.Launch, str]:
     """Run one launch, and commit it whatever became of it; returns its row, and the guilty rank's last lines."""
-    attempt = attempts.begin(store, plan.study_id, planned.launch_id).attempt
+    attempt = attempts.begin(store, plan.study_id, planned.launch_id, again=index.run_again(plan)).attempt
     folder = Layout(store.path).folder(plan.study_id, planned.launch_id, attempt)
     folder.mkdir(parents=True, exist_ok=True)
     recovery.reserve(folder)
+    kept = _checkpoints(plan, planned, store, attempt)
     Job(
         launch_id=planned.launch_id,
         workload=plan.workload_of(planned),
@@ -132,6 +133,9 @@ def _one(plan: Plan, planned: PlannedLaunch, store: Store, host: Host, watcher: 
         oversubscribed=plan.oversubscribed,
         stall_s=plan.stall_s,
         minimum_steps=_MINIMUM_STEPS_QUICK if plan.quick else _MINIMUM_STEPS,
+        keep=plan.keep,
+        checkpoints=str(kept.resolve()) if kept is not None else None,
+        pictures=str((folder / "anatomy").resolve()) if plan.keep.anatomy is not None else None,
     ).write(folder)
     load_before = os.getloadavg()[0]
     started_at, started_ns = datetime.now(UTC), time.monotonic_ns()
@@ -159,12 +163,29 @@ def _one(plan: Plan, planned: PlannedLaunch, store: Store, host: Host, watcher: 
     dna = host.fingerprint.row(plan.study_id, planned.launch_id)
     recovery.keep(folder, launch, dna)
     epochs, classes = epochs_of(launch, ranks)
-    store.commit(launch, steps_of(launch, ranks), epochs, classes, dna)
+    store.commit(launch, steps_of(launch, ranks), epochs, classes, dna, layers=layers_of(launch, ranks))
     for rank in ranks:
         rank.forget()
     if refused is not None:
         raise refused
     return launch, ending.log_tail
+
+
+def _checkpoints(plan: Plan, planned: PlannedLaunch, store: Store, attempt: int) -> Path | None:
+    """The folder of this attempt's checkpoints, with those of the attempts before it; None when none are kept.
+
+    Raises:
+        CannotError: the disk does not take it.
+    """
+    if not plan.keep.checkpoint:
+        return None
+    try:
+        return checkpoints.take_over(Layout(store.path), plan.study_id, planned.launch_id, attempt)
+    except OSError as error:
+        raise CannotError(
+            f"no checkpoints of launch {planned.launch_id} can be kept in {store.path}: {error.strerror or error}",
+            hint="make room, then --resume goes on with the study",
+        ) from error
 
 
 def _cancelled(command: launchers.Command, error: BaseException, started_ns: int) -> Ending:

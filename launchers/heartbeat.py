@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _FORMAT = struct.Struct("<qqqq")  # monotonic ns, phase, step, steps planned
-PHASES = ("starting", "joining", "preparing", "warm-up", "window", "evaluating", "finishing", "done")
+PHASES = ("starting", "joining", "preparing", "warm-up", "window", "evaluating", "saving", "finishing", "done")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,7 +26,7 @@ UNIT = re.compile(r"_(ns|ms|s|sps|bytes|j|w)(_|$)")
 LINES, HARD_LINES = 300, 350
 
 # Over LINES, and why it stays one file.
-LONGER: dict[str, str] = {}
+LONGER: dict[str, str] = {"bench/store/schema.py": "the words of all tables, side by side"}
 
 
 def name_of(file: Path) -> str:
@@ -97,7 +97,7 @@ def spelled_columns(source: str) -> list[tuple[int, str]]:
 
 
 def test_columns_with_units_count_as_the_schemas_own():
-    assert {"window_ns", "throughput_sps", "energy_j", "train_s"} <= own_column_names()
+    assert {"window_ns", "throughput_sps", "energy_j", "evaluate_s"} <= own_column_names()
     assert not {"rank", "precision", "batch_per_rank", "peak_memory_bytes"} & own_column_names()
 
 

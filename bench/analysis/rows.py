@@ -102,14 +102,22 @@ def without_a_number(
     is_baseline: bool,
     failed: int = 0,
     invalid: tuple[str, ...] = (),
+    untimed: Sequence[Launch] = (),
+    epochs: Sequence[Epoch] = (),
 ) -> Row:
-    """The row of a configuration that cannot run, was not run, or failed in every launch."""
+    """The row of a configuration that cannot run, was not run, failed in every launch, or was not timed.
+
+    What was learned in a launch that ended well and was not timed is told all the same.
+    """
+    ids = {launch.launch_id for launch in untimed}
+    accuracy = learning.accuracy(untimed, [epoch for epoch in epochs if epoch.launch_id in ids])
+    why = "; ".join(reasons) or next((each.why_untimed for each in untimed if each.why_untimed), status)
     return Row(
         **_identity(configuration),
         is_baseline=is_baseline,
         status=status,
         reasons=reasons,
-        launches=0,
+        launches=len(untimed),
         launches_failed=failed,
         rates=(),
         throughput=None,
@@ -121,12 +129,14 @@ def without_a_number(
         data_wait=None,
         communication=None,
         peak_memory_bytes=None,
-        accuracy=None,
+        accuracy=accuracy,
         mfu=None,
         cut_steps=0,
-        reasons_null=dict.fromkeys(
-            (each for each in _QUANTITIES if each != "verdict" or not invalid), "; ".join(reasons) or status
-        ),
+        reasons_null={
+            each: why
+            for each in _QUANTITIES
+            if not (each == "verdict" and invalid) and not (each == "accuracy" and accuracy is not None)
+        },
     )
 
 

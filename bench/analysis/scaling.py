@@ -60,6 +60,8 @@ def analyse(
                     is_baseline=is_baseline,
                     failed=len(each.failed),
                     invalid=each.invalid,
+                    untimed=[] if each.invalid else [one for one in launches if _is_ok(one, key)],
+                    epochs=epochs,
                 )
             )
     found += [
@@ -140,6 +142,10 @@ def _gathered(plan: Plan, launches: Sequence[Launch], steps: Mapping[str, Steps]
 def _fixed_work(workload: Workload) -> bool:
     """Whether every launch trains on as many samples as the others: not in seconds, nor where patience may end it."""
     return workload.seconds is None and not (workload.epochs is not None and workload.recipe.patience)
+
+
+def _is_ok(launch: Launch, key: str) -> bool:
+    return launch.configuration == key and launch.status == schema.OK
 
 
 def _order(row: Row, baseline: Configuration) -> tuple[bool, int, bool, int, int]:

@@ -1,7 +1,7 @@
 """One launch's steps: where its steady state begins, and how fast it was from there on."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,13 @@ class Steps:
     data_wait_ns: IntArray
     samples: IntArray  # of this rank
     steps: IntArray  # optimizer steps in this entry: 1, or a block's length
+    segment: IntArray = field(
+        default_factory=lambda: np.zeros(0, dtype=np.int64)
+    )  # stretch between two synchronisations
+
+    def __post_init__(self) -> None:
+        if self.segment.size != self.step.size:  # nobody said: one an epoch
+            object.__setattr__(self, "segment", np.zeros_like(self.step))
 
     @classmethod
     def from_columns(cls, columns: Mapping[str, npt.NDArray[Any]]) -> "Steps":
@@ -105,8 +112,8 @@ def launch_rate(steps: Steps, cut: int) -> Rate:
     """Throughput of one launch: all ranks' samples over wall time, the slowest rank included and nothing trimmed.
 
     `X = sum of samples / sum over epochs of (max over ranks of end - min over ranks of start)`. Epochs are bracketed
-    one by one because evaluation stands between them. Starts count from a barrier that all ranks left together, so
-    this also holds for ranks on several hosts, whose clocks differ.
+    one by one because evaluation stands between them, and parts of an epoch where a checkpoint does. Starts count from
+    a barrier that all ranks left together, so this also holds for ranks on several hosts, whose clocks differ.
 
     Raises:
         ValueError: no timed step is left after the cut, or what is left took no time or held no samples.
@@ -116,8 +123,9 @@ def launch_rate(steps: Steps, cut: int) -> Rate:
         raise ValueError(f"no timed step is left after a cut of {cut}")
     ends = left.start_ns + left.step_ns
     wall_ns = 0
-    for epoch in np.unique(left.epoch):
-        mine = left.epoch == epoch
+    bracket = left.epoch * (int(left.segment.max()) + 1) + left.segment
+    for each in np.unique(bracket):
+        mine = bracket == each
         wall_ns += int(ends[mine].max() - left.start_ns[mine].min())
     samples = int(left.samples.sum())
     if wall_ns <= 0 or samples <= 0:
@@ -235,4 +243,5 @@ def _where(steps: Steps, mask: BoolArray) -> Steps:
         data_wait_ns=steps.data_wait_ns[mask],
         samples=steps.samples[mask],
         steps=steps.steps[mask],
+        segment=steps.segment[mask],
     )

@@ -98,6 +98,9 @@ def _plan_was_met(launch: Launch) -> Iterator[Finding]:
 
 
 def _clock_was_right(launch: Launch, window: Window | None) -> Iterator[Finding]:
+    went_on = launch.resumed_epoch is not None  # what is left may be short, and is a training all the same
+    if window is None and (launch.anatomy or went_on):
+        return  # no throughput was promised, and none is told
     if window is None:
         yield Finding(severity=INVALID, text="no timed step was kept", fix="train for longer: --steps or --seconds")
         return
@@ -125,7 +128,7 @@ def _clock_was_right(launch: Launch, window: Window | None) -> Iterator[Finding]
         )
     if window.steps < STEPS_AT_LEAST:
         yield Finding(
-            severity=INVALID,
+            severity=SUSPECT if went_on else INVALID,
             text=f"fewer than {STEPS_AT_LEAST} steps were kept",
             fix="train for longer: --steps or --seconds",
         )
@@ -148,7 +151,7 @@ def row_findings(launches: Sequence[Launch], windows: Sequence[Window], *, fixed
     if not _same(launch.params for launch in launches):
         yield Finding(severity=INVALID, text="launches trained models of different size", fix="repeat the study whole")
     if not _same(_samples_per_step(launch) for launch in launches) or (
-        fixed_work and not _same(launch.window_samples for launch in launches)
+        fixed_work and not _same(launch.window_samples for launch in launches if launch.resumed_epoch is None)
     ):
         yield Finding(
             severity=INVALID, text="launches trained on different numbers of samples", fix="repeat the study whole"

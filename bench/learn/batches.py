@@ -101,8 +101,8 @@ class Batches:
         for number in count():
             yield from self.epoch(number)
 
-    def epoch(self, number: int) -> Iterator[Batch]:
-        """This rank's share of each global batch of epoch `number`, in order.
+    def epoch(self, number: int, first: int = 0) -> Iterator[Batch]:
+        """This rank's share of each global batch of epoch `number`, in order, from step `first` on.
 
         Raises:
             WorkloadError: the data is synthetic.
@@ -117,7 +117,7 @@ class Batches:
         others = [(each, self._numbers(each, number)) for each in self.augmentations if each.name not in {CROP, FLIP}]
         shares = self._shares(self._size, number) if self.mixup or self.cutmix else None
         order = self._sent(order)
-        for step in range(self.steps_per_epoch):
+        for step in range(first, self.steps_per_epoch):
             start = step * self.batch_global + self._first
             stop = start + self.batch_per_rank
             chosen = order[start:stop]

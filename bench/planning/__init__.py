@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from bench.dna.machine import Machine
-from bench.plan import Configuration, Plan, Published, Workload, in_rounds
+from bench.plan import Configuration, Keep, Plan, Published, Workload, in_rounds
 from bench.planning import cost, recipes
 from bench.planning.rows import rows_of
 from bench.settings import Settings
@@ -84,6 +84,7 @@ def build(
         profile=settings.profile,
         published=tuple(Published(**each.model_dump()) for each in settings.published),
         targets=dict(settings.targets),
+        keep=Keep(**settings.keep.model_dump()),
         notes=tuple(recipes.notes(settings, workload.recipe, rows.runnable)),
         estimated_s=rounds * round_s,
         estimated_bytes=rounds * sum(cost.launch_bytes(workload, row) for row in rows.runnable),

@@ -184,6 +184,7 @@ def _check_consistent(request: _Request) -> None:
         )
     if measure.epochs and request.settings.data.name == "synthetic":
         raise UsageError("synthetic data has no epochs and nothing to test on", "use --steps, --seconds or real --data")
+    _check_kept(request.settings)
     uneven = [ranks for ranks in request.ranks if scale.batch % ranks]
     if scale.scaling == "strong" and uneven and request.strategies != ("single",):
         step = math.lcm(*request.ranks)
@@ -193,6 +194,15 @@ def _check_consistent(request: _Request) -> None:
             f"a global batch of {scale.batch} cannot be shared equally by {uneven[0]} ranks",
             f"strong scaling needs a batch that every number of ranks divides: {fitting}",
         )
+
+
+def _check_kept(settings: Settings) -> None:
+    keep = settings.keep
+    if settings.measure.epochs is None and (keep.checkpoint or keep.start is not None):
+        flag = "--checkpoint" if keep.checkpoint else "--from"
+        raise UsageError(f"{flag} is for training in epochs; a window of steps or seconds has none", "add --epochs N")
+    if keep.checkpoint_steps is not None and not keep.checkpoint:
+        raise UsageError("--checkpoint-steps needs to know what to keep", "add --checkpoint last")
 
 
 def _obstacle(request: _Request, row: Configuration) -> str | None:

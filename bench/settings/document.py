@@ -86,6 +86,15 @@ def _duration_s(value: Any) -> float:
     return float(told[1]) * _UNIT_S[told[2]]
 
 
+_CHECKPOINT = re.compile(r"best|last(:[1-9]\d*)?|every:[1-9]\d*")
+
+
+def _checkpoint(word: str) -> str:
+    if not _CHECKPOINT.fullmatch(word):
+        raise ValueError(f"is none of last, last:K, best and every:K.{suggestion(word, ('last', 'best', 'every:'))}")
+    return word
+
+
 def _expanded(folder: str) -> str:
     return str(Path(folder).expanduser())
 
@@ -239,6 +248,15 @@ class StudySettings(Section):
     rdzv: _Text | None = None  # HOST:PORT where the nodes of torchrun meet
 
 
+class KeepSettings(Section):
+    """`[keep]`: what a launch leaves beside its numbers; the fields of `plan.Keep`. See docs/checkpoints.md."""
+
+    checkpoint: Annotated[tuple[Annotated[_Text, AfterValidator(_checkpoint)], ...], _Items] = ()
+    checkpoint_steps: _Positive | None = None
+    start: _Folder | None = None  # a file: what --from says
+    anatomy: _Positive | None = None  # steps
+
+
 class SlurmSettings(Section):
     """`[slurm]`: what a site asks of a job; see docs/slurm.md."""
 
@@ -295,6 +313,7 @@ class Document(Section):
     measure: MeasureSettings = MeasureSettings()
     scale: ScaleSettings = ScaleSettings()
     study: StudySettings = StudySettings()
+    keep: KeepSettings = KeepSettings()
     slurm: SlurmSettings = SlurmSettings()
     publication: Publication = Publication()
     published: Annotated[tuple[PublishedSettings, ...], _Items] = ()

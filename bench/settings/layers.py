@@ -21,6 +21,7 @@ from bench.recipe import IN_EPOCHS
 from bench.settings.document import (
     DataSettings,
     Document,
+    KeepSettings,
     MeasureSettings,
     PhaseSettings,
     PublishedSettings,
@@ -42,6 +43,7 @@ _SECTIONS: dict[str, type[Section]] = {
     "measure": MeasureSettings,
     "scale": ScaleSettings,
     "study": StudySettings,
+    "keep": KeepSettings,
 }
 
 # What flags and environment variables call a setting: `--data-dir`, `BENCH_DATA_DIR`.
@@ -53,8 +55,9 @@ NAMES = {
         key: f"{section}.{key}"
         for section, kind in _SECTIONS.items()
         for key in kind.model_fields
-        if key not in {"name", "dir"}
+        if key not in {"name", "dir", "start"}
     },
+    "from": "keep.start",
 }
 GPUS = "gpus"  # short for a device and its ranks
 

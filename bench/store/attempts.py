@@ -6,7 +6,7 @@ An attempt is open until it has a marker. Its marker is created exclusively, so 
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,7 +50,14 @@ class StaleAttemptError(CannotError):
     """An earlier attempt is open and nobody runs it: `bench.recovery.close_stale` closes it."""
 
 
-def begin(store: "Store", study_id: str, launch_id: str, *, take_over: bool = False) -> Attempt:
+def begin(
+    store: "Store",
+    study_id: str,
+    launch_id: str,
+    *,
+    take_over: bool = False,
+    again: Collection[str] = index.UNSETTLED,
+) -> Attempt:
     """Write that this process begins a launch; on disk on return. Nothing of it may start before.
 
     Args:
@@ -58,6 +65,7 @@ def begin(store: "Store", study_id: str, launch_id: str, *, take_over: bool = Fa
         study_id: a whole id.
         launch_id: of a launch without a result.
         take_over: an owner that cannot be looked for, on another machine, counts as dead.
+        again: statuses that are no result, so that the launch may be begun once more (`index.run_again`).
 
     Raises:
         StaleAttemptError: an earlier attempt is open, and its owner is dead.
@@ -71,7 +79,7 @@ def begin(store: "Store", study_id: str, launch_id: str, *, take_over: bool = Fa
         if earlier.launch_id == launch_id:
             _refuse(earlier, take_over=take_over)
     latest = index.settled(store.path, study_id, []).get(launch_id)
-    if latest is not None and latest.status not in index.UNSETTLED:
+    if latest is not None and latest.status not in again:
         raise CannotError(f"launch {launch_id} has a result already ({latest.status})", hint="it is not run again")
     attempt = Attempt(
         study_id=study_id,

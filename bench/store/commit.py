@@ -21,7 +21,7 @@ from bench.errors import CannotError
 from bench.store import fsops, parquet
 from bench.store.index import DataFile, Marker
 from bench.store.layout import LAYOUT_VERSION, Layout, StorePath, existing
-from bench.store.schema import ClassScore, Dna, Epoch, Launch, to_table
+from bench.store.schema import ClassScore, Dna, Epoch, Launch, Layer, to_table
 
 
 class AlreadyCommittedError(CannotError):
@@ -105,6 +105,8 @@ class Store:
         epochs: Sequence[Epoch],
         classes: Sequence[ClassScore],
         dna: Dna | None,
+        *,
+        layers: Sequence[Layer] = (),
     ) -> None:
         """Put one attempt of a launch into the store; once this returns, a power cut does not take it away.
 
@@ -114,6 +116,7 @@ class Store:
             epochs: that were evaluated.
             classes: their class scores.
             dna: of the machine; None of a launch that is lost, and may have run on another.
+            layers: that were looked into.
 
         Raises:
             AlreadyCommittedError: this attempt is there; nothing changes.
@@ -126,6 +129,7 @@ class Store:
             "steps": steps,
             "epochs": to_table("epochs", list(epochs)) if epochs else None,
             "classes": to_table("classes", list(classes)) if classes else None,
+            "layers": to_table("layers", list(layers)) if layers else None,
             "dna": to_table("dna", [dna]) if dna is not None else None,
         }
         encoded = {table: parquet.encode(table, rows) for table, rows in tables.items() if rows is not None}

@@ -82,6 +82,47 @@ def publish(staged: Path, final: Path) -> bool:
     return True
 
 
+def replace(staged: Path, final: Path) -> None:
+    """Give a written file its final name, in the place of whatever has it; on disk on return.
+
+    Raises:
+        OSError: the disk or the folder does not take it.
+    """
+    _at("rename", staged, final)
+    staged.replace(final)
+    sync_folder(final.parent)
+
+
+def point(link: Path, target: str) -> None:
+    """Have a name mean another file of its folder, in one step; where there are no symbolic links, nothing happens.
+
+    Raises:
+        OSError: the disk or the folder does not take it.
+    """
+    draft = link.with_name(f".{link.name}.tmp")
+    remove(draft)
+    _at("symlink", draft)
+    try:
+        draft.symlink_to(target)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        return
+    replace(draft, link)
+
+
+def move_folder(folder: Path, new: Path) -> None:
+    """Give a folder another name, with all that is in it, in one step; on disk on return.
+
+    Raises:
+        OSError: the name is taken by a folder that is not empty, or the disk does not take it.
+    """
+    make_folder(new.parent)
+    _at("rename", folder, new)
+    folder.rename(new)
+    sync_folder(new.parent)
+
+
 def reserve(path: Path, size: int) -> None:
     """Make a new file of zeros whose room is taken now, so that `overwrite` needs none later.
 

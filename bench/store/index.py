@@ -14,6 +14,8 @@ from bench.plan import Plan, PlannedLaunch, from_json
 from bench.store.layout import StorePath, existing, named
 
 UNSETTLED = ("cancelled", "lost")  # says nothing of the launch: --resume runs it again
+# Of a launch that keeps checkpoints, every failure: it is there to be trained to its end, and can be gone on with.
+UNSETTLED_KEPT = (*UNSETTLED, "oom_device", "oom_kill", "crash", "killed", "hang", "timeout")
 MARKER_SCHEMA = "bench.marker/1"
 
 
@@ -138,12 +140,15 @@ def settled(store: StorePath, study_id: str, damaged: list[Damage] | None = None
 def unsettled(store: StorePath, plan: Plan, damaged: list[Damage] | None = None) -> list[PlannedLaunch]:
     """The launches of a plan that --resume must run: not committed, or lost or cancelled at last.
 
-    A crash, a hang or a full device is a result, and is not run again.
+    A crash, a hang or a full device is a result, and is not run again unless the launch keeps checkpoints.
     """
-    latest = settled(store, plan.study_id, damaged)
-    return [
-        each for each in plan.launches if each.launch_id not in latest or latest[each.launch_id].status in UNSETTLED
-    ]
+    latest, again = settled(store, plan.study_id, damaged), run_again(plan)
+    return [each for each in plan.launches if each.launch_id not in latest or latest[each.launch_id].status in again]
+
+
+def run_again(plan: Plan) -> tuple[str, ...]:
+    """The statuses of those launches of a plan that --resume runs again."""
+    return UNSETTLED_KEPT if plan.keep.checkpoint else UNSETTLED
 
 
 def every_marker(store: StorePath, study_id: str, damaged: list[Damage] | None = None) -> list[Marker]:

@@ -12,7 +12,7 @@ from bench.errors import UsageError
 from bench.store import parquet
 from bench.store.index import Damage, DamageWarning, DataFile, Marker, markers, note, plan, resolve, studies, study_plan
 from bench.store.layout import Layout, StorePath, existing
-from bench.store.schema import TABLES, ClassScore, Dna, Epoch, Launch, arrow_schema, from_table
+from bench.store.schema import TABLES, ClassScore, Dna, Epoch, Launch, Layer, arrow_schema, from_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,6 +24,7 @@ __all__ = [
     "dna",
     "epochs",
     "launches",
+    "layers",
     "load",
     "plan",
     "resolve",
@@ -45,7 +46,7 @@ def load(store: StorePath, table: str) -> "pd.DataFrame":
 
     Args:
         store: the store's folder.
-        table: launches, steps, epochs, classes or dna.
+        table: launches, steps, epochs, classes, layers or dna.
 
     Raises:
         NoTableError: no such table (a `ValueError`).
@@ -85,6 +86,11 @@ def epochs(store: StorePath, study_id: str, damaged: list[Damage] | None = None)
 def classes(store: StorePath, study_id: str, damaged: list[Damage] | None = None) -> list[ClassScore]:
     """All launches' class scores; arguments as for `launches`."""
     return _rows(store, study_id, "classes", damaged)
+
+
+def layers(store: StorePath, study_id: str, damaged: list[Damage] | None = None) -> list[Layer]:
+    """The layers of all launches that were looked into; arguments as for `launches`."""
+    return _rows(store, study_id, "layers", damaged)
 
 
 def dna(store: StorePath, study_id: str, damaged: list[Damage] | None = None) -> list[Dna]:

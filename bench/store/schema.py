@@ -1,4 +1,4 @@
-"""The five tables: the only place that knows column names, their types and what they mean.
+"""The six tables: the only place that knows column names, their types and what they mean.
 
 A row is a frozen dataclass; the Arrow schema is derived from its annotations, so Python and parquet cannot disagree.
 Changes are additive: a column never changes its meaning, `None` becomes null, and every measured quantity is
@@ -85,6 +85,13 @@ class Launch:
         "median step without synchronising gradients, slowest rank, timed after the window", default=None
     )
 
+    resumed_epoch: int | None = column(
+        "whole epochs that the checkpoint it went on from had trained; null when it began at the start", default=None
+    )
+    resumed_step: int | None = column("and steps into the next epoch", default=None)
+    checkpoint_s: float | None = column("wall time of writing checkpoints, outside the window", default=None)
+    anatomy: bool | None = column("the layers were looked into, so nothing was timed", default=None)
+
     params: int | None = column("trainable parameters", default=None)
     flop_per_sample: float | None = column("floating point operations per sample, forward and backward", default=None)
     epoch_samples: int | None = column("training samples in one epoch; null for synthetic data", default=None)
@@ -114,6 +121,12 @@ class Launch:
     num_id: str | None = column("DNA: identity of the numeric behaviour", default=None)
     unavailable: str = column("JSON object: column -> why it is null", default="{}")
 
+    @property
+    def why_untimed(self) -> str | None:
+        """Why there is no throughput; None where there is one, or nobody said."""
+        why: str | None = json.loads(self.unavailable).get("throughput_sps")
+        return why
+
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
@@ -132,6 +145,10 @@ class Step:
     data_wait_ns: int = column("part of the step spent waiting for its batch")
     samples: int = column("samples of this rank in this step")
     steps: int = column("steps in this row: 1, or the block's length where the device cannot time single steps")
+    segment: int = column(
+        "which stretch of steps between two synchronisations, from 0; checkpoints and evaluations lie between them",
+        default=0,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,6 +195,27 @@ class ClassScore:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Layer:
+    """One layer of the model at one step that was looked at (`--anatomy`)."""
+
+    study_id: str = column("the study")
+    launch_id: str = column("the launch")
+    schema_version: int = column("version of these columns", default=SCHEMA_VERSION)
+    method_version: int = column("version of the method", default=METHOD_VERSION)
+    epoch: int = column("epoch, from 0")
+    step: int = column("optimizer step of the launch, from 0")
+    layer: str = column("the module's name within the model")
+    position: int = column("its place in the order in which data comes to the layers, from 0")
+    kind: str = column("conv, linear, norm, pool or other")
+    params: int = column("trainable parameters of its own; the same at every step")
+    macs: int = column("multiply-accumulates of one sample's forward pass, biases included; the same at every step")
+    gradient_norm: float | None = column("L2 norm of the gradient that the optimizer got", default=None)
+    gradient_zeros: float | None = column("share of the gradient's elements that are exactly zero", default=None)
+    weight_norm: float | None = column("L2 norm of the weights before the step", default=None)
+    update_norm: float | None = column("L2 norm of what the step changed in them", default=None)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Dna:
     """What machine and software a launch ran on."""
 
@@ -196,7 +234,14 @@ class Dna:
     unavailable: str = column("JSON object: field -> why it is missing", default="{}")
 
 
-TABLES: dict[str, type] = {"launches": Launch, "steps": Step, "epochs": Epoch, "classes": ClassScore, "dna": Dna}
+TABLES: dict[str, type] = {
+    "launches": Launch,
+    "steps": Step,
+    "epochs": Epoch,
+    "classes": ClassScore,
+    "layers": Layer,
+    "dna": Dna,
+}
 
 _ARROW = {
     int: pa.int64(),
@@ -251,7 +296,7 @@ def step_table(study_id: str, launch_id: str, ranks: Sequence[Mapping[str, Any]]
     """The step table of one launch from each rank's arrays (in order of ranks), as the worker leaves them.
 
     Each rank's mapping holds int64 arrays of one length: epoch, step, in_window (0 or 1), start_ns, step_ns,
-    data_wait_ns, samples and steps.
+    data_wait_ns, samples, steps and, where there are several, segment.
     """
     pieces = []
     for rank, arrays in enumerate(ranks):
@@ -264,6 +309,8 @@ def step_table(study_id: str, launch_id: str, ranks: Sequence[Mapping[str, Any]]
             "rank": pa.repeat(pa.scalar(rank, pa.int64()), count),
             "phase": pa.array([WINDOW if inside else WARMUP for inside in arrays["in_window"]], pa.string()),
         }
+        if "segment" not in arrays:
+            told["segment"] = pa.repeat(pa.scalar(0, pa.int64()), count)
         schema = arrow_schema("steps")
         columns = [told[name] if name in told else pa.array(arrays[name], pa.int64()) for name in schema.names]
         pieces.append(pa.Table.from_arrays(columns, schema=schema))

@@ -9,7 +9,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from bench import plan
-from bench.errors import BenchError
+from bench.errors import BenchError, UsageError
 
 if TYPE_CHECKING:
     from bench.settings import Settings
@@ -49,9 +49,15 @@ _SETTINGS: dict[str, tuple[str | tuple[str, ...] | None, str]] = {
     "--margin": ("SHARE", "Differences below it count as none [0.02]."),
     "--budget": ("TIME", "As in 90s, 10m or 1h: as many rounds as fit, at least 3."),
     "--timeout": ("S", "End a launch after this long."),
+    "--checkpoint": ("LIST", "Keep of training: last, last:K, best, every:K."),
+    "--checkpoint-steps": ("N", "Also every N steps within an epoch."),
+    "--from": ("FILE", "Start from this checkpoint."),
+    "--anatomy": ("[K]", "Look into the layers, every K steps [100]; no throughput."),
     "--store": ("DIR", "Where results go [bench-results]."),
     "--when-busy": (plan.WHEN_BUSY, "If another study measures on this host [refuse]."),
 }
+# Flags whose value may be left out -> the value it then has.
+_BARE = {"--anatomy": "100"}
 _OTHERS: dict[str, tuple[str | None, str]] = {
     "--profile": ("NAME", "Of `bench profiles`, or FILE.toml."),
     "--fail-on": ("accuracy", "Exit 4 if a row misses the profile's targets."),
@@ -123,11 +129,13 @@ def _with_flags(
 
 
 def refuse_unknown_names(settings: "Settings") -> None:
-    """Models and data sets that do not exist are found out before anything starts.
+    """Models, data sets and checkpoints that do not exist are found out before anything starts.
 
     Raises:
         BenchError: no such model, file or data set, with what looks like it; an extra that is not installed.
     """
+    if settings.keep.start is not None and not Path(settings.keep.start).is_file():
+        raise UsageError(f"there is no checkpoint {settings.keep.start}", "bench show STUDY.LAUNCH names a launch's")
     from bench.learn import WorkloadError
     from bench.learn.catalogue import check_data, check_model
 
@@ -145,6 +153,8 @@ def _parameter(flag: str) -> str:
 def _option(flag: str, value: str | tuple[str, ...] | None, text: str) -> Callable[..., Any]:
     if value is None:
         return click.option(flag, is_flag=True, help=text)
+    if flag in _BARE:
+        return click.option(flag, metavar=value, is_flag=False, flag_value=_BARE[flag], help=text)
     if isinstance(value, tuple):
         return click.option(flag, metavar="|".join(value), type=_Word(value), help=text)
     return click.option(flag, metavar=value, help=text, shell_complete=_COMPLETED.get(flag))

@@ -12,7 +12,7 @@ import click
 
 from bench.errors import CannotError
 from bench.plan import Configuration, Plan
-from bench.store import index
+from bench.store import checkpoints, index
 from bench.store.attempts import Attempt, open_attempts
 from bench.store.layout import Layout, existing
 from bench.verbs.options import json_option, store_option
@@ -34,17 +34,23 @@ Examples:
   bench show --reach 0.94                   how long did 94 % take?"""
 )
 @click.argument("ids", metavar="[STUDY|LAUNCH]...", nargs=-1)
+@click.option("--anatomy", is_flag=True, help="The layers of launches that were run with --anatomy.")
 @store_option
 @click.option("--why", is_flag=True, help="Why is its accuracy low? The usual causes that its record has.")
 @click.option("--reach", type=click.FloatRange(0, 1, min_open=True), help="Also how long this share of top-1 took.")
 @json_option
-def command(ids: tuple[str, ...], store: Path, *, why: bool, reach: float | None, as_json: bool) -> None:
+def command(ids: tuple[str, ...], store: Path, *, anatomy: bool, why: bool, reach: float | None, as_json: bool) -> None:
     """Show a study or a launch: what was run, where each setting came from, and the command that repeats it.
 
     Of a study that trained whole epochs also what it learned, beside what its profile quotes of others.
 
     Ids may be shortened; @last is the newest study (shown when none is named), @-2 the one before.
     """
+    if anatomy:
+        from bench.verbs.layers import show
+
+        show(ids or ("@last",), store, as_json=as_json)
+        return
     damaged: list[index.Damage] = []
     cards = [_card(store, text, damaged) for text in ids or ("@last",)]
     learned = [_learned(store, card, damaged, reach) for card in cards]
@@ -171,7 +177,7 @@ class LaunchCard:
             *(["", "earlier attempts", *_table(self._superseded())] if self.earlier else []),
             "",
             "files",
-            *(f"  {path}" for path in (*self._paths, self._logs)),
+            *(f"  {path}" for path in (*self._paths, *self._checkpoints, self._logs)),
         ]
 
     def document(self) -> dict[str, Any]:
@@ -180,6 +186,7 @@ class LaunchCard:
             "launch": self.launch.launch_id,
             "row": _columns(self.launch),
             "files": list(map(str, self._paths)),
+            "checkpoints": list(map(str, self._checkpoints)),
             "logs": str(self._logs),
             "earlier": [{"attempt": each.attempt, "status": each.status} for each in self.earlier],
         }
@@ -193,6 +200,10 @@ class LaunchCard:
     @property
     def _paths(self) -> list[Path]:
         return [self.layout.root / path for path in self.files]
+
+    @property
+    def _checkpoints(self) -> list[Path]:
+        return checkpoints.kept(self.layout, self.launch.study_id, self.launch.launch_id, self.launch.attempt)
 
     @property
     def _logs(self) -> Path:

@@ -24,10 +24,10 @@ def compute_step_ns(trainer: Trainer, batches: Iterable[Batch], batch: int, step
         step_ns: of a step with synchronisation; the same on every rank, so that all do as many steps.
 
     Returns:
-        Nanoseconds; None where there is nobody to synchronise with.
+        Nanoseconds; None where there is nobody to synchronise with, or no step was trained.
     """
     model = trainer.model
-    if trainer.group.world_size == 1 or not isinstance(model, DistributedDataParallel):
+    if trainer.group.world_size == 1 or not isinstance(model, DistributedDataParallel) or not step_ns:
         return None
     steps = min(_STEPS_MOST, max(_STEPS_LEAST, round(1e9 / step_ns)))
     with model.no_sync():

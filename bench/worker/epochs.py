@@ -13,7 +13,29 @@ from bench.learn.batches import Batches
 from bench.learn.data import DataSet
 from bench.recipe import Recipe
 from bench.worker import job, phases
+from bench.worker.checkpoint_file import Place
 from bench.worker.train import Segment, Trainer
+
+
+@dataclass(kw_only=True)
+class Trained:
+    """What this rank has trained of one epoch so far."""
+
+    steps: int = 0
+    loss_sum: float = 0.0
+    correct: int = 0
+    samples: int = 0
+    wall_ns: int = 0
+    learning_rate: float = 0.0  # of the last step
+
+    def add(self, segment: Segment) -> None:
+        """Count one more segment, whose losses were added to ours."""
+        self.steps += sum(segment.times.steps)
+        self.loss_sum = segment.loss_sum
+        self.correct += segment.correct or 0
+        self.samples += segment.samples
+        self.wall_ns += segment.times.wall_ns
+        self.learning_rate = segment.learning_rate
 
 
 @dataclass(kw_only=True)
@@ -25,10 +47,14 @@ class EpochLoop:
     recipe: Recipe
     data: DataSet
     batches: Batches
-    train: Callable[..., Segment]  # (batches, steps, *, epoch, in_window): trains and records some steps of an epoch
+    # (batches, steps, *, epoch, in_window, loss_before): trains and records some steps of an epoch
+    train: Callable[..., Segment]
     memory_format: torch.memory_format
     warmup_steps: int  # the first of the run: trained and recorded, not in the window
     results: list[job.EpochResult] = field(default_factory=list)  # of the epochs so far, equal on every rank
+    save: Callable[..., None] = lambda *_: None  # (place, loop, part): keeps a checkpoint, where one is wanted
+    save_every: int | None = None  # steps, within an epoch too
+    part: Trained | None = None  # of epoch `first`, where an earlier run broke off within it
 
     def run(self, epochs: int, *, first: int = 0) -> None:
         """Train and evaluate epochs `first` to `epochs` - 1, unless patience ends first.
@@ -44,15 +70,12 @@ class EpochLoop:
                 break
             self._before(epoch)
             self.results.append(self._evaluated(epoch, self._trained(epoch)))
-            self._after(epoch)
+            self.save(Place(epoch + 1), self)
 
     def _before(self, epoch: int) -> None:
         """What changes at the start of an epoch. Of the first epoch after a resumption it is all that has changed."""
         if self.recipe.phases:
             phases.enter(self.recipe.phase_at(epoch), self.trainer, self.plain, self.batches)
-
-    def _after(self, epoch: int) -> None:
-        """What follows from an evaluated epoch; its result is `results[-1]`."""
 
     def _out_of_patience(self) -> bool:
         """Whether so many epochs have brought nothing better: rank 0's word, so that all ranks stop or none does."""
@@ -60,20 +83,25 @@ class EpochLoop:
             return False
         return bool(self.trainer.group.gather(epochs_since_best(self.results) >= self.recipe.patience)[0])
 
-    def _trained(self, epoch: int) -> list[Segment]:
+    def _trained(self, epoch: int) -> Trained:
         steps = self.batches.steps_per_epoch
         if steps is None:
             raise WorkloadError("Synthetic data has no epochs.", "Use --steps or --seconds, or real --data.")
-        batches = self.batches.epoch(epoch)
-        warm = min(self.warmup_steps, steps)
-        self.warmup_steps -= warm
-        return [
-            self.train(batches, count, epoch=epoch, in_window=in_window)
-            for count, in_window in ((warm, False), (steps - warm, True))
-            if count
-        ]
+        done, self.part = self.part or Trained(), None
+        batches = self.batches.epoch(epoch, first=done.steps)
+        warm = done.steps + min(self.warmup_steps, steps - done.steps)
+        self.warmup_steps -= warm - done.steps
+        saved = range(self.save_every, steps, self.save_every) if self.save_every else ()
+        for until in sorted({warm, *saved, steps}):
+            count = until - done.steps
+            if count > 0:
+                in_window = until > warm
+                done.add(self.train(batches, count, epoch=epoch, in_window=in_window, loss_before=done.loss_sum))
+                if until in saved:
+                    self.save(Place(epoch, until), self, done)
+        return done
 
-    def _evaluated(self, epoch: int, segments: list[Segment]) -> job.EpochResult:
+    def _evaluated(self, epoch: int, done: Trained) -> job.EpochResult:
         trainer, group = self.trainer, self.trainer.group
         model = self.plain if trainer.ema is None else trainer.ema.module
         trainer.heart.enter("evaluating", epoch)
@@ -91,16 +119,15 @@ class EpochLoop:
             )
         counts = evaluation.Counts.from_tensor(group.total(mine.to_tensor(), trainer.device))
         evaluate_s = (time.perf_counter_ns() - began) / 1e9
-        steps = sum(sum(each.times.steps) for each in segments)
-        losses, correct = sum(each.loss_sum for each in segments) / steps, sum(each.correct or 0 for each in segments)
-        trained = group.total(torch.tensor([losses, correct], dtype=torch.float64), trainer.device).tolist()
-        samples = sum(each.samples for each in segments) * group.world_size
+        sums = torch.tensor([done.loss_sum / done.steps, done.correct], dtype=torch.float64)
+        trained = group.total(sums, trainer.device).tolist()
+        samples = done.samples * group.world_size
         return job.EpochResult(
             epoch=epoch,
-            train_s=max(group.gather(sum(each.times.wall_ns for each in segments))) / 1e9,
+            train_s=max(group.gather(done.wall_ns)) / 1e9,
             evaluate_s=max(group.gather(evaluate_s)),
             samples=samples,
-            learning_rate=segments[-1].learning_rate,
+            learning_rate=done.learning_rate,
             train_loss=trained[0] / group.world_size,
             train_top1=trained[1] / samples,
             validation_loss=evaluation.mean_loss(counts),

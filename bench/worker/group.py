@@ -47,6 +47,13 @@ class Group:
         dist.all_gather_object(values, value)
         return values
 
+    def share(self, value: Any) -> Any:
+        """Rank 0's value, on every rank."""
+        values = [value]
+        if self.joined:
+            dist.broadcast_object_list(values, src=0)
+        return values[0]
+
     def total(self, counts: torch.Tensor, device: torch.device) -> torch.Tensor:
         """The sum of a small tensor over all ranks, on the CPU."""
         if not self.joined:

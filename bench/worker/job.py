@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.plan import Configuration, Workload, workload_from_json
+from bench.plan import Configuration, Keep, Workload, keep_from_json, workload_from_json
 
 JOB = "job.json"
 
@@ -21,6 +21,9 @@ class Job:
     oversubscribed: bool
     stall_s: float  # without a step for this long, the supervisor ends the launch
     minimum_steps: int  # in a window of seconds, however slow a step is
+    keep: Keep = field(default_factory=Keep)
+    checkpoints: str | None = None  # folder that rank 0 writes them into, with those of earlier attempts; None: none
+    pictures: str | None = None  # folder of the anatomy's; None: none
 
     def write(self, folder: Path) -> Path:
         """Put the job where its ranks will look; returns the file."""
@@ -33,7 +36,8 @@ class Job:
         """The inverse of `write`."""
         told = json.loads(file.read_text())
         workload, configuration = workload_from_json(told["workload"]), Configuration(**told["configuration"])
-        return cls(**{**told, "workload": workload, "configuration": configuration})
+        keep = keep_from_json(told["keep"])
+        return cls(**{**told, "workload": workload, "configuration": configuration, "keep": keep})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +70,28 @@ class EpochResult:
     validation_samples: int
     classes: list[ClassResult]
 
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> "EpochResult":
+        """The inverse of `asdict`."""
+        return cls(**{**told, "classes": [ClassResult(**score) for score in told["classes"]]})
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerResult:
+    """One layer at one step, as `bench.store.schema.Layer` keeps it."""
+
+    epoch: int
+    step: int
+    layer: str
+    position: int
+    kind: str
+    params: int
+    macs: int
+    gradient_norm: float | None
+    gradient_zeros: float | None
+    weight_norm: float | None
+    update_norm: float | None
+
 
 @dataclass(frozen=True, kw_only=True)
 class RankResult:
@@ -95,15 +121,20 @@ class RankResult:
     hardware_tag: str | None = None  # of its host, from the host's first rank; None on one node
     boot_tag: str | None = None  # equal on hosts that are one running machine; None on one node
     epochs: list[EpochResult]  # of rank 0; empty elsewhere
+    resumed_epoch: int | None = None  # whole epochs trained by the checkpoint it went on from; None: there was none
+    resumed_step: int | None = None  # and steps into the next
+    checkpoint_s: float | None = None  # spent writing checkpoints; None: none are kept
+    anatomy: bool = False  # the layers were looked into, so nothing was timed
+    layers: list[LayerResult] = field(default_factory=list)  # of rank 0; empty without an anatomy
+    warnings: list[str] = field(default_factory=list)  # of rank 0
 
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> "RankResult":
         """The inverse of `asdict`, with the status that stands beside it left out."""
-        epochs = [
-            EpochResult(**{**each, "classes": [ClassResult(**score) for score in each["classes"]]})
-            for each in told["epochs"]
-        ]
-        return cls(**{**{name: value for name, value in told.items() if name != "status"}, "epochs": epochs})
+        epochs = [EpochResult.from_json(each) for each in told["epochs"]]
+        layers = [LayerResult(**each) for each in told.get("layers", ())]
+        named = {name: value for name, value in told.items() if name != "status"}
+        return cls(**{**named, "epochs": epochs, "layers": layers})
 
 
 def result_file(folder: Path, rank: int) -> Path:

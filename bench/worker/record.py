@@ -9,7 +9,7 @@ import numpy as np
 
 from bench.worker.train import Segment
 
-_COLUMNS = ("epoch", "step", "in_window", "start_ns", "step_ns", "data_wait_ns", "samples", "steps")
+_COLUMNS = ("epoch", "step", "in_window", "start_ns", "step_ns", "data_wait_ns", "samples", "steps", "segment")
 
 
 @dataclass
@@ -21,6 +21,7 @@ class Record:
     closure_errors: list[float] = field(default_factory=list)
     losses_finite: bool = True
     step: int = 0
+    segments: int = 0
     window_cpu_s: float = 0.0
     window_switches: int = 0
 
@@ -28,16 +29,20 @@ class Record:
         """Append a segment's steps."""
         times = segment.times
         for start, length, wait, steps in zip(times.start_ns, times.step_ns, times.wait_ns, times.steps, strict=True):
-            row = (epoch, self.step, int(in_window), start - self.origin_ns, length, wait, steps * batch, steps)
+            since, samples = start - self.origin_ns, steps * batch
+            row = (epoch, self.step, int(in_window), since, length, wait, samples, steps, self.segments)
             for name, value in zip(_COLUMNS, row, strict=True):
                 self.columns[name].append(value)
             self.step += steps
+        self.segments += 1
         if in_window:
             self.closure_errors.append(times.closure_error)
         self.losses_finite = self.losses_finite and math.isfinite(segment.loss_sum)
 
     def median_step_ns(self) -> int:
-        """The median length of all steps so far."""
+        """The median length of all steps so far; 0 without any."""
+        if not self.columns["steps"]:
+            return 0
         return round(
             median(length / steps for length, steps in zip(self.columns["step_ns"], self.columns["steps"], strict=True))
         )

@@ -20,9 +20,10 @@ from bench.learn.batches import Batches
 from bench.learn.data import DataSet, load
 from bench.learn.models import build
 from bench.learn.schedules import scheduler
-from bench.worker import bootstrap, checks, group, host, job, overhead, phases
+from bench.worker import anatomy, bootstrap, checkpoint, checks, group, host, job, overhead, phases, rng
 from bench.worker.alone import compute_step_ns
-from bench.worker.epochs import EpochLoop
+from bench.worker.checkpoint_file import Place
+from bench.worker.epochs import EpochLoop, Trained
 from bench.worker.gradients import gradient_error
 from bench.worker.record import Record
 from bench.worker.train import Segment, Trainer, train_segment
@@ -88,7 +89,7 @@ class _Launch:
         """Data on the device; model built on the CPU from the seed, so that every device starts from equal weights."""
         workload, configuration = self.workload, self.configuration
         self.rank.heart.enter("preparing")
-        torch.manual_seed(workload.seed)
+        rng.seed(workload.seed)
         self.data: DataSet = load(
             workload.data,
             workload.data_dir,
@@ -134,6 +135,9 @@ class _Launch:
             heart=self.rank.heart,
         )
         self.digest_before = checks.weights_digest(self.plain)
+        self.checkpoints = checkpoint.of(self.told, self.trainer, self.plain, self.data)
+        self.earlier = self.checkpoints.go_on(next(iter(self.batches)))
+        self.anatomy = anatomy.of(self.told, self.trainer, self.plain, self.batches)
         self.backend.synchronize(self.device)
         self.group.barrier(self.device)
         self.record.origin_ns = time.perf_counter_ns()
@@ -157,7 +161,18 @@ class _Launch:
             return DataParallel(self.plain, device_ids=list(range(self.configuration.ranks)))
         return self.plain
 
-    def _train(self, batches: Any, steps: int, *, epoch: int, in_window: bool, step_ns: int = 10**7) -> Segment:
+    def _train(
+        self,
+        batches: Any,
+        steps: int,
+        *,
+        epoch: int,
+        in_window: bool,
+        step_ns: int = 10**7,
+        loss_before: float = 0.0,
+    ) -> Segment:
+        if self.anatomy is not None:
+            in_window, self.anatomy.epoch = False, epoch
         used_s, switched = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
         segment = train_segment(
             self.trainer,
@@ -167,6 +182,7 @@ class _Launch:
             phase="window" if in_window else "warm-up",
             step_ns=step_ns,
             count_correct=self.workload.epochs is not None,
+            loss_before=loss_before,
         )
         if in_window:
             self.record.window_cpu_s += time.process_time() - used_s
@@ -198,8 +214,18 @@ class _Launch:
             memory_format=self.memory_format,
             warmup_steps=self.workload.warmup_steps,
             results=self.epochs,
+            save=self._save,
+            save_every=self.told.keep.checkpoint_steps,
         )
-        loop.run(epochs)
+        first = 0
+        if self.earlier is not None:
+            first, self.epochs[:] = self.earlier["epoch"], checkpoint.results_of(self.earlier)
+            part = checkpoint.part_of(self.earlier, self.group.rank)
+            loop.part = Trained(**part) if part is not None else None
+        loop.run(epochs, first=first)
+
+    def _save(self, place: Place, loop: EpochLoop, part: Trained | None = None) -> None:
+        self.checkpoints.save(place, loop.results, asdict(part) if part is not None else None)
 
     def _flop_per_sample(self) -> float | None:
         """For accelerators, whose published peak it can be held against; None on a CPU."""
@@ -215,6 +241,7 @@ class _Launch:
         digest = checks.weights_digest(self.plain)
         first, last = self.trainer.first_loss, self.trainer.last_loss
         hardware_tag, boot_tag = host.tags(self.rank, self.configuration.nodes)
+        came_from = self.checkpoints.came_from
         by_device = self.configuration.strategy == "dp"  # one process drives them all
         result = job.RankResult(
             rank=self.group.rank,
@@ -241,6 +268,12 @@ class _Launch:
             hardware_tag=hardware_tag,
             boot_tag=boot_tag,
             epochs=self.epochs if self.group.rank == 0 else [],
+            resumed_epoch=came_from.epochs if came_from is not None else None,
+            resumed_step=came_from.steps if came_from is not None else None,
+            checkpoint_s=self.checkpoints.spent_s if self.told.checkpoints is not None else None,
+            anatomy=self.told.keep.anatomy is not None,
+            layers=self.anatomy.end() if self.anatomy is not None and self.group.rank == 0 else [],
+            warnings=self.checkpoints.warnings if self.group.rank == 0 else [],
         )
         step_ns = max(self.group.gather(record.median_step_ns()))
         result = replace(result, compute_step_ns=compute_step_ns(self.trainer, self.batches, self.batch, step_ns))

@@ -59,13 +59,21 @@ class Segment:
 
     times: StepTimes
     samples: int  # of this rank
-    loss_sum: float  # sum over the steps of the mean loss of each; not finite if any step's was not
+    loss_sum: float  # what it was before, and the mean loss of each step; not finite if any step's was not
     correct: int | None  # samples called right while training; None when not counted
     learning_rate: float  # of the last step
 
 
 def train_segment(
-    trainer: Trainer, batches: Iterator[Batch], steps: int, *, batch: int, phase: str, step_ns: int, count_correct: bool
+    trainer: Trainer,
+    batches: Iterator[Batch],
+    steps: int,
+    *,
+    batch: int,
+    phase: str,
+    step_ns: int,
+    count_correct: bool,
+    loss_before: float = 0.0,
 ) -> Segment:
     """Train `steps` steps between two synchronisations and time each.
 
@@ -78,12 +86,13 @@ def train_segment(
         step_ns: rough length of a step, for clocks that close blocks.
         count_correct: also count right answers, as a training run that reports its training accuracy does; of a mixed
             sample the class with the larger share is the right one.
+        loss_before: what losses are added to, so that an epoch's sum has the same bits however it is cut into segments.
     """
     device, model, loss_of, optimizer = trainer.device, trainer.model, trainer.loss, trainer.optimizer
     scaler, scheduler, heart, ema = trainer.scaler, trainer.scheduler, trainer.heart, trainer.ema
     clip_norm, weights = trainer.clip_norm, [each for group in optimizer.param_groups for each in group["params"]]
     clock = trainer.backend.clock(device, steps, step_ns)
-    loss_sum = torch.zeros((), device=device)
+    loss_sum = torch.full((), loss_before, device=device)
     correct = torch.zeros((), dtype=torch.int64, device=device)
     loss = loss_sum
     learning_rate = optimizer.param_groups[0]["lr"]

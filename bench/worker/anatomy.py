@@ -1,0 +1,178 @@
+"""A look into the layers while they learn: gradients, updates, and pictures of what they see.
+
+It stands between the steps, so a launch that has it times nothing. It changes nothing either: the weights end with the
+bits that they have without it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from bench.learn.batches import Batches
+from bench.worker.job import Job, LayerResult
+from bench.worker.layers import LayerCost, layer_costs
+from bench.worker.train import Trainer
+
+_CHANNELS, _COLUMNS = 64, 8  # of a picture, at most
+_SIDE = 32  # pixels of one channel, at least
+_GAP = 2
+
+
+@dataclass(kw_only=True)
+class Anatomy:
+    """Of one rank's model. All ranks look, so that none waits for another; rank 0 tells."""
+
+    model: nn.Module  # without its wrapper
+    every: int  # steps
+    pictures: Path | None  # folder; None: draw none
+    image: Tensor  # [1, channels, height, width], normalised, on the device
+    epoch: int = 0  # that is under way; told by whoever trains
+    results: list[LayerResult] = field(default_factory=list)
+    _step: int = field(default=0, init=False)
+    _hooks: list[Any] = field(default_factory=list, init=False)
+    _before: dict[str, tuple[float, float, float, list[Tensor]]] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        self.costs = layer_costs(self.model, self.image)
+        self._modules = dict(self.model.named_modules())
+
+    def begin(self, optimizer: torch.optim.Optimizer) -> None:
+        """Look at every so many-th step of this optimizer from now on, the first among them."""
+        self._draw("before")
+        self._hooks = [
+            optimizer.register_step_pre_hook(lambda each, *_: self._look(each)),
+            optimizer.register_step_post_hook(lambda *_: self._note()),
+        ]
+
+    def end(self) -> list[LayerResult]:
+        """Look no more; returns a row for each layer and each step that was looked at."""
+        for hook in self._hooks:
+            hook.remove()
+        self._draw("after")
+        return self.results
+
+    @torch.no_grad()
+    def _look(self, optimizer: torch.optim.Optimizer) -> None:
+        """Before a step: the gradients as the optimizer gets them, after clipping and without the scaler's factor."""
+        if self._step % self.every:
+            return
+        scale = getattr(optimizer, "grad_scale", None)
+        factor = 1.0 if scale is None else float(scale)
+        for cost, weights in self._trained():
+            gradients = [each.grad for each in weights if each.grad is not None]
+            zeros = sum(int((each == 0).sum()) for each in gradients)
+            zeros += sum(each.numel() for each in weights if each.grad is None)
+            self._before[cost.name] = (
+                _norm(gradients) / factor,
+                zeros / sum(each.numel() for each in weights),
+                _norm(weights),
+                [each.detach().clone() for each in weights],
+            )
+
+    @torch.no_grad()
+    def _note(self) -> None:
+        """After a step: how far it has moved the weights."""
+        if self._step % self.every == 0:
+            for position, cost in enumerate(self.costs):
+                gradient, zeros, norm, old = self._before.get(cost.name, (None, None, None, []))
+                moved = [new - before for new, before in zip(self._weights(cost), old, strict=True)] if old else []
+                self.results.append(
+                    LayerResult(
+                        epoch=self.epoch,
+                        step=self._step,
+                        layer=cost.name,
+                        position=position,
+                        kind=cost.kind,
+                        params=cost.params,
+                        macs=cost.macs,
+                        gradient_norm=gradient,
+                        gradient_zeros=zeros,
+                        weight_norm=norm,
+                        update_norm=_norm(moved) if old else None,
+                    )
+                )
+            self._before.clear()
+        self._step += 1
+
+    def _trained(self) -> Iterator[tuple[LayerCost, list[nn.Parameter]]]:
+        for cost in self.costs:
+            if weights := self._weights(cost):
+                yield cost, weights
+
+    def _weights(self, cost: LayerCost) -> list[nn.Parameter]:
+        module = self._modules.get(cost.name)
+        own = module.parameters(recurse=False) if module is not None else ()
+        return [each for each in own if each.requires_grad]
+
+    @torch.no_grad()
+    def _draw(self, when: str) -> None:
+        """A picture of the first convolution's output for one image, and of each stage's."""
+        if self.pictures is None:
+            return
+        seen: dict[str, Tensor] = {}
+
+        def watch(name: str) -> Any:
+            return self._modules[name].register_forward_hook(lambda _, __, output: seen.setdefault(name, output))
+
+        hooks = [watch(name) for name in _stages(self.model)]
+        was_training = self.model.training
+        self.model.eval()
+        self.model(self.image)
+        self.model.train(was_training)
+        for hook in hooks:
+            hook.remove()
+        self.pictures.mkdir(parents=True, exist_ok=True)
+        for name, output in seen.items():
+            if output.dim() == 4:
+                grid(output[0].float().cpu()).save(self.pictures / f"{name.replace('.', '-')}-{when}.png")
+
+
+def of(told: Job, trainer: Trainer, model: nn.Module, batches: Batches) -> Anatomy | None:
+    """A launch's anatomy, begun; None where none was asked for."""
+    if told.keep.anatomy is None:
+        return None
+    images, *_ = next(iter(batches))
+    pictures = Path(told.pictures) if told.pictures is not None and trainer.group.rank == 0 else None
+    anatomy = Anatomy(model=model, every=told.keep.anatomy, pictures=pictures, image=images[:1].clone())
+    anatomy.begin(trainer.optimizer)
+    return anatomy
+
+
+def grid(channels: Tensor) -> Image.Image:
+    """Up to 64 channels [channels, height, width] side by side in grey, each from its least (black) to its greatest."""
+    channels = channels[:_CHANNELS]
+    low, high = channels.amin((1, 2), keepdim=True), channels.amax((1, 2), keepdim=True)
+    grey = ((channels - low) / (high - low).clamp_min(1e-12) * 255).nan_to_num(0, 255, 0).to(torch.uint8)
+    zoom = max(1, -(-_SIDE // max(grey.shape[1:])))
+    height, width = (side * zoom for side in grey.shape[1:])
+    columns = min(_COLUMNS, len(grey))
+    rows = -(-len(grey) // columns)
+    sheet = Image.new("L", (columns * (width + _GAP) - _GAP, rows * (height + _GAP) - _GAP), 128)
+    for number, each in enumerate(grey):
+        tile = Image.fromarray(each.numpy()).resize((width, height), Image.Resampling.NEAREST)
+        sheet.paste(tile, (number % columns * (width + _GAP), number // columns * (height + _GAP)))
+    return sheet
+
+
+def _stages(model: nn.Module) -> list[str]:
+    """The first convolution, and the model's own parts that hold convolutions, as layer1, layer2."""
+    convolutions = [name for name, each in model.named_modules() if isinstance(each, nn.Conv2d)]
+    place, top = "", model
+    while len(children := dict(top.named_children())) == 1:  # a model within a model
+        (name, top), *_ = children.items()
+        place = f"{place}{name}."
+    stages = [
+        f"{place}{name}" for name, each in children.items() if any(isinstance(one, nn.Conv2d) for one in each.modules())
+    ]
+    return list(dict.fromkeys([*convolutions[:1], *stages]))
+
+
+def _norm(tensors: list[Any]) -> float:
+    """The L2 norm of all of them together."""
+    norms = [torch.linalg.vector_norm(each.float()) for each in tensors]
+    return float(torch.linalg.vector_norm(torch.stack(norms))) if norms else 0.0

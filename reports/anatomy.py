@@ -1,0 +1,52 @@
+"""The layers of a launch as lines of text: what each costs, how it learns, and which are ill."""
+
+from bench.analysis.anatomy import Anatomy, LayerSummary
+
+_HEAD = ("layer", "kind", "params", "MAC", "share", "grad mean", "grad max", "update/weight", "")
+
+
+def lines(anatomy: Anatomy) -> list[str]:
+    """A row a layer, then the totals."""
+    table = [_HEAD, *map(_cells, anatomy.layers)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    totals = (
+        f"{_count(anatomy.macs)} MAC and {_count(anatomy.flop)} FLOP a sample and forward pass, "
+        f"{_count(anatomy.params)} parameters"
+    )
+    whole = f"gradient of all layers: {_number(anatomy.gradient_mean)} on average, {_number(anatomy.gradient_largest)} "
+    return [
+        *(_row(cells, widths) for cells in table),
+        "",
+        totals,
+        f"{whole}at most, over {anatomy.looks} step{'s' * (anatomy.looks != 1)}",
+    ]
+
+
+def _cells(layer: LayerSummary) -> tuple[str, ...]:
+    return (
+        layer.layer,
+        layer.kind,
+        _count(layer.params),
+        _count(layer.macs),
+        f"{layer.share:.1%}",
+        _number(layer.gradient_mean),
+        _number(layer.gradient_largest),
+        _number(layer.update_mean),
+        "; ".join(layer.findings),
+    )
+
+
+def _row(cells: tuple[str, ...], widths: list[int]) -> str:
+    told = [
+        cell.rjust(width) if 2 <= place <= 7 else cell.ljust(width)
+        for place, (cell, width) in enumerate(zip(cells, widths, strict=True))
+    ]
+    return "  ".join(told).rstrip()
+
+
+def _count(number: int) -> str:
+    return f"{number:,}".replace(",", " ")
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3g}"
