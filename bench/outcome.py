@@ -109,18 +109,33 @@ def launch_of(
         sw_id=sw_id,
         num_id=num_id,
     )
+    why = dict(energy_j=f"the launch ended as {ending.status}")
     if ending.status == schema.OK:
-        launch = _measured(launch, ranks, started_ns)
+        told = [RankResult.from_json(rank.told) for rank in ranks]
+        launch, why = _measured(launch, told, ranks, started_ns), dict(energy_j=_why_no_energy(told))
         launch = replace(launch, warnings=(*launch.warnings, *_about_patience(workload, ranks)))
-    return replace(launch, unavailable=schema.unavailable(**_why_null(launch)))
+    return replace(
+        launch, unavailable=schema.unavailable(**(why if launch.energy_j is None else {}), **_why_null(launch))
+    )
 
 
 def _share(part_s: float | None, whole_s: float) -> float | None:
     return None if part_s is None or not whole_s else part_s / whole_s
 
 
-def _measured(launch: schema.Launch, ranks: Sequence[RankOutcome], started_ns: int) -> schema.Launch:
-    told = [RankResult.from_json(rank.told) for rank in ranks]
+def _why_no_energy(told: Sequence[RankResult]) -> str:
+    return next((each.energy_gap for each in told if each.energy_gap is not None), "no rank read a counter")
+
+
+def _energy_j(told: Sequence[RankResult]) -> float | None:
+    """Of all ranks; None when one that should have read a counter could not, since a part is not the whole."""
+    read = [each.energy_j for each in told if each.energy_j is not None]
+    return sum(read) if read and all(each.energy_gap is None for each in told) else None
+
+
+def _measured(
+    launch: schema.Launch, told: Sequence[RankResult], ranks: Sequence[RankOutcome], started_ns: int
+) -> schema.Launch:
     first, steps = told[0], as_steps(ranks)
     kept, own = steps.in_window, steps.rank == 0
     launch = replace(
@@ -149,6 +164,7 @@ def _measured(launch: schema.Launch, ranks: Sequence[RankOutcome], started_ns: i
         weights_equal=first.weights_equal,
         gradient_error=first.gradient_error,
         peak_memory_bytes=max((each.peak_memory_bytes for each in told if each.peak_memory_bytes), default=None),
+        energy_j=_energy_j(told),
         worker_cpu_s=sum(each.window_cpu_s for each in told),
         involuntary_switches=sum(each.window_switches for each in told),
         warnings=(*launch.warnings, *first.warnings, *_about_hosts(told, launch.nodes)),
@@ -198,7 +214,7 @@ def _why_untimed(launch: schema.Launch) -> str:
 
 def _why_null(launch: schema.Launch) -> dict[str, str]:
     """A reason for each column that is null and need not be."""
-    why = dict(energy_j="energy is not read by this version")
+    why: dict[str, str] = {}
     if launch.flop_per_sample is None:
         why |= dict(flop_per_sample="counted on accelerators only: a CPU has no published peak to hold it against")
     if launch.num_id is None:

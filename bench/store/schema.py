@@ -110,7 +110,9 @@ class Launch:
     peak_memory_bytes: int | None = column(
         "peak memory of the hungriest rank: device memory, or RSS on CPU", default=None
     )
-    energy_j: float | None = column("energy of the window", default=None)
+    energy_j: float | None = column(
+        "energy of the window: the GPUs' own, or all CPU packages of the hosts (RAPL)", default=None
+    )
     worker_cpu_s: float | None = column("CPU time of all ranks over the window", default=None)
     involuntary_switches: int | None = column("involuntary context switches of all ranks over the window", default=None)
     supervisor_cpu: float | None = column("CPU time of the supervisor over the launch's wall time", default=None)

@@ -118,6 +118,8 @@ class RankResult:
     peak_memory_bytes: int | None
     window_cpu_s: float
     window_switches: int
+    energy_j: float | None = None  # None: another rank reads it for this one, or `energy_gap` says why
+    energy_gap: str | None = None
     hardware_tag: str | None = None  # of its host, from the host's first rank; None on one node
     boot_tag: str | None = None  # equal on hosts that are one running machine; None on one node
     epochs: list[EpochResult]  # of rank 0; empty elsewhere

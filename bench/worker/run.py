@@ -20,7 +20,7 @@ from bench.learn.batches import Batches
 from bench.learn.data import DataSet, load
 from bench.learn.models import build
 from bench.learn.schedules import scheduler
-from bench.worker import anatomy, bootstrap, checkpoint, checks, group, host, job, overhead, phases, rng
+from bench.worker import anatomy, bootstrap, checkpoint, checks, energy, group, host, job, overhead, phases, rng
 from bench.worker.alone import compute_step_ns
 from bench.worker.checkpoint_file import Place
 from bench.worker.epochs import EpochLoop, Trained
@@ -84,6 +84,8 @@ class _Launch:
             software=f"torch {torch.__version__}, bench {version('scaling-bench')}",
             oversubscribed=self.told.oversubscribed,
         )
+        driven = configuration.ranks if configuration.strategy == "dp" else 1
+        self.energy = energy.meter(self.device, devices=driven, first_of_host=rank.local_rank == 0)
 
     def prepare(self) -> None:
         """Data on the device; model built on the CPU from the seed, so that every device starts from equal weights."""
@@ -173,6 +175,8 @@ class _Launch:
     ) -> Segment:
         if self.anatomy is not None:
             in_window, self.anatomy.epoch = False, epoch
+        if in_window:
+            self.energy.start()
         used_s, switched = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
         segment = train_segment(
             self.trainer,
@@ -185,6 +189,7 @@ class _Launch:
             loss_before=loss_before,
         )
         if in_window:
+            self.energy.stop()
             self.record.window_cpu_s += time.process_time() - used_s
             self.record.window_switches += resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw - switched
         self.record.add(segment, epoch=epoch, in_window=in_window, batch=self.batch)
@@ -265,6 +270,8 @@ class _Launch:
             peak_memory_bytes=self.backend.peak_memory_bytes(self.device),
             window_cpu_s=record.window_cpu_s,
             window_switches=record.window_switches,
+            energy_j=self.energy.joules,
+            energy_gap=self.energy.gap,
             hardware_tag=hardware_tag,
             boot_tag=boot_tag,
             epochs=self.epochs if self.group.rank == 0 else [],

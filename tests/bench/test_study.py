@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from bench import recovery, study
+from bench import outcome, recovery, study
 from bench.dna.fingerprint import Fingerprint
 from bench.dna.machine import Machine
 from bench.errors import BenchError
@@ -172,6 +172,16 @@ def test_what_is_missing_is_null_with_a_reason_and_never_zero(carry_out) -> None
         for name in ("energy_j", "flop_per_sample", "num_id"):
             assert getattr(launch, name) is None
             assert why[name]
+
+
+def test_the_joules_of_a_launch_are_those_of_all_ranks_or_none() -> None:
+    def ranks(*told):
+        return [SimpleNamespace(energy_j=joules, energy_gap=gap) for joules, gap in told]
+
+    assert outcome._energy_j(ranks((30.0, None), (None, None), (12.5, None))) == 42.5
+    lost = ranks((30.0, None), (None, "NVIDIA driver: Not Supported"))
+    assert outcome._energy_j(lost) is None  # a part is not the whole
+    assert outcome._why_no_energy(lost) == "NVIDIA driver: Not Supported"
 
 
 def test_ctrl_c_keeps_what_is_finished_and_resume_runs_only_the_rest(carry_out) -> None:
