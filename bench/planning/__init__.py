@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -85,10 +86,16 @@ def build(
         published=tuple(Published(**each.model_dump()) for each in settings.published),
         targets=dict(settings.targets),
         keep=Keep(**settings.keep.model_dump()),
-        notes=tuple(recipes.notes(settings, workload.recipe, rows.runnable)),
+        notes=(*recipes.notes(settings, workload.recipe, rows.runnable), *_notes(workload, rows.runnable)),
         estimated_s=rounds * round_s,
         estimated_bytes=rounds * sum(cost.launch_bytes(workload, row) for row in rows.runnable),
     )
+
+
+def _notes(workload: Workload, rows: Sequence[Configuration]) -> Iterator[str]:
+    """What a reader would want to know before waiting for it."""
+    if workload.precision == "fp16" and any(row.device == "cpu" for row in rows):
+        yield "fp16: most CPUs compute it a hundred times slower than bf16, which is --precision bf16."
 
 
 def _values(settings: Settings) -> dict[str, Any]:

@@ -60,7 +60,6 @@ _SETTINGS: dict[str, tuple[str | tuple[str, ...] | None, str]] = {
 _BARE = {"--anatomy": "100"}
 _OTHERS: dict[str, tuple[str | None, str]] = {
     "--profile": ("NAME", "Of `bench profiles`, or FILE.toml."),
-    "--fail-on": ("accuracy", "Exit 4 if a row misses the profile's targets."),
     "--resume": (None, "Go on with the store's newest unfinished study."),
     "--dry-run": (None, "Print rows, commands, time and disk; start nothing."),
     "--plain": (None, "Progress as plain lines."),
@@ -81,6 +80,7 @@ store_option = click.option(
     show_default=True,
     help="Folder with the results.",
 )
+gate_option = click.option("--fail-on", metavar="accuracy", help="Exit 4 if a row misses the profile's targets.")
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 
 
@@ -101,7 +101,7 @@ def study_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Gives a command the flags of a study.
 
     It is called with `flags` (setting -> text, only what was given; for `bench.settings.resolve`) and with `profile`,
-    `fail_on`, `resume`, `dry_run`, `as_json`, `plain`, `no_color` and `wide`.
+    `resume`, `dry_run`, `as_json`, `plain`, `no_color` and `wide`.
     """
     return _with_flags(json_option(command), _SETTINGS, _OTHERS)
 

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from bench.verbs import measuring
-from bench.verbs.options import study_options
+from bench.verbs.options import gate_option, study_options
 
 
 @click.command(
@@ -16,6 +16,7 @@ Examples:
   bench run --profile known-answer --strategy ddp --ranks 2"""
 )
 @study_options
+@gate_option
 def command(**asked: Any) -> int:
     """Measure one configuration: rates with their spread, no baseline beside them and so no speedup."""
     return measuring.measure(**asked, one_row=True)

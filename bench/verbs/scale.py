@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from bench.verbs import measuring
-from bench.verbs.options import study_options
+from bench.verbs.options import gate_option, study_options
 
 
 @click.command(
@@ -17,6 +17,7 @@ Examples:
   bench scale --model mine.py:build --input-shape 3,64,64 --classes 20 --ranks 1,2"""
 )
 @study_options
+@gate_option
 def command(**asked: Any) -> int:
     """Measure how training speeds up over processes and devices.
 

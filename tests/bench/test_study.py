@@ -1,7 +1,7 @@
 """How a plan is carried out. A stand-in for the launcher leaves what ranks would; the rest is real."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,7 +11,7 @@ from bench import outcome, recovery, study
 from bench.dna.fingerprint import Fingerprint
 from bench.dna.machine import Machine
 from bench.errors import BenchError
-from bench.plan import to_json
+from bench.plan import in_rounds, to_json
 from bench.store import index, read
 from bench.store.commit import AlreadyCommittedError, Store
 from bench.worker import job
@@ -148,6 +148,37 @@ def test_every_launch_is_committed_as_it_ends_and_read_back_as_a_table(carry_out
     assert {row.strategy: row.speedup.estimate for row in found.rows if row.speedup} == pytest.approx(
         {"single": 1.0, "ddp": 2.0}
     )
+
+
+def test_all_launches_of_a_round_train_from_its_seed_and_their_rows_say_which(carry_out, a_plan) -> None:
+    plan = a_plan()
+    launches = in_rounds(plan.study_id, plan.configurations, 2, order_seed=7, seeds=(5, 6))
+    store, _, plan = carry_out(StandIn(), replace(plan, launches=launches, seeds=(5, 6)))
+    rows = read.launches(store.path, plan.study_id)
+    assert [(each.round, each.seed) for each in rows] == [(0, 5), (0, 5), (1, 6), (1, 6)]
+    for each in rows:
+        told = job.Job.read(store.logs(plan.study_id) / each.launch_id / job.JOB)
+        assert told.workload == replace(plan.workload, seed=each.seed)
+
+
+def test_an_epoch_says_when_it_was_evaluated_since_the_processes_and_since_the_first_step(tmp_path) -> None:
+    """Two ranks; 40 steps of 10 ms in two epochs, of which the second ends with the slower rank's last step."""
+    for rank, late_ns in ((0, 0), (1, 5_000_000)):
+        StandIn().leave(tmp_path, rank, 2)
+        with np.load(job.steps_file(tmp_path, rank)) as stored:
+            arrays = dict(stored)
+        arrays["epoch"] = (arrays["step"] >= 20).astype(np.int64)
+        arrays["start_ns"] = arrays["start_ns"] + late_ns
+        np.savez(job.steps_file(tmp_path, rank), **arrays)
+    told = job.read_result(tmp_path, 0)
+    whole = {"train_s": 0.2, "evaluate_s": 0.5, "samples": 1, "learning_rate": 0.1, "train_loss": 1.0, "classes": []}
+    whole |= {"train_top1": 0.5, "validation_loss": 1.0, "top1": 0.5, "top5": None, "validation_samples": 1}
+    told["epochs"] = [{"epoch": number, **whole} for number in (0, 1)]
+    job.write_result(tmp_path, 0, told)
+    launch = SimpleNamespace(status="ok", study_id="s", launch_id="s.r00p00", startup_s=3.0)
+    epochs, _ = outcome.epochs_of(launch, outcome.read_ranks(tmp_path, 2))
+    assert [each.warm_s for each in epochs] == pytest.approx([0.705, 0.905])
+    assert [each.cold_s for each in epochs] == pytest.approx([3.705, 3.905])
 
 
 def test_the_throughput_of_a_launch_knows_nothing_of_its_warm_up(carry_out) -> None:

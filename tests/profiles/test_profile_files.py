@@ -72,6 +72,17 @@ def test_an_experiment_can_be_planned_on_gpus_at_its_length_shorter_and_for_its_
     assert from_json(json.loads(json.dumps(to_json(plan)))) == plan
 
 
+def test_half_floats_on_a_cpu_are_warned_of(tmp_path):
+    settings = resolved("s5-wrn-28-10", tmp_path, device="cpu", ranks="1")
+    plan = planning.build(settings, TWO_GPUS, study_id="s", created_at="", command="", order_seed=0)
+    assert any("--precision bf16" in note for note in plan.notes)
+    other = resolved("s5-wrn-28-10", tmp_path, device="cpu", ranks="1", precision="bf16")
+    assert not any(
+        "--precision" in note
+        for note in planning.build(other, TWO_GPUS, study_id="s", created_at="", command="", order_seed=0).notes
+    )
+
+
 def test_the_first_report_has_every_epoch_and_every_class(tmp_path):
     published = resolved("s1-resnet50", tmp_path).published
     curve = [each.value for each in published if each.metric == "top1" and each.epoch is not None]

@@ -79,7 +79,7 @@ def test_only_what_was_given_becomes_a_flag(asked):
 
 def test_every_flag_of_a_setting_is_one_that_settings_know(asked, tmp_path):
     for option in asked.command.params:
-        if option.name in {"profile", "resume", "dry_run", "as_json", "plain", "no_color", "wide"}:
+        if option.name in {"profile", "fail_on", "resume", "dry_run", "as_json", "plain", "no_color", "wide"}:
             continue
         assert option.name in {*NAMES, "gpus"}, option.name
 
