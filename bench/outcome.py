@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from bench.analysis.steady import Steps, launch_rate
-from bench.plan import Plan, PlannedLaunch
+from bench.plan import Plan, PlannedLaunch, Workload
 from bench.store import schema
 from bench.worker import job
 from bench.worker.job import RankResult
@@ -111,6 +111,7 @@ def launch_of(
     )
     if ending.status == schema.OK:
         launch = _measured(launch, ranks, started_ns)
+        launch = replace(launch, warnings=(*launch.warnings, *_about_patience(workload, ranks)))
     return replace(launch, unavailable=schema.unavailable(**_why_null(launch)))
 
 
@@ -162,6 +163,16 @@ def _measured(launch: schema.Launch, ranks: Sequence[RankOutcome], started_ns: i
         throughput_sps=rate.throughput_sps,
         data_wait=float(steps.data_wait_ns[kept].sum() / steps.step_ns[kept].sum()),
     )
+
+
+def _about_patience(workload: Workload, ranks: Sequence[RankOutcome]) -> Iterator[str]:
+    """That a launch ended before its last epoch, because it did not get better."""
+    trained, asked = len(RankResult.from_json(ranks[0].told).epochs), workload.epochs
+    if asked is not None and trained < asked:
+        yield (
+            f"stopped after {trained} of {asked} epochs: {workload.recipe.patience} without a better top-1 on the "
+            "validation set"
+        )
 
 
 def _about_hosts(told: Sequence[RankResult], nodes: int) -> Iterator[str]:

@@ -123,13 +123,11 @@ def _too_few_seeds(n: int) -> Verdict:
 
 
 def last_top1(launches: Iterable[Launch], epochs: Iterable[Epoch]) -> dict[str, float]:
-    """Top-1 after the last epoch that a row trained, by configuration: the mean over its launches, shares."""
+    """Top-1 after the last epoch that a launch trained, by configuration: the mean over its launches, shares."""
     rows = {launch.launch_id: launch.configuration for launch in launches}
-    by_row: dict[str, list[Epoch]] = {}
-    for epoch in epochs:
-        if epoch.launch_id in rows:
-            by_row.setdefault(rows[epoch.launch_id], []).append(epoch)
-    last = {row: max(each.epoch for each in mine) for row, mine in by_row.items()}
-    return {
-        row: float(np.mean([each.top1 for each in mine if each.epoch == last[row]])) for row, mine in by_row.items()
-    }
+    last = {epoch.launch_id: epoch for epoch in sorted(epochs, key=lambda each: each.epoch)}
+    by_row: dict[str, list[float]] = {}
+    for launch_id, row in rows.items():
+        if launch_id in last:
+            by_row.setdefault(row, []).append(last[launch_id].top1)
+    return {row: float(np.mean(scores)) for row, scores in by_row.items()}

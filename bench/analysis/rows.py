@@ -174,11 +174,11 @@ def _communication(repeats: Repeats) -> float | None:
 
 
 def _accuracy(epochs: Sequence[Epoch]) -> Accuracy | None:
-    """Mean over launches of the last epoch that any of them trained."""
+    """Mean over launches of the last epoch of each; they end at different ones where patience ended them."""
     if not epochs:
         return None
-    number = max(epoch.epoch for epoch in epochs)
-    last = [epoch for epoch in epochs if epoch.epoch == number]
+    last = list({epoch.launch_id: epoch for epoch in sorted(epochs, key=lambda each: each.epoch)}.values())
+    number = max(epoch.epoch for epoch in last)
     top5 = [epoch.top5 for epoch in last if epoch.top5 is not None]
     return Accuracy(
         top1=float(np.mean([epoch.top1 for epoch in last])),

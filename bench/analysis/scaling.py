@@ -10,7 +10,7 @@ from bench.analysis.intervals import ROUNDS_FOR_A_VERDICT
 from bench.analysis.repeats import Repeats, gather, standing
 from bench.analysis.result import Row, Study, Title
 from bench.analysis.steady import Steps
-from bench.plan import STRATEGIES, Configuration, Plan
+from bench.plan import STRATEGIES, Configuration, Plan, Workload
 from bench.store import schema
 from bench.store.schema import Epoch, Launch
 
@@ -97,7 +97,7 @@ def _gathered(plan: Plan, launches: Sequence[Launch], steps: Mapping[str, Steps]
             by_key[each.key],
             steps,
             planned=planned[each.key],
-            fixed_work=plan.workload.seconds is None,
+            fixed_work=_fixed_work(plan.workload),
             beside=common,
         )
         for each in plan.configurations
@@ -113,6 +113,11 @@ def _gathered(plan: Plan, launches: Sequence[Launch], steps: Mapping[str, Steps]
 
 def _is_ok(launch: Launch, key: str) -> bool:
     return launch.configuration == key and launch.status == schema.OK
+
+
+def _fixed_work(workload: Workload) -> bool:
+    """Whether every launch trains on as many samples as the others: not in seconds, nor where patience may end it."""
+    return workload.seconds is None and not (workload.epochs is not None and workload.recipe.patience)
 
 
 def _order(row: Row, baseline: Configuration) -> tuple[bool, int, bool, int, int]:

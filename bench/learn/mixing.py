@@ -51,8 +51,8 @@ def mixed(images: Tensor, labels: Tensor, drawn: Tensor, classes: int) -> tuple[
     boxed = (bottom > 0)[:, None, None]
     own = torch.where(boxed, (~inside).float(), share[:, None, None])  # of each pixel
     share = own.mean((1, 2))[:, None]  # a box is whole pixels, and may lie partly outside
-    targets = torch.zeros(count, classes, device=images.device).scatter_(1, labels[:, None], share)
-    targets.scatter_add_(1, labels[partner][:, None], 1 - share)
+    each = labels[:, None] == torch.arange(classes, device=images.device)
+    targets = share * each + (1 - share) * each.index_select(0, partner)
     return torch.lerp(images, images.index_select(0, partner), 1 - own[:, None].to(images.dtype)), targets
 
 

@@ -59,20 +59,19 @@ class EpochLoop:
     def run(self, epochs: int, *, first: int = 0) -> None:
         """Train and evaluate epochs `first` to `epochs` - 1, unless patience ends first.
 
-        `first` is not 0 where an earlier run is gone on with; `results` then holds that run's epochs.
+        `first` is not 0 where an earlier run is gone on with; `results` then holds that run's epochs, and where its
+        patience was over nothing is trained.
 
         Raises:
             WorkloadError: the data is synthetic.
         """
-        if first and self._out_of_patience():
-            return
         for epoch in range(first, epochs):
+            if self._out_of_patience():
+                break
             self._before(epoch)
             self.results.append(self._evaluated(epoch, self._trained(epoch)))
             self._after(epoch)
             self.save(Place(epoch + 1), self)
-            if self._out_of_patience():
-                break
 
     def _before(self, epoch: int) -> None:
         """What changes at the start of an epoch. Of the first epoch after a resumption it is all that has changed."""

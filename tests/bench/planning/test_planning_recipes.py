@@ -166,3 +166,10 @@ def test_a_mean_and_a_deviation_reach_the_workload(planned):
     for wrong, complaint in (("std = [0.2, 0.0, 0.1]", "has a 0"), ("mean = [0.1]\nstd = [0.2, 0.1]", "has 1 numbers")):
         with pytest.raises(UsageError, match=complaint):
             planned(f'[data]\nname = "cifar10"\n{wrong}\n', 1)
+
+
+def test_the_recipe_of_the_documentation_can_be_planned(planned):
+    page = (Path(__file__).parents[3] / "docs" / "training.md").read_text()
+    plan = planned(page.partition("```toml\n")[2].partition("```")[0])
+    assert plan.workload.recipe.phases[0].schedule == "cosine"
+    assert plan.notes == ()

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from bench.devices import cpu
 from bench.learn import WorkloadError, recipe
@@ -195,7 +196,7 @@ def test_without_patience_every_epoch_is_trained(tmp_path):
     assert len(loop.results) == 5
 
 
-@pytest.mark.parametrize(("told", "epochs"), [(True, 1), (False, 5)])
+@pytest.mark.parametrize(("told", "epochs"), [(True, 0), (False, 5)])
 def test_the_decision_to_stop_is_rank_0s_whatever_this_rank_thinks(tmp_path, monkeypatch, told, epochs):
     loop = loop_of(tmp_path, recipe_of=Recipe(learning_rate=1e-9, patience=1), epochs=5)
     monkeypatch.setattr(World, "gather", lambda self, value: [told, value] if isinstance(value, bool) else [value])
@@ -247,3 +248,54 @@ def test_with_a_scaler_gradients_are_clipped_after_their_scale_is_taken_off(tmp_
         moved.append(torch.cat([(a - b).flatten() for a, b in zip(loop.plain.parameters(), before, strict=True)]))
     assert moved[0].norm().item() == pytest.approx(0.5, rel=1e-3)
     assert torch.allclose(moved[0], moved[1], atol=5e-3)
+
+
+class Reads(TorchDispatchMode):
+    """Remembers every operation that would make a host wait for its device: reading values back, sending some there."""
+
+    WAITING = ("_local_scalar_dense", "nonzero", "masked_select", "equal", "lift_fresh", "is_nonzero", "unique")
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        name = func.overloadpacket.__name__
+        if name.startswith(self.WAITING):
+            self.seen.append(name)
+        return func(*args, **(kwargs or {}))
+
+
+ALL = Recipe(
+    learning_rate=0.01, schedule="cosine", warmup_epochs=1, mixup=0.2, cutmix=1.0, clip_norm=0.5, ema_decay=0.9
+)
+WORDS = ("crop", "flip", "affine:0.1", "jitter:0.2", "cutout:3")
+
+
+def reads_of(loop, steps=3):
+    """What the steps of one segment read, the two sums after its end left out."""
+    batches = loop.batches.epoch(0)
+    first = next(batches)  # an epoch is drawn on the host, before its first step
+
+    with Reads() as reads:
+        loop.train(itertools.chain([first], batches), steps, epoch=0, in_window=True)
+    assert reads.seen[-2:] == ["_local_scalar_dense"] * 2
+    return reads.seen[:-2]
+
+
+def test_no_step_reads_a_value_back_whatever_the_recipe_asks_for(tmp_path):
+    """Without a GPU at hand the operations themselves are looked at: none of them may wait for a device."""
+    assert reads_of(loop_of(tmp_path, recipe_of=ALL, augmentations=WORDS)) == []
+
+
+def test_a_step_that_reads_its_loss_is_found(tmp_path):
+    loop = loop_of(tmp_path)
+    loss_of = loop.trainer.loss
+
+    def reading(logits, labels):
+        loss = loss_of(logits, labels)
+        loss.item()
+        return loss
+
+    loop.trainer.loss = reading
+    assert reads_of(loop) == ["_local_scalar_dense"] * 3
