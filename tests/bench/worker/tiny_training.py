@@ -167,11 +167,11 @@ def of_ranks(folder: Path, world: int, recipe: str, keep: Keep, checkpoints: Pat
     ]
     ranks = [subprocess.Popen(each, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for each in words]
     if die is not None:
-        ranks[-1].wait(120)
+        ranks[-1].wait(600)
         assert ranks[-1].returncode == -signal.SIGKILL, ranks[-1].communicate()[0]
         for each in ranks[:-1]:
             each.kill()  # as the supervisor would
-    said = [each.communicate(timeout=120)[0] for each in ranks]
+    said = [each.communicate(timeout=600)[0] for each in ranks]
     if die is None:
         assert [each.returncode for each in ranks] == [0] * world, "\n".join(said)
 
