@@ -22,16 +22,13 @@ class Attempted:
 
 @dataclass(frozen=True, kw_only=True)
 class Trace:
-    """Step times of one launch in order, slowest rank of each step, thinned so that no stall is hidden."""
+    """Step times of one launch in order, warm-up included; the slowest rank of each step."""
 
     configuration: str
     round: int
-    step: tuple[int, ...]  # place of each time among all steps of the launch, from 0, warm-up included
     step_ms: tuple[float, ...]
-    steps: int  # steps of the launch, drawn or not
     warmup_steps: int  # the first so many stand before the window
     cut_steps: int  # and so many after them were cut as not yet steady
-    bucket: int  # of every so many steps the quickest and the slowest are kept; 1: all are
 
 
 @dataclass(frozen=True, kw_only=True)
