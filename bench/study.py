@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import launchers
 import profiles
@@ -25,6 +25,9 @@ from bench.store.layout import Layout
 from bench.worker.job import Job
 from launchers import Ending, flight_recorder
 from launchers.heartbeat import Beat
+
+if TYPE_CHECKING:
+    from bench.analysis.telling import Stored
 
 _MINIMUM_STEPS, _MINIMUM_STEPS_QUICK = 20, 10
 
@@ -186,6 +189,23 @@ def _hopeless(ranks: list[RankOutcome]) -> BenchError | None:
         if rank.told.get("status") == "refused":
             return BenchError(rank.told["reason"], hint=rank.told.get("hint") or "", code=rank.told["exit_code"])
     return None
+
+
+def stored(store: Path, study_id: str) -> "Stored":
+    """A committed study as it lies in its store, damaged files left out and named."""
+    from bench.analysis.steady import Steps  # noqa: PLC0415 - scipy takes seconds, and the study's window must not wait
+    from bench.analysis.telling import Stored  # noqa: PLC0415
+
+    damaged: list[index.Damage] = []
+    return Stored(
+        plan=index.plan(store, study_id),
+        launches=read.launches(store, study_id, damaged),
+        steps={name: Steps.from_columns(columns) for name, columns in read.steps(store, study_id, damaged).items()},
+        epochs=read.epochs(store, study_id, damaged),
+        classes=read.classes(store, study_id, damaged),
+        dna=read.dna(store, study_id, damaged),
+        damaged=tuple(dict.fromkeys(map(str, damaged))),
+    )
 
 
 def analysed(store: Path, study_id: str) -> result.Study:

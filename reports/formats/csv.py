@@ -1,4 +1,4 @@
-"""A study as CSV for a spreadsheet or a script: a row a configuration, unrounded numbers, empty for missing."""
+"""Studies as CSV for a spreadsheet or a script: a row a configuration, unrounded numbers, empty for missing."""
 
 import csv
 import io
@@ -6,18 +6,48 @@ import json
 import math
 from typing import Any
 
+from bench.analysis.report import Report
 from bench.analysis.result import Estimate, Row, Study
 from reports import words
 
 
-def render(study: Study) -> dict[str, str]:
-    """One `.csv` file."""
-    return {".csv": rows_as_csv(study)}
+def render(report: Report) -> dict[str, str]:
+    """One `.csv` file, whatever the number of studies: every row names its own."""
+    return {".csv": rows_as_csv(report)}
 
 
-def rows_as_csv(study: Study) -> str:
+def rows_as_csv(report: Report) -> str:
     """Headers carry units; baseline and scaling are named in every row, so that one row still says what it is."""
-    records = [{**_setup(study), **_configuration(row), **_findings(row)} for row in study.rows]
+    return _written(
+        [
+            {**_setup(told.study), **_configuration(row), **_findings(row)}
+            for told in report.studies
+            for row in told.study.rows
+        ]
+    )
+
+
+def launches_as_csv(report: Report) -> str:
+    """Every launch with its rate and what it came to, the failed ones with their reason."""
+    return _written(
+        [
+            {
+                "study": told.study.study_id,
+                "launch": each.launch_id,
+                "configuration": each.configuration,
+                "round": each.round,
+                "status": each.status,
+                "reason": words.clean(each.reason) if each.reason else None,
+                "samples_per_s": each.rate_sps,
+                "speedup_in_round": each.speedup,
+            }
+            for told in report.studies
+            for each in told.launches
+        ]
+    )
+
+
+def _written(records: list[dict[str, Any]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     if records:

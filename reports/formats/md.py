@@ -1,18 +1,21 @@
-"""A study as Markdown for an issue or a README: GitHub's pipe table, with the setup above and the notes below."""
+"""Studies as Markdown for an issue or a README: GitHub's pipe table, with the setup above and the notes below."""
 
 import re
 
-from bench.analysis.result import Study
+from bench.analysis.report import Report
+from reports import words
 from reports.model import Column, TableModel, build
 
 
-def render(study: Study) -> dict[str, str]:
-    """One `.md` file."""
-    return {".md": markdown(build(study))}
+def render(report: Report) -> dict[str, str]:
+    """One `.md` file; of several studies one after the other."""
+    texts = [markdown(build(told.study), told.command) for told in report.studies]
+    heading = [f"# {_escape(report.title)}\n"] if report.title else []
+    return {".md": "\n".join([*heading, *texts])}
 
 
-def markdown(model: TableModel) -> str:
-    """The whole model as Markdown text."""
+def markdown(model: TableModel, command: str = "") -> str:
+    """The whole model as Markdown text, and the command that repeats it."""
     blocks = [
         f"## {_escape(model.title[0][0])}",
         "\n".join(f"{_escape(' · '.join(line))}  " for line in model.title).rstrip(),
@@ -20,6 +23,7 @@ def markdown(model: TableModel) -> str:
         f"**Verdict.** {_escape(model.sentence)}",
         *(["\n".join(f"- **Warning.** {_escape(warning)}" for warning in model.warnings)] if model.warnings else []),
         "\n".join(f"- {_escape(note.text)}" for note in model.footnotes),
+        *([_fenced(command)] if command else []),
         f"Study `{model.study_id}`",
     ]
     return "\n\n".join(blocks) + "\n"
@@ -35,6 +39,13 @@ def table(columns: tuple[Column, ...]) -> str:
         rule = f"{'-' * (width - 1)}:" if column.align == "right" else "-" * width
         padded.append([texts[0], rule, *texts[1:]])
     return "\n".join(f"| {' | '.join(line)} |" for line in zip(*padded, strict=True))
+
+
+def _fenced(command: str) -> str:
+    """What repeats it, in a fence longer than any that the command could close."""
+    longest = max((len(run) for run in re.findall(r"`+", command)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}sh\n{words.clean(command)}\n{fence}"
 
 
 def _escape(text: str) -> str:

@@ -6,7 +6,7 @@ Columns are right-aligned text in digits that already follow the interval, so no
 import re
 import unicodedata
 
-from bench.analysis.result import Study
+from bench.analysis.report import Report
 from reports import words
 from reports.model import TableModel, build, fitting
 
@@ -37,9 +37,9 @@ _SPECIAL = str.maketrans(
 )
 
 
-def render(study: Study) -> dict[str, str]:
-    """Two `.tex` files: the table alone, and a document around it."""
-    fragment = latex(build(study))
+def render(report: Report) -> dict[str, str]:
+    """Two `.tex` files: the table of each study alone, and a document around them."""
+    fragment = "\n".join(latex(build(told.study)) for told in report.studies)
     return {".tex": fragment, "-standalone.tex": document(fragment)}
 
 
