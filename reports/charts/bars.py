@@ -8,7 +8,7 @@ from matplotlib.patches import Patch
 
 from reports import words
 from reports.charts import data, marks
-from reports.charts.telling import by_recall, part_names, share_of
+from reports.charts.facts import by_recall, part_names, share_of
 
 _ROW = 22 / 72  # inches for one bar
 _AXIS = 42 / 72

@@ -27,7 +27,7 @@ _DRAW: dict[type[data.Chart], Callable[[Figure, Any], None]] = {
     data.Confusion: confusion.confusion,
 }
 
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "axes.edgecolor": INK,
     "axes.facecolor": "none",
     "axes.labelcolor": INK,
@@ -72,7 +72,7 @@ def drawn(chart: data.Chart, *, ink: str = INK, titled: bool = False) -> Iterato
         ink: colour of text and axes.
         titled: with title and set-up inside the figure, for a file that stands alone.
     """
-    style = {key: ink if value == INK else value for key, value in _STYLE.items()}
+    style: dict[Any, Any] = {key: ink if value == INK else value for key, value in _STYLE.items()}
     # Over matplotlib's own defaults, not over what the user's configuration file says.
     with mpl.rc_context({**mpl.rcParamsDefault, "backend": mpl.rcParams["backend"], **style}):
         figure = Figure(figsize=(WIDTH, WIDTH * 0.62), layout="constrained")
@@ -80,8 +80,9 @@ def drawn(chart: data.Chart, *, ink: str = INK, titled: bool = False) -> Iterato
         _DRAW[type(chart)](figure, chart)
         if titled:
             _title(figure, chart)
-        for artist in figure.findobj():
-            artist.set_clip_on(False)
+        for axes in figure.axes:
+            for artist in axes.get_children():
+                artist.set_clip_on(False)  # marks at the edge stay whole; nothing is drawn beyond it
         yield figure
 
 

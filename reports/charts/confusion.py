@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from reports import words
 from reports.charts import data, marks
-from reports.charts.telling import cells
+from reports.charts.facts import cells
 
 NUMBERED = 12  # classes: more leave no room for numbers in the cells
 NAMED = 40  # classes: more leave no room for names at the edges

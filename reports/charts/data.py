@@ -106,6 +106,7 @@ class SteadyRow:
 
     label: str
     launches: tuple[LaunchSteps, ...]
+    of: int = 0  # how many there are, where only some are given (`thinning.lines_of` are drawn at most)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,13 +28,6 @@ def learning(figure: Figure, chart: data.Learning) -> None:
     if chart.published_accuracy is not None:
         for panel in panels[1]:
             panel.axhline(chart.published_accuracy, color=marks.ink(), linewidth=1, linestyle=(0, (4, 3)))
-        panels[1][0].annotate(
-            f"published {words.percent(chart.published_accuracy)}",
-            (0, chart.published_accuracy),
-            xytext=(2, -2),
-            textcoords="offset points",
-            va="top",
-        )
     for panel in panels.flat:
         marks.plain_axes(panel)
         panel.xaxis.set_major_locator(MaxNLocator(4))
@@ -73,6 +66,9 @@ def _legend(figure: Figure, chart: data.Learning) -> None:
         handles = [_handle(0, "validation"), Line2D([], [], color=marks.colour(1), dashes=(1.5, 1.5), label="training")]
     else:
         handles = [_handle(number, curve.label) for number, curve in enumerate(chart.curves[:MOST])]
+    if chart.published_accuracy is not None:
+        label = f"published, {words.percent(chart.published_accuracy)}"
+        handles.append(Line2D([], [], color=marks.ink(), linewidth=1, linestyle=(0, (4, 3)), label=label))
     if handles:
         figure.legend(handles=handles, loc="outside upper left", ncols=2, borderpad=0.1, columnspacing=1.2)
 

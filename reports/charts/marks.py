@@ -83,9 +83,9 @@ def label_ends(axes: Axes, ends: Sequence[tuple[float, float, str]]) -> None:
     The limits of the axes have to be set.
     """
     figure = axes.figure
-    height = axes.get_window_extent().height or figure.bbox.height  # type: ignore[union-attr]
+    height = axes.get_window_extent().height or figure.bbox.height
     low, high = axes.transData.transform([(0, limit) for limit in axes.get_ylim()])[:, 1]
-    per_point = figure.dpi / 72  # type: ignore[union-attr]
+    per_point = figure.dpi / 72
     scale = height / (high - low) if high > low else 1.0
     places = sorted(
         ((axes.transData.transform((x, y))[1] - low) * scale / per_point, x, y, text) for x, y, text in ends

@@ -10,8 +10,8 @@ from matplotlib.ticker import FixedLocator, NullLocator
 from bench.analysis.result import Estimate
 from reports import words
 from reports.charts import data, marks
+from reports.charts.facts import launches_of, resources_of
 from reports.charts.palette import MOST
-from reports.charts.telling import launches_of, resources_of
 
 LINEAR_TO = 16  # resources: up to here a logarithmic axis would only flatter
 

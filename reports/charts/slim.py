@@ -99,7 +99,7 @@ def _seen(element: ET.Element, source: _Source) -> list[ET.Element]:
     if identity.startswith(TIP) and children:
         group = ET.Element("g")
         ET.SubElement(group, "title").text = identity.removeprefix(TIP)
-        group.extend(children)
+        group.extend(_gathered(children))
         return [group]
     return children
 

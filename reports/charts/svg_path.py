@@ -42,8 +42,8 @@ def compact(text: str, shift: tuple[float, float] = (0.0, 0.0)) -> str:
 
 
 def dots(places: Iterable[tuple[float, float]]) -> str:
-    """Points as a path of lines without length, which round line caps make visible."""
-    return "".join(f"M{_listed(map(_round, place))}h0" for place in places)
+    """Points as a path of lines without length, which round line caps make visible; one for all at the same place."""
+    return "".join(dict.fromkeys(f"M{_listed(place)}h0" for place in places))
 
 
 def short(value: float) -> str:

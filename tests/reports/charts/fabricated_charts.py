@@ -134,7 +134,7 @@ def confusion(key="confusion", names=CIFAR10, **changes):
     many = len(names)
     counts = []
     for row in range(many):
-        wrong = [dice.randrange(60) if column != row else 0 for column in range(many)]
+        wrong = [dice.randrange(600 // many) if column != row else 0 for column in range(many)]
         wrong[row] = max(0, 1000 - sum(wrong))
         counts.append(tuple(wrong))
     told = dict(key=key, title="Confusion", setup=SETUP, names=tuple(names), counts=tuple(counts))
