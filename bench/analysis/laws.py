@@ -38,10 +38,10 @@ def fit(strategy: str, device: str, ratios: Mapping[float, Mapping[int, float]])
     counts = sorted(count for count in ratios if count > 1)
     if len(counts) + 1 < COUNTS:
         told = f"{len(counts) + 1} count{'s' * (len(counts) > 0)} of resources"
-        return f"{strategy} {device}: {told} cannot tell a law's parameters from noise; {COUNTS} can"
+        return f"{told} cannot tell a law's parameters from noise; {COUNTS} can"
     rounds = sorted(set.intersection(*(set(ratios[count]) for count in counts)))
     if len(rounds) < LAUNCHES_FOR_AN_INTERVAL:
-        return f"{strategy} {device}: {len(rounds)} complete rounds give no interval; three do"
+        return f"{len(rounds)} complete rounds give no interval; three do"
     n = np.asarray(counts, dtype=np.float64)
     fits = [_parameters(n, np.asarray([ratios[count][each] for count in counts])) for each in rounds]
     places = np.linspace(1.0, n[-1], CURVE)
