@@ -11,7 +11,7 @@ from bench.analysis.result import INVALID, Row, Study
 from bench.store import schema
 from bench.store.schema import Dna, Launch
 
-WAIT, COMPUTE, EXPOSED = "waiting for data", "compute and all else", "communication not hidden"
+WAIT, COMPUTE, EXPOSED = "data wait", "compute and rest", "communication"
 _ENERGY = next(iter(dict(energy_j=None)))  # the column's name, as a keyword that is checked
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from bench.analysis.report import Card, Report, StudyReport
 from bench.analysis.result import Title
+from bench.plan import STRATEGIES
 from reports import names, words
 from reports.formats import csv
 from reports.page import citing
@@ -52,7 +53,10 @@ def _warnings(told: StudyReport, _: str) -> tuple[Block, ...]:
 def _finding(who: str, text: str) -> Finding:
     """A finding reads `effect: fix`."""
     what, _, fix = words.clean(text).rpartition(": ")
-    return Finding(text=who + (what or fix), fix=fix if what else "")
+    found = what or fix
+    is_name = found.partition(" ")[0] in STRATEGIES
+    told = who + found if who or is_name else found[:1].upper() + found[1:]
+    return Finding(text=told, fix=fix if what else "")
 
 
 _FACTS = (

@@ -115,8 +115,8 @@ def _above_one(study: Study) -> str:
     ]
     if not above:
         return ""
-    clear = any(row.efficiency and row.efficiency.low is not None and row.efficiency.low > 1 for row in study.rows)
-    doubt = "" if clear else " The interval includes 100 %, so it may be chance."
+    lows = [row.efficiency.low for row in study.rows if row.efficiency is not None and row.efficiency.estimate > 1]
+    doubt = "" if all(low is not None and low > 1 for low in lows) else " By these launches it may also be chance."
     return (
         f"{words.listed(above)}: more than 100 % efficient. Hardware cannot give more than was added: a working set "
         "that "
@@ -143,7 +143,7 @@ def _time(told: StudyReport, key: str) -> tuple[Block, ...]:
             chart=chart,
             caption=f"The median step in parts that add up to it; {chart.setup}. Communication is what the compute "
             "does "
-            "not hide, from steps without it, timed after the window. Compute and all else is what remains: forward, "
+            "not hide, from steps without it, timed after the window. The rest is what remains: forward, "
             "backward, optimizer and copies, which are not timed apart.",
         ),
     )
