@@ -110,7 +110,9 @@ def limits(figure: Figure, chart: data.Limits) -> None:
     """What was reached as bars; above each its ceilings, a stroke and a line of text for each."""
     lines = max((len(row.ceilings) for row in chart.rows), default=0)
     axes = _rows(figure, [row.label for row in chart.rows], row=_ROW + lines * 13 / 72)
-    farthest = max([*(row.tflops for row in chart.rows), *(each.tflops for row in chart.rows for each in row.ceilings)])
+    farthest = max(
+        (each for row in chart.rows for each in (row.tflops, *(one.tflops for one in row.ceilings))), default=0
+    )
     thick = _ROW / (_ROW + lines * 13 / 72) * _THICK
     line = (1 - thick) / (lines + 1) if lines else 0.0
     for place, row in enumerate(chart.rows):
@@ -135,7 +137,7 @@ def limits(figure: Figure, chart: data.Limits) -> None:
                 va="center",
             )
     axes.set_xlim(0, (farthest or 1) * 1.02)
-    axes.set_ylim(len(chart.rows) - 1 + 0.5, -0.5 - line * lines / 2)
+    axes.set_ylim(max(1, len(chart.rows)) - 0.5, -0.5 - line * lines / 2)
     axes.set_xlabel("TFLOP/s over all devices (formula FLOPs)")
 
 

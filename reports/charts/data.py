@@ -4,6 +4,7 @@ Shares are fractions (1.0 is 100 %). An `Estimate` without an interval is drawn 
 number is left out of the marks and named in `absent`, with its reason, so that a chart never hides a row.
 """
 
+import math
 from dataclasses import dataclass
 
 from bench.analysis.result import Estimate
@@ -81,6 +82,14 @@ class StepBar:
     label: str
     total_ms: float  # p50
     parts: tuple[Part, ...]  # in order of time; at most six names over all bars
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for parts that are not the step: a bar must not show what was not measured."""
+        if any(part.ms < 0 for part in self.parts):
+            raise ValueError(f"{self.label}: a negative part of a step")
+        together = math.fsum(part.ms for part in self.parts)
+        if self.parts and not math.isclose(together, self.total_ms, rel_tol=1e-3):
+            raise ValueError(f"{self.label}: the parts of a step come to {together:g} ms, not to {self.total_ms:g}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -46,7 +46,7 @@ def _panel(axes: Axes, row: data.SteadyRow, drawn: Sequence[data.LaunchSteps], s
         pieces = _pieces(launch.step_ms, stretches)
         places = [start + (len(piece) - 1) / 2 for start, piece in pieces]
         centres = [min(middle(piece) or 0.0, top) for _, piece in pieces]
-        axes.plot(places, centres, color=marks.colour(0), linewidth=0.9, alpha=0.8)
+        axes.plot(places, centres, color=marks.colour(0), linewidth=0.9)
     peaks: dict[int, tuple[int, float]] = {}
     beyond: list[tuple[int, float]] = []
     for launch in row.launches:
@@ -64,11 +64,11 @@ def _panel(axes: Axes, row: data.SteadyRow, drawn: Sequence[data.LaunchSteps], s
 
 
 def _range(row: data.SteadyRow) -> tuple[float, float]:
-    """All that was kept, at least 10 % to both sides of the median, at most half as much again."""
-    kept = [each for launch in row.launches for each in kept_steps(launch)]
+    """All but the longest hundredth of what was kept, at least 10 % around the median, at most half as much again."""
+    kept = sorted(each for launch in row.launches for each in kept_steps(launch))
     centre = middle(kept) or middle([each for launch in row.launches for each in launch.step_ms]) or 1.0
     lowest = min((min(launch.step_ms) for launch in row.launches if launch.step_ms), default=centre)
-    top = min(CAP * centre, max(1.02 * max(kept, default=centre), 1.1 * centre))
+    top = min(CAP * centre, max(1.02 * kept[len(kept) * 99 // 100] if kept else 0.0, 1.1 * centre))
     return min(lowest, 0.9 * centre), top
 
 

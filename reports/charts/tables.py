@@ -161,7 +161,8 @@ def _(chart: data.Bars) -> DataTable:
     has_notes = any(bar.note for bar in chart.bars)
     headers = ("row", f"{quantity} [95{words.NARROW}%]", "n") + (("note",) if has_notes else ())
     rows = tuple(
-        (bar.label, words.with_interval(bar.estimate), str(bar.estimate.n)) + ((bar.note,) if has_notes else ())
+        (bar.label, words.with_interval(bar.estimate), str(bar.estimate.n))
+        + ((bar.note or words.MISSING,) if has_notes else ())
         for bar in chart.bars
     )
     return DataTable(headers=headers, rows=rows)

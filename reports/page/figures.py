@@ -103,6 +103,7 @@ def steadiness(told: StudyReport, key: str) -> data.Steadiness | None:
                 )
                 for trace in each.traces
             ),
+            of=each.launches,
         )
         for each in told.traces
     )
