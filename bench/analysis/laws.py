@@ -49,7 +49,7 @@ def fit(strategy: str, device: str, ratios: Mapping[float, Mapping[int, float]])
     bands = [_band(curves[:, place]) for place in range(CURVE)]
     method = "least squares in each round, t interval over rounds"
     return Law(
-        name="Universal Scalability Law" if any(kappa > 0 for _, kappa in fits) else "Amdahl's law",
+        name="Universal Scalability Law" if any(kappa > 1e-9 for _, kappa in fits) else "Amdahl's law",
         strategy=strategy,
         device=device,
         parameters={
@@ -65,9 +65,8 @@ def fit(strategy: str, device: str, ratios: Mapping[float, Mapping[int, float]])
 def _parameters(n: FloatArray, speedup: FloatArray) -> tuple[float, float]:
     """The two shares, neither below nothing: a negative share of waiting is noise, not a law."""
     matrix = np.column_stack([n - 1, n * (n - 1)])
-    found = optimize.lsq_linear(matrix, n / speedup - 1, bounds=(0, np.inf)).x
-    sigma, kappa = (float(each) if each > 1e-9 else 0.0 for each in found)
-    return sigma, kappa
+    (sigma, kappa), _ = optimize.nnls(matrix, n / speedup - 1)
+    return float(sigma), float(kappa)
 
 
 def _speedup(n: FloatArray, sigma: float, kappa: float) -> FloatArray:
