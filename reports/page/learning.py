@@ -83,7 +83,8 @@ def _finals(told: StudyReport, key: str) -> Grid:
     )
     return Grid(
         key=f"learned{key}",
-        caption=f"What each row had learned after its last epoch; {figures.setup_of(study)}.",
+        caption=f"What each row had learned after its last epoch; {figures.setup_of(study)}. All launches share one "
+        f"seed ({study.title.seed}): their spread is that of the arithmetic, and another seed may differ by more.",
         heads=heads,
         rows=tuple(rows),
         can_copy=True,
