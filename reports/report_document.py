@@ -1,4 +1,4 @@
-"""A report as one JSON document: numbers unrounded, missing is null."""
+"""A report as one JSON document: numbers to twelve digits, missing is null."""
 
 import json
 import math
@@ -55,11 +55,11 @@ def _study(told: StudyReport) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Plain JSON types; NaN and infinity are no measurement: null."""
+    """Plain JSON types; NaN and infinity are no measurement: null. Twelve digits, as in the CSV."""
     if is_dataclass(value) and not isinstance(value, type):
         return _plain(asdict(value))
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
+    if isinstance(value, float):
+        return float(f"{value:.12g}") if math.isfinite(value) else None
     if isinstance(value, Mapping):
         return {str(key): _plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):

@@ -12,14 +12,15 @@ from typing import Any
 from bench.analysis.report import Card, Report
 
 _GONE = "…"
+_HEX = "[0-9a-fA-F]{1,4}"
 _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s'\"]+"), f"{_GONE}"),  # a URL names a host
     (re.compile(r"(?<![\w.])[\w.+-]+@[\w-]+(?:\.[\w-]+)*(?::\S+)?"), _GONE),  # user@host
-    (re.compile(r"(?<![\w…])(?:~|[A-Za-z]:\\|/)(?:[^\s'\"/\\,;:()]+[/\\])+([^\s'\"/\\,;:()]+)"), rf"{_GONE}/\1"),
+    (re.compile(r"(?<![\w…/.])(?:~|[A-Za-z]:)?[/\\](?:[^\s'\"/\\,;:()]+[/\\])+([^\s'\"/\\,;:()]+)"), rf"{_GONE}/\1"),
     (re.compile(r"(?<![\w…/])(?:~/|/(?=home|Users|root|tmp))([^\s'\"/\\,;:()]+)"), _GONE),
     (re.compile(r"\b(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?\b"), _GONE),  # IPv4
     (re.compile(r"\b(?:[0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}\b"), _GONE),  # MAC
-    (re.compile(r"(?<![\w:])(?:[0-9a-fA-F]{1,4}:){2,7}[0-9a-fA-F]{0,4}(?![\w:])"), _GONE),  # IPv6
+    (re.compile(rf"(?<![\w:])(?:(?:{_HEX}:){{4,7}}{_HEX}|(?:{_HEX}:)*:(?::?{_HEX})+)(?![\w:])"), _GONE),  # IPv6
     (re.compile(r"\b(?:GPU|MIG)-[0-9a-fA-F]{8}(?:-[0-9a-fA-F]+)*"), _GONE),  # a card's own number
     (re.compile(r"(node \d+) \([^)]*\)"), r"\1"),  # what the node calls itself
     (re.compile(r"(--rdzv[ =])\S+"), rf"\1{_GONE}"),

@@ -38,10 +38,10 @@ def fit(strategy: str, device: str, ratios: Mapping[float, Mapping[int, float]])
     counts = sorted(count for count in ratios if count > 1)
     if len(counts) + 1 < COUNTS:
         told = f"{len(counts) + 1} count{'s' * (len(counts) > 0)} of resources"
-        return f"{strategy} {device}: {told} cannot tell a law's parameters from noise; {COUNTS} can"
+        return f"{told} cannot tell a law's parameters from noise; {COUNTS} can"
     rounds = sorted(set.intersection(*(set(ratios[count]) for count in counts)))
     if len(rounds) < LAUNCHES_FOR_AN_INTERVAL:
-        return f"{strategy} {device}: {len(rounds)} complete rounds give no interval; three do"
+        return f"{len(rounds)} complete rounds give no interval; three do"
     n = np.asarray(counts, dtype=np.float64)
     fits = [_parameters(n, np.asarray([ratios[count][each] for count in counts])) for each in rounds]
     places = np.linspace(1.0, n[-1], CURVE)
@@ -49,7 +49,7 @@ def fit(strategy: str, device: str, ratios: Mapping[float, Mapping[int, float]])
     bands = [_band(curves[:, place]) for place in range(CURVE)]
     method = "least squares in each round, t interval over rounds"
     return Law(
-        name="Universal Scalability Law" if any(kappa > 0 for _, kappa in fits) else "Amdahl's law",
+        name="Universal Scalability Law" if any(kappa > 1e-9 for _, kappa in fits) else "Amdahl's law",
         strategy=strategy,
         device=device,
         parameters={
@@ -65,9 +65,8 @@ def fit(strategy: str, device: str, ratios: Mapping[float, Mapping[int, float]])
 def _parameters(n: FloatArray, speedup: FloatArray) -> tuple[float, float]:
     """The two shares, neither below nothing: a negative share of waiting is noise, not a law."""
     matrix = np.column_stack([n - 1, n * (n - 1)])
-    found = optimize.lsq_linear(matrix, n / speedup - 1, bounds=(0, np.inf)).x
-    sigma, kappa = (float(each) if each > 1e-9 else 0.0 for each in found)
-    return sigma, kappa
+    (sigma, kappa), _ = optimize.nnls(matrix, n / speedup - 1)
+    return float(sigma), float(kappa)
 
 
 def _speedup(n: FloatArray, sigma: float, kappa: float) -> FloatArray:

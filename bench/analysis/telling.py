@@ -133,9 +133,14 @@ def _laws(study: Study, attempts: Sequence[Attempted]) -> tuple[tuple[Law, ...],
             if each.configuration == row.configuration and each.speedup is not None
         }
         ratios.setdefault((row.strategy, row.device), {})[round(resources, 9)] = mine
-    found = [laws.fit(*key, by_count) for key, by_count in ratios.items() if max(by_count) > 1]
-    why = "; ".join(each for each in found if isinstance(each, str))
-    return tuple(each for each in found if isinstance(each, Law)), why or ("" if found else "one count of resources")
+    found = {key: laws.fit(*key, by_count) for key, by_count in ratios.items() if max(by_count) > 1}
+    reasons: dict[str, list[str]] = {}
+    for (strategy, device), each in found.items():
+        if isinstance(each, str):
+            reasons.setdefault(each, []).append(f"{strategy} on {device}")
+    why = "; ".join(f"{reason} ({', '.join(whose)})" for reason, whose in reasons.items())
+    fitted = tuple(each for each in found.values() if isinstance(each, Law))
+    return fitted, why if found else "one count of resources"
 
 
 def _facts(plan: Plan, launches: Sequence[Launch]) -> dict[str, str]:

@@ -104,7 +104,7 @@ def _findings(row: Row) -> dict[str, Any]:
     verdict, step, epoch, accuracy = row.verdict, row.step_ms, row.epoch_s, row.accuracy
     return {
         **_estimate("samples_per_s", row.throughput),
-        "launch_samples_per_s": ";".join(map(repr, row.rates)),
+        "launch_samples_per_s": ";".join(f"{rate:.12g}" for rate in row.rates),
         **_estimate("speedup", row.speedup),
         **_estimate("efficiency", row.efficiency),
         "verdict": verdict and verdict.word,
@@ -141,7 +141,9 @@ def _estimate(name: str, estimate: Estimate | None) -> dict[str, Any]:
 
 
 def _cell(value: Any) -> Any:
-    """Empty for missing; true and false as in JSON."""
+    """Empty for missing; true and false as in JSON; twelve digits, as many as libraries of mathematics agree on."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return ""
+    if isinstance(value, float):
+        return float(f"{value:.12g}")
     return str(value).lower() if isinstance(value, bool) else value

@@ -25,7 +25,7 @@ def side_by_side(report: Report) -> Section:
         Head(text="acc top-1"),
     )
     grid = Grid(
-        key="side-by-side",
+        key="studies",
         caption="One line a study. Each speedup is over the baseline of its own study; they are never multiplied or "
         "averaged.",
         heads=heads,

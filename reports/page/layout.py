@@ -6,7 +6,7 @@ from functools import cache
 from importlib.resources import files
 
 from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from bench.analysis.comparison import DIVERGED
 from bench.analysis.report import Report
@@ -18,13 +18,14 @@ from reports.charts.inline import svg
 from reports.page.blocks import Download
 from reports.page.sections import page
 
+_FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 _WORDS = frozenset({FASTER, SLOWER, EQUIVALENT, INCONCLUSIVE, INVALID, DIVERGED, *STATUSES})
 
 
-def html(report: Report) -> str:
-    """The whole page; the same report always gives the same text."""
+def html(report: Report, *, unfolded: bool = False) -> str:
+    """The whole page; the same report always gives the same text. `unfolded` opens what is folded, for print."""
     told = page(report)
-    text = _environment().get_template("page.html.j2").render(page=told)
+    text = _environment().get_template("page.html.j2").render(page=told, unfolded=unfolded)
     return re.sub(r"\n\s*\n+", "\n", text)
 
 
@@ -39,6 +40,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
+    found.filters["flags"] = _flags
     found.globals |= {
         "svg": _svg,
         "table": telling.table,
@@ -53,6 +55,11 @@ def _environment() -> Environment:
 
 def _svg(chart: Chart) -> Markup:
     return Markup(svg(chart))  # noqa: S704 - drawn by us; its texts are escaped where it is drawn
+
+
+def _flags(text: str) -> Markup:
+    """Text with its flags as code, so that no line breaks after the first of their hyphens."""
+    return Markup(_FLAG.sub(r"<code>\g<0></code>", str(escape(text))))  # noqa: S704 - escaped here
 
 
 def _style() -> Markup:

@@ -1,6 +1,6 @@
 """The sections of a page in the order of reading. One that has nothing to show says why in a line."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from bench.analysis.report import Report, StudyReport
 from bench.analysis.result import Study
@@ -50,24 +50,36 @@ def _sections(report: Report) -> Iterator[Section]:
     yield from closing.sections(report, each)
 
 
+_DETAIL = {"batch_per_rank", "step_ms", "epoch_s", "data_wait", "communication", "peak_memory_bytes", "mfu"}
+_OF_BOTH = {"strategy", "ranks", "nodes", "cores_per_rank"}
+
+
 def _results(told: StudyReport, key: str) -> tuple[Block, ...]:
-    """The table of the terminal, digit for digit, and what stands under it."""
+    """The table of the terminal, digit for digit, in two that fit a page, and what stands under it."""
     table = model.build(told.study)
-    caption = f"{figures.setup_of(told.study)}; {' · '.join(table.title[-1])}."
-    grid = Grid(
-        key=f"table{key}",
-        caption=caption,
-        heads=tuple(Head(text=column.header, is_number=column.align != "left") for column in table.columns),
-        rows=table.rows,
-        marked=tuple(number for number, row in enumerate(told.study.rows) if row.is_baseline),
-        can_copy=True,
-    )
+    main = [column for column in table.columns if column.key not in _DETAIL]
+    detail = [column for column in table.columns if column.key in _DETAIL | _OF_BOTH]
     failures = _failures(told)
     return (
-        *((Prose(text=sentence(told.study)),) if key else ()),
-        grid,
+        _grid(f"table{key}", f"{figures.setup_of(told.study)}; {' · '.join(table.title[-1])}.", main, told),
+        *(
+            (_grid(f"detail{key}", f"More of each row; {figures.setup_of(told.study)}.", detail, told),)
+            if len(detail) > len(_OF_BOTH & {column.key for column in detail})
+            else ()
+        ),
         *((Prose(text=failures),) if failures else ()),
         Points(items=tuple(note.text for note in table.footnotes), is_quiet=True),
+    )
+
+
+def _grid(key: str, caption: str, columns: Sequence[model.Column], told: StudyReport) -> Grid:
+    return Grid(
+        key=key,
+        caption=caption,
+        heads=tuple(Head(text=column.header, is_number=column.align != "left") for column in columns),
+        rows=tuple(zip(*(column.cells for column in columns), strict=True)),
+        marked=tuple(number for number, row in enumerate(told.study.rows) if row.is_baseline),
+        can_copy=True,
     )
 
 

@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.analysis.report import alone
 from reports import formats
 from reports.formats import tex
 
 HOSTILE = "a_b%&#$~^\\{}<>|\"'`[x](y)*é中\x1b[31m\n--end"
-NAMES = formats.names()
+NAMES = [name for name in formats.names() if name != "pdf"]  # which is the page, printed
 
 
 def hostile():
@@ -31,7 +32,7 @@ def hostile():
 
 def rendered(name: str, study) -> str:
     """All files of one format, one after the other."""
-    return "".join(formats.find(name).render(study).values())
+    return "".join(formats.find(name).render(alone(study)).values())
 
 
 def test_the_formats_are_the_files_that_are_there():
@@ -60,13 +61,13 @@ def test_every_row_is_in_every_export_with_its_status(name, made):
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("made", [studies.good, studies.accelerators, hostile])
 def test_the_same_study_gives_the_same_bytes(name, made):
-    assert formats.find(name).render(made()) == formats.find(name).render(made())
+    assert formats.find(name).render(alone(made())) == formats.find(name).render(alone(made()))
 
 
 @pytest.mark.parametrize("study", ["good", "failed_rank", "accelerators"])
 @pytest.mark.parametrize("name", ["md", "tex", "csv"])
 def test_the_files_are_the_approved_ones(name, study, approved):
-    for suffix, text in formats.find(name).render(studies.ALL[study]()).items():
+    for suffix, text in formats.find(name).render(alone(studies.ALL[study]())).items():
         approved(text, f"{study}{suffix}")
 
 
@@ -98,7 +99,7 @@ def test_latex_escapes_every_character_that_means_something_to_it():
 
 
 def test_a_percent_sign_is_never_a_comment():
-    table = formats.find("tex").render(studies.good())[".tex"]
+    table = formats.find("tex").render(alone(studies.good()))[".tex"]
     code = [line for line in table.splitlines() if not line.startswith("%") and not line.endswith("{!}{%")]
     assert "86.45" in "".join(code)
     assert not [line for line in code if re.search(r"(?<!\\)%", line)]
@@ -119,7 +120,7 @@ def test_latex_braces_balance_and_no_character_is_left_for_it_to_trip_over(text)
 
 
 def test_a_latex_row_has_as_many_cells_as_there_are_columns():
-    table = formats.find("tex").render(hostile())[".tex"]
+    table = formats.find("tex").render(alone(hostile()))[".tex"]
     body = table[table.index(r"\toprule") : table.index(r"\bottomrule")]
     columns = re.search(r"\\begin\{tabular\}\{@\{\}([lr]+)@\{\}\}", table).group(1)
     rows = [line for line in body.splitlines() if line.endswith(r"\\")]
@@ -128,11 +129,11 @@ def test_a_latex_row_has_as_many_cells_as_there_are_columns():
 
 
 def test_the_latex_label_is_one_that_latex_takes():
-    assert r"\label{tab:a-b}" in formats.find("tex").render(hostile())[".tex"]
+    assert r"\label{tab:a-b}" in formats.find("tex").render(alone(hostile()))[".tex"]
 
 
 def test_the_standalone_document_holds_the_same_table():
-    files = formats.find("tex").render(studies.good())
+    files = formats.find("tex").render(alone(studies.good()))
     assert files[".tex"] in files["-standalone.tex"]
 
 
@@ -140,7 +141,7 @@ def test_the_standalone_document_holds_the_same_table():
 def test_the_standalone_document_compiles(made, tmp_path):
     if shutil.which("pdflatex") is None:
         pytest.skip("pdflatex is not installed here")
-    (tmp_path / "table.tex").write_text(formats.find("tex").render(made())["-standalone.tex"], encoding="utf-8")
+    (tmp_path / "table.tex").write_text(formats.find("tex").render(alone(made()))["-standalone.tex"], encoding="utf-8")
     told = subprocess.run(
         ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "table.tex"],
         cwd=tmp_path,

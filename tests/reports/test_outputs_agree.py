@@ -8,6 +8,7 @@ import re
 import fabricated_studies as studies
 import pytest
 
+from bench.analysis.report import alone
 from reports import formats, words
 from reports.console import console_for
 from reports.document import scale_document
@@ -48,13 +49,13 @@ def from_terminal(study, stream) -> list[dict[str, str]]:
 
 
 def from_markdown(study) -> list[dict[str, str]]:
-    lines = [line for line in formats.find("md").render(study)[".md"].splitlines() if line.startswith("| ")]
+    lines = [line for line in formats.find("md").render(alone(study))[".md"].splitlines() if line.startswith("| ")]
     header, _, *rows = [[same_words(cell) for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
     return [dict(zip(header, (cell.replace("\\", "") for cell in row), strict=True)) for row in rows]
 
 
 def from_latex(study) -> list[dict[str, str]]:
-    text = formats.find("tex").render(study)[".tex"]
+    text = formats.find("tex").render(alone(study))[".tex"]
     lines = [line.removesuffix(r" \\") for line in text.splitlines() if line.endswith(r" \\")]
     header, *rows = [[same_words(cell) for cell in line.split(" & ")] for line in lines]
     return [dict(zip(header, row, strict=True)) for row in rows]
@@ -90,7 +91,7 @@ def test_terminal_markdown_and_latex_show_the_same_texts(made, stream):
 def test_what_the_table_shows_is_what_json_and_csv_hold(made, stream):
     study = made()
     told = json.loads(json.dumps(scale_document(study, "s", 0)))["rows"]
-    records = list(csv.DictReader(io.StringIO(formats.find("csv").render(study)[".csv"])))
+    records = list(csv.DictReader(io.StringIO(formats.find("csv").render(alone(study))[".csv"])))
     for cells, row, record in zip(from_terminal(study, stream), told, records, strict=True):
         for header, key, column, scale in (
             ("samples/s", "throughput", "samples_per_s", 1),
@@ -131,4 +132,4 @@ def test_the_sentence_is_the_same_everywhere(made, stream):
     show(study, console_for(target, width=1000), store="s")
     assert sentence.replace(words.NARROW, " ") in target.getvalue()
     assert scale_document(study, "s", 0)["verdict"] == sentence.replace(words.NARROW, " ")
-    assert tex.escape(sentence) in formats.find("tex").render(study)[".tex"]
+    assert tex.escape(sentence) in formats.find("tex").render(alone(study))[".tex"]
