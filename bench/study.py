@@ -197,13 +197,14 @@ def stored(store: Path, study_id: str) -> "Stored":
     from bench.analysis.telling import Stored  # noqa: PLC0415
 
     damaged: list[index.Damage] = []
+    plan, files = index.plan(store, study_id), read.committed(store, study_id, damaged)
     return Stored(
-        plan=index.plan(store, study_id),
-        launches=read.launches(store, study_id, damaged),
-        steps={name: Steps.from_columns(columns) for name, columns in read.steps(store, study_id, damaged).items()},
-        epochs=read.epochs(store, study_id, damaged),
-        classes=read.classes(store, study_id, damaged),
-        dna=read.dna(store, study_id, damaged),
+        plan=plan,
+        launches=files.launches(damaged),
+        steps={name: Steps.from_columns(columns) for name, columns in files.steps(damaged, Steps.COLUMNS)},
+        epochs=files.epochs(damaged),
+        classes=files.classes(damaged),
+        dna=files.dna(damaged),
         damaged=tuple(dict.fromkeys(map(str, damaged))),
     )
 
@@ -215,11 +216,12 @@ def analysed(store: Path, study_id: str) -> result.Study:
 
     plan = index.plan(store, study_id)
     damaged: list[index.Damage] = []
+    files = read.committed(store, study_id, damaged)
     found = scaling.analyse(
         plan,
-        read.launches(store, study_id, damaged),
-        {name: Steps.from_columns(columns) for name, columns in read.steps(store, study_id, damaged).items()},
-        read.epochs(store, study_id, damaged),
+        files.launches(damaged),
+        {name: Steps.from_columns(columns) for name, columns in files.steps(damaged, Steps.COLUMNS)},
+        files.epochs(damaged),
         peaks=profiles.hardware_peaks(),
     )
     lost = tuple(f"{each}: its numbers are left out" for each in dict.fromkeys(map(str, damaged)))
