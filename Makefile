@@ -8,7 +8,7 @@ PINS := constraints.txt
 # A uv too old to know --group counts as none.
 UV := $(shell uv pip install --help 2>/dev/null | grep -q -e --group && command -v uv || echo .uv/bin/uv)
 
-.PHONY: demo test test-all test-statistics test-faults check docs install lock clean
+.PHONY: demo test test-all test-statistics test-faults test-learning check docs install lock clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed
@@ -17,11 +17,11 @@ demo: $(VENV)/.installed
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest
 
-# The slow tests, the statistical simulations and the injected faults too: an empty -m takes back the one in pyproject.toml.
+# The slow tests, the statistical simulations, the injected faults and an epoch of every profile too: an empty -m takes back the one in pyproject.toml.
 test-all: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m ""
 
-test-statistics test-faults: test-%: $(VENV)/.installed-dev
+test-statistics test-faults test-learning: test-%: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m "$(or $(MARK),$*)"
 
 check: $(VENV)/.installed-dev
