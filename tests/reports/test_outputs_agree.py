@@ -103,23 +103,21 @@ def test_what_the_table_shows_is_what_json_and_csv_hold(made, stream):
                 assert record[column] == ""
                 assert cells[header] in {words.MISSING, "1.00 (baseline)", "100 %"}
                 continue
-            assert float(record[column]) == estimate["estimate"]
+            assert float(record[column]) == pytest.approx(estimate["estimate"], rel=1e-11)
             for text, end in zip(shown, ("estimate", "low", "high"), strict=False):
                 assert_shows(text, estimate[end], scale)
             if len(shown) == 3:
-                assert (float(record[f"{column}_low"]), float(record[f"{column}_high"])) == (
-                    estimate["low"],
-                    estimate["high"],
-                )
+                for end in ("low", "high"):
+                    assert float(record[f"{column}_{end}"]) == pytest.approx(estimate[end], rel=1e-11)
         if row["step_ms"]["p50"] is not None:
             for text, percentile in zip(numbers(cells["step p50/p95 ms"]), ("p50", "p95"), strict=True):
                 assert_shows(text, row["step_ms"][percentile])
-                assert float(record[f"step_{percentile}_ms"]) == row["step_ms"][percentile]
+                assert float(record[f"step_{percentile}_ms"]) == pytest.approx(row["step_ms"][percentile], rel=1e-11)
             assert_shows(numbers(cells["epoch s"])[0], row["epoch_s"]["estimate"])
             assert cells["epoch s"].startswith("~") == row["epoch_s"]["projected"]
         if row["accuracy"]:
             assert_shows(numbers(cells["acc top-1"])[0], row["accuracy"]["top1"], 100)
-            assert float(record["top1_share"]) == row["accuracy"]["top1"]
+            assert float(record["top1_share"]) == pytest.approx(row["accuracy"]["top1"], rel=1e-11)
         assert cells["status"] == row["status"] == record["status"]
         assert cells.get("verdict", "") == (row["verdict"] or "") == record["verdict"]
 
