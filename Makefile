@@ -8,7 +8,7 @@ PINS := constraints.txt
 # A uv too old to know --group counts as none.
 UV := $(shell uv pip install --help 2>/dev/null | grep -q -e --group && command -v uv || echo .uv/bin/uv)
 
-.PHONY: demo test test-all test-statistics test-faults check docs install lock clean
+.PHONY: demo test test-all test-statistics test-faults test-browser test-latex check docs install lock clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed
@@ -23,6 +23,16 @@ test-all: $(VENV)/.installed-dev
 
 test-statistics test-faults: test-%: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m "$(or $(MARK),$*)"
+
+# The page in a real browser: Debian's Chromium, installed where it is missing and this is root.
+test-browser: $(VENV)/.installed-browser
+	.ci/debian chromium=chromium
+	$(BIN)/python -m pytest -m browser
+
+# The LaTeX table by a real engine: the two packages of TeX Live that have booktabs and siunitx (115 MB).
+test-latex: $(VENV)/.installed-dev
+	.ci/debian pdflatex=texlive-latex-recommended kpsewhich=texlive-science pdftotext=poppler-utils
+	$(BIN)/python -m pytest -m slow tests/reports/test_latex.py
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -39,7 +49,7 @@ install: $(VENV)/.installed
 # New pins: every package that any platform or extra needs, with hashes, and no index named.
 lock: $(UV)
 	$(UV) pip compile -q --universal --upgrade --python-version 3.11 --generate-hashes --no-header --no-annotate \
-		--extra timm --group dev --group parity pyproject.toml -o $(PINS)
+		--extra timm --group dev --group browser --group parity pyproject.toml -o $(PINS)
 
 $(VENV)/.installed: pyproject.toml $(PINS) | $(UV) $(BIN)/python
 	$(UV) pip install --python $(BIN)/python -c $(PINS) -e .
@@ -47,6 +57,10 @@ $(VENV)/.installed: pyproject.toml $(PINS) | $(UV) $(BIN)/python
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(UV) pip install --python $(BIN)/python -c $(PINS) -e . --group dev
+	touch $@
+
+$(VENV)/.installed-browser: $(VENV)/.installed-dev
+	$(UV) pip install --python $(BIN)/python -c $(PINS) --group browser
 	touch $@
 
 # pyenv hides a Python that is not switched on, so its folders are searched last.
