@@ -8,7 +8,7 @@ PINS := constraints.txt
 # A uv too old to know --group counts as none.
 UV := $(shell uv pip install --help 2>/dev/null | grep -q -e --group && command -v uv || echo .uv/bin/uv)
 
-.PHONY: demo test test-all test-statistics test-faults test-browser test-latex check docs install lock clean
+.PHONY: demo test test-all test-statistics test-faults test-learning test-browser test-latex check docs install lock clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed
@@ -17,21 +17,25 @@ demo: $(VENV)/.installed
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest
 
-# The slow tests, the statistical simulations and the injected faults too: an empty -m takes back the one in pyproject.toml.
-test-all: $(VENV)/.installed-dev
+# The slow tests, the statistical simulations, the injected faults and an epoch of every profile too: an empty -m takes back the one in pyproject.toml.
+test-all: $(VENV)/.installed-browser
+	.ci/debian $(TOOLS)
 	$(BIN)/python -m pytest -m ""
 
-test-statistics test-faults: test-%: $(VENV)/.installed-dev
+test-statistics test-faults test-learning: test-%: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m "$(or $(MARK),$*)"
+
+# What reports are tested with: a browser for the page, and of TeX Live what has booktabs and siunitx (115 MB).
+TOOLS := chromium=chromium pdflatex=texlive-latex-recommended kpsewhich=texlive-science pdftotext=poppler-utils
 
 # The page in a real browser: Debian's Chromium, installed where it is missing and this is root.
 test-browser: $(VENV)/.installed-browser
-	.ci/debian chromium=chromium
+	.ci/debian $(TOOLS)
 	$(BIN)/python -m pytest -m browser
 
-# The LaTeX table by a real engine: the two packages of TeX Live that have booktabs and siunitx (115 MB).
+# The LaTeX table by a real engine.
 test-latex: $(VENV)/.installed-dev
-	.ci/debian pdflatex=texlive-latex-recommended kpsewhich=texlive-science pdftotext=poppler-utils
+	.ci/debian $(TOOLS)
 	$(BIN)/python -m pytest -m slow tests/reports/test_latex.py
 
 check: $(VENV)/.installed-dev

@@ -73,7 +73,7 @@ def launch_of(
         ids: of the hardware, the software and the numeric behaviour.
         warnings: of its host.
     """
-    configuration, workload = planned.configuration, plan.workload
+    configuration, workload = planned.configuration, plan.workload_of(planned)
     hw_id, sw_id, num_id = ids
     launch = schema.Launch(
         study_id=plan.study_id,
@@ -223,13 +223,17 @@ def epochs_of(
         return [], []
     study_id, launch_id = launch.study_id, launch.launch_id
     told = RankResult.from_json(ranks[0].told).epochs
+    warm_s = {each.epoch: _warm_s(each, ranks) for each in told}
     epochs = [
         schema.Epoch(
             study_id=study_id,
             launch_id=launch_id,
             **{name: value for name, value in vars(each).items() if name != "classes"},
+            warm_s=since,
+            cold_s=None if since is None or launch.startup_s is None else launch.startup_s + since,
         )
         for each in told
+        for since in [warm_s[each.epoch]]
     ]
     classes = [
         schema.ClassScore(
@@ -242,3 +246,13 @@ def epochs_of(
         for score in each.classes
     ]
     return epochs, classes
+
+
+def _warm_s(epoch: job.EpochResult, ranks: Sequence[RankOutcome]) -> float | None:
+    """Seconds from the launch's first step until this epoch was evaluated: its last step's end, and the evaluation."""
+    ends = [
+        int((rank.arrays["start_ns"] + rank.arrays["step_ns"])[rank.arrays["epoch"] == epoch.epoch].max())
+        for rank in ranks
+        if rank.arrays and (rank.arrays["epoch"] == epoch.epoch).any()
+    ]
+    return max(ends) / 1e9 + epoch.evaluate_s if ends else None

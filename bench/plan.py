@@ -2,8 +2,11 @@
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
+
+from bench import recipe as recipes
+from bench.recipe import Recipe
 
 STRATEGIES = ("single", "ddp", "dp")
 DEVICES = ("cpu", "cuda", "mps")
@@ -13,19 +16,14 @@ PRECISIONS = ("fp32", "tf32", "bf16", "fp16")
 MEMORY_FORMATS = ("contiguous", "channels_last")
 LAUNCHERS = ("local", "torchrun", "slurm")
 WHEN_BUSY = ("refuse", "wait", "share")  # if another study measures on the same host
-SCHEDULES = ("constant", "cosine")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """How the weights are trained."""
-
-    learning_rate: float = 0.05
-    momentum: float = 0.9
-    weight_decay: float = 0.0
-    nesterov: bool = False
-    schedule: str = "constant"  # one of SCHEDULES; cosine: to zero over the run's epochs
-    label_smoothing: float = 0.0
+PERCENT = "%"  # the unit of a published share; what is measured is a share of 1
+# What others publish of a training and a run measures too; of one class where `Published.class_name` says which.
+METRICS = (
+    *("top1", "top5", "best_top1", "validation_loss", "train_top1", "train_loss"),
+    *("precision", "recall", "f1", "worst_recall"),
+    *("throughput", "speedup", "epoch_s", "total_s", "params"),
+)
+TARGETS = ("top1", "top5", "worst_recall", "validation_loss")  # of the last epoch; the loss at most, the rest at least
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +36,9 @@ class Workload:
     data_dir: str | None = None
     input_shape: tuple[int, int, int] | None = None  # channels, height, width; None: the data set's own
     classes: int | None = None  # None: the data set's own
-    augment: tuple[str, ...] = ()
+    augment: tuple[str, ...] = ()  # words, some with a number after a colon
+    mean: tuple[float, ...] | None = None  # per channel, of pixels as 0..1; None: the data set's own
+    std: tuple[float, ...] | None = None
     precision: str = "fp32"
     memory_format: str = "contiguous"
     seed: int = 0
@@ -54,6 +54,25 @@ class Workload:
         if self.epochs is not None:
             return f"{self.epochs} epoch{'s' * (self.epochs != 1)}"
         return f"{self.steps} steps" if self.steps is not None else f"{self.seconds:g} s"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """A result that others reported, as a profile quotes it."""
+
+    metric: str  # one of METRICS
+    value: float
+    low: float | None = None  # where a range was reported, its ends; `value` is their middle
+    high: float | None = None
+    unit: str | None = None
+    epochs: int | None = None  # length of the run it is from
+    epoch: int | None = None  # after this one of them, from 1; None: after the last
+    class_name: str | None = None  # None: all classes; of precision, recall and F1 their plain mean
+    ranks: int | None = None  # None: the plain run
+    device: str | None = None  # one of DEVICES
+    hardware: str | None = None
+    source: str | None = None
+    note: str | None = None  # what the report does not say, or says twice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +113,7 @@ class PlannedLaunch:
     round: int
     position: int
     configuration: Configuration
+    seed: int | None = None  # None: the workload's
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,17 +149,27 @@ class Plan:
     estimated_s: float
     estimated_bytes: int
     launcher: str = "local"  # one of LAUNCHERS
+    notes: tuple[str, ...] = ()  # what the recipe comes to in this study, in sentences
     settings: Mapping[str, Any] = field(default_factory=dict)  # the same settings -> what they came to, as JSON types
+    seeds: tuple[int, ...] = ()  # one a round, from the first again when they run out; empty: the workload's in each
+    profile: str | None = None
+    published: tuple[Published, ...] = ()  # what the profile quotes
+    targets: Mapping[str, float] = field(default_factory=dict)  # of TARGETS -> what the last epoch has to reach
     schema: str = "bench.plan/1"
+
+    def workload_of(self, planned: PlannedLaunch) -> Workload:
+        """What one launch trains: the workload, from the seed of its round."""
+        return self.workload if planned.seed is None else replace(self.workload, seed=planned.seed)
 
 
 def in_rounds(
-    study_id: str, configurations: Sequence[Configuration], rounds: int, order_seed: int
+    study_id: str, configurations: Sequence[Configuration], rounds: int, order_seed: int, seeds: Sequence[int] = ()
 ) -> tuple[PlannedLaunch, ...]:
     """Randomised complete blocks: every configuration once per round, each round in a fresh random order.
 
     Drift of the machine that is common to a round then cancels from every ratio paired by round, and what is not
-    common is spread over the configurations by chance instead of by their place in a list.
+    common is spread over the configurations by chance instead of by their place in a list. All of a round train from
+    one seed, so that what is learned is paired too.
     """
     dice = random.Random(order_seed)
     launches = []
@@ -152,6 +182,7 @@ def in_rounds(
                 round=number,
                 position=position,
                 configuration=each,
+                seed=seeds[number % len(seeds)] if seeds else None,
             )
             for position, each in enumerate(order)
         ]
@@ -165,15 +196,13 @@ def to_json(plan: Plan) -> dict[str, Any]:
 
 def workload_from_json(document: Mapping[str, Any]) -> Workload:
     """The inverse of `asdict` for a workload."""
-    shape = document["input_shape"]
-    return Workload(
-        **{
-            **document,
-            "recipe": Recipe(**document["recipe"]),
-            "augment": tuple(document["augment"]),
-            "input_shape": tuple(shape) if shape is not None else None,
-        }
-    )
+    tuples = {
+        name: None if value is None else tuple(value)
+        for name in ("augment", "input_shape", "mean", "std")
+        if name in document
+        for value in (document[name],)
+    }
+    return Workload(**{**document, **tuples, "recipe": recipes.from_json(document["recipe"])})
 
 
 def from_json(document: Mapping[str, Any]) -> Plan:
@@ -182,8 +211,11 @@ def from_json(document: Mapping[str, Any]) -> Plan:
         **{
             **document,
             "workload": workload_from_json(document["workload"]),
+            "notes": tuple(document.get("notes", ())),
             "baseline": Configuration(**document["baseline"]),
             "configurations": tuple(Configuration(**each) for each in document["configurations"]),
+            "seeds": tuple(document.get("seeds", ())),
+            "published": tuple(Published(**each) for each in document.get("published", ())),
             "unrunnable": tuple(
                 Unrunnable(configuration=Configuration(**each["configuration"]), reason=each["reason"])
                 for each in document["unrunnable"]

@@ -11,7 +11,11 @@ from bench.store import index
 from bench.store.commit import Store
 
 # What may differ between two runs of one plan: its name, its time, its order, and where the results lie.
-_OWN = ("study_id", "created_at", "command", "launches", "order_seed", "origins", "settings")
+# What a profile quotes and wants reached decides nothing that is run.
+_OWN = (
+    *("study_id", "created_at", "command", "launches", "order_seed", "origins", "settings"),
+    *("profile", "published", "targets"),
+)
 _NO_MATTER = ("study.store", "study.when_busy", "study.order_seed", "study.rdzv")
 _TOLD_AT_MOST = 4
 

@@ -129,7 +129,7 @@ def _one(plan: Plan, planned: PlannedLaunch, store: Store, host: Host, watcher: 
     recovery.reserve(folder)
     Job(
         launch_id=planned.launch_id,
-        workload=plan.workload,
+        workload=plan.workload_of(planned),
         configuration=planned.configuration,
         oversubscribed=plan.oversubscribed,
         stall_s=plan.stall_s,
@@ -211,18 +211,6 @@ def stored(store: Path, study_id: str) -> "Stored":
 
 def analysed(store: Path, study_id: str) -> result.Study:
     """A committed study as findings: what every report tells."""
-    from bench.analysis import scaling  # noqa: PLC0415 - scipy takes seconds, and the study's window must not wait
-    from bench.analysis.steady import Steps  # noqa: PLC0415
+    from bench.analysis import telling  # noqa: PLC0415 - scipy takes seconds, and the study's window must not wait
 
-    plan = index.plan(store, study_id)
-    damaged: list[index.Damage] = []
-    files = read.committed(store, study_id, damaged)
-    found = scaling.analyse(
-        plan,
-        files.launches(damaged),
-        {name: Steps.from_columns(columns) for name, columns in files.steps(damaged, Steps.COLUMNS)},
-        files.epochs(damaged),
-        peaks=profiles.hardware_peaks(),
-    )
-    lost = tuple(f"{each}: its numbers are left out" for each in dict.fromkeys(map(str, damaged)))
-    return replace(found, warnings=(*lost, *found.warnings))
+    return telling.analysed(stored(store, study_id), profiles.hardware_peaks())

@@ -134,7 +134,7 @@ def _against_the_plan(plan: Plan, rows: Sequence[schema.Launch]) -> Iterator[str
 
 def _asked(plan: Plan, planned: PlannedLaunch, launch: schema.Launch) -> Iterator[tuple[str, object, object]]:
     """What the row repeats of its plan: what, as planned, as the row has it."""
-    row, work = planned.configuration, plan.workload
+    row, work = planned.configuration, plan.workload_of(planned)
     yield "model", work.model, launch.model
     yield "data", work.data, launch.data
     yield "precision", work.precision, launch.precision

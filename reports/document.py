@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.analysis.result import Estimate, Row, Study, Title
-from reports import words
+from reports import learning, words
 from reports.sentence import all_reasons, sentence
 
 SCHEMA = "bench.scale/1"
@@ -34,6 +34,7 @@ def scale_document(study: Study, store_path: Path | str, exit_code: int) -> dict
             "verdict": sentence(study).replace(words.NARROW, " "),
             "dna": {"hw_id": study.hw_id, "sw_id": study.sw_id, "num_id": study.num_id},
             "warnings": list(study.warnings),
+            **learning.document(study),
         }
     )
     return document
@@ -49,6 +50,8 @@ def _title(title: Title) -> dict[str, Any]:
         "scaling": title.scaling,
         "batch": title.batch,
         "seed": title.seed,
+        "seeds": list(title.seeds) or [title.seed],
+        "profile": title.profile,
         "rounds": title.rounds,
         "window": title.window,
         "device": title.device,
@@ -84,7 +87,20 @@ def _row(row: Row) -> dict[str, Any]:
         "communication": row.communication,
         "peak_memory_bytes": row.peak_memory_bytes,
         "accuracy": accuracy
-        and {"top1": accuracy.top1, "top5": accuracy.top5, "loss": accuracy.loss, "epoch": accuracy.epoch},
+        and {
+            "top1": accuracy.top1,
+            "top5": accuracy.top5,
+            "loss": accuracy.loss,
+            "epoch": accuracy.epoch,
+            "seeds": accuracy.seeds,
+            "low": accuracy.low,
+            "high": accuracy.high,
+            "best_top1": accuracy.best_top1,
+            "best_epoch": accuracy.best_epoch,
+            "train_top1": accuracy.train_top1,
+            "gap": accuracy.gap,
+        },
+        "times_to": learning.times(row),
         "mfu": row.mfu,
         "cut_steps": row.cut_steps,
         "status": row.status,

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from bench.analysis.result import Row, Study
+from bench.analysis.result import Row, Study, Title
 from bench.store.schema import OK
 from reports import names, words
 from reports.footnotes import Note, footnotes
@@ -66,9 +66,13 @@ def title(study: Study) -> tuple[tuple[str, ...], ...]:
     parameters = (f"{words.number(run.params)} parameters",) if run.params is not None else ()
     return (
         (words.clean(run.model), *parameters, words.clean(run.data), run.precision, run.memory_format),
-        (f"{run.scaling.upper()} scaling: batch {words.number(run.batch)} {batch}", f"seed {run.seed}"),
+        (f"{run.scaling.upper()} scaling: batch {words.number(run.batch)} {batch}", _seed(run)),
         (f"{words.count(run.rounds, 'round')} x {run.window}", words.clean(run.device)),
     )
+
+
+def _seed(run: Title) -> str:
+    return f"seeds {', '.join(map(str, run.seeds))}" if len(run.seeds) > 1 else f"seed {run.seed}"
 
 
 def columns(study: Study) -> tuple[Column, ...]:

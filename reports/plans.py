@@ -23,6 +23,7 @@ def opening(plan: Plan, *, demo: bool) -> list[str]:
         f"{plan.workload.window}, about {words.duration(plan.estimated_s)}"
     )
     lines.append(f"Rows     {rows}")
+    lines += [f"Recipe   {note}" for note in plan.notes]
     lines += [f"n/a      {row_name(each.configuration)}: {each.reason}" for each in plan.unrunnable]
     return lines
 

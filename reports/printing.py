@@ -20,7 +20,7 @@ _BROWSERS = (
     "/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
 )
 _TIMEOUT_S = 180
-_DATE = re.compile(rb"/(CreationDate|ModDate) \(D:[^)]*\)")
+_DATE = re.compile(rb"(/(?:CreationDate|ModDate) \(D:)\d{14}")
 
 
 def browser() -> str:
@@ -68,15 +68,13 @@ def pdf(page: str, created_at: str) -> bytes:
                 f"{Path(program).name} did not print the page: {last or type(error).__name__}; nothing was written",
                 hint="print the page yourself: --format html prints well",
             ) from error
-    return _DATE.sub(lambda found: _dated(found, created_at), data)
+    return dated(data, created_at)
 
 
-def _dated(found: re.Match[bytes], created_at: str) -> bytes:
-    """The study's date in place of today's, of equal length: a PDF counts its bytes."""
-    digits = re.sub(r"\D", "", created_at)[:14].ljust(14, "0")
-    old = found[0]
-    start = old.index(b"D:") + 2
-    return old[:start] + digits.encode() + old[start + 14 :]
+def dated(data: bytes, created_at: str) -> bytes:
+    """A PDF with the study's date in place of today's, of equal length: a PDF counts its bytes."""
+    digits = re.sub(r"\D", "", created_at)[:14].ljust(14, "0").encode()
+    return _DATE.sub(rb"\g<1>" + digits, data)
 
 
 def _last(text: str) -> str:

@@ -9,7 +9,7 @@ from rich.text import Text
 from bench.analysis import result
 from bench.analysis.result import Study
 from bench.store.schema import FAILURES, NOT_APPLICABLE, NOT_RUN, OK, SUSPECT
-from reports import layout, words
+from reports import layout, learning, words
 from reports.console import shown
 from reports.model import TableModel, build
 
@@ -33,7 +33,14 @@ def show(study: Study, console: Console, *, store: str, wide: bool = False) -> N
     notes = [line for note in _notes(model, gone) for line in layout.paragraph("- ", note, console)]
     for line in notes:
         line.stylize("dim")
-    layout.write((_title(model, console), lines, notes, _closing(model, store, console)), console)
+    blocks = (
+        _title(model, console),
+        lines,
+        notes,
+        *_learning(study, console, wide=wide),
+        _closing(model, store, console),
+    )
+    layout.write(blocks, console)
 
 
 def next_command(study_id: str, store: str) -> str:
@@ -55,6 +62,20 @@ def _notes(model: TableModel, gone: tuple[str, ...]) -> list[str]:
     if others := [header for header in gone if header != "status"]:
         notes.append(f"Left out to fit the width: {', '.join(others)} (--wide shows them).")
     return notes
+
+
+def _learning(study: Study, console: Console, *, wide: bool) -> tuple[list[Text], list[Text]]:
+    """Measured beside published, and in words what each row learned."""
+    told = [line for each in learning.closing(study) for line in layout.paragraph("- ", each, console)]
+    found = learning.headline(study)
+    if not found:
+        return [], told
+    lines, gone = layout.table(learning.columns(found), console, {}, wide=wide)
+    lines += [line for each in learning.instead(found, gone) for line in layout.paragraph("", each, console)]
+    if more := len(study.published) - len(found):
+        rest = f"{more} more, by epoch and class: bench show {study.study_id}"
+        lines += layout.paragraph("", rest, console)
+    return lines, told
 
 
 def _closing(model: TableModel, store: str, console: Console) -> list[Text]:

@@ -128,7 +128,7 @@ def duration(seconds: float) -> str:
 
 def count(many: int, noun: str) -> str:
     """E.g. `1 rank`, `6 rounds`, `2 launches`."""
-    plural = noun + ("es" if noun.endswith("ch") else "s")
+    plural = noun + ("es" if noun.endswith("ch") and noun != "epoch" else "s")
     return f"{number(many)} {noun if many == 1 else plural}"
 
 

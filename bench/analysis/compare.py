@@ -90,7 +90,7 @@ def _quantities(a: Side, b: Side, mine: Row, theirs: Row, margin: float, *, pair
         (EFFICIENCY, ""): None if paired else quantities.efficiency(a, b, mine, theirs, margin),
         (MEMORY, "bytes"): quantities.peak_memory(*launches, margin),
         (ENERGY, "J/sample"): quantities.energy(*launches, margin),
-        (LOSS, ""): learned.loss(a.plan.workload, b.plan.workload, *launches, margin, same_work=same_work),
+        (LOSS, ""): learned.loss(a.plan.workload, *launches, margin, same_work=same_work),
         (ACCURACY, ""): learned.accuracy(*seeds) if any(seeds) and same_work else None,
     }
     return [_compared(theirs, metric, unit, each) for (metric, unit), each in found.items() if each is not None]

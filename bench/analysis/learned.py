@@ -1,6 +1,6 @@
-"""Did both learn the same? The last loss where the seed is the same, the accuracy over seeds where there are enough.
+"""Did both learn the same? The last loss where the seeds are the same, the accuracy over seeds where there are enough.
 
-Launches of one study repeat one seed: they say how far rounding carries, not how far luck does. Luck needs seeds.
+Launches that repeat one seed say how far rounding carries, not how far luck does. Luck needs seeds.
 """
 
 import math
@@ -23,20 +23,21 @@ ACCURACY_MARGIN = 0.01  # one point of a hundred
 
 
 def loss(
-    a: Workload, b: Workload, mine: Sequence[Launch], theirs: Sequence[Launch], margin: float, *, same_work: bool
+    workload: Workload, mine: Sequence[Launch], theirs: Sequence[Launch], margin: float, *, same_work: bool
 ) -> Found:
     """The training loss of the last step, B over A.
 
-    Only where both trained with one seed, one global batch, for one number of steps; else the reason is told.
-    Losses that are the same to the last bit are EQUIVALENT however few launches there are.
+    Only where both trained from the same seeds, with one global batch, for one number of steps; else the reason is
+    told. Losses that are the same to the last bit, seed by seed, are EQUIVALENT however few launches there are.
     """
-    obstacle = _no_common_loss(a, b, mine, theirs, same_work=same_work)
+    obstacle = _no_common_loss(workload, mine, theirs, same_work=same_work)
     if obstacle:
         return Found(reasons=(obstacle,))
     x, y = ([each.loss_last for each in side if each.loss_last is not None] for side in (mine, theirs))
-    method = "t interval on log loss over launches, which repeat one seed"
-    found = shown(x, y, method)
-    if len({*x, *y}) == 1:
+    seeds = {each.seed for each in (*mine, *theirs)}
+    repeating = "which repeat one seed" if len(seeds) == 1 else f"of {len(seeds)} seeds"
+    found = shown(x, y, f"t interval on log loss over launches, {repeating}")
+    if all(len({each.loss_last for each in (*mine, *theirs) if each.seed == seed}) == 1 for seed in seeds):
         verdict = Verdict(
             word=EQUIVALENT,
             reasons=(f"the same to the last bit in all {len(x) + len(y)} launches",),
@@ -85,13 +86,14 @@ def accuracy(a: Mapping[int, float], b: Mapping[int, float], margin: float = ACC
 
 
 def _no_common_loss(
-    a: Workload, b: Workload, mine: Sequence[Launch], theirs: Sequence[Launch], *, same_work: bool
+    workload: Workload, mine: Sequence[Launch], theirs: Sequence[Launch], *, same_work: bool
 ) -> str | None:
     if not same_work:
         return "the global batch differs, and with it the number of samples that a step learns from"
-    if a.seed != b.seed:
-        return f"seed {a.seed} against {b.seed}: losses of different seeds differ by themselves"
-    if a.seconds is not None:
+    seeds = [",".join(map(str, sorted({each.seed for each in side}))) for side in (mine, theirs)]
+    if seeds[0] != seeds[1]:
+        return f"seed {seeds[0]} against {seeds[1]}: losses of different seeds differ by themselves"
+    if workload.seconds is not None:
         return "the window is a time, so each launch trained for as many steps as it could: use --steps or --epochs"
     for name, side in (("A", mine), ("B", theirs)):
         losses = [each.loss_last for each in side if each.loss_last is not None]
@@ -122,14 +124,34 @@ def _too_few_seeds(n: int) -> Verdict:
     return Verdict(word=INCONCLUSIVE, reasons=(reason,), detectable=None, rounds_needed=None)
 
 
-def last_top1(launches: Iterable[Launch], epochs: Iterable[Epoch]) -> dict[str, float]:
-    """Top-1 after the last epoch that a row trained, by configuration: the mean over its launches, shares."""
-    rows = {launch.launch_id: launch.configuration for launch in launches}
-    by_row: dict[str, list[Epoch]] = {}
+def over_seeds(values: Mapping[int, Sequence[float]], what: str) -> Estimate | None:
+    """The mean over seeds of a share that each launch ends with; None without launches.
+
+    A seed's own launches are averaged first: they are no replicates of its luck. t interval on the shares themselves,
+    from three seeds on.
+
+    Args:
+        values: what the launches of each seed came to, by seed.
+        what: its name, for the method.
+    """
+    means = [float(np.mean(each)) for each in values.values() if each]
+    return _mean(means, f"t interval on {what} over seeds") if means else None
+
+
+def last_epochs(epochs: Iterable[Epoch]) -> list[Epoch]:
+    """The last epoch of every launch: one that stopped early ends with its own."""
+    last: dict[str, Epoch] = {}
     for epoch in epochs:
-        if epoch.launch_id in rows:
-            by_row.setdefault(rows[epoch.launch_id], []).append(epoch)
-    last = {row: max(each.epoch for each in mine) for row, mine in by_row.items()}
-    return {
-        row: float(np.mean([each.top1 for each in mine if each.epoch == last[row]])) for row, mine in by_row.items()
-    }
+        if epoch.launch_id not in last or epoch.epoch > last[epoch.launch_id].epoch:
+            last[epoch.launch_id] = epoch
+    return list(last.values())
+
+
+def last_top1(launches: Iterable[Launch], epochs: Iterable[Epoch]) -> dict[str, dict[int, float]]:
+    """Top-1 after each launch's last epoch, by configuration and seed: the mean over a seed's launches, shares."""
+    by_id = {launch.launch_id: launch for launch in launches}
+    found: dict[str, dict[int, list[float]]] = {}
+    for epoch in last_epochs(epochs):
+        if launch := by_id.get(epoch.launch_id):
+            found.setdefault(launch.configuration, {}).setdefault(launch.seed, []).append(epoch.top1)
+    return {row: {seed: float(np.mean(each)) for seed, each in seeds.items()} for row, seeds in found.items()}

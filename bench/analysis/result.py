@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from bench.plan import Published
+
 FASTER, SLOWER, EQUIVALENT, INCONCLUSIVE, INVALID = "FASTER", "SLOWER", "EQUIVALENT", "INCONCLUSIVE", "INVALID"
 
 
@@ -38,12 +40,32 @@ class StepTime:
 
 @dataclass(frozen=True, kw_only=True)
 class Accuracy:
-    """The last epoch's validation result, mean over the row's launches."""
+    """The last epoch's validation result, mean over the row's launches; shares of the validation set."""
 
     top1: float
     top5: float | None
     loss: float
-    epoch: int  # epochs trained
+    epoch: int  # epochs trained, by the launch that trained most
+    seeds: int = 1  # different ones among the launches
+    low: float | None = None  # 95 % interval of top1 over seeds; None for fewer than three
+    high: float | None = None
+    best_top1: float | None = None  # of the epoch whose mean over launches is highest: picked on the validation set
+    best_epoch: int | None = None  # from 1
+    train_top1: float | None = None  # of the last epoch, augmentation included
+    gap: float | None = None  # generalisation gap: train_top1 - top1
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimeTo:
+    """How long until a validation accuracy was reached, mean over the launches that reached it."""
+
+    top1: float  # the target, a share
+    reached: int  # launches that did
+    launches: int
+    epochs: float | None  # whole ones, trained and evaluated; None: none reached it
+    cold_s: float | None  # from the start of the processes; None: not recorded either
+    warm_s: float | None  # from the first step
+    train_s: float | None  # training steps alone
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +108,7 @@ class Row:
     mfu: float | None  # achieved over peak FLOP/s; None with a reason in `reasons_null`
     cut_steps: int  # steps cut from every launch of this row beyond the warm-up floor
     reasons_null: dict[str, str]  # column -> why it is missing
+    times_to: tuple[TimeTo, ...] = ()  # by target, lowest first
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +126,33 @@ class Title:
     rounds: int
     window: str  # e.g. "30 steps", "4 s", "8 epochs"
     device: str
+    seeds: tuple[int, ...] = ()  # of the rounds, where they differ; else `seed` is that of all
+    profile: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beside:
+    """A published result, and what was measured of the same thing."""
+
+    published: Published
+    configuration: str  # the row
+    measured: Estimate | None  # in the published unit; None with a reason
+    difference: Estimate | None  # measured - published; of shares in points
+    ratio: float | None  # measured / published, of speeds and times
+    apart: tuple[str, ...]  # in what the two runs differ: the length, the hardware
+    reason: str | None = None  # why nothing was measured
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """What a profile wants reached, held against a row."""
+
+    metric: str  # of plan.TARGETS
+    wanted: float
+    at_most: bool  # else at least
+    configuration: str
+    measured: float | None
+    missed_by: float | None  # how much is lacking; 0: reached; None: not measured
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +169,8 @@ class Study:
     hw_id: str | None
     sw_id: str | None
     num_id: str | None
+    published: tuple[Beside, ...] = ()
+    targets: tuple[Target, ...] = ()
 
     @property
     def baseline(self) -> Row | None:

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from bench.analysis import intervals, steady
+from bench.analysis import intervals, learning, steady
 from bench.analysis.mfu import utilisation
 from bench.analysis.repeats import Repeats, standing
-from bench.analysis.result import INVALID, Accuracy, EpochTime, Estimate, Row, Verdict
+from bench.analysis.result import INVALID, EpochTime, Estimate, Row, Verdict
 from bench.analysis.speedup import Comparison
 from bench.plan import Configuration
 from bench.store.schema import Epoch, Launch
@@ -36,6 +36,7 @@ def measured(
     peaks: Mapping[str, Any] | None,
     *,
     is_baseline: bool,
+    target: float | None = None,
 ) -> Row:
     """The row of launches that gave a rate.
 
@@ -45,6 +46,7 @@ def measured(
         epochs: the trained epochs of all launches of the study.
         peaks: published peaks of chips (`profiles.hardware_peaks`); None when there are none.
         is_baseline: everything else is held against this row.
+        target: top-1 that the profile wants reached.
     """
     launches, windows = repeats.launches, repeats.windows
     status, reasons = standing(repeats)
@@ -52,7 +54,7 @@ def measured(
     mine = [epoch for epoch in epochs if epoch.launch_id in ids]
     throughput = intervals.rate_interval(repeats.rates)
     epoch_s = _epoch_time(launches, throughput, mine)
-    accuracy = _accuracy(mine)
+    accuracy = learning.accuracy(launches, mine)
     memory = max((each.peak_memory_bytes for each in launches if each.peak_memory_bytes is not None), default=None)
     missing = dict(comparison.missing)
     if epoch_s is None:
@@ -88,6 +90,7 @@ def measured(
         mfu=mfu,
         cut_steps=repeats.cut,
         reasons_null=missing,
+        times_to=tuple(filter(None, [learning.time_to(target, mine)])) if target is not None else (),
     )
 
 
@@ -161,21 +164,6 @@ def _communication(repeats: Repeats) -> float | None:
         if launch.compute_step_ns is not None
     ]
     return max(0.0, float(np.mean(shares))) if shares else None
-
-
-def _accuracy(epochs: Sequence[Epoch]) -> Accuracy | None:
-    """Mean over launches of the last epoch that any of them trained."""
-    if not epochs:
-        return None
-    number = max(epoch.epoch for epoch in epochs)
-    last = [epoch for epoch in epochs if epoch.epoch == number]
-    top5 = [epoch.top5 for epoch in last if epoch.top5 is not None]
-    return Accuracy(
-        top1=float(np.mean([epoch.top1 for epoch in last])),
-        top5=float(np.mean(top5)) if len(top5) == len(last) else None,
-        loss=float(np.mean([epoch.validation_loss for epoch in last])),
-        epoch=number + 1,
-    )
 
 
 def _mfu(repeats: Repeats, throughput: Estimate, peaks: Mapping[str, Any] | None) -> tuple[float | None, str | None]:

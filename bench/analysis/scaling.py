@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from bench.analysis import advice, rows, speedup, validity
+from bench.analysis import advice, learning, published, rows, speedup, validity
 from bench.analysis.intervals import ROUNDS_FOR_A_VERDICT
 from bench.analysis.repeats import Repeats, gather, standing
-from bench.analysis.result import Row, Study, Title
+from bench.analysis.result import Row, Study, Target, Title
 from bench.analysis.steady import Steps
 from bench.plan import STRATEGIES, Configuration, Plan
 from bench.store import schema
-from bench.store.schema import Epoch, Launch
+from bench.store.schema import ClassScore, Epoch, Launch
 
 
 def analyse(
@@ -21,6 +21,9 @@ def analyse(
     steps: Mapping[str, Steps],
     epochs: Sequence[Epoch],
     peaks: Mapping[str, Any] | None = None,
+    *,
+    classes: Sequence[ClassScore] = (),
+    machine: str = "",
 ) -> Study:
     """What a study found: a row for every configuration of the plan, whatever became of it.
 
@@ -33,6 +36,8 @@ def analyse(
         steps: each launch's steps, by launch id.
         epochs: every trained epoch of the study.
         peaks: published peaks of chips (`profiles.hardware_peaks`), for the share of the peak that was reached.
+        classes: the class scores of every trained epoch.
+        machine: what it calls its processor and its devices, comma-separated.
     """
     quick = plan.quick or plan.rounds < ROUNDS_FOR_A_VERDICT
     repeats = _gathered(plan, launches, steps)
@@ -42,7 +47,9 @@ def analyse(
         is_baseline = key == plan.baseline.key
         if each.launches:
             comparison = speedup.compare(each, baseline, margin=plan.margin, quick=quick)
-            found.append(rows.measured(each, comparison, epochs, peaks, is_baseline=is_baseline))
+            found.append(
+                rows.measured(each, comparison, epochs, peaks, is_baseline=is_baseline, target=plan.targets.get("top1"))
+            )
         else:
             status, reasons = standing(each)
             found.append(
@@ -78,6 +85,27 @@ def analyse(
         hw_id=first.hw_id if first else None,
         sw_id=first.sw_id if first else None,
         num_id=first.num_id if first else None,
+        published=published.beside(plan, table, launches, epochs=epochs, classes=classes, machine=machine),
+        targets=_targets(plan, table, launches, classes),
+    )
+
+
+def _targets(
+    plan: Plan, table: Sequence[Row], launches: Sequence[Launch], classes: Sequence[ClassScore]
+) -> tuple[Target, ...]:
+    """What the profile wants reached, held against every row; nothing where no epochs were asked for."""
+    if plan.workload.epochs is None:
+        return ()
+    row_of = {launch.launch_id: launch.configuration for launch in launches}
+    return tuple(
+        target
+        for row in table
+        for target in learning.targets(
+            plan.targets,
+            row.configuration,
+            row.accuracy,
+            [each for each in classes if row_of.get(each.launch_id) == row.configuration],
+        )
     )
 
 
@@ -134,4 +162,6 @@ def _title(plan: Plan, launches: Sequence[Launch]) -> Title:
         rounds=plan.rounds,
         window=workload.window,
         device=baseline.device,
+        seeds=plan.seeds[: plan.rounds],
+        profile=plan.profile,
     )

@@ -16,6 +16,7 @@ from bench.analysis.steady import Steps
 from bench.store import schema
 from bench.store.schema import ClassScore, Epoch, Launch
 
+SAME = 1e-12  # of shares
 LAUNCHES_OF_A_ROW = 8  # told step by step at most: more lines in one panel cannot be told apart
 
 
@@ -96,8 +97,14 @@ def classes(study: Study, launches: Sequence[Launch], scores: Sequence[ClassScor
 
 
 def share_estimate(values: Sequence[float], method: str) -> Estimate:
-    """A share or a difference of shares with its t interval, without logarithms; none for fewer than three."""
+    """A share or a difference of shares with its t interval, without logarithms; none for fewer than three.
+
+    Values that are all the same are shown as they are: launches of one seed often learn the same to the last bit, and a
+    standard error of rounding is no spread.
+    """
     mean = float(np.mean(values))
+    if float(np.ptp(values)) < SAME:
+        return Estimate(estimate=values[0], low=values[0], high=values[0], n=len(values), method=method)
     if len(values) < 3:
         return Estimate(estimate=mean, low=None, high=None, n=len(values), method=method)
     low, high = (math.log(each) for each in LogMean.of(values).interval(LEVEL))

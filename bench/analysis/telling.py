@@ -29,6 +29,21 @@ class Stored:
     damaged: tuple[str, ...] = ()  # files that were left out, in words
 
 
+def analysed(stored: Stored, peaks: Mapping[str, Any] | None = None) -> Study:
+    """The findings of one study, damaged files among its warnings; arguments as for `told`."""
+    found = scaling.analyse(
+        stored.plan,
+        stored.launches,
+        stored.steps,
+        stored.epochs,
+        peaks=peaks,
+        classes=stored.classes,
+        machine=_machine(stored.dna),
+    )
+    lost = tuple(f"{each}: its numbers are left out" for each in dict.fromkeys(stored.damaged))
+    return replace(found, warnings=(*lost, *found.warnings))
+
+
 def told(stored: Stored, peaks: Mapping[str, Any] | None = None) -> StudyReport:
     """Everything that a report shows of one study.
 
@@ -37,9 +52,7 @@ def told(stored: Stored, peaks: Mapping[str, Any] | None = None) -> StudyReport:
         peaks: published peaks of chips (`profiles.hardware_peaks`).
     """
     plan, launches = stored.plan, stored.launches
-    study = scaling.analyse(plan, launches, stored.steps, stored.epochs, peaks)
-    lost = tuple(f"{each}: its numbers are left out" for each in dict.fromkeys(stored.damaged))
-    study = replace(study, warnings=(*lost, *study.warnings))
+    study = analysed(stored, peaks)
     attempts = _attempts(study, launches)
     fitted, why_not = _laws(study, attempts)
     return StudyReport(
@@ -82,6 +95,13 @@ def together(
         differences=cards.between(stored[0].dna, stored[1].dna) if len(stored) > 1 else (),
         comparison=comparison,
     )
+
+
+def _machine(rows: Sequence[Dna]) -> str:
+    """What the machine calls its processor and its devices."""
+    facts = json.loads(rows[0].identity) if rows else {}
+    gpus = [each.get("name") for each in facts.get("gpus", [])]
+    return ", ".join(dict.fromkeys(filter(None, [facts.get("cpu_label"), *gpus])))
 
 
 def _attempts(study: Study, launches: Sequence[Launch]) -> tuple[Attempted, ...]:

@@ -11,10 +11,13 @@ from itertools import count, cycle
 import torch
 from torch import Tensor
 
-from bench.learn import WorkloadError, augment
+from bench.learn import WorkloadError, augment, mixing
+from bench.learn.augment_words import CROP, CUTOUT, FLIP, HUE, Augmentation, parse
 from bench.learn.data.dataset import DataSet
 
-Batch = tuple[Tensor, Tensor]  # images [batch, channels, height, width] in `dtype`; labels int64 [batch]
+# Images [batch, channels, height, width] in `dtype`; labels int64 [batch]; where samples are mixed, their rows of
+# `mixing.draw`.
+Batch = tuple[Tensor, Tensor] | tuple[Tensor, Tensor, Tensor]
 
 _PREPARED = 2  # distinct batches of synthetic data that take turns
 
@@ -36,18 +39,22 @@ class Batches:
         batch_per_rank: int,
         seed: int,
         augmentations: Sequence[str] = (),
+        mixup: float = 0.0,
+        cutmix: float = 0.0,
         dtype: torch.dtype = torch.float32,
         memory_format: torch.memory_format = torch.contiguous_format,
     ) -> None:
         """Copy the images to the device.
 
         Raises:
-            WorkloadError: an unknown augmentation, or fewer images than one global batch.
+            WorkloadError: an unknown augmentation, one that these images cannot have, or fewer of them than one global
+                batch.
         """
-        augment.check(augmentations)
+        self._name, self._channels = dataset.name, dataset.input_shape[0]
+        self.change(augmentations, mixup, cutmix)
         self.device = torch.device(device)
         self.batch_per_rank, self.batch_global = batch_per_rank, batch_per_rank * world_size
-        self.synthetic, self.seed, self.augmentations = dataset.synthetic, seed, tuple(augmentations)
+        self.synthetic, self.seed = dataset.synthetic, seed
         self._size = len(dataset.train_images)
         self._first = rank * batch_per_rank  # this rank's place in every global batch
         self._normalise = Normalise(dataset, self.device, dtype, memory_format)
@@ -59,6 +66,23 @@ class Batches:
         self._images = dataset.train_images.to(self.device)
         self._labels = dataset.train_labels.to(self.device)
         self._prepared = [self._ready(step) for step in range(_PREPARED)] if self.synthetic else []
+
+    def change(
+        self, augmentations: Sequence[str] | None = None, mixup: float | None = None, cutmix: float | None = None
+    ) -> None:
+        """Augment and mix otherwise from the next epoch on; None: as before.
+
+        Raises:
+            WorkloadError: an unknown augmentation, or one that these images cannot have.
+        """
+        if augmentations is not None:
+            self.augmentations: tuple[Augmentation, ...] = parse(augmentations)
+        if mixup is not None:
+            self.mixup = mixup
+        if cutmix is not None:
+            self.cutmix = cutmix
+        if self._channels != 3 and any(each.name == HUE for each in self.augmentations):
+            raise WorkloadError(f"{self._name} is not in colour, and has no hue.", "Leave hue out of augment.")
 
     @property
     def steps_per_epoch(self) -> int | None:
@@ -88,22 +112,49 @@ class Batches:
         dice = torch.Generator().manual_seed(_mixed(self.seed, number))
         order = torch.randperm(self._size, generator=dice)
         # Drawn for the whole epoch at once, by place in the order: independent of the ranks, and one copy an epoch.
-        drawn = augment.draw(self._size, self.augmentations, dice) if self.augmentations else None
+        names = [each.name for each in self.augmentations]
+        drawn = self._sent(augment.draw(self._size, names, dice)) if CROP in names or FLIP in names else None
+        others = [(each, self._numbers(each, number)) for each in self.augmentations if each.name not in {CROP, FLIP}]
+        shares = self._shares(self._size, number) if self.mixup or self.cutmix else None
         order = self._sent(order)
-        drawn = self._sent(drawn) if drawn is not None else None
         for step in range(self.steps_per_epoch):
             start = step * self.batch_global + self._first
-            chosen = order[start : start + self.batch_per_rank]
+            stop = start + self.batch_per_rank
+            chosen = order[start:stop]
             images = self._images.index_select(0, chosen)
             if drawn is not None:
-                images = augment.apply(images, drawn[start : start + self.batch_per_rank])
-            yield self._normalise(images), self._labels.index_select(0, chosen)
+                images = augment.apply(images, drawn[start:stop])
+            images = self._finished(images, [(each, numbers[start:stop]) for each, numbers in others])
+            labels = self._labels.index_select(0, chosen)
+            yield (images, labels) if shares is None else (images, labels, shares[start:stop])
+
+    def _finished(self, images: Tensor, others: Sequence[tuple[Augmentation, Tensor]]) -> Tensor:
+        """Everything but crop and flip, around the normalisation."""
+        for each, numbers in others:
+            if each.name != CUTOUT:
+                images = augment.change(images, each, numbers)
+        images = self._normalise(images)
+        for each, numbers in others:
+            if each.name == CUTOUT:
+                images = augment.cut(images, int(each.strength), numbers)
+        return images
+
+    def _numbers(self, what: Augmentation, number: int) -> Tensor:
+        """For one augmentation, with dice of its own: asking for another one changes nothing of it."""
+        dice = torch.Generator().manual_seed(_mixed(self.seed, number, what.name))
+        return self._sent(augment.draw_numbers(self._size, what.name, dice))
+
+    def _shares(self, count: int, number: int) -> Tensor:
+        return self._sent(mixing.draw(count, self.mixup, self.cutmix, abs(_mixed(self.seed, number, "mix"))))
 
     def _ready(self, step: int) -> Batch:
-        """A batch of synthetic data; it starts again at the first sample when they run out."""
+        """A batch of synthetic data, not augmented; it starts again at the first sample when they run out."""
         start = step * self.batch_global + self._first
         chosen = torch.arange(start, start + self.batch_per_rank, device=self.device) % self._size
-        return self._normalise(self._images.index_select(0, chosen)), self._labels.index_select(0, chosen)
+        images, labels = self._normalise(self._images.index_select(0, chosen)), self._labels.index_select(0, chosen)
+        if not self.mixup and not self.cutmix:
+            return images, labels
+        return images, labels, self._shares(start + self.batch_per_rank, step)[start:]
 
     def _sent(self, tensor: Tensor) -> Tensor:
         """To the device, without waiting for the steps already queued there."""
@@ -123,11 +174,11 @@ class Normalise:
         self.dtype, self.memory_format = dtype, memory_format
 
     def __call__(self, images: Tensor) -> Tensor:
-        """uint8 [batch, channels, height, width] to `dtype`; arranged while a pixel is still one byte."""
+        """Pixels 0..255 [batch, channels, height, width] to `dtype`; arranged first, while a pixel may be one byte."""
         arranged = images.contiguous(memory_format=self.memory_format)
         return (arranged * self.scale).add_(self.shift).to(self.dtype)
 
 
-def _mixed(*numbers: int) -> int:
+def _mixed(*numbers: int | str) -> int:
     """One seed of several: near seeds and epochs must not give near or equal streams, as their sum would."""
     return int.from_bytes(blake2b(repr(numbers).encode(), digest_size=8).digest(), signed=True)

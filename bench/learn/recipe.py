@@ -1,17 +1,21 @@
-"""How the weights are trained: torch's own optimizer, schedule and loss, chosen by a recipe."""
+"""How the weights are trained: torch's own optimizer and loss, chosen by a recipe."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
-from torch import nn
-from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
 
 from bench.learn import WorkloadError
-from bench.plan import SCHEDULES, Recipe
+from bench.recipe import Recipe
 
 _FUSED = ("cpu", "cuda", "mps")  # devices where torch updates all weights in one kernel
+_NORMS = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.LocalResponseNorm, nn.RMSNorm)
 
 
 def optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """SGD over the trainable weights of a model that is already on its device; fused where torch can.
+    """SGD or AdamW over the trainable weights of a model that is already on its device; fused where torch can.
 
     Raises:
         WorkloadError: the model has nothing to train, or torch refuses the recipe's numbers.
@@ -19,33 +23,32 @@ def optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     weights = [each for each in model.parameters() if each.requires_grad]
     if not weights:
         raise WorkloadError("The model has no trainable parameters.", "Nothing can be measured about its training.")
+    options: dict[str, Any] = {
+        "lr": recipe.learning_rate,
+        "weight_decay": recipe.weight_decay,
+        "fused": all(each.device.type in _FUSED and each.is_floating_point() for each in weights),
+    }
+    groups: Any = weights if recipe.decay == "all" else list(_groups(model, weights))
     try:
-        return torch.optim.SGD(
-            weights,
-            lr=recipe.learning_rate,
-            momentum=recipe.momentum,
-            weight_decay=recipe.weight_decay,
-            nesterov=recipe.nesterov,
-            fused=all(each.device.type in _FUSED and each.is_floating_point() for each in weights),
-        )
+        if recipe.optimizer == "adamw":
+            return torch.optim.AdamW(groups, betas=recipe.betas, **options)
+        return torch.optim.SGD(groups, momentum=recipe.momentum, nesterov=recipe.nesterov, **options)
     except ValueError as error:
         raise WorkloadError(f"The recipe cannot be used: {error}.", "Check the profile's recipe.") from error
 
 
-def scheduler(optimizer: torch.optim.Optimizer, recipe: Recipe, steps_total: int) -> LRScheduler | None:
-    """To be stepped after every optimizer step; None for a constant learning rate, which should cost nothing.
-
-    Raises:
-        WorkloadError: an unknown schedule.
-    """
-    match recipe.schedule:
-        case "constant":
-            return None
-        case "cosine":
-            return CosineAnnealingLR(optimizer, T_max=steps_total)
-    raise WorkloadError(f"There is no schedule {recipe.schedule!r}.", f"There are: {', '.join(SCHEDULES)}.")
+def _groups(model: nn.Module, weights: Sequence[Tensor]) -> Iterator[dict[str, Any]]:
+    """What decays, and what usually does not: biases, and the scales and shifts of norms."""
+    of_norms = {id(each) for module in model.modules() if isinstance(module, _NORMS) for each in module.parameters()}
+    exempt = [each.ndim <= 1 or id(each) in of_norms for each in weights]
+    decaying = [each for each, spared in zip(weights, exempt, strict=True) if not spared]
+    spared = [each for each, spared in zip(weights, exempt, strict=True) if spared]
+    if decaying:
+        yield {"params": decaying}
+    if spared:
+        yield {"params": spared, "weight_decay": 0.0}
 
 
-def loss_function(recipe: Recipe) -> nn.Module:
-    """Mean cross-entropy of [batch, classes] logits against int64 [batch] labels, smoothed as the recipe says."""
-    return nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
+def loss_function(label_smoothing: float) -> nn.Module:
+    """Mean cross-entropy of [batch, classes] logits against int64 [batch] labels or [batch, classes] shares."""
+    return nn.CrossEntropyLoss(label_smoothing=label_smoothing)

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from bench.dna.machine import Machine
-from bench.plan import Configuration, Plan, Recipe, Workload, in_rounds
-from bench.planning import cost
+from bench.plan import Configuration, Plan, Published, Workload, in_rounds
+from bench.planning import cost, recipes
 from bench.planning.rows import rows_of
 from bench.settings import Settings
 
@@ -48,6 +48,7 @@ def build(
     """
     rows = rows_of(settings, machine, one_row=one_row)
     workload = workload_of(settings)
+    recipes.check_rows(workload.recipe, rows.runnable)
     measure, study = settings.measure, settings.study
     origins = dict(settings.origins)
     round_s = sum(cost.launch_s(workload, row) for row in rows.runnable)
@@ -66,7 +67,8 @@ def build(
         baseline=rows.baseline,
         configurations=rows.runnable,
         unrunnable=rows.unrunnable,
-        launches=in_rounds(study_id, rows.runnable, rounds, order_seed),
+        launches=in_rounds(study_id, rows.runnable, rounds, order_seed, measure.seeds or ()),
+        seeds=measure.seeds or (),
         rounds=rounds,
         order_seed=order_seed,
         # Rounds that the budget took away take the verdicts with them.
@@ -79,6 +81,10 @@ def build(
         origins=origins,
         settings=_values(settings) | {"measure.rounds": rounds},
         launcher=study.launcher,
+        profile=settings.profile,
+        published=tuple(Published(**each.model_dump()) for each in settings.published),
+        targets=dict(settings.targets),
+        notes=tuple(recipes.notes(settings, workload.recipe, rows.runnable)),
         estimated_s=rounds * round_s,
         estimated_bytes=rounds * sum(cost.launch_bytes(workload, row) for row in rows.runnable),
     )
@@ -87,12 +93,16 @@ def build(
 def _values(settings: Settings) -> dict[str, Any]:
     """Every setting's value, in the types that JSON gives back."""
     told = {path: getattr(getattr(settings, path.split(".")[0]), path.split(".")[1]) for path in settings.origins}
-    values: dict[str, Any] = json.loads(json.dumps(told))
+    values: dict[str, Any] = json.loads(json.dumps(told, default=lambda table: table.model_dump(exclude_none=True)))
     return values
 
 
 def workload_of(settings: Settings) -> Workload:
-    """What is trained, the same in every row."""
+    """What is trained, the same in every row.
+
+    Raises:
+        UsageError: the recipe contradicts itself, or does not fit into the run.
+    """
     measure, data = settings.measure, settings.data
     return Workload(
         model=settings.model.name or "",
@@ -102,10 +112,12 @@ def workload_of(settings: Settings) -> Workload:
         input_shape=data.input_shape,
         classes=data.classes,
         augment=data.augment,
+        mean=data.mean,
+        std=data.std,
         precision=measure.precision,
         memory_format=measure.memory_format,
-        seed=measure.seed,
-        recipe=Recipe(**settings.recipe.model_dump()),
+        seed=measure.seeds[0] if measure.seeds else measure.seed,
+        recipe=recipes.recipe_of(settings),
         warmup_steps=measure.warmup,
         steps=measure.steps,
         seconds=measure.seconds,

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
 
-from bench import plan
+from bench import plan, recipe
 
 _UNIT_S = {"": 1, "s": 1, "m": 60, "h": 3600}
 
@@ -62,6 +62,23 @@ def _shape(value: Any) -> tuple[int, int, int]:
     return channels, height, width
 
 
+def _numbers(value: Any) -> tuple[float, ...]:
+    try:
+        numbers = tuple(float(part) if isinstance(part, str) else part for part in _items(value))
+    except ValueError:
+        numbers = ()
+    if not numbers or any(isinstance(each, bool) or not isinstance(each, int | float) or each < 0 for each in numbers):
+        raise ValueError("should be numbers from 0, as in [0.5, 1]")
+    return tuple(map(float, numbers))
+
+
+def _betas(value: Any) -> tuple[float, float]:
+    numbers = _numbers(value)
+    if len(numbers) != 2 or max(numbers) >= 1:
+        raise ValueError("should be two numbers below 1, as in [0.9, 0.999]")
+    return numbers[0], numbers[1]
+
+
 def _duration_s(value: Any) -> float:
     told = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", str(value).strip())
     if isinstance(value, bool) or not told or float(told[1]) == 0:
@@ -73,12 +90,34 @@ def _expanded(folder: str) -> str:
     return str(Path(folder).expanduser())
 
 
+def _seeds(value: Any) -> tuple[int, ...]:
+    try:
+        seeds = tuple(int(part) if isinstance(part, str) else part for part in _items(value))
+    except ValueError:
+        seeds = ()
+    if not seeds or any(type(seed) is not int or seed < 0 for seed in seeds) or len(set(seeds)) < len(seeds):
+        raise ValueError("should be different whole numbers from 0, as in 1,2,3")
+    return seeds
+
+
+def _targets(targets: dict[str, float]) -> dict[str, float]:
+    for name, value in targets.items():
+        if name not in plan.TARGETS:
+            raise ValueError(f"'{name}' is no target: {', '.join(plan.TARGETS)}.{suggestion(name, plan.TARGETS)}")
+        if value <= 0 or (value > 1 and name != "validation_loss"):
+            raise ValueError(f"'{name}' is a share from 0 to 1, as in 0.7 for 70 %")
+    return targets
+
+
 _Items = BeforeValidator(_items)
 _Positive = Annotated[int, Field(ge=1)]
 _NotNegative = Annotated[int, Field(ge=0)]
 _Text = Annotated[str, Field(min_length=1)]
 _Folder = Annotated[_Text, AfterValidator(_expanded)]
 _Share = Annotated[float, Field(ge=0, lt=1)]
+_Numbers = Annotated[tuple[float, ...], PlainValidator(_numbers)]
+_Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_FromZero = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 _Duration = Annotated[float, PlainValidator(_duration_s)]
 
 
@@ -102,18 +141,56 @@ class DataSettings(Section):
     dir: _Folder | None = None
     input_shape: Annotated[tuple[int, int, int], PlainValidator(_shape)] | None = None  # channels, height, width
     classes: _Positive | None = None
-    augment: Annotated[tuple[_Text, ...], _Items] = ()
+    augment: Annotated[tuple[_Text, ...], _Items] = ()  # words of docs/training.md, as in crop,flip,jitter:0.2
+    mean: _Numbers | None = None  # per channel, of pixels as 0..1; None: the data set's own
+    std: _Numbers | None = None
+
+
+class PhaseSettings(Section):
+    """`[[recipe.phases]]`: what changes at an epoch; the fields of `bench.recipe.Phase`."""
+
+    from_epoch: _NotNegative
+    dropout: _Share | None = None
+    augment: Annotated[tuple[_Text, ...], _Items] | None = None
+    mixup: _FromZero | None = None
+    cutmix: _FromZero | None = None
+    label_smoothing: _Share | None = None
+    learning_rate: _Rate | None = None
+    schedule: Annotated[str, _one_of(*recipe.SCHEDULES)] | None = None
+    restart_epochs: _Rate | None = None
+    minimum_rate: _FromZero | None = None
 
 
 class RecipeSettings(Section):
-    """`[recipe]`: how the weights are trained; the fields of `plan.Recipe`."""
+    """`[recipe]`: how the weights are trained; the fields of `bench.recipe.Recipe`."""
 
-    learning_rate: Annotated[float, Field(gt=0)] = 0.05
+    optimizer: Annotated[str, _one_of(*recipe.OPTIMIZERS)] = "sgd"
+    learning_rate: _Rate = 0.05
     momentum: _Share = 0.9
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
     nesterov: bool = False
-    schedule: Annotated[str, _one_of(*plan.SCHEDULES)] = "constant"
+    betas: Annotated[tuple[float, float], PlainValidator(_betas)] = (0.9, 0.999)
+    weight_decay: _FromZero = 0.0
+    decay: Annotated[str, _one_of(*recipe.DECAYS)] = "all"
+    schedule: Annotated[str, _one_of(*recipe.SCHEDULES)] = "constant"
+    milestones: Annotated[tuple[_Rate, ...], _Items] = ()  # epochs
+    gamma: Annotated[float, Field(gt=0, le=1)] = 0.1
+    every_epochs: _Rate = 30.0
+    restart_epochs: _Rate = 25.0
+    restart_factor: _Positive = 1
+    minimum_rate: _FromZero = 0.0
+    warmup_epochs: _FromZero = 0.0
+    warmup_rate: _FromZero = 0.0
+    rising_share: Annotated[float, Field(gt=0, lt=1)] = 0.3
     label_smoothing: _Share = 0.0
+    mixup: _FromZero = 0.0
+    cutmix: _FromZero = 0.0
+    clip_norm: _FromZero = 0.0
+    ema_decay: _Share = 0.0
+    patience: _NotNegative = 0  # epochs
+    batch_rule: Annotated[str, _one_of(*recipe.BATCH_RULES)] = "none"
+    batch_reference: _Positive | None = None
+    batch_warmup_epochs: _FromZero = 0.0
+    phases: Annotated[tuple[PhaseSettings, ...], _Items] = ()
 
 
 class MeasureSettings(Section):
@@ -128,6 +205,7 @@ class MeasureSettings(Section):
     precision: Annotated[str, _one_of(*plan.PRECISIONS)] = "fp32"
     memory_format: Annotated[str, _one_of(*plan.MEMORY_FORMATS)] = "contiguous"
     seed: _NotNegative = 0
+    seeds: Annotated[tuple[int, ...], PlainValidator(_seeds)] | None = None  # one a round instead of `seed` in each
 
 
 class ScaleSettings(Section):
@@ -178,16 +256,33 @@ class SlurmSettings(Section):
     setup: Annotated[tuple[_Text, ...], _Items] = ()  # shell lines before bench, as in "module load cuda"
 
 
-class Published(BaseModel):
-    """A result that others reported; more keys may say more."""
+class PublishedSettings(Section):
+    """`[[published]]`: a result that others reported; the fields of `plan.Published`."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    metric: Annotated[str, _one_of(*plan.METRICS)]
+    value: float
+    low: float | None = None
+    high: float | None = None
+    unit: _Text | None = None
+    epochs: _Positive | None = None
+    epoch: _NotNegative | None = None  # 0: before training
+    class_name: _Text | None = None
+    ranks: _Positive | None = None
+    device: Annotated[str, _one_of(*plan.DEVICES)] | None = None
+    hardware: _Text | None = None
+    source: _Text | None = None
+    note: _Text | None = None
 
-    metric: str
-    value: float | str
-    unit: str | None = None
-    hardware: str | None = None
-    source: str | None = None
+
+class Publication(BaseModel):
+    """`[publication]`: what all of a profile's `[[published]]` share, unless one says it itself."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    epochs: _Positive | None = None
+    device: Annotated[str, _one_of(*plan.DEVICES)] | None = None
+    hardware: _Text | None = None
+    source: _Text | None = None
 
 
 class Document(Section):
@@ -201,5 +296,14 @@ class Document(Section):
     scale: ScaleSettings = ScaleSettings()
     study: StudySettings = StudySettings()
     slurm: SlurmSettings = SlurmSettings()
-    published: Annotated[tuple[Published, ...], _Items] = ()
-    targets: dict[str, float] = {}
+    publication: Publication = Publication()
+    published: Annotated[tuple[PublishedSettings, ...], _Items] = ()
+    targets: Annotated[dict[str, float], AfterValidator(_targets)] = {}
+
+    def quoted(self) -> tuple[PublishedSettings, ...]:
+        """What is published, each with what it shares with the others."""
+        shared = self.publication.model_dump(exclude_none=True)
+        return tuple(
+            each.model_copy(update={name: value for name, value in shared.items() if getattr(each, name) is None})
+            for each in self.published
+        )

@@ -4,6 +4,7 @@ The files are documents (see `document.py`); flags and environment variables set
 keys and wrong values are errors before anything runs.
 """
 
+import math
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,10 +17,13 @@ from pydantic_core import ErrorDetails
 
 import profiles
 from bench.errors import UsageError
+from bench.recipe import IN_EPOCHS
 from bench.settings.document import (
     DataSettings,
     Document,
     MeasureSettings,
+    PhaseSettings,
+    PublishedSettings,
     ScaleSettings,
     Section,
     StudySettings,
@@ -29,6 +33,7 @@ from bench.settings.document import (
 DEMO = "demo"  # the profile that runs when nothing is asked for
 FILE = "bench.toml"
 WINDOW = ("measure.steps", "measure.seconds", "measure.epochs")  # exactly one ends up set
+SEED, SEEDS, ROUNDS = "measure.seed", "measure.seeds", "measure.rounds"
 WINDOW_S, WINDOW_QUICK_S = 6.0, 3.0  # half of the first, which a cut may leave, is still enough (analysis.validity)
 QUICK = {"measure.rounds": 3, "measure.warmup": 5}  # what `quick` means, besides the shorter window
 
@@ -58,6 +63,7 @@ class Settings(Document):
     """Every setting with its value, and where that came from."""
 
     profile: str | None
+    written_for: int | None  # epochs of the run that the recipe's own epochs were written for; None: nobody said
     origins: dict[str, str]  # "section.key" -> a flag, a variable, a file, a profile or "default"
 
 
@@ -105,39 +111,69 @@ def resolve(
         where = f"profile {profile}"
         described = _validated(_read_profile(profile, cwd), lambda _: where, where)
         layers.append(_layer(described, lambda _: where))
-    said, origins = _merged(layers)
+    said, origins, written_for = _merged(layers)
     if said.get("model.name") is None:
         raise UsageError(f"profile {profile} names no model", "add --model NAME; see: bench models")
     if not any(key in said for key in WINDOW):
         said["measure.seconds"] = WINDOW_QUICK_S if said.get("measure.quick") else WINDOW_S
-    kept = {"description": described.description, "published": described.published, "targets": described.targets}
-    return Settings.model_validate({**_nested(said), **kept, "profile": profile, "origins": origins})
+    kept = {"description": described.description, "published": described.quoted(), "targets": described.targets}
+    own = {"profile": profile, "origins": origins, "written_for": written_for}
+    return Settings.model_validate({**_nested(said), **kept, **own})
 
 
-def _merged(layers: list[_Layer]) -> tuple[dict[str, Any], dict[str, str]]:
-    """The values that hold, and the origin of every setting there is; the highest layer comes first."""
+def _merged(layers: list[_Layer]) -> tuple[dict[str, Any], dict[str, str], int | None]:
+    """The values that hold, the origin of every setting there is, and the length that the recipe was written for.
+
+    The highest layer comes first. A schedule is written for the epochs that held where it was said. Rounds belong to
+    the length and the seeds that they were said with: a profile that trains once trains once, and windows of seconds
+    that are asked for instead, or other seeds, are repeated as usual.
+    """
     said: dict[str, Any] = {}
+    written_for, counted = None, False
     origins = {
         f"{section}.{key}": "default"
         for section, kind in Document.model_fields.items()
         if isinstance(kind.default, Section)
         for key in type(kind.default).model_fields
     }
+    said_by: dict[str, _Layer] = {}
     for layer in reversed(layers):
         lengths = [key for key in WINDOW if key in layer.said]
         if len(lengths) > 1:
             names = " and ".join(layer.where(key) for key in lengths)
             raise UsageError(f"{names}: only one of steps, seconds and epochs can be set", "keep one of them")
-        if lengths:  # another length of the window, from below, no longer holds
-            for key in WINDOW:
-                said.pop(key, None)
-                origins[key] = "default"
+        if {SEED, SEEDS} <= layer.said.keys():
+            raise UsageError(f"{layer.where(SEED)} and {layer.where(SEEDS)} both say the seed", "keep one of them")
+        for key in _replaced(said, said_by, layer):
+            said.pop(key, None)
+            origins[key] = "default"
         if layer.said.get("measure.quick"):
-            said.update(QUICK)
-            origins.update(dict.fromkeys(QUICK, layer.where("measure.quick")))
+            shorter = {key: value for key, value in QUICK.items() if value < said.get(key, math.inf)}
+            said.update(shorter)
+            origins.update(dict.fromkeys(shorter, layer.where("measure.quick")))
         said.update(layer.said)
         origins.update({key: layer.where(key) for key in layer.said})
-    return said, origins
+        if SEEDS in layer.said and ROUNDS not in layer.said:
+            said[ROUNDS] = len(layer.said[SEEDS])
+            origins[ROUNDS] = layer.where(SEEDS)
+        said_by.update(dict.fromkeys([*layer.said, *([ROUNDS] if SEEDS in layer.said else [])], layer))
+        if any(f"recipe.{key}" in layer.said for key in IN_EPOCHS):
+            written_for, counted = said.get("measure.epochs"), True
+        elif not counted:
+            written_for = written_for or said.get("measure.epochs")
+    return said, origins, written_for
+
+
+def _replaced(said: Mapping[str, Any], said_by: Mapping[str, _Layer], layer: _Layer) -> list[str]:
+    """Keys of lower places that what this one says leaves without a meaning."""
+    length = next((key for key in WINDOW if key in layer.said), None)
+    before = next((key for key in WINDOW if key in said), None)
+    gone = list(WINDOW) if length else []
+    if length and before not in {None, length} and said_by.get(ROUNDS) is said_by[str(before)]:
+        gone.append(ROUNDS)
+    if SEED in layer.said and SEEDS in said:
+        gone += [SEEDS, *([ROUNDS] if said_by[ROUNDS] is said_by[SEEDS] else [])]
+    return [*gone, SEED] if SEEDS in layer.said else gone
 
 
 def _layer(document: Document, where: Callable[[str], str]) -> _Layer:
@@ -223,12 +259,17 @@ def _validated(said: dict[str, Any], called: Callable[[str], str], where: str, *
 def _told(error: ErrorDetails, called: Callable[[str], str], where: str) -> UsageError:
     """The first thing wrong with a document, in words."""
     *tables, key = (str(part) for part in error["loc"])
+    in_phase = tables[:2] == ["recipe", "phases"] and key != tables[-1]
+    if in_phase:
+        tables = ["[recipe.phases]"]  # as TOML spells a table of a list
     if error["type"] == "extra_forbidden":
-        table = getattr(Document(), tables[0]) if tables else Document()
-        known = list(type(table).model_fields)
-        place = f" in [{tables[0]}]" if tables else ""
-        return UsageError(f"{where}: unknown key '{key}'{place}.{suggestion(key, known)}", f"known: {', '.join(known)}")
-    path = ".".join([*tables, key][:2])
+        lists: dict[str, type[Section]] = {"[recipe.phases]": PhaseSettings, "published": PublishedSettings}
+        place = tables[0] if tables else ""
+        table = lists.get(place) or type(getattr(Document(), place) if tables else Document())
+        known = list(table.model_fields)
+        told = f" in [{place}]" if tables else ""
+        return UsageError(f"{where}: unknown key '{key}'{told}.{suggestion(key, known)}", f"known: {', '.join(known)}")
+    path = ".".join([*tables, key][: 3 if tables[:1] == ["published"] else 2])
     place = called(path) if "." in path else where
     name = place if place.startswith(("--", "BENCH_")) else f"{place}: {path}"
     if error["type"] == "model_type":

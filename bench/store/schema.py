@@ -157,6 +157,8 @@ class Epoch:
         "share with the label among the first five; null with fewer than six classes", default=None
     )
     validation_samples: int = column("validation samples counted")
+    cold_s: float | None = column("from the start of the processes to the end of its evaluation", default=None)
+    warm_s: float | None = column("from the first step to the end of its evaluation", default=None)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from bench.errors import DONE, INTERRUPTED, PARTIAL, TERMINATED, UsageError
+from bench.errors import DONE, GATE, INTERRUPTED, PARTIAL, TERMINATED, UsageError
 
 if TYPE_CHECKING:
     from bench.analysis.result import Row, Study
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from bench.store.commit import Store
     from bench.study import Host
     from launchers import Launcher, Request
+
+
+ACCURACY = "accuracy"  # the gate: every row reaches its profile's targets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +42,14 @@ class Talk:
 
 
 def measure(
-    flags: Mapping[str, Any], profile: str | None, *, one_row: bool, dry_run: bool, resume: bool, **talking: bool
+    flags: Mapping[str, Any],
+    profile: str | None,
+    *,
+    one_row: bool,
+    dry_run: bool,
+    resume: bool,
+    fail_on: str | None = None,
+    **talking: bool,
 ) -> int:
     """Measure what the flags and the settings around them ask for; returns the exit code.
 
@@ -55,6 +65,7 @@ def measure(
     talk = Talk(**talking)
     settings = resolve(flags, os.environ, Path.cwd(), profile)
     refuse_unknown_names(settings)
+    gates = _gates(fail_on, settings)
     given = elsewhere.given_study()
     study_id = given or _new_study_id(settings)
     store_path = Path(settings.study.store)
@@ -73,7 +84,7 @@ def measure(
         elsewhere.submitted(module, request, words, store_path)
         from bench import study
 
-        return _tell(study.analysed(store_path, study_id), store_path, DONE, talk)
+        return _tell(study.analysed(store_path, study_id), store_path, DONE, talk, gates)
     machine = here()
     plan = _plan(settings, machine, study_id, one_row=one_row)
     if dry_run:
@@ -93,7 +104,7 @@ def measure(
         demo=settings.profile == "demo",
         talk=talk,
     )
-    return _tell(study.analysed(store.path, ran.study_id), store.path, code, talk)
+    return _tell(study.analysed(store.path, ran.study_id), store.path, code, talk, gates)
 
 
 def run_again(plan: "Plan", store_path: Path, machine: "Machine", *, when_busy: str, talk: Talk) -> int:
@@ -267,15 +278,37 @@ def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _tell(findings: "Study", store: Path, code: int, talk: Talk) -> int:
-    from reports import document, terminal
+def _gates(fail_on: str | None, settings: "Settings") -> tuple[str, ...]:
+    """The gates that were asked for.
+
+    Raises:
+        UsageError: no such gate, or nothing that it could be held against.
+    """
+    asked = tuple(word.strip() for word in (fail_on or "").split(",") if word.strip())
+    for word in asked:
+        if word != ACCURACY:
+            raise UsageError(f"--fail-on: no gate '{word}'", f"there is {ACCURACY}; others are of: bench compare")
+    if asked and not settings.targets:
+        raise UsageError("--fail-on accuracy: nothing says which accuracy", "a profile does: [targets] top1 = 0.9")
+    if asked and settings.measure.epochs is None:
+        raise UsageError("--fail-on accuracy: only whole epochs are evaluated", "add --epochs N")
+    return asked
+
+
+def _tell(findings: "Study", store: Path, code: int, talk: Talk, gates: tuple[str, ...] = ()) -> int:
+    from reports import document, learning, terminal
     from reports.console import console_for
 
     code = _settled(code, findings)
+    missed = list(learning.missed(findings)) if ACCURACY in gates else []
+    if missed and code in {DONE, PARTIAL}:
+        code = GATE
     if talk.as_json:
         print(json.dumps(document.scale_document(findings, store, code), indent=1))
     else:
         terminal.show(findings, console_for(sys.stdout, color=not talk.no_color), store=str(store), wide=talk.wide)
+    for each in missed:
+        _say(f"gate failed: {each}")
     return code
 
 

@@ -21,7 +21,7 @@ _SETTINGS: dict[str, tuple[str | tuple[str, ...] | None, str]] = {
     "--data-dir": ("DIR", "The data set's own folder, or one that holds it."),
     "--input-shape": ("C,H,W", "Of an image, as in 3,32,32."),
     "--classes": ("N", "How many there are to tell apart."),
-    "--augment": ("LIST", "As in crop,flip; none for none."),
+    "--augment": ("LIST", "As in crop,flip,jitter:0.2; none for none."),
     "--gpus": ("LIST", "1,2,4 is short for --device cuda --ranks 1,2,4."),
     "--device": (("auto", *plan.DEVICES), "auto: cuda, else mps, else cpu."),
     "--ranks": ("LIST", "Numbers of ranks, as in 1,2,4; auto for one that fits."),
@@ -44,6 +44,7 @@ _SETTINGS: dict[str, tuple[str | tuple[str, ...] | None, str]] = {
     "--seconds": ("S", "or in seconds [6],"),
     "--epochs": ("N", "or in whole epochs, with their accuracy."),
     "--seed": ("N", "Of weights, order of data and augmentation [0]."),
+    "--seeds": ("LIST", "As in 1,2,3: a round from each instead."),
     "--order-seed": ("N", "Of the random order of launches [drawn]."),
     "--margin": ("SHARE", "Differences below it count as none [0.02]."),
     "--budget": ("TIME", "As in 90s, 10m or 1h: as many rounds as fit, at least 3."),
@@ -53,6 +54,7 @@ _SETTINGS: dict[str, tuple[str | tuple[str, ...] | None, str]] = {
 }
 _OTHERS: dict[str, tuple[str | None, str]] = {
     "--profile": ("NAME", "Of `bench profiles`, or FILE.toml."),
+    "--fail-on": ("accuracy", "Exit 4 if a row misses the profile's targets."),
     "--resume": (None, "Go on with the store's newest unfinished study."),
     "--dry-run": (None, "Print rows, commands, time and disk; start nothing."),
     "--plain": (None, "Progress as plain lines."),
@@ -93,7 +95,7 @@ def study_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Gives a command the flags of a study.
 
     It is called with `flags` (setting -> text, only what was given; for `bench.settings.resolve`) and with `profile`,
-    `resume`, `dry_run`, `as_json`, `plain`, `no_color` and `wide`.
+    `fail_on`, `resume`, `dry_run`, `as_json`, `plain`, `no_color` and `wide`.
     """
     return _with_flags(json_option(command), _SETTINGS, _OTHERS)
 

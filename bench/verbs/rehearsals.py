@@ -104,7 +104,7 @@ def here(found: "Plan", machine: "Machine", data_dir: str | None) -> "Plan":
         workload=replace(found.workload, data_dir=data_dir),
         configurations=rows,
         unrunnable=(*found.unrunnable, *left_out),
-        launches=nouns.in_rounds(study_id, rows, found.rounds, found.order_seed),
+        launches=nouns.in_rounds(study_id, rows, found.rounds, found.order_seed, found.seeds),
         launcher="local",
     )
 

@@ -19,6 +19,7 @@ from bench.verbs.options import json_option, store_option
 
 if TYPE_CHECKING:
     from bench.store.schema import Dna, Launch
+    from bench.verbs.learned import Learned
 
 SCHEMA = "bench.show/1"
 
@@ -28,25 +29,39 @@ SCHEMA = "bench.show/1"
 Examples:
   bench show
   bench show @-2
-  bench show @last.r00p01 --json"""
+  bench show @last.r00p01 --json
+  bench show --why                          why is my accuracy low?
+  bench show --reach 0.94                   how long did 94 % take?"""
 )
 @click.argument("ids", metavar="[STUDY|LAUNCH]...", nargs=-1)
 @store_option
+@click.option("--why", is_flag=True, help="Why is its accuracy low? The usual causes that its record has.")
+@click.option("--reach", type=click.FloatRange(0, 1, min_open=True), help="Also how long this share of top-1 took.")
 @json_option
-def command(ids: tuple[str, ...], store: Path, as_json: bool) -> None:
+def command(ids: tuple[str, ...], store: Path, *, why: bool, reach: float | None, as_json: bool) -> None:
     """Show a study or a launch: what was run, where each setting came from, and the command that repeats it.
+
+    Of a study that trained whole epochs also what it learned, beside what its profile quotes of others.
 
     Ids may be shortened; @last is the newest study (shown when none is named), @-2 the one before.
     """
     damaged: list[index.Damage] = []
     cards = [_card(store, text, damaged) for text in ids or ("@last",)]
+    learned = [_learned(store, card, damaged, reach) for card in cards]
     warnings = list(dict.fromkeys(map(str, damaged)))
     if as_json:
-        shown = [card.document() for card in cards]
+        shown = [
+            card.document() | (seen.document(why=why) if seen else {})
+            for card, seen in zip(cards, learned, strict=True)
+        ]
         document = {"schema": SCHEMA, "store": str(store), "shown": shown, "warnings": warnings, "exit": 0}
         click.echo(json.dumps(_finite(document), indent=2))
         return
-    click.echo("\n\n".join("\n".join(card.lines()) for card in cards))
+    told = [
+        _why_lines(card, seen) if why else [*card.lines(), *(seen.lines() if seen else ())]
+        for card, seen in zip(cards, learned, strict=True)
+    ]
+    click.echo("\n\n".join("\n".join(lines) for lines in told))
     for warning in warnings:
         click.echo(f"warning: {warning}", err=True)
 
@@ -182,6 +197,26 @@ class LaunchCard:
     @property
     def _logs(self) -> Path:
         return self.layout.folder(self.launch.study_id, self.launch.launch_id, self.launch.attempt)
+
+
+def _learned(
+    store: Path, card: StudyCard | LaunchCard, damaged: list[index.Damage], reach: float | None
+) -> "Learned | None":
+    """What the study of a card learned; nothing where no whole epochs were trained."""
+    from bench.verbs.learned import Learned
+
+    plan = card.plan if isinstance(card, StudyCard) else index.plan(store, card.launch.study_id)
+    if plan.workload.epochs is None:
+        return None
+    launch = None if isinstance(card, StudyCard) else card.launch
+    return Learned.read(store, plan, launch, damaged, reach)
+
+
+def _why_lines(card: StudyCard | LaunchCard, seen: "Learned | None") -> list[str]:
+    if seen is not None:
+        return list(seen.why_lines())
+    name = card.plan.study_id if isinstance(card, StudyCard) else card.launch.launch_id
+    return [f"{name} trained no whole epochs, so it has no accuracy to ask about: --epochs N trains and evaluates."]
 
 
 def _card(store: Path, text: str, damaged: list[index.Damage]) -> StudyCard | LaunchCard:

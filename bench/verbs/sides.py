@@ -155,15 +155,15 @@ def _over_seeds(store: Path, side: "Side") -> dict[str, dict[int, float]]:
         return {}
     found: dict[str, dict[int, float]] = {}
     for study_id, plan in _plans(store, mine.study_id):
-        if _work(plan) != _work(mine) or (plan.workload.seed == mine.workload.seed and study_id != mine.study_id):
+        if _work(plan) != _work(mine):
             continue
         launches = tables.launches(store, study_id)
         if {(each.hw_id, each.sw_id, each.method_version) for each in launches} != {
             (study.hw_id, study.sw_id, study.method_version)
         }:
             continue
-        for configuration, top1 in last_top1(launches, tables.epochs(store, study_id)).items():
-            found.setdefault(configuration, {}).setdefault(plan.workload.seed, top1)
+        for configuration, seeds in last_top1(launches, tables.epochs(store, study_id)).items():
+            found[configuration] = seeds | found.get(configuration, {})  # of one seed the study itself counts
     return found
 
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from torch.nn.parallel import DistributedDataParallel
 
-from bench.worker.train import Batch, Trainer, train_segment
+from bench.learn.batches import Batch
+from bench.worker.train import Trainer, train_segment
 
 _STEPS_LEAST, _STEPS_MOST = 3, 30
 

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from bench.learn.batches import Batch
 from bench.worker.group import Group
-from bench.worker.train import Batch, Trainer
+from bench.worker.train import Trainer
 
 _SAMPLES = 4  # of each rank: enough for every weight to have a gradient, few enough to be sent to one rank
 _NEGLIGIBLE = 1e-6  # of the largest gradient of all: below it a tensor is rounding, and so is its relative error
@@ -31,7 +32,7 @@ def gradient_error(trainer: Trainer, plain: nn.Module, batch: Batch, group: Grou
     """
     if group.world_size == 1 or not isinstance(trainer.model, DistributedDataParallel):
         return None
-    images, labels = (each[:_SAMPLES].clone() for each in batch)
+    images, labels = (each[:_SAMPLES].clone() for each in batch[:2])
     was_training = plain.training
     trainer.model.eval()
     trainer.optimizer.zero_grad(set_to_none=True)

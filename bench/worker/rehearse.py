@@ -6,7 +6,6 @@ of a measured rank. No clock is read here.
 
 import os
 import warnings
-from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from types import ModuleType
@@ -17,15 +16,17 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.parallel import DistributedDataParallel
+from torch.nn.utils import clip_grad_norm_
 
 from bench import capsule, devices
 from bench.capsule import Fact, Part, Rehearsal
 from bench.learn import evaluate as evaluation
-from bench.learn import recipe
-from bench.learn.batches import Batch, Batches
+from bench.learn import mixing, recipe
+from bench.learn.batches import Batches
 from bench.learn.data import load
 from bench.learn.models import build
-from bench.plan import Recipe
+from bench.learn.schedules import scheduler
+from bench.recipe import Recipe
 from bench.worker import bootstrap, group, witness
 from bench.worker.train import Trainer
 from launchers.heartbeat import Heart
@@ -116,23 +117,29 @@ class _Rehearsed:
             self.workload.classes,
             seed=self.workload.seed,
             size=2 * told.configuration.batch_global,
+            mean=self.workload.mean,
+            std=self.workload.std,
         )
         options = self.workload.model_options
         model = build(self.workload.model, self.data.input_shape, self.data.classes, options)
         self.nudge = _nudge(model, told.nudged) if told.nudged is not None else None
         self.layout = _MEMORY_FORMATS[self.workload.memory_format]
         self.plain = model.to(place.device).to(memory_format=self.layout)
-        self.trainer = self._trainer()
-        self.batches = self._batches()
+        self.recipe: Recipe = self.workload.recipe.at_batch(told.configuration.batch_global)
+        batches = self._batches()
+        self.trainer = self._trainer(batches.steps_per_epoch or self.steps)
+        self.batches = iter(batches)
 
-    def _trainer(self) -> Trainer:
-        recipe_of: Recipe = self.workload.recipe
-        optimizer = recipe.optimizer(self.plain, recipe_of)
+    def _trainer(self, steps_per_epoch: int) -> Trainer:
+        """Cosine and onecycle are laid over the rehearsal's steps; what is counted in epochs keeps its pace."""
+        optimizer = recipe.optimizer(self.plain, self.recipe)
         return Trainer(
             model=wrapped(self.plain, self.place),
-            loss=recipe.loss_function(recipe_of),
+            loss=recipe.loss_function(self.recipe.label_smoothing),
             optimizer=optimizer,
-            scheduler=recipe.scheduler(optimizer, recipe_of, self.steps),
+            scheduler=scheduler(optimizer, self.recipe, self.steps, steps_per_epoch),
+            classes=self.data.classes,
+            clip_norm=self.recipe.clip_norm,
             precision=self.workload.precision,
             device=self.place.device,
             backend=self.place.backend,
@@ -140,23 +147,23 @@ class _Rehearsed:
             heart=self.place.heart,
         )
 
-    def _batches(self) -> Iterator[Batch]:
+    def _batches(self) -> Batches:
         """This rank's batches, with each sample's index in the place of its label.
 
         The pipeline itself is asked which samples it takes: what it says cannot differ from what it does.
         """
         numbered = replace(self.data, train_labels=torch.arange(len(self.data.train_images)))
-        return iter(
-            Batches(
-                numbered,
-                device=self.place.device,
-                rank=self.place.group.rank,
-                world_size=self.place.group.world_size,
-                batch_per_rank=self.told.configuration.batch_per_rank,
-                seed=self.workload.seed,
-                augmentations=self.workload.augment,
-                memory_format=self.layout,
-            )
+        return Batches(
+            numbered,
+            device=self.place.device,
+            rank=self.place.group.rank,
+            world_size=self.place.group.world_size,
+            batch_per_rank=self.told.configuration.batch_per_rank,
+            seed=self.workload.seed,
+            augmentations=self.workload.augment,
+            mixup=self.recipe.mixup,
+            cutmix=self.recipe.cutmix,
+            memory_format=self.layout,
         )
 
     def train(self) -> None:
@@ -170,18 +177,24 @@ class _Rehearsed:
             keep_still(self.plain)
         heart.enter("window", 0, self.steps)
         for step in range(self.steps):
-            images, indices = next(self.batches)
+            images, indices, *shares = next(self.batches)
+            labels = labels_of[indices]
+            if shares:
+                images, labels = mixing.mixed(images, labels, shares[0], trainer.classes)
             if self.told.backwards:
-                images, indices = images.flip(0), indices.flip(0)
+                images, indices, labels = images.flip(0), indices.flip(0), labels.flip(0)
             if step < capsule.FIRST_BATCHES:
                 self._note_batch(step, images, indices)
             trainer.optimizer.zero_grad(set_to_none=True)
             with witness.watched(self.plain, self.facts.append, most) if step == 0 else nullcontext():
                 with trainer.autocast():
-                    loss = trainer.loss(trainer.model(images), labels_of[indices])
+                    loss = trainer.loss(trainer.model(images), labels)
                 trainer.scaler.scale(loss).backward()
             if step == 0 and self.place.group.joined:
                 self.facts += witness.gradients(capsule.REDUCED, self.plain, most)
+            if trainer.clip_norm:
+                trainer.scaler.unscale_(trainer.optimizer)
+                clip_grad_norm_(self.plain.parameters(), trainer.clip_norm)
             trainer.scaler.step(trainer.optimizer)
             trainer.scaler.update()
             if trainer.scheduler is not None:

@@ -15,12 +15,14 @@ from torch.nn.parallel import DataParallel, DistributedDataParallel
 
 from bench import devices
 from bench.learn import WorkloadError, recipe
-from bench.learn import evaluate as evaluation
+from bench.learn.averaging import Ema
 from bench.learn.batches import Batches
 from bench.learn.data import DataSet, load
 from bench.learn.models import build
-from bench.worker import bootstrap, checks, group, host, job, overhead
+from bench.learn.schedules import scheduler
+from bench.worker import bootstrap, checks, group, host, job, overhead, phases
 from bench.worker.alone import compute_step_ns
+from bench.worker.epochs import EpochLoop
 from bench.worker.gradients import gradient_error
 from bench.worker.record import Record
 from bench.worker.train import Segment, Trainer, train_segment
@@ -53,6 +55,7 @@ class _Launch:
     def __init__(self, rank: bootstrap.Rank, told: job.Job) -> None:
         self.rank, self.told = rank, told
         self.workload, self.configuration = told.workload, told.configuration
+        self.recipe = told.workload.recipe.at_batch(told.configuration.batch_global)
         self.record = Record()
         self.epochs: list[job.EpochResult] = []
 
@@ -93,6 +96,8 @@ class _Launch:
             workload.classes,
             seed=workload.seed,
             size=2 * configuration.batch_global,
+            mean=workload.mean,
+            std=workload.std,
         )
         model = build(workload.model, self.data.input_shape, self.data.classes, workload.model_options)
         self.memory_format = _MEMORY_FORMATS[workload.memory_format]
@@ -108,15 +113,20 @@ class _Launch:
             batch_per_rank=self.batch,
             seed=workload.seed,
             augmentations=workload.augment,
+            mixup=self.recipe.mixup,
+            cutmix=self.recipe.cutmix,
             memory_format=self.memory_format,
         )
-        optimizer = recipe.optimizer(self.plain, workload.recipe)
-        steps = workload.epochs * self._steps_per_epoch() if workload.epochs is not None else 0
+        phases.check(self.recipe, self.plain, self.batches)
+        optimizer = recipe.optimizer(self.plain, self.recipe)
         self.trainer = Trainer(
             model=self._wrapped(),
-            loss=recipe.loss_function(workload.recipe),
+            loss=recipe.loss_function(self.recipe.label_smoothing),
             optimizer=optimizer,
-            scheduler=recipe.scheduler(optimizer, workload.recipe, steps) if steps else None,
+            scheduler=self._scheduler(optimizer),
+            classes=self.data.classes,
+            clip_norm=self.recipe.clip_norm,
+            ema=Ema(self.plain, self.recipe.ema_decay) if self.recipe.ema_decay else None,
             precision=workload.precision,
             device=self.device,
             backend=self.backend,
@@ -129,11 +139,14 @@ class _Launch:
         self.record.origin_ns = time.perf_counter_ns()
         self.first_step_ns = time.monotonic_ns()
 
-    def _steps_per_epoch(self) -> int:
-        steps = self.batches.steps_per_epoch
+    def _scheduler(self, optimizer: torch.optim.Optimizer) -> Any:
+        """None, a constant rate, in a window of steps or seconds: it has no end that a schedule could be laid over."""
+        epochs, steps = self.workload.epochs, self.batches.steps_per_epoch
+        if epochs is None:
+            return None
         if steps is None:
             raise WorkloadError("Synthetic data has no epochs.", "Use --steps or --seconds, or real --data.")
-        return steps
+        return scheduler(optimizer, self.recipe, epochs * steps, steps)
 
     def _wrapped(self) -> nn.Module:
         strategy = self.configuration.strategy
@@ -175,66 +188,24 @@ class _Launch:
 
     def train_epochs(self, epochs: int) -> None:
         """Whole epochs, each evaluated exactly; the first steps of the first are the warm-up."""
-        left = self.workload.warmup_steps
-        for epoch in range(epochs):
-            batches = self.batches.epoch(epoch)
-            steps_per_epoch = self._steps_per_epoch()
-            warm = min(left, steps_per_epoch)
-            segments = [
-                self._train(batches, steps, epoch=epoch, in_window=in_window)
-                for steps, in_window in ((warm, False), (steps_per_epoch - warm, True))
-                if steps
-            ]
-            left -= warm
-            self._evaluate(epoch, segments)
-
-    def _evaluate(self, epoch: int, segments: list[Segment]) -> None:
-        self.rank.heart.enter("evaluating", epoch)
-        began = time.perf_counter_ns()
-        self.group.share_buffers(self.plain)
-        with self.trainer.autocast():
-            mine = evaluation.evaluate(
-                self.plain,
-                self.data,
-                device=self.device,
-                rank=self.group.rank,
-                world_size=self.group.world_size,
-                memory_format=self.memory_format,
-                beat=self.rank.heart.beat,
-            )
-        counts = evaluation.Counts.from_tensor(self.group.total(mine.to_tensor(), self.device))
-        evaluate_s = (time.perf_counter_ns() - began) / 1e9
-        steps = sum(sum(each.times.steps) for each in segments)
-        losses, correct = sum(each.loss_sum for each in segments) / steps, sum(each.correct or 0 for each in segments)
-        trained = self.group.total(torch.tensor([losses, correct], dtype=torch.float64), self.device).tolist()
-        samples = sum(each.samples for each in segments) * self.group.world_size
-        self.epochs.append(
-            job.EpochResult(
-                epoch=epoch,
-                train_s=max(self.group.gather(sum(each.times.wall_ns for each in segments))) / 1e9,
-                evaluate_s=max(self.group.gather(evaluate_s)),
-                samples=samples,
-                learning_rate=self.trainer.optimizer.param_groups[0]["lr"],
-                train_loss=trained[0] / self.group.world_size,
-                train_top1=trained[1] / samples,
-                validation_loss=evaluation.mean_loss(counts),
-                top1=evaluation.top1(counts),
-                top5=evaluation.top5(counts),
-                validation_samples=evaluation.samples(counts),
-                classes=[
-                    job.ClassResult(label=label, name=name, confusion=counts.confusion[label].tolist(), **asdict(score))
-                    for label, (name, score) in enumerate(
-                        zip(self.data.class_names, evaluation.per_class(counts), strict=True)
-                    )
-                ],
-            )
+        loop = EpochLoop(
+            trainer=self.trainer,
+            plain=self.plain,
+            recipe=self.recipe,
+            data=self.data,
+            batches=self.batches,
+            train=self._train,
+            memory_format=self.memory_format,
+            warmup_steps=self.workload.warmup_steps,
+            results=self.epochs,
         )
+        loop.run(epochs)
 
     def _flop_per_sample(self) -> float | None:
         """For accelerators, whose published peak it can be held against; None on a CPU."""
         if self.device.type == "cpu":
             return None
-        images, _ = next(iter(self.batches))
+        images, *_ = next(iter(self.batches))
         return checks.flop_per_sample(self.plain, images[:2])
 
     def finish(self) -> None:

@@ -12,12 +12,15 @@ from types import ModuleType
 
 import torch
 from torch import nn
+from torch.nn.utils import clip_grad_norm_
 
 from bench.devices import StepTimes
+from bench.learn import mixing
+from bench.learn.averaging import Ema
+from bench.learn.batches import Batch
+from bench.learn.schedules import Stages
 from bench.worker.group import Group
 from launchers.heartbeat import Heart
-
-Batch = tuple[torch.Tensor, torch.Tensor]
 
 _AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -29,12 +32,16 @@ class Trainer:
     model: nn.Module  # wrapped as the strategy asks
     loss: nn.Module
     optimizer: torch.optim.Optimizer
-    scheduler: torch.optim.lr_scheduler.LRScheduler | None
+    scheduler: torch.optim.lr_scheduler.LRScheduler | Stages | None
     precision: str
     device: torch.device
     backend: ModuleType  # of bench.devices
     group: Group
     heart: Heart
+    classes: int = 0  # of the data; only mixed samples need to know
+    clip_norm: float = 0.0  # of all gradients together; 0: not clipped
+    ema: Ema | None = None
+    scaler: torch.amp.GradScaler = field(init=False)
     first_loss: torch.Tensor | None = field(default=None, init=False)
     last_loss: torch.Tensor | None = field(default=None, init=False)
 
@@ -54,6 +61,7 @@ class Segment:
     samples: int  # of this rank
     loss_sum: float  # sum over the steps of the mean loss of each; not finite if any step's was not
     correct: int | None  # samples called right while training; None when not counted
+    learning_rate: float  # of the last step
 
 
 def train_segment(
@@ -68,14 +76,17 @@ def train_segment(
         batch: samples per step of this rank.
         phase: what the heartbeat shows.
         step_ns: rough length of a step, for clocks that close blocks.
-        count_correct: also count right answers, as a training run that reports its training accuracy does.
+        count_correct: also count right answers, as a training run that reports its training accuracy does; of a mixed
+            sample the class with the larger share is the right one.
     """
     device, model, loss_of, optimizer = trainer.device, trainer.model, trainer.loss, trainer.optimizer
-    scaler, scheduler, heart = trainer.scaler, trainer.scheduler, trainer.heart
+    scaler, scheduler, heart, ema = trainer.scaler, trainer.scheduler, trainer.heart, trainer.ema
+    clip_norm, weights = trainer.clip_norm, [each for group in optimizer.param_groups for each in group["params"]]
     clock = trainer.backend.clock(device, steps, step_ns)
     loss_sum = torch.zeros((), device=device)
     correct = torch.zeros((), dtype=torch.int64, device=device)
     loss = loss_sum
+    learning_rate = optimizer.param_groups[0]["lr"]
     model.train()
     heart.enter(phase, 0, steps)
     # The collector would stop one rank at a time, and every other rank waits for it.
@@ -86,24 +97,34 @@ def train_segment(
 
     clock.start()
     for step in range(steps):
-        images, labels = next(batches)
+        images, labels, *shares = next(batches)
         clock.ready()
         optimizer.zero_grad(set_to_none=True)
+        if shares:
+            images, labels = mixing.mixed(images, labels, shares[0], trainer.classes)
         with trainer.autocast():
             logits = model(images)
             loss = loss_of(logits, labels)
         if scaler.is_enabled():
             scaler.scale(loss).backward()
+            if clip_norm:
+                scaler.unscale_(optimizer)
+                clip_grad_norm_(weights, clip_norm)
             scaler.step(optimizer)
             scaler.update()
         else:
             loss.backward()
+            if clip_norm:
+                clip_grad_norm_(weights, clip_norm)
             optimizer.step()
+        if ema is not None:
+            ema.update()
         if scheduler is not None:
+            learning_rate = optimizer.param_groups[0]["lr"]
             scheduler.step()
         loss_sum += loss.detach()
         if count_correct:
-            correct += (logits.detach().argmax(1) == labels).sum()
+            correct += (logits.detach().argmax(1) == mixing.dominant(labels)).sum()
         if trainer.first_loss is None:
             trainer.first_loss = loss.detach()
         heart.beat(step + 1)
@@ -117,4 +138,5 @@ def train_segment(
         samples=steps * batch,
         loss_sum=loss_sum.item(),
         correct=int(correct.item()) if count_correct else None,
+        learning_rate=learning_rate,
     )

@@ -2,20 +2,27 @@
 
 import re
 
-from bench.analysis.report import Report
-from reports import words
+from bench.analysis.report import Report, StudyReport
+from reports import learning, words
 from reports.model import Column, TableModel, build
 
 
 def render(report: Report) -> dict[str, str]:
     """One `.md` file; of several studies one after the other."""
-    texts = [markdown(build(told.study), told.command) for told in report.studies]
     heading = [f"# {_escape(report.title)}\n"] if report.title else []
-    return {".md": "\n".join([*heading, *texts])}
+    return {".md": "\n".join([*heading, *map(_one, report.studies)])}
 
 
-def markdown(model: TableModel, command: str = "") -> str:
-    """The whole model as Markdown text, and the command that repeats it."""
+def _one(told: StudyReport) -> str:
+    found = learning.headline(told.study)
+    beside = learning.columns(found) if found else ()
+    return markdown(build(told.study), beside, learning.closing(told.study), told.command)
+
+
+def markdown(
+    model: TableModel, beside: tuple[Column, ...] = (), learned: tuple[str, ...] = (), command: str = ""
+) -> str:
+    """The whole model as Markdown text; below it what is published, what was learned, and what repeats it."""
     blocks = [
         f"## {_escape(model.title[0][0])}",
         "\n".join(f"{_escape(' · '.join(line))}  " for line in model.title).rstrip(),
@@ -23,6 +30,8 @@ def markdown(model: TableModel, command: str = "") -> str:
         f"**Verdict.** {_escape(model.sentence)}",
         *(["\n".join(f"- **Warning.** {_escape(warning)}" for warning in model.warnings)] if model.warnings else []),
         "\n".join(f"- {_escape(note.text)}" for note in model.footnotes),
+        *([table(beside)] if beside else []),
+        *(["\n".join(f"- {_escape(each)}" for each in learned)] if learned else []),
         *([_fenced(command)] if command else []),
         f"Study `{model.study_id}`",
     ]

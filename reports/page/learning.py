@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterator
 
 from bench.analysis.report import Report, StudyReport
-from bench.analysis.result import Estimate
+from bench.analysis.result import Estimate, Study
+from reports import learning as beside
 from reports import names, words
 from reports.page import figures, learning_figures
-from reports.page.blocks import Block, Figure, Grid, Head, Prose, Section
+from reports.page.blocks import Block, Figure, Grid, Head, Points, Prose, Section
 
 Each = Callable[[Callable[[StudyReport, str], tuple[Block, ...]]], tuple[Block, ...]]
 
@@ -22,13 +23,15 @@ def sections(report: Report, each: Each) -> Iterator[Section]:
         )
         return
     yield Section(key="learning", title="Same learning?", blocks=each(_curves))
+    if any(told.study.published or told.study.targets for told in report.studies):
+        yield Section(key="published", title="Measured beside published", blocks=each(_published))
     if any(told.classes for told in trained):
         yield Section(key="classes", title="Class by class", blocks=each(_classes))
     yield Section(key="rate", title="Learning rate", blocks=each(_rate))
 
 
 def _curves(told: StudyReport, key: str) -> tuple[Block, ...]:
-    chart = learning_figures.learning([told], key)
+    chart = learning_figures.learning([told], key, published_top1(told.study))
     if chart is None:
         return (Prose(text="Nothing was evaluated in this study."),) if key else ()
     study = told.study
@@ -40,6 +43,37 @@ def _curves(told: StudyReport, key: str) -> tuple[Block, ...]:
         f"{batches}, learning rate {told.facts.get('learning rate', 'as given')}. Means over launches."
     )
     return (Figure(chart=chart, caption=caption), _finals(told, key))
+
+
+def published_top1(study: Study) -> float | None:
+    """The accuracy that others reported of the whole run, as a share; None where none is quoted."""
+    found = [
+        learning_figures.share_of(each.published) for each in beside.headline(study) if each.published.metric == "top1"
+    ]
+    return found[0] if found else None
+
+
+def _published(told: StudyReport, key: str) -> tuple[Block, ...]:
+    """What others reported of the same training, what was measured, and in what the two runs differ."""
+    study = told.study
+    blocks: list[Block] = []
+    if study.published:
+        columns = beside.columns(study.published)
+        blocks.append(
+            Grid(
+                key=f"published{key}",
+                caption=f"Measured beside published; {figures.setup_of(study)}. A difference is of points or units, "
+                "with "
+                "its 95 % interval where there are enough launches; what sets the runs apart is named, never "
+                "corrected for.",
+                heads=tuple(Head(text=each.header, is_number=each.align != "left") for each in columns),
+                rows=tuple(zip(*(each.cells for each in columns), strict=True)),
+                can_copy=True,
+            )
+        )
+    if sentences := beside.closing(study):
+        blocks.append(Points(items=sentences))
+    return tuple(blocks)
 
 
 def _finals(told: StudyReport, key: str) -> Grid:
@@ -83,10 +117,21 @@ def _finals(told: StudyReport, key: str) -> Grid:
     )
     return Grid(
         key=f"learned{key}",
-        caption=f"What each row had learned after its last epoch; {figures.setup_of(study)}.",
+        caption=f"What each row had learned after its last epoch; {figures.setup_of(study)}. {_seeds(study)}",
         heads=heads,
         rows=tuple(rows),
         can_copy=True,
+    )
+
+
+def _seeds(study: Study) -> str:
+    """Whether the spread of the launches is one of seeds."""
+    seeds = study.title.seeds
+    if len(seeds) > 1:
+        return f"The launches have {len(seeds)} seeds."
+    return (
+        f"All launches share one seed ({study.title.seed}): their spread is that of the arithmetic, and another seed "
+        "may differ by more."
     )
 
 

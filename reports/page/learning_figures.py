@@ -3,9 +3,15 @@
 from collections.abc import Sequence
 
 from bench.analysis.report import StudyReport
+from bench.plan import PERCENT, Published
 from reports import words
 from reports.charts import data
 from reports.page.figures import row_names, setup_of
+
+
+def share_of(published: Published) -> float:
+    """A published accuracy as a share of 1, whichever way it is quoted."""
+    return published.value / 100 if published.unit == PERCENT else published.value
 
 
 def learning(reports: Sequence[StudyReport], key: str, published: float | None = None) -> data.Learning | None:
@@ -63,6 +69,11 @@ def classes(told: StudyReport, key: str, *, place: int = 0) -> data.Classes | No
     if len(told.classes) <= place:
         return None
     each = told.classes[place]
+    published = {
+        one.published.class_name.lower(): share_of(one.published)
+        for one in told.study.published
+        if one.published.metric == "recall" and one.published.class_name is not None
+    }
     return data.Classes(
         key=f"classes{key}",
         title="Accuracy of each class",
@@ -74,6 +85,7 @@ def classes(told: StudyReport, key: str, *, place: int = 0) -> data.Classes | No
                 recall=one.recall,
                 precision=one.precision,
                 f1=one.f1,
+                published=published.get(one.name.lower()),
             )
             for one in each.classes
         ),

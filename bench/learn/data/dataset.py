@@ -77,4 +77,6 @@ def refuse_other_sizes(request: Request, input_shape: Shape, classes: int) -> No
     ]
     for flag, wanted, own in asked:
         if wanted not in (None, own):
-            raise WorkloadError(f"{request.name} has {flag} {own}, not {wanted}.", f"Leave {flag} away.")
+            raise WorkloadError(
+                f"{request.name} has {flag} {own}, not {wanted}.", f"Leave {flag} away, in a profile too."
+            )

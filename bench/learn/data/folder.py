@@ -43,8 +43,16 @@ def folder(request: Request) -> DataSet:
     if len(names) < 2:
         raise missing(request.name, root, "class folders with pictures in them")
     if request.classes not in (None, len(names)):
-        raise WorkloadError(f"{training} has {len(names)} classes, not {request.classes}.", "Leave --classes away.")
+        raise WorkloadError(
+            f"{training} has {len(names)} classes with pictures, not {request.classes}.",
+            f"Look for the ones that are missing or empty; if these are all, say --classes {len(names)}.",
+        )
     testing = next((root / each for each in _TEST_FOLDERS if (root / each).is_dir()), None)
+    if testing is not None and training != root and (unknown := sorted(set(_classes(testing)) - set(names))):
+        raise WorkloadError(
+            f"Class {unknown[0]!r} has pictures in {testing} and none in {training}.",
+            "Every class needs some in every part.",
+        )
     pictures = _pictures(training, names)
     if testing is not None and training != root:
         train, test = pictures, _pictures(testing, names)

@@ -7,6 +7,7 @@ one seed gives both the same weights and the same outputs. As in torchvision the
 
 from torch import Tensor, nn
 
+from bench.learn import WorkloadError
 from bench.learn.naming import named
 
 _CIFAR_STEM_UP_TO = 64  # pixels: the ImageNet stem and its pooling would shrink a 32x32 image to 8x8 before any block
@@ -59,7 +60,14 @@ class _ResNet(nn.Module):
     """A stem, four stages of blocks (width doubling, side halving), the mean over the picture, a linear layer."""
 
     def __init__(
-        self, block: type[_Basic | _Bottleneck], depths: tuple[int, ...], channels: int, classes: int, small: bool
+        self,
+        block: type[_Basic | _Bottleneck],
+        depths: tuple[int, ...],
+        channels: int,
+        classes: int,
+        *,
+        small: bool,
+        dropout: float,
     ) -> None:
         super().__init__()
         self.conv1 = (
@@ -75,6 +83,7 @@ class _ResNet(nn.Module):
         self.layer3 = _stage(block, 128 * block.expansion, 256, depths[2], stride=2)
         self.layer4 = _stage(block, 256 * block.expansion, 512, depths[3], stride=2)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
+        self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()  # neither has a weight, nor draws one
         self.fc = nn.Linear(512 * block.expansion, classes)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -83,7 +92,7 @@ class _ResNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
-        logits: Tensor = self.fc(self.avgpool(x).flatten(1))
+        logits: Tensor = self.fc(self.dropout(self.avgpool(x).flatten(1)))
         return logits
 
 
@@ -107,11 +116,18 @@ _LAYOUTS: dict[str, tuple[type[_Basic | _Bottleneck], tuple[int, ...]]] = {
 
 
 @named("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")
-def resnet(name: str, input_shape: tuple[int, int, int], classes: int) -> nn.Module:
+def resnet(name: str, input_shape: tuple[int, int, int], classes: int, dropout: float = 0.0) -> nn.Module:
     """Up to 64 pixels with the CIFAR stem (3x3, stride 1, no pooling), above with ImageNet's (7x7, stride 2, pooling).
 
-    11,173,962 parameters for resnet18 and 23,520,842 for resnet50 at 3x32x32 and 10 classes.
+    11,173,962 parameters for resnet18 and 23,520,842 for resnet50 at 3x32x32 and 10 classes. Dropout acts before the
+    last layer, and only where it is asked for.
+
+    Raises:
+        WorkloadError: `dropout` is not a share from 0 up to, not including, 1.
     """
+    if not 0 <= dropout < 1:
+        raise WorkloadError(f"{name}: dropout is {dropout}.", "It is the share dropped: at least 0 and below 1.")
     channels, height, width = input_shape
     block, depths = _LAYOUTS[name]
-    return _ResNet(block, depths, channels, classes, small=max(height, width) <= _CIFAR_STEM_UP_TO)
+    small = max(height, width) <= _CIFAR_STEM_UP_TO
+    return _ResNet(block, depths, channels, classes, small=small, dropout=dropout)

@@ -42,7 +42,8 @@ def side(
     if workload:
         plan = replace(plan, workload=replace(plan.workload, **workload))
     plan = replace(plan, study_id=study_id)
-    launches = [replace(each, study_id=study_id, **(launches_changed or {})) for each in launches]
+    seed = {"seed": plan.workload.seed}
+    launches = [replace(each, study_id=study_id, **seed, **(launches_changed or {})) for each in launches]
     if broken:
         launches = changed(launches, broken[0], **broken[1])
     return Side(

@@ -9,7 +9,15 @@ from bench.analysis.anonymous import anonymous
 from bench.analysis.report import Attempted, Card, Report, StudyReport
 from bench.analysis.result import Study, Title
 
-SECRETS = ("alice", "lab-node-07", "10.0.3.7", "fe80::1ff:fe23:4567:890a", "00:1b:44:11:3a:b7", "GPU-4f2a91bc-1234", "lab.edu")
+SECRETS = (
+    "alice",
+    "lab-node-07",
+    "10.0.3.7",
+    "fe80::1ff:fe23:4567:890a",
+    "00:1b:44:11:3a:b7",
+    "GPU-4f2a91bc-1234",
+    "lab.edu",
+)
 TEXT = (
     "rank 1 of lab-node-07 at 10.0.3.7:29400 (fe80::1ff:fe23:4567:890a, 00:1b:44:11:3a:b7) said: "
     "/home/alice/work/my_model.py:12 OOM on GPU-4f2a91bc-1234; ssh alice@lab.edu; node 3 (lab-node-07) does not answer"

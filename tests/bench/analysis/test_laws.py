@@ -49,9 +49,8 @@ def test_the_band_is_over_rounds_and_narrows_with_them():
 @pytest.mark.parametrize("counts", [(), (2,), (2, 4)])
 def test_too_few_counts_give_a_reason_and_no_law(counts):
     found = fit("ddp", "cpu", measured(counts, 0.05))
-    assert found == f"{len(counts) + 1} count{'s' * bool(counts)} of resources cannot tell a law's parameters from " + (
-        f"noise; {COUNTS} can"
-    )
+    told = f"{len(counts) + 1} count{'s' * bool(counts)} of resources"
+    assert found == f"{told} cannot tell a law's parameters from noise; {COUNTS} can"
 
 
 def test_two_rounds_give_a_reason_and_no_law():

@@ -105,3 +105,64 @@ def test_a_synthetic_batch_may_be_larger_than_its_samples():
 def test_synthetic_data_has_no_epochs():
     with pytest.raises(WorkloadError, match="no epochs"):
         next(pipeline(load("synthetic"), augmentations=()).epoch(0))
+
+
+EVERYTHING = ("crop", "flip", "affine:0.1", "jitter:0.2", "hue:0.1", "cutout:3")
+
+
+def test_with_every_augmentation_and_mixing_two_ranks_see_together_what_one_rank_sees(numbered):
+    data = numbered(train=40)
+    asked = {"augmentations": EVERYTHING, "mixup": 0.2, "cutmix": 1.0}
+    alone = list(pipeline(data, batch_per_rank=8, **asked).epoch(2))
+    ranks = [list(pipeline(data, rank, 2, batch_per_rank=4, **asked).epoch(2)) for rank in range(2)]
+    for whole, *parts in zip(alone, *ranks, strict=True):
+        for together, pieces in zip(whole, zip(*parts, strict=True), strict=True):
+            assert torch.equal(together, torch.cat(pieces))
+
+
+def test_asking_for_one_more_augmentation_changes_nothing_of_the_others(numbered):
+    data = numbered(train=8)
+    few, more = (next(pipeline(data, augmentations=words).epoch(0))[0] for words in (("crop", "flip"), EVERYTHING[:2]))
+    assert torch.equal(few, more)
+    plain, with_cut = (
+        next(pipeline(data, augmentations=words).epoch(0))[0] for words in (("jitter:0.2",), ("jitter:0.2", "cutout:3"))
+    )
+    assert torch.equal(plain[with_cut != 0], with_cut[with_cut != 0])
+    assert 0 < int((with_cut == 0).sum()) <= 4 * 3 * 9
+
+
+def test_cutout_leaves_the_mean_of_the_data_set(numbered):
+    images = next(pipeline(numbered(), augmentations=("cutout:20",)).epoch(0))[0]
+    assert (images == 0).any(dim=(1, 2, 3)).all()
+
+
+def test_a_change_holds_from_the_next_epoch_on(numbered):
+    data = numbered(train=8)
+    batches = pipeline(data)
+    batches.change(augmentations=(), mixup=0.3)
+    images, labels, shares = next(batches.epoch(1))
+    plain = next(pipeline(data, augmentations=()).epoch(1))
+    assert torch.equal(images, plain[0])
+    assert torch.equal(labels, plain[1])
+    assert shares.shape == (4, 5)
+    batches.change(mixup=0.0)
+    assert len(next(batches.epoch(1))) == 2
+
+
+def test_synthetic_batches_have_shares_to_mix_by_so_that_a_step_costs_what_it_costs():
+    batches = iter(pipeline(load("synthetic", size=16), mixup=0.2, augmentations=()))
+    assert [len(next(batches)) for _ in range(3)] == [3, 3, 3]
+
+
+def test_grey_images_have_no_hue(numbered):
+    with pytest.raises(WorkloadError, match="not in colour"):
+        pipeline(load("digits"), augmentations=("hue",))
+    pipeline(load("digits"), augmentations=("jitter",))
+
+
+def test_a_mean_and_a_deviation_of_ones_own_take_the_place_of_the_data_sets():
+    data = load("digits", mean=(0.5,), std=(0.25,))
+    assert (data.mean, data.std) == ((0.5,), (0.25,))
+    assert load("digits").mean != (0.5,)
+    with pytest.raises(WorkloadError, match="mean has 3 numbers; digits has 1 channels"):
+        load("digits", mean=(0.5, 0.5, 0.5))

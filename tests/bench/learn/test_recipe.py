@@ -1,13 +1,11 @@
-"""Torch's own optimizer, schedule and loss, as the recipe says."""
-
-import math
+"""Torch's own optimizer and loss, as the recipe says."""
 
 import pytest
 import torch
 from torch import nn
 
 from bench.learn import WorkloadError, recipe
-from bench.plan import SCHEDULES, Recipe
+from bench.recipe import Recipe
 
 
 def trained(optimizer, model, steps=5):
@@ -45,28 +43,40 @@ def test_numbers_that_torch_refuses_are_told_as_the_recipes():
         recipe.optimizer(linear(), Recipe(momentum=0.0, nesterov=True))
 
 
-def test_cosine_falls_to_zero_over_the_run():
-    optimizer = recipe.optimizer(linear(), Recipe(learning_rate=0.4))
-    schedule = recipe.scheduler(optimizer, Recipe(learning_rate=0.4, schedule="cosine"), 10)
-    rates = []
-    for _ in range(10):
-        rates.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        schedule.step()
-    assert rates == pytest.approx([0.2 * (1 + math.cos(math.pi * step / 10)) for step in range(10)])
-    assert optimizer.param_groups[0]["lr"] == pytest.approx(0, abs=1e-9)
+def test_adamw_gets_its_betas_and_is_torchs():
+    told = Recipe(optimizer="adamw", learning_rate=0.02, betas=(0.8, 0.95), weight_decay=0.1)
+    ours, plain = linear(), linear()
+    by_hand = torch.optim.AdamW(plain.parameters(), lr=0.02, betas=(0.8, 0.95), weight_decay=0.1)
+    assert torch.allclose(trained(recipe.optimizer(ours, told), ours), trained(by_hand, plain), atol=1e-6)
 
 
-def test_every_schedule_of_the_plan_is_known_and_no_other():
-    for name in SCHEDULES:
-        made = recipe.scheduler(recipe.optimizer(linear(), Recipe()), Recipe(schedule=name), 10)
-        assert (made is None) == (name == "constant")
-    with pytest.raises(WorkloadError, match="constant, cosine"):
-        recipe.scheduler(recipe.optimizer(linear(), Recipe()), Recipe(schedule="linear"), 10)
+def test_decay_of_weights_spares_biases_and_the_scales_and_shifts_of_norms():
+    model = nn.Sequential(
+        nn.Conv2d(3, 4, 3),
+        nn.BatchNorm2d(4),
+        nn.LayerNorm([4, 2, 2]),
+        nn.GroupNorm(2, 4),
+        nn.Flatten(),
+        nn.Linear(16, 2),
+    )
+    optimizer = recipe.optimizer(model, Recipe(weight_decay=0.5, decay="weights"))
+    decaying = {
+        name
+        for name, each in model.named_parameters()
+        for group in optimizer.param_groups
+        if group["weight_decay"] and any(each is other for other in group["params"])
+    }
+    assert decaying == {"0.weight", "5.weight"}
+    assert sum(len(group["params"]) for group in optimizer.param_groups) == len(list(model.parameters()))
+    assert [group["weight_decay"] for group in recipe.optimizer(model, Recipe(weight_decay=0.5)).param_groups] == [0.5]
+
+
+def test_a_model_of_biases_alone_has_one_group():
+    assert len(recipe.optimizer(nn.BatchNorm2d(3), Recipe(weight_decay=0.5, decay="weights")).param_groups) == 1
 
 
 def test_label_smoothing_reaches_the_loss():
     logits, labels = torch.tensor([[2.0, 0.0]]), torch.tensor([0])
     right, wrong = -torch.log_softmax(logits, 1)[0]
-    smoothed = recipe.loss_function(Recipe(label_smoothing=0.2))(logits, labels)
+    smoothed = recipe.loss_function(0.2)(logits, labels)
     assert smoothed.item() == pytest.approx(0.9 * right.item() + 0.1 * wrong.item())

@@ -101,6 +101,30 @@ def test_a_higher_place_replaces_another_length_of_the_window(ask):
     assert settings.origins["measure.epochs"] == "default"
 
 
+TRAINS_ONCE = '[model]\nname = "m"\n[measure]\nepochs = 40\nrounds = 1\n'
+
+
+def test_the_rounds_of_a_profile_belong_to_its_length(ask, tmp_path):
+    (tmp_path / "mine.toml").write_text(TRAINS_ONCE)
+    assert ask({}, {}, "mine.toml").measure.rounds == 1
+    assert ask({"epochs": "2"}, {}, "mine.toml").measure.rounds == 1
+    assert ask({"quick": True}, {}, "mine.toml").measure.rounds == 1
+    assert ask({"rounds": "4"}, {}, "mine.toml").measure.rounds == 4
+    windows = ask({"seconds": "2"}, {}, "mine.toml")
+    assert (windows.measure.rounds, windows.origins["measure.rounds"]) == (6, "default")
+    assert ask({"seconds": "2"}, {}, "mine.toml", local="[measure]\nrounds = 5").measure.rounds == 5
+
+
+def test_seeds_are_a_round_each_and_replace_the_one_seed_and_the_rounds_of_lower_places(ask, tmp_path):
+    (tmp_path / "mine.toml").write_text(TRAINS_ONCE + "seed = 1111\n")
+    seeds = ask({"seeds": "1,2,3"}, {}, "mine.toml")
+    assert (seeds.measure.seeds, seeds.measure.rounds, seeds.origins["measure.rounds"]) == ((1, 2, 3), 3, "--seeds")
+    assert seeds.origins["measure.seed"] == "default"
+    assert ask({"seeds": "1,2", "rounds": "4"}, {}, "mine.toml").measure.rounds == 4
+    one = ask({"seed": "5"}, {}, "mine.toml", local="[measure]\nseeds = [1, 2]")
+    assert (one.measure.seed, one.measure.seeds, one.measure.rounds) == (5, None, 6)
+
+
 def test_two_lengths_of_the_window_in_one_place_are_an_error(ask):
     assert "--steps and --epochs" in refusal(ask, {"model": "m", "steps": "1", "epochs": "1"}).message
 
@@ -182,7 +206,13 @@ def test_variables_that_are_no_setting_are_left_alone(ask):
         ("[scale]\nranks = [1.5]", "./bench.toml: scale.ranks"),
         ("[recipe]\nlearning_rate = 0", "./bench.toml: recipe.learning_rate"),
         ('[recipe]\nschedule = "cosin"', "./bench.toml: recipe.schedule: 'cosin' is none of"),
-        ('[[published]]\nmetric = "x"', "./bench.toml: [published.0] has no 'value'"),
+        ('[[published]]\nmetric = "top1"', "./bench.toml: [published.0] has no 'value'"),
+        ('[[published]]\nmetric = "top"\nvalue = 1', "./bench.toml: published.0.metric: 'top' is none of"),
+        ('[[published]]\nmetric = "top1"\nvalue = 1\nsouce = "x"', "./bench.toml: unknown key 'souce' in [published]"),
+        ("[targets]\ntop_1 = 0.7", "./bench.toml: targets: {'top_1': 0.7} 'top_1' is no target"),
+        ("[targets]\ntop1 = 70", "./bench.toml: targets: {'top1': 70} 'top1' is a share from 0 to 1"),
+        ("[measure]\nseeds = [1, 1]", "./bench.toml: measure.seeds: [1, 1] should be different whole numbers"),
+        ("[measure]\nseed = 1\nseeds = [1, 2]", "./bench.toml and ./bench.toml both say the seed"),
         ("[measure]\nsteps = 1\nseconds = 2", "./bench.toml"),
     ],
 )

@@ -95,13 +95,20 @@ def test_a_class_that_is_missing_from_a_part_is_named(tmp_path):
     assert "Class 'bees' has no pictures in" in refusal(tmp_path)
 
 
+def test_a_class_that_is_only_tested_is_named(tmp_path):
+    put(tree(tmp_path) / "val" / "hornets" / "0.png")
+    assert "Class 'hornets' has pictures in" in refusal(tmp_path)
+
+
 def test_a_folder_without_classes_is_no_tree(tmp_path):
     assert "has no class folders with pictures" in refusal(tmp_path)
     assert "does not exist" in refusal(tmp_path / "nowhere")
 
 
 def test_a_wrong_number_of_classes_is_told(tmp_path):
-    assert "has 3 classes, not 10" in refusal(tree(tmp_path), classes=10)
+    told = refusal(tree(tmp_path), classes=10)
+    assert "has 3 classes with pictures, not 10" in told
+    assert "say --classes 3" in told
 
 
 def test_too_few_pictures_to_split_are_refused(tmp_path, monkeypatch):

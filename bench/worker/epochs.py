@@ -1,0 +1,121 @@
+"""Whole epochs of training, each evaluated exactly; evaluation lies outside every timed segment."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+
+import torch
+from torch import nn
+
+from bench.learn import WorkloadError
+from bench.learn import evaluate as evaluation
+from bench.learn.batches import Batches
+from bench.learn.data import DataSet
+from bench.recipe import Recipe
+from bench.worker import job, phases
+from bench.worker.train import Segment, Trainer
+
+
+@dataclass(kw_only=True)
+class EpochLoop:
+    """One rank's epochs. All that changes while it runs is in `trainer`, in the model and in what stands here."""
+
+    trainer: Trainer
+    plain: nn.Module  # the trainer's model without its wrapper
+    recipe: Recipe
+    data: DataSet
+    batches: Batches
+    train: Callable[..., Segment]  # (batches, steps, *, epoch, in_window): trains and records some steps of an epoch
+    memory_format: torch.memory_format
+    warmup_steps: int  # the first of the run: trained and recorded, not in the window
+    results: list[job.EpochResult] = field(default_factory=list)  # of the epochs so far, equal on every rank
+
+    def run(self, epochs: int, *, first: int = 0) -> None:
+        """Train and evaluate epochs `first` to `epochs` - 1, unless patience ends first.
+
+        `first` is not 0 where an earlier run is gone on with; `results` then holds that run's epochs.
+
+        Raises:
+            WorkloadError: the data is synthetic.
+        """
+        for epoch in range(first, epochs):
+            self._before(epoch)
+            self.results.append(self._evaluated(epoch, self._trained(epoch)))
+            self._after(epoch)
+            if self._out_of_patience():
+                break
+
+    def _before(self, epoch: int) -> None:
+        """What changes at the start of an epoch. Of the first epoch after a resumption it is all that has changed."""
+        if self.recipe.phases:
+            phases.enter(self.recipe.phase_at(epoch), self.trainer, self.plain, self.batches)
+
+    def _after(self, epoch: int) -> None:
+        """What follows from an evaluated epoch; its result is `results[-1]`."""
+
+    def _out_of_patience(self) -> bool:
+        """Whether so many epochs have brought nothing better: rank 0's word, so that all ranks stop or none does."""
+        if not self.recipe.patience:
+            return False
+        return bool(self.trainer.group.gather(epochs_since_best(self.results) >= self.recipe.patience)[0])
+
+    def _trained(self, epoch: int) -> list[Segment]:
+        steps = self.batches.steps_per_epoch
+        if steps is None:
+            raise WorkloadError("Synthetic data has no epochs.", "Use --steps or --seconds, or real --data.")
+        batches = self.batches.epoch(epoch)
+        warm = min(self.warmup_steps, steps)
+        self.warmup_steps -= warm
+        return [
+            self.train(batches, count, epoch=epoch, in_window=in_window)
+            for count, in_window in ((warm, False), (steps - warm, True))
+            if count
+        ]
+
+    def _evaluated(self, epoch: int, segments: list[Segment]) -> job.EpochResult:
+        trainer, group = self.trainer, self.trainer.group
+        model = self.plain if trainer.ema is None else trainer.ema.module
+        trainer.heart.enter("evaluating", epoch)
+        began = time.perf_counter_ns()
+        group.share_buffers(model)
+        with trainer.autocast():
+            mine = evaluation.evaluate(
+                model,
+                self.data,
+                device=trainer.device,
+                rank=group.rank,
+                world_size=group.world_size,
+                memory_format=self.memory_format,
+                beat=trainer.heart.beat,
+            )
+        counts = evaluation.Counts.from_tensor(group.total(mine.to_tensor(), trainer.device))
+        evaluate_s = (time.perf_counter_ns() - began) / 1e9
+        steps = sum(sum(each.times.steps) for each in segments)
+        losses, correct = sum(each.loss_sum for each in segments) / steps, sum(each.correct or 0 for each in segments)
+        trained = group.total(torch.tensor([losses, correct], dtype=torch.float64), trainer.device).tolist()
+        samples = sum(each.samples for each in segments) * group.world_size
+        return job.EpochResult(
+            epoch=epoch,
+            train_s=max(group.gather(sum(each.times.wall_ns for each in segments))) / 1e9,
+            evaluate_s=max(group.gather(evaluate_s)),
+            samples=samples,
+            learning_rate=segments[-1].learning_rate,
+            train_loss=trained[0] / group.world_size,
+            train_top1=trained[1] / samples,
+            validation_loss=evaluation.mean_loss(counts),
+            top1=evaluation.top1(counts),
+            top5=evaluation.top5(counts),
+            validation_samples=evaluation.samples(counts),
+            classes=[
+                job.ClassResult(label=label, name=name, confusion=counts.confusion[label].tolist(), **asdict(score))
+                for label, (name, score) in enumerate(
+                    zip(self.data.class_names, evaluation.per_class(counts), strict=True)
+                )
+            ],
+        )
+
+
+def epochs_since_best(results: Sequence[job.EpochResult]) -> int:
+    """Epochs after the one with the best validation top-1, the first of equals; 0 of none."""
+    scores = [each.top1 or 0.0 for each in results]
+    return len(scores) - 1 - scores.index(max(scores)) if scores else 0

@@ -1,0 +1,243 @@
+"""What a study learned, beside what others published: a table, and the sentences under it."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from bench.analysis.result import Beside, Estimate, Row, Study, Target, TimeTo
+from bench.plan import PERCENT
+from reports import names, words
+from reports.model import Column
+
+_NAMES = {
+    "top1": "top-1",
+    "top5": "top-5",
+    "best_top1": "top-1 of the best epoch",
+    "validation_loss": "validation loss",
+    "train_top1": "training top-1",
+    "train_loss": "training loss",
+    "worst_recall": "recall of the worst class",
+    "throughput": "samples/s",
+    "epoch_s": "an epoch's training",
+    "total_s": "the whole training",
+    "params": "parameters",
+    "f1": "F1",
+}
+HARDWARE, APART = "published on", "apart"  # headers
+_DECIMALS = {"params": 0, "validation_loss": 3, "train_loss": 3}
+
+
+def headline(study: Study) -> tuple[Beside, ...]:
+    """Of the end of the run and of all classes; the rest is in `bench show`."""
+    return tuple(each for each in study.published if each.published.epoch is None and each.published.class_name is None)
+
+
+def columns(found: Sequence[Beside]) -> tuple[Column, ...]:
+    """Measured beside published, a line each."""
+
+    def column(key: str, header: str, cell: Callable[[Beside], str], **more: Any) -> Column:
+        return Column(key=key, header=header, cells=tuple(cell(each) for each in found), **more)
+
+    columns = (
+        column("metric", "published beside measured", _what, align="left"),
+        column("measured", "measured", _measured),
+        column("published", "published", _published),
+        column("difference", "difference", _difference, drop=3, narrower=column("difference", "differs by", _differs)),
+        column("hardware", HARDWARE, _hardware, align="left", drop=1),
+        column("apart", APART, _apart, align="left", drop=2),
+    )
+    return tuple(each for each in columns if any(each.cells))
+
+
+def instead(found: Sequence[Beside], gone: Sequence[str]) -> Iterator[str]:
+    """What columns that had to go would have said: two runs that differ must not look alike."""
+    if HARDWARE in gone:
+        yield f"Published on: {'; '.join(dict.fromkeys(filter(None, map(_hardware, found))))}."
+    if APART in gone:
+        apart: dict[str, list[str]] = {}
+        for each in found:
+            if each.apart:
+                apart.setdefault(_apart(each), []).append(_what(each))
+        yield from (f"{why[0].upper()}{why[1:]}: {'; '.join(of)}." for why, of in apart.items())
+
+
+def closing(study: Study) -> tuple[str, ...]:
+    """The sentences of a study that is about learning; of one about speed the table says enough."""
+    about = study.published or study.targets or len(study.title.seeds) > 1
+    return tuple(sentences(study)) if about else ()
+
+
+def sentences(study: Study) -> Iterator[str]:
+    """What each row came to: last and best epoch, the gap, how long the target took, and what was wanted."""
+    for row in study.rows:
+        if row.accuracy is None:
+            continue
+        told = [*_learned(row), *(time(each) for each in row.times_to)]
+        told += [_target(each) for each in study.targets if each.configuration == row.configuration]
+        yield f"{names.phrase(row, study.rows)}: {'; '.join(told)}."
+
+
+def missed(study: Study) -> Iterator[str]:
+    """The targets that a row did not reach or did not measure."""
+    for each in study.targets:
+        if each.missed_by != 0:
+            yield f"accuracy: {_target(each)} ({each.configuration})"
+
+
+def document(study: Study) -> dict[str, Any]:
+    """For the JSON document of a study; additive."""
+    return {
+        "published": [
+            {
+                **vars(each.published),
+                "configuration": each.configuration,
+                "measured": _estimate(each.measured),
+                "difference": _estimate(each.difference),
+                "ratio": each.ratio,
+                "apart": list(each.apart),
+                "reason": each.reason,
+            }
+            for each in study.published
+        ],
+        "targets": [vars(each) for each in study.targets],
+    }
+
+
+def times(row: Row) -> list[dict[str, Any]]:
+    """How long each accuracy took, for the JSON document of a row."""
+    return [vars(each) for each in row.times_to]
+
+
+def _learned(row: Row) -> Iterator[str]:
+    found = row.accuracy
+    if found is None:
+        return
+    spread = f" [{_percent(found.low)}, {_percent(found.high)}]" if found.low is not None else ""
+    over = f", mean of {found.seeds} seeds" if found.seeds > 1 else ""
+    top5 = f", top-5 {words.percent(found.top5, 2)}" if found.top5 is not None else ""
+    after = words.count(found.epoch, "epoch")
+    yield f"top-1 {words.percent(found.top1, 2)}{spread}{over}{top5}, loss {found.loss:.3f} after {after}"
+    if found.best_epoch is not None and found.best_epoch != found.epoch:
+        yield (
+            f"its best epoch, {found.best_epoch}, had {words.percent(found.best_top1, 2)}, "
+            "which was picked on the validation set and flatters"
+        )
+    if found.gap is not None:
+        gap = f"a generalisation gap of {100 * found.gap:+.1f} points"
+        yield f"training top-1 {words.percent(found.train_top1, 2)}, {gap}"
+
+
+def time(found: TimeTo) -> str:
+    target = words.percent(found.top1, 1)
+    if not found.reached or found.epochs is None:
+        return f"{target} was not reached"
+    some = "" if found.reached == found.launches else f" by {found.reached} of {found.launches} launches"
+    how = [
+        f"{words.number(seconds)}{words.NARROW}s {since}"
+        for seconds, since in (
+            (found.cold_s, "from the start of the processes"),
+            (found.warm_s, "from the first step"),
+            (found.train_s, "of training steps"),
+        )
+        if seconds is not None
+    ]
+    return f"{target} was reached{some} after {found.epochs:.3g} epoch{'s' * (found.epochs != 1)}: {', '.join(how)}"
+
+
+def _target(found: Target) -> str:
+    name = _NAMES.get(found.metric, found.metric)
+    if found.at_most:
+        wanted, lacking = f"at most {found.wanted:g}", f"{found.missed_by or 0:.3f}"
+    else:
+        wanted, lacking = f"at least {words.percent(found.wanted, 1)}", f"{100 * (found.missed_by or 0):.2f} points"
+    if found.missed_by is None:
+        return f"{name} was to be {wanted} and was not measured"
+    return f"{name} was to be {wanted}: " + (f"missed by {lacking}" if found.missed_by else "reached")
+
+
+def _what(each: Beside) -> str:
+    told = each.published
+    name = _NAMES.get(told.metric, told.metric)
+    of = f" of {told.class_name}" if told.class_name else ""
+    after = told.epoch if told.epoch is not None else told.epochs
+    when = (
+        f", {words.count(after, 'epoch')}"
+        if after is not None and told.metric not in {"params", "epoch_s", "throughput"}
+        else ""
+    )
+    when = f", epoch {told.epoch}" if told.epoch is not None else when
+    ranks = f", {words.count(told.ranks, 'rank')}" if told.ranks is not None else ""
+    return f"{name}{of}{ranks}{when}"
+
+
+def _measured(each: Beside) -> str:
+    if each.measured is None:
+        return words.MISSING
+    if words.has_interval(each.measured):
+        return words.with_interval(each.measured) + _unit(each)
+    return words.number(each.measured.estimate, _decimals(each)) + _unit(each)
+
+
+def _published(each: Beside) -> str:
+    told = each.published
+    if told.low is not None and told.high is not None:
+        return f"{told.low:g} to {told.high:g}{_unit(each)}"
+    return f"{_plain(told.value)}{_unit(each)}"
+
+
+def _difference(each: Beside) -> str:
+    found = each.difference
+    if each.ratio is not None or found is None or found.low is None or found.high is None:
+        return _differs(each)
+    if each.published.unit != PERCENT:
+        return _differs(each)
+    return f"{found.estimate:+.2f} [{found.low:+.1f}, {found.high:+.1f}] points"
+
+
+def _differs(each: Beside) -> str:
+    """Without its interval."""
+    if each.difference is None:
+        return each.reason or words.MISSING
+    if each.ratio is not None:
+        return f"x{words.NARROW}{words.number(each.ratio)}"
+    if not each.difference.estimate:
+        return "none"
+    decimals = _decimals(each)
+    points = " points" if each.published.unit == PERCENT else ""
+    return f"{each.difference.estimate:+,.{2 if decimals is None else decimals}f}{points}".replace(",", words.NARROW)
+
+
+def _hardware(each: Beside) -> str:
+    told = each.published
+    where = [part for part in (told.hardware, told.device) if part]
+    return ", ".join(map(words.clean, where))
+
+
+def _apart(each: Beside) -> str:
+    return "; ".join(each.apart)
+
+
+def _unit(each: Beside) -> str:
+    unit = each.published.unit
+    return f"{words.NARROW}{unit}" if unit and unit != "samples/s" else ""
+
+
+def _decimals(each: Beside) -> int | None:
+    metric, unit = each.published.metric, each.published.unit
+    if unit == PERCENT:
+        return 2
+    return _DECIMALS.get(metric, None if unit else 3)
+
+
+def _plain(value: float) -> str:
+    return words.number(int(value)) if float(value).is_integer() else f"{value:,}".replace(",", words.NARROW)
+
+
+def _percent(share: float | None) -> str:
+    return words.MISSING if share is None else f"{100 * share:.2f}"
+
+
+def _estimate(estimate: Estimate | None) -> dict[str, Any] | None:
+    if estimate is None or not math.isfinite(estimate.estimate):
+        return None
+    return vars(estimate)

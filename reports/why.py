@@ -1,0 +1,52 @@
+"""Why an accuracy may be low: causes with what was seen, their usual cost and what to do."""
+
+import textwrap
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from bench.analysis.why import Cause, Diagnosis
+from reports import words
+
+_WIDTH = 100
+
+
+def lines(found: Diagnosis, possible: str | None = None) -> Iterator[str]:
+    """For a person.
+
+    Args:
+        found: of one row.
+        possible: a sentence about what is known to be possible.
+    """
+    after = "no accuracy was recorded" if found.top1 is None else f"top-1 {words.percent(found.top1, 2)}"
+    yield f"{found.configuration}: {after}".replace(words.NARROW, " ")
+    if possible:
+        yield from textwrap.wrap(possible, _WIDTH)
+    if not found.causes:
+        yield "Nothing that usually costs accuracy was found in the record."
+    else:
+        yield "The usual causes that its record has, the costliest first; costs are those of others, and do not add up:"
+    for number, cause in enumerate(found.causes, 1):
+        yield ""
+        yield from textwrap.wrap(
+            f"{number}. {cause.name} ({_cost(cause)}): {cause.seen}", _WIDTH, subsequent_indent="   "
+        )
+        yield from _hanging("fix", cause.fix)
+        yield from _hanging("from", cause.source)
+    if found.sound:
+        yield ""
+        yield from textwrap.wrap(f"Looked at and not found: {words.listed(found.sound)}.", _WIDTH)
+
+
+def document(found: Diagnosis) -> dict[str, Any]:
+    """For a script; costs in points of top-1."""
+    return asdict(found)
+
+
+def _hanging(lead: str, told: str) -> list[str]:
+    return textwrap.wrap(f"   {lead}: {told}", _WIDTH, subsequent_indent="     ", break_on_hyphens=False)
+
+
+def _cost(cause: Cause) -> str:
+    low, high = f"{cause.low:.2g}", f"{cause.high:.2g}"
+    return f"{low} points" if low == high else f"usually {low} to {high} points"
