@@ -61,8 +61,8 @@ def columns(column: Column, rates: Sequence[Estimate | None]) -> tuple[LatexColu
         told = LatexColumn(alignment="l", header=escape(of_interval), cells=tuple(map(escape, intervals)))
         return (number, told) if any(intervals) else (number,)
     if column.key == "throughput":
-        told = [cell + _uncertainty(rate) for cell, rate in zip(column.cells, rates, strict=True)]
-        return (_numbers(column.header, told),)
+        cells = [cell + _uncertainty(rate) for cell, rate in zip(column.cells, rates, strict=True)]
+        return (_numbers(column.header, cells),)
     if column.align == "right" and any(_NUMBER.fullmatch(_bare(cell)) for cell in column.cells):
         return (_numbers(column.header, column.cells),)
     alignment = "r" if column.align == "right" else "l"
