@@ -8,7 +8,7 @@ PINS := constraints.txt
 # A uv too old to know --group counts as none.
 UV := $(shell uv pip install --help 2>/dev/null | grep -q -e --group && command -v uv || echo .uv/bin/uv)
 
-.PHONY: demo test test-all test-statistics test-faults test-learning check docs gallery install lock clean
+.PHONY: demo test test-all test-statistics test-faults test-learning test-browser test-latex check docs gallery install lock clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed
@@ -18,11 +18,25 @@ test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest
 
 # The slow tests, the statistical simulations, the injected faults and an epoch of every profile too: an empty -m takes back the one in pyproject.toml.
-test-all: $(VENV)/.installed-dev
+test-all: $(VENV)/.installed-browser
+	.ci/debian $(TOOLS)
 	$(BIN)/python -m pytest -m ""
 
 test-statistics test-faults test-learning: test-%: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m "$(or $(MARK),$*)"
+
+# What reports are tested with: a browser for the page, and of TeX Live what has booktabs and siunitx (115 MB).
+TOOLS := chromium=chromium pdflatex=texlive-latex-recommended kpsewhich=texlive-science pdftotext=poppler-utils
+
+# The page in a real browser: Debian's Chromium, installed where it is missing and this is root.
+test-browser: $(VENV)/.installed-browser
+	.ci/debian $(TOOLS)
+	$(BIN)/python -m pytest -m browser
+
+# The LaTeX table by a real engine.
+test-latex: $(VENV)/.installed-dev
+	.ci/debian $(TOOLS)
+	$(BIN)/python -m pytest -m slow tests/reports/test_latex.py
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -43,7 +57,7 @@ install: $(VENV)/.installed
 # New pins: every package that any platform or extra needs, with hashes, and no index named.
 lock: $(UV)
 	$(UV) pip compile -q --universal --upgrade --python-version 3.11 --generate-hashes --no-header --no-annotate \
-		--extra timm --group dev --group parity pyproject.toml -o $(PINS)
+		--extra timm --group dev --group browser --group parity pyproject.toml -o $(PINS)
 
 $(VENV)/.installed: pyproject.toml $(PINS) | $(UV) $(BIN)/python
 	$(UV) pip install --python $(BIN)/python -c $(PINS) -e .
@@ -51,6 +65,10 @@ $(VENV)/.installed: pyproject.toml $(PINS) | $(UV) $(BIN)/python
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(UV) pip install --python $(BIN)/python -c $(PINS) -e . --group dev
+	touch $@
+
+$(VENV)/.installed-browser: $(VENV)/.installed-dev
+	$(UV) pip install --python $(BIN)/python -c $(PINS) --group browser
 	touch $@
 
 # pyenv hides a Python that is not switched on, so its folders are searched last.

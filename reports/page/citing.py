@@ -4,7 +4,7 @@ import re
 
 from bench.analysis.report import StudyReport
 from reports import words
-from reports.formats.tex import escape
+from reports.latex import escape
 
 
 def bibtex(told: StudyReport) -> str:
