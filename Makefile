@@ -7,10 +7,12 @@ BIN := $(VENV)/bin
 PINS := constraints.txt
 comma := ,
 TRACKERS := huggingface,mlflow,tensorboard,wandb
+# What reports are tested with: a browser for the page, and of TeX Live what has booktabs and siunitx (115 MB).
+TOOLS := chromium=chromium pdflatex=texlive-latex-recommended kpsewhich=texlive-science pdftotext=poppler-utils
 # A uv too old to know --group counts as none.
 UV := $(shell uv pip install --help 2>/dev/null | grep -q -e --group && command -v uv || echo .uv/bin/uv)
 
-.PHONY: demo test test-all test-statistics test-faults test-learning test-trackers check docs install lock clean
+.PHONY: demo test test-all test-statistics test-faults test-learning test-trackers test-browser test-latex check docs gallery install lock clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed
@@ -19,8 +21,9 @@ demo: $(VENV)/.installed
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest
 
-# All the others too: slow, statistics, faults, learning, trackers. An empty -m takes back the one in pyproject.toml.
-test-all: $(VENV)/.installed-trackers
+# All the others too: slow, statistics, faults, learning, trackers, browser. An empty -m takes back the one in pyproject.toml.
+test-all: $(VENV)/.installed-trackers $(VENV)/.installed-browser
+	.ci/debian $(TOOLS)
 	$(BIN)/python -m pytest -m ""
 
 test-statistics test-faults test-learning: test-%: $(VENV)/.installed-dev
@@ -28,6 +31,16 @@ test-statistics test-faults test-learning: test-%: $(VENV)/.installed-dev
 
 test-trackers: $(VENV)/.installed-trackers
 	$(BIN)/python -m pytest -m "$(or $(MARK),trackers)"
+
+# The page in a real browser: Debian's Chromium, installed where it is missing and this is root.
+test-browser: $(VENV)/.installed-browser
+	.ci/debian $(TOOLS)
+	$(BIN)/python -m pytest -m browser
+
+# The LaTeX table by a real engine.
+test-latex: $(VENV)/.installed-dev
+	.ci/debian $(TOOLS)
+	$(BIN)/python -m pytest -m slow tests/reports/test_latex.py
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -39,12 +52,17 @@ check: $(VENV)/.installed-dev
 docs: $(VENV)/.installed-dev
 	$(BIN)/python docs/tables.py
 
+# The pages of docs/gallery, from the studies stored beside them.
+gallery: $(VENV)/.installed-dev
+	$(BIN)/python docs/gallery/build.py
+
 install: $(VENV)/.installed
 
 # New pins: every package that any platform or extra needs, with hashes, and no index named.
 lock: $(UV)
 	$(UV) pip compile -q --universal --upgrade --python-version 3.11 --generate-hashes --no-header --no-annotate \
-		--extra timm $(foreach each,$(subst $(comma), ,$(TRACKERS)),--extra $(each)) --group dev --group trackers --group parity pyproject.toml -o $(PINS)
+		--extra timm $(foreach each,$(subst $(comma), ,$(TRACKERS)),--extra $(each)) \
+		--group dev --group trackers --group browser --group parity pyproject.toml -o $(PINS)
 
 $(VENV)/.installed: pyproject.toml $(PINS) | $(UV) $(BIN)/python
 	$(UV) pip install --python $(BIN)/python -c $(PINS) -e .
@@ -56,6 +74,10 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 
 $(VENV)/.installed-trackers: $(VENV)/.installed-dev
 	$(UV) pip install --python $(BIN)/python -c $(PINS) -e '.[$(TRACKERS)]' --group trackers
+	touch $@
+
+$(VENV)/.installed-browser: $(VENV)/.installed-dev
+	$(UV) pip install --python $(BIN)/python -c $(PINS) --group browser
 	touch $@
 
 # pyenv hides a Python that is not switched on, so its folders are searched last.

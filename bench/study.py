@@ -1,6 +1,5 @@
 """Runs a plan through a launcher, commits each launch as it ends, and reads a study back as findings."""
 
-import json
 import os
 import sys
 import time
@@ -8,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import launchers
 import profiles
@@ -26,6 +25,9 @@ from bench.store.layout import Layout
 from bench.worker.job import Job
 from launchers import Ending, flight_recorder
 from launchers.heartbeat import Beat
+
+if TYPE_CHECKING:
+    from bench.analysis.telling import Stored
 
 _MINIMUM_STEPS, _MINIMUM_STEPS_QUICK = 20, 10
 
@@ -210,28 +212,26 @@ def _hopeless(ranks: list[RankOutcome]) -> BenchError | None:
     return None
 
 
+def stored(store: Path, study_id: str) -> "Stored":
+    """A committed study as it lies in its store, damaged files left out and named."""
+    from bench.analysis.steady import Steps  # noqa: PLC0415 - scipy takes seconds, and the study's window must not wait
+    from bench.analysis.telling import Stored  # noqa: PLC0415
+
+    damaged: list[index.Damage] = []
+    plan, files = index.plan(store, study_id), read.committed(store, study_id, damaged)
+    return Stored(
+        plan=plan,
+        launches=files.launches(damaged),
+        steps={name: Steps.from_columns(columns) for name, columns in files.steps(damaged, Steps.COLUMNS)},
+        epochs=files.epochs(damaged),
+        classes=files.classes(damaged),
+        dna=files.dna(damaged),
+        damaged=tuple(dict.fromkeys(map(str, damaged))),
+    )
+
+
 def analysed(store: Path, study_id: str) -> result.Study:
     """A committed study as findings: what every report tells."""
-    from bench.analysis import scaling  # noqa: PLC0415 - scipy takes seconds, and the study's window must not wait
-    from bench.analysis.steady import Steps  # noqa: PLC0415
+    from bench.analysis import telling  # noqa: PLC0415 - scipy takes seconds, and the study's window must not wait
 
-    plan = index.plan(store, study_id)
-    damaged: list[index.Damage] = []
-    found = scaling.analyse(
-        plan,
-        read.launches(store, study_id, damaged),
-        {name: Steps.from_columns(columns) for name, columns in read.steps(store, study_id, damaged).items()},
-        read.epochs(store, study_id, damaged),
-        peaks=profiles.hardware_peaks(),
-        classes=read.classes(store, study_id, damaged),
-        machine=_machine(read.dna(store, study_id, damaged)),
-    )
-    lost = tuple(f"{each}: its numbers are left out" for each in dict.fromkeys(map(str, damaged)))
-    return replace(found, warnings=(*lost, *found.warnings))
-
-
-def _machine(rows: Sequence[schema.Dna]) -> str:
-    """What the machine calls its processor and its devices."""
-    facts = json.loads(rows[0].identity) if rows else {}
-    gpus = [each.get("name") for each in facts.get("gpus", [])]
-    return ", ".join(dict.fromkeys(filter(None, [facts.get("cpu_label"), *gpus])))
+    return telling.analysed(stored(store, study_id), profiles.hardware_peaks())

@@ -1,46 +1,46 @@
-"""Writes a study's report files: each appears whole or not at all."""
+"""Writes a report's files: each appears whole or not at all."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from bench.analysis.result import Study
+from bench.analysis.report import Report
 from bench.errors import CannotError
 from reports import formats
 
 
-def write(study: Study, wanted: Iterable[str], folder: Path) -> list[Path]:
-    """Write the study in these formats to `folder` (made when missing) as `<study id><suffix>`; returns the paths.
+def write(report: Report, wanted: Iterable[str], folder: Path) -> list[Path]:
+    """Write the report in these formats to `folder` (made when missing) as `<name><suffix>`; returns the paths.
 
     Raises:
         UsageError: there is no such format; nothing is written.
         CannotError: the folder or a file in it cannot be written; an earlier report stays as it was.
     """
     modules = [formats.find(name) for name in dict.fromkeys(wanted)]
-    texts = {
-        folder / f"{study.study_id}{suffix}": text
+    files = {
+        folder / f"{report.name}{suffix}": content.encode() if isinstance(content, str) else content
         for module in modules
-        for suffix, text in module.render(study).items()
+        for suffix, content in module.render(report).items()
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _write_all(texts)
+        _write_all(files)
     except OSError as error:
         raise CannotError(
             f"cannot write the report to {folder}: {error.strerror or error}",
             hint="choose another folder with -o; nothing was written",
         ) from error
-    return list(texts)
+    return list(files)
 
 
-def _write_all(texts: dict[Path, str]) -> None:
+def _write_all(files: Mapping[Path, bytes]) -> None:
     """Drafts first: the reports take their names only when every one of them is complete on the disk."""
-    drafts = {path: path.with_name(f".{path.name}.{os.getpid()}.part") for path in texts}
+    drafts = {path: path.with_name(f".{path.name}.{os.getpid()}.part") for path in files}
     try:
-        for path, text in texts.items():
+        for path, content in files.items():
             if path.is_dir():
                 raise IsADirectoryError(None, f"{path.name} is a folder")
-            drafts[path].write_text(text, encoding="utf-8", newline="\n")
+            drafts[path].write_bytes(content)
         for path, draft in drafts.items():
             draft.replace(path)
     finally:

@@ -1,6 +1,7 @@
 """B held against A, in the terminal: fingerprints first, then a table of verdicts, their reasons, and one sentence."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from rich.console import Console
@@ -67,6 +68,21 @@ def more_launches(row: Compared) -> int | None:
     if row.verdict is None or row.verdict.rounds_needed is None:
         return None
     return row.verdict.rounds_needed - (row.ratio.n if row.ratio else 0)
+
+
+def columns_of(found: Comparison) -> tuple[Column, ...]:
+    """Every column for a page, each line with the row it is about; empty when no row has anything."""
+    rows = [row for row in found.rows if row.a is not None or row.b is not None or row.verdict is not None]
+    if not rows:
+        return ()
+    row_names = Column(key="row", header="row", cells=tuple(_name(row, found.rows) for row in rows), align="left")
+    columns = (row_names, *_columns(rows))
+    return tuple(replace(each, cells=tuple(cell.strip() for cell in each.cells)) for each in columns)
+
+
+def notes_of(found: Comparison) -> tuple[str, ...]:
+    """What stands under the table."""
+    return tuple(dict.fromkeys(_notes(found, ())))
 
 
 def _speeds(word: str, rows: Sequence[Compared], found: Comparison) -> str:

@@ -72,7 +72,7 @@ def gather(
     """
     begun = [each for each in launches if each.status != schema.NOT_RUN]
     begun.sort(key=lambda launch: (launch.round, launch.position))
-    ended = [each for each in begun if each.status in {schema.OK, schema.SUSPECT}]
+    ended = [each for each in begun if each.status in schema.ENDED]
     cut = steady.equal_cut([steps[each.launch_id] for each in ended if each.launch_id in steps])
     windows = [_window(steps.get(each.launch_id), cut) for each in ended]
     timed = [(launch, window) for launch, window in zip(ended, windows, strict=True) if window is not None]
@@ -82,7 +82,7 @@ def gather(
         configuration=configuration,
         launches=tuple(launch for launch, _ in timed),
         windows=tuple(window for _, window in timed),
-        failed=tuple(each for each in begun if each not in ended),
+        failed=tuple(each for each in begun if each.status not in schema.ENDED),
         untimed=len(ended) - len(timed),
         missing=max(0, planned - len(begun)),
         cut=cut,

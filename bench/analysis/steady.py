@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,8 @@ OUTLIER_MADS = 10.0
 class Steps:
     """Every step of one launch, all ranks: arrays of one length, one entry per rank and step (or block of steps)."""
 
+    COLUMNS: ClassVar[tuple[str, ...]]  # of the table of steps: what `from_columns` needs
+
     rank: IntArray
     epoch: IntArray
     step: IntArray  # index within the launch; the same number means the same optimizer step on every rank
@@ -52,6 +54,9 @@ class Steps:
         """From one launch's columns of the step table, as the store reads them."""
         timed = np.asarray(columns["phase"] == schema.WINDOW, dtype=np.bool_)
         return cls(in_window=timed, **{each.name: columns[each.name] for each in fields(cls) if each.name in columns})
+
+
+Steps.COLUMNS = ("phase", *(each.name for each in fields(Steps) if each.name != "in_window"))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,8 +1,10 @@
 """Reading: only files that a marker names, each checked against its size and hash, into one explicit schema."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -58,7 +60,9 @@ def load(store: StorePath, table: str) -> "pd.DataFrame":
         close = get_close_matches(table, TABLES, n=1)
         hint = f"did you mean {close[0]} ?" if close else f"there is {', '.join(TABLES)}"
         raise NoTableError(f"no table {table!r}", hint=hint)
-    found = [rows for study_id in reversed(studies(store)) for _, rows in _tables(store, study_id, table, None)]
+    found = [
+        rows for study_id in reversed(studies(store)) for _, rows in committed(store, study_id).tables(table, None)
+    ]
     # The schema of today first: a column that an older bench did not write is missing in its rows, not an error.
     whole = pa.concat_tables([arrow_schema(table).empty_table(), *found], promote_options="default")
     types = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype(), pa.string(): pd.StringDtype()}
@@ -74,18 +78,17 @@ def launches(store: StorePath, study_id: str, damaged: list[Damage] | None = Non
         study_id: a whole id (`resolve` finds one).
         damaged: takes the files that were left out; without it each is a `DamageWarning`.
     """
-    rows: list[Launch] = _rows(store, study_id, "launches", damaged)
-    return sorted(rows, key=lambda launch: (launch.round, launch.position))
+    return committed(store, study_id, damaged).launches(damaged)
 
 
 def epochs(store: StorePath, study_id: str, damaged: list[Damage] | None = None) -> list[Epoch]:
     """All launches' epochs; arguments as for `launches`."""
-    return _rows(store, study_id, "epochs", damaged)
+    return committed(store, study_id, damaged).epochs(damaged)
 
 
 def classes(store: StorePath, study_id: str, damaged: list[Damage] | None = None) -> list[ClassScore]:
     """All launches' class scores; arguments as for `launches`."""
-    return _rows(store, study_id, "classes", damaged)
+    return committed(store, study_id, damaged).classes(damaged)
 
 
 def layers(store: StorePath, study_id: str, damaged: list[Damage] | None = None) -> list[Layer]:
@@ -95,7 +98,7 @@ def layers(store: StorePath, study_id: str, damaged: list[Damage] | None = None)
 
 def dna(store: StorePath, study_id: str, damaged: list[Damage] | None = None) -> list[Dna]:
     """The fingerprint of each launch; arguments as for `launches`."""
-    return _rows(store, study_id, "dna", damaged)
+    return committed(store, study_id, damaged).dna(damaged)
 
 
 def steps(
@@ -105,33 +108,67 @@ def steps(
 
     Arguments as for `launches`.
     """
-    return {
-        launch_id: {name: rows.column(name).to_numpy() for name in rows.column_names}
-        for launch_id, rows in _tables(store, study_id, "steps", damaged)
-    }
+    return dict(committed(store, study_id, damaged).steps(damaged))
 
 
-def _rows(store: StorePath, study_id: str, table: str, damaged: list[Damage] | None) -> list[Any]:
-    return [row for _, rows in _tables(store, study_id, table, damaged) for row in from_table(table, rows)]
+def committed(store: StorePath, study_id: str, damaged: list[Damage] | None = None) -> "Committed":
+    """What a study's markers name, for whoever needs several of its tables; arguments as for `launches`."""
+    return Committed(layout=existing(store), markers=tuple(markers(store, study_id, damaged)))
 
 
-def _tables(
-    store: StorePath, study_id: str, table: str, damaged: list[Damage] | None
-) -> Iterator[tuple[str, pa.Table]]:
-    layout = existing(store)
-    for marker in markers(store, study_id, damaged):
-        for file in marker.files:
-            if file.table != table:
-                continue
-            rows = table_of(layout, marker, file)
-            if isinstance(rows, Damage):
-                note(rows, damaged)
-            else:
-                yield marker.launch_id, rows
+@dataclass(frozen=True, kw_only=True)
+class Committed:
+    """The files of one study: each is opened once, when its table is asked for. `damaged` as for `launches`."""
+
+    layout: Layout
+    markers: tuple[Marker, ...]
+
+    def launches(self, damaged: list[Damage] | None = None) -> list[Launch]:
+        rows: list[Launch] = self._rows("launches", damaged)
+        return sorted(rows, key=lambda launch: (launch.round, launch.position))
+
+    def epochs(self, damaged: list[Damage] | None = None) -> list[Epoch]:
+        return self._rows("epochs", damaged)
+
+    def classes(self, damaged: list[Damage] | None = None) -> list[ClassScore]:
+        return self._rows("classes", damaged)
+
+    def dna(self, damaged: list[Damage] | None = None) -> list[Dna]:
+        return self._rows("dna", damaged)
+
+    def steps(
+        self, damaged: list[Damage] | None = None, columns: Sequence[str] | None = None
+    ) -> Iterator[tuple[str, dict[str, np.ndarray[Any, Any]]]]:
+        """One launch after another, so that not all of them need room at once; only these columns, or all."""
+        for launch_id, rows in self.tables("steps", damaged, columns):
+            yield launch_id, {name: rows.column(name).to_numpy() for name in rows.column_names}
+
+    def tables(
+        self, table: str, damaged: list[Damage] | None, columns: Sequence[str] | None = None
+    ) -> Iterator[tuple[str, pa.Table]]:
+        """Launch ids with the rows of one table, or some columns of them."""
+        for marker in self.markers:
+            for file in marker.files:
+                if file.table != table:
+                    continue
+                rows = table_of(self.layout, marker, file, columns)
+                if isinstance(rows, Damage):
+                    note(rows, damaged)
+                else:
+                    yield marker.launch_id, rows
+
+    def _rows(self, table: str, damaged: list[Damage] | None) -> list[Any]:
+        """Neighbours of one schema together: converting a table takes as long for a thousand rows as for one."""
+        found = (rows for _, rows in self.tables(table, damaged))
+        return [
+            row
+            for _, alike in groupby(found, key=lambda rows: rows.column_names)
+            for row in from_table(table, pa.concat_tables(alike))
+        ]
 
 
-def table_of(layout: Layout, marker: Marker, file: DataFile) -> pa.Table | Damage:
-    """The rows of one file that a marker names, or what is wrong with it."""
+def table_of(layout: Layout, marker: Marker, file: DataFile, columns: Sequence[str] | None = None) -> pa.Table | Damage:
+    """The rows of one file that a marker names (of some columns, or of all), or what is wrong with it."""
     try:
         data = (layout.root / file.path).read_bytes()
         if len(data) != file.bytes:
@@ -139,7 +176,7 @@ def table_of(layout: Layout, marker: Marker, file: DataFile) -> pa.Table | Damag
         elif hashlib.sha256(data).hexdigest() != file.sha256:
             reason = "is not what was committed (its hash differs)"
         else:
-            return parquet.decode(file.table, data)
+            return parquet.decode(file.table, data, columns)
     except FileNotFoundError:
         reason = "is missing"
     except (OSError, pa.ArrowException) as error:

@@ -8,6 +8,7 @@ float64 or int64 from the first version on.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import cache
 from types import NoneType
 from typing import Any, get_args, get_type_hints
 
@@ -21,6 +22,7 @@ SUSPECT = "suspect"
 NOT_APPLICABLE = "n/a"
 NOT_RUN = "not_run"
 FAILURES = ("oom_device", "oom_kill", "crash", "killed", "hang", "timeout", "cancelled", "lost")
+ENDED = (OK, SUSPECT)  # with a number
 STATUSES = (OK, SUSPECT, NOT_APPLICABLE, NOT_RUN, *FAILURES)
 
 WARMUP, WINDOW = "warmup", "window"
@@ -267,6 +269,7 @@ def unavailable(**reasons: str) -> str:
     return json.dumps(reasons, sort_keys=True)
 
 
+@cache
 def arrow_schema(table: str) -> pa.Schema:
     """The Arrow schema of one table, with each column's documentation in its field metadata."""
     row = TABLES[table]
@@ -323,13 +326,9 @@ def from_table(table: str, data: pa.Table) -> list[Any]:
     """Rows of one table; columns a newer version added are ignored, columns an older one lacked take their default."""
     row = TABLES[table]
     known = {item.name for item in fields(row)}
-    return [
-        row(
-            **{
-                name: tuple(value) if isinstance(value, list) else value
-                for name, value in record.items()
-                if name in known
-            }
-        )
-        for record in data.to_pylist()
-    ]
+    names = [name for name in data.column_names if name in known]
+    columns = []
+    for name in names:
+        values = data.column(name).to_pylist()
+        columns.append(map(tuple, values) if pa.types.is_list(data.schema.field(name).type) else values)
+    return [row(**dict(zip(names, record, strict=True))) for record in zip(*columns, strict=True)]

@@ -1,11 +1,17 @@
-"""`bench report`: the report files of one or more studies."""
+"""`bench report`: one or more studies as a page, a paper's table, data and figures."""
 
 import json
+import webbrowser
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from bench.errors import UsageError
 from bench.verbs.options import store_option
+
+if TYPE_CHECKING:
+    from bench.analysis.comparison import Comparison
 
 SCHEMA = "bench.report/1"
 
@@ -14,12 +20,13 @@ SCHEMA = "bench.report/1"
     epilog="""\b
 Examples:
   bench report @last
-  bench report @last --format csv -o tables
-  bench report 20261122-0814 @-2 --store results --format md,tex"""
+  bench report @last --format html,pdf,tex -o paper
+  bench report @-2 @last --title "One process against two"
+  bench report 20261122-0814 --store results --compare @last --anonymize"""
 )
 @click.argument("studies", metavar="STUDY...", nargs=-1, required=True)
 @store_option
-@click.option("--format", "wanted", default="md,tex,csv", show_default=True, help="Formats, separated by commas.")
+@click.option("--format", "wanted", default="html", show_default=True, help="Formats, separated by commas.")
 @click.option(
     "-o",
     "--output",
@@ -28,22 +35,81 @@ Examples:
     show_default="here",
     help="Folder for the files; made when missing.",
 )
+@click.option("--title", default="", help="Of the page, instead of the model's name.")
+@click.option("--compare", "other", metavar="OTHER", help="Also hold OTHER against STUDY, as bench compare does.")
+@click.option("--anonymize", is_flag=True, help="Leave out what belongs to one site: paths, hosts, the state then.")
+@click.option("--open", "show", is_flag=True, help="Open the page in the browser.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document with the paths.")
-def command(studies: tuple[str, ...], store: Path, wanted: str, output: Path, as_json: bool) -> None:
-    """Write the report of each STUDY (an id, the start of one, @last or @-2) and print the paths written."""
+def command(
+    *,
+    studies: tuple[str, ...],
+    store: Path,
+    wanted: str,
+    output: Path,
+    title: str,
+    other: str | None,
+    anonymize: bool,
+    show: bool,
+    as_json: bool,
+) -> None:
+    """Write one report of every STUDY (an id, the start of one, @last or @-2) and print the paths written.
+
+    Several studies share a report, side by side.
+    """
+    import profiles
+    from bench import study
+    from bench.analysis import telling
+    from bench.analysis.anonymous import anonymous
     from bench.store import read
-    from bench.study import analysed
     from reports import build, formats
 
     names = [name.strip() for name in wanted.split(",")]
     for name in names:
         formats.find(name)  # a wrong name is told before anything is read or written
-    ids = list(dict.fromkeys(read.resolve(store, study) for study in studies))
-    written = {study_id: build.write(analysed(store, study_id), names, output) for study_id in ids}
+    if show and "html" not in names:
+        raise UsageError("--open shows the page, and html is not among the formats", "add it: --format html,…")
+    ids = list(dict.fromkeys(read.resolve(store, each) for each in studies))
+    report = telling.together(
+        [study.stored(store, each) for each in ids],
+        peaks=profiles.hardware_peaks(),
+        title=title,
+        comparison=_compared(ids[0], other, store) if other is not None else None,
+    )
+    if anonymize:
+        report = anonymous(report, also=_own_names())
+    paths = build.write(report, names, output)
+    if show:
+        webbrowser.open(next(path for path in paths if path.suffix == ".html").resolve().as_uri())
     if as_json:
-        reports = [{"study": study_id, "paths": list(map(str, paths))} for study_id, paths in written.items()]
-        click.echo(json.dumps({"schema": SCHEMA, "exit": 0, "reports": reports}, indent=2))
+        told = {"schema": SCHEMA, "exit": 0, "studies": ids, "paths": list(map(str, paths))}
+        told["reports"] = [{"study": report.name, "paths": list(map(str, paths))}]
+        click.echo(json.dumps(told, indent=2))
         return
-    for paths in written.values():
-        for path in paths:
-            click.echo(path)
+    for path in paths:
+        click.echo(path)
+
+
+def _own_names() -> tuple[str, ...]:
+    """What this host and its user call themselves, where that is a name and not a word of any text."""
+    import getpass
+    import platform
+
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # a user without a name, as in some containers
+        user = ""
+    host = platform.node()
+    return tuple(
+        name for name in (host, host.partition(".")[0], user) if name not in {"", "root", "localhost", "bench"}
+    )
+
+
+def _compared(study_id: str, other: str, store: Path) -> "Comparison":
+    """The study held against another, by the rules of `bench compare`."""
+    from bench.analysis.compare import compare
+    from bench.verbs import sides
+
+    a, b = sides.find(study_id, store), sides.find(other, store)
+    known = list(sides.calibrations([a.store, b.store]))
+    mine, theirs = (sides.read(each, known) for each in sides.paired_off(a, b)[0])
+    return compare(mine, theirs, max(mine.plan.margin, theirs.plan.margin))

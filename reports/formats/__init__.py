@@ -1,7 +1,8 @@
 """One file an export format, found by its name.
 
-Each has one function, `render(study: Study) -> dict[str, str]`: what to append to the study's id -> the file's text.
-The same study always gives the same bytes: no dates but the study's own, no order left to chance.
+Each has one function, `render(report: Report) -> Mapping[str, str | bytes]`: what to append to the report's name ->
+what stands in the file. The same report always gives the same bytes: no dates but the study's own, no order left to
+chance.
 """
 
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""A study as CSV for a spreadsheet or a script: a row a configuration, unrounded numbers, empty for missing."""
+"""Studies as CSV for a spreadsheet or a script: a row a configuration, unrounded numbers, empty for missing."""
 
 import csv
 import io
@@ -6,18 +6,48 @@ import json
 import math
 from typing import Any
 
+from bench.analysis.report import Report
 from bench.analysis.result import Estimate, Row, Study
 from reports import words
 
 
-def render(study: Study) -> dict[str, str]:
-    """One `.csv` file."""
-    return {".csv": rows_as_csv(study)}
+def render(report: Report) -> dict[str, str]:
+    """One `.csv` file, whatever the number of studies: every row names its own."""
+    return {".csv": rows_as_csv(report)}
 
 
-def rows_as_csv(study: Study) -> str:
+def rows_as_csv(report: Report) -> str:
     """Headers carry units; baseline and scaling are named in every row, so that one row still says what it is."""
-    records = [{**_setup(study), **_configuration(row), **_findings(row)} for row in study.rows]
+    return _written(
+        [
+            {**_setup(told.study), **_configuration(row), **_findings(row)}
+            for told in report.studies
+            for row in told.study.rows
+        ]
+    )
+
+
+def launches_as_csv(report: Report) -> str:
+    """Every launch with its rate and what it came to, the failed ones with their reason."""
+    return _written(
+        [
+            {
+                "study": told.study.study_id,
+                "launch": each.launch_id,
+                "configuration": each.configuration,
+                "round": each.round,
+                "status": each.status,
+                "reason": words.clean(each.reason) if each.reason else None,
+                "samples_per_s": each.rate_sps,
+                "speedup_in_round": each.speedup,
+            }
+            for told in report.studies
+            for each in told.launches
+        ]
+    )
+
+
+def _written(records: list[dict[str, Any]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     if records:
@@ -74,7 +104,7 @@ def _findings(row: Row) -> dict[str, Any]:
     verdict, step, epoch, accuracy = row.verdict, row.step_ms, row.epoch_s, row.accuracy
     return {
         **_estimate("samples_per_s", row.throughput),
-        "launch_samples_per_s": ";".join(map(repr, row.rates)),
+        "launch_samples_per_s": ";".join(f"{rate:.12g}" for rate in row.rates),
         **_estimate("speedup", row.speedup),
         **_estimate("efficiency", row.efficiency),
         "verdict": verdict and verdict.word,
@@ -115,7 +145,9 @@ def _estimate(name: str, estimate: Estimate | None) -> dict[str, Any]:
 
 
 def _cell(value: Any) -> Any:
-    """Empty for missing; true and false as in JSON."""
+    """Empty for missing; true and false as in JSON; twelve digits, as many as libraries of mathematics agree on."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return ""
+    if isinstance(value, float):
+        return float(f"{value:.12g}")
     return str(value).lower() if isinstance(value, bool) else value

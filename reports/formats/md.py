@@ -1,20 +1,28 @@
-"""A study as Markdown for an issue or a README: GitHub's pipe table, with the setup above and the notes below."""
+"""Studies as Markdown for an issue or a README: GitHub's pipe table, with the setup above and the notes below."""
 
 import re
 
-from bench.analysis.result import Study
-from reports import learning
+from bench.analysis.report import Report, StudyReport
+from reports import learning, words
 from reports.model import Column, TableModel, build
 
 
-def render(study: Study) -> dict[str, str]:
-    """One `.md` file."""
-    beside = learning.columns(learning.headline(study)) if learning.headline(study) else ()
-    return {".md": markdown(build(study), beside, learning.closing(study))}
+def render(report: Report) -> dict[str, str]:
+    """One `.md` file; of several studies one after the other."""
+    heading = [f"# {_escape(report.title)}\n"] if report.title else []
+    return {".md": "\n".join([*heading, *map(_one, report.studies)])}
 
 
-def markdown(model: TableModel, beside: tuple[Column, ...] = (), learned: tuple[str, ...] = ()) -> str:
-    """The whole model as Markdown text; below it what is published, beside what was measured, and what was learned."""
+def _one(told: StudyReport) -> str:
+    found = learning.headline(told.study)
+    beside = learning.columns(found) if found else ()
+    return markdown(build(told.study), beside, learning.closing(told.study), told.command)
+
+
+def markdown(
+    model: TableModel, beside: tuple[Column, ...] = (), learned: tuple[str, ...] = (), command: str = ""
+) -> str:
+    """The whole model as Markdown text; below it what is published, what was learned, and what repeats it."""
     blocks = [
         f"## {_escape(model.title[0][0])}",
         "\n".join(f"{_escape(' · '.join(line))}  " for line in model.title).rstrip(),
@@ -24,6 +32,7 @@ def markdown(model: TableModel, beside: tuple[Column, ...] = (), learned: tuple[
         "\n".join(f"- {_escape(note.text)}" for note in model.footnotes),
         *([table(beside)] if beside else []),
         *(["\n".join(f"- {_escape(each)}" for each in learned)] if learned else []),
+        *([_fenced(command)] if command else []),
         f"Study `{model.study_id}`",
     ]
     return "\n\n".join(blocks) + "\n"
@@ -39,6 +48,13 @@ def table(columns: tuple[Column, ...]) -> str:
         rule = f"{'-' * (width - 1)}:" if column.align == "right" else "-" * width
         padded.append([texts[0], rule, *texts[1:]])
     return "\n".join(f"| {' | '.join(line)} |" for line in zip(*padded, strict=True))
+
+
+def _fenced(command: str) -> str:
+    """What repeats it, in a fence longer than any that the command could close."""
+    longest = max((len(run) for run in re.findall(r"`+", command)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}sh\n{words.clean(command)}\n{fence}"
 
 
 def _escape(text: str) -> str:

@@ -1,76 +1,62 @@
-r"""A study as LaTeX with booktabs: the table to `\input` into a paper, and the same in a document that compiles alone.
+r"""A study as LaTeX with booktabs and siunitx: the table to `\input` into a paper, and a document that compiles alone.
 
-Columns are right-aligned text in digits that already follow the interval, so nothing is left for siunitx to round.
+The digits follow the intervals already, so siunitx only aligns them.
 """
 
 import re
-import unicodedata
 
-from bench.analysis.result import Study
+from bench.analysis.report import Report, StudyReport
 from reports import words
-from reports.model import TableModel, build, fitting
+from reports.latex import columns, escape
+from reports.model import build, fitting
 
 _WIDTH = 100  # characters that still read well at \footnotesize on a page
-
-_DASH = "\0"  # stands in for a typeset dash while the two hyphens of an option are kept apart
-
-_SPECIAL = str.maketrans(
-    {
-        "\\": r"\textbackslash{}",
-        "{": r"\{",
-        "}": r"\}",
-        "$": r"\$",
-        "&": r"\&",
-        "#": r"\#",
-        "%": r"\%",
-        "_": r"\_",
-        "^": r"\textasciicircum{}",
-        "~": r"$\sim$",
-        "<": r"\textless{}",
-        ">": r"\textgreater{}",
-        "|": r"\textbar{}",
-        words.NARROW: r"\,",
-        words.MISSING: _DASH,
-        "±": r"$\pm$",
-        "·": r"$\cdot$",
-    }
-)
+_PACKAGES = "booktabs,graphicx,siunitx"
 
 
-def render(study: Study) -> dict[str, str]:
-    """Two `.tex` files: the table alone, and a document around it."""
-    fragment = latex(build(study))
+def render(report: Report) -> dict[str, str]:
+    """Two `.tex` files: the table of each study alone, and a document around them."""
+    fragment = "\n".join(map(latex, report.studies))
     return {".tex": fragment, "-standalone.tex": document(fragment)}
 
 
-def latex(model: TableModel) -> str:
-    """A `table` environment; needs booktabs and graphicx."""
-    columns, gone = fitting(model.columns, _WIDTH)
-    rows = zip(*(column.cells for column in columns), strict=True)
+def latex(told: StudyReport) -> str:
+    """A `table` environment; its first line names the packages that it needs."""
+    study = told.study
+    model = build(study)
+    rates = [row.throughput for row in study.rows]
+    folded = tuple(each for each in model.columns if not each.header.startswith("±"))  # into the throughput itself
+    shown, gone = fitting(folded, _WIDTH)
+    made = [each for column in shown for each in columns(column, rates)]
     setup = "; ".join(", ".join(line) for line in model.title)
+    measured = f" Measured {words.clean(told.created_at[:10])}." if told.created_at else ""
     return "\n".join(
         [
-            "% needs \\usepackage{booktabs,graphicx}",
-            *([f"% left out to fit a page, in the csv: {_comment(', '.join(gone))}"] if gone else []),
+            rf"% needs \usepackage{{{_PACKAGES}}}",
+            *([f"% left out to fit a page, in the csv: {words.to_ascii(', '.join(gone))}"] if gone else []),
             r"\begin{table}[t]",
-            r"\centering\footnotesize",
-            rf"\caption{{{escape(setup)}. {escape(model.sentence)}}}",
+            r"\centering\footnotesize\sisetup{group-digits=integer,group-minimum-digits=4}",
+            rf"\caption{{{escape(setup)}.{escape(measured)} {escape(model.sentence)}}}",
             rf"\label{{tab:{re.sub(r'[^A-Za-z0-9-]+', '-', model.study_id)}}}",
             r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
-            rf"\begin{{tabular}}{{@{{}}{''.join('r' if column.align == 'right' else 'l' for column in columns)}@{{}}}}",
+            rf"\begin{{tabular}}{{@{{}}{' '.join(each.alignment for each in made)}@{{}}}}",
             r"\toprule",
-            f"{' & '.join(escape(column.header) for column in columns)} \\\\",
+            f"{' & '.join(each.header for each in made)} \\\\",
             r"\midrule",
-            *(f"{' & '.join(map(escape, cells))} \\\\" for cells in rows),
+            *(f"{' & '.join(cells)} \\\\" for cells in zip(*(each.cells for each in made), strict=True)),
             r"\bottomrule",
             r"\end{tabular}}",
             r"\par\smallskip\raggedright",
+            *([f"{escape(_IN_PARENTHESES)}\\par"] if any(map(words.has_interval, filter(None, rates))) else []),
             *(f"{escape(note.text)}\\par" for note in model.footnotes),
             *(f"Warning: {escape(warning)}\\par" for warning in model.warnings),
             r"\end{table}",
             "",
         ]
     )
+
+
+_IN_PARENTHESES = f"In parentheses: half of the 95{words.NARROW}% interval, in units of the last digit."
 
 
 def document(fragment: str) -> str:
@@ -80,27 +66,10 @@ def document(fragment: str) -> str:
             r"\documentclass{article}",
             r"\usepackage[utf8]{inputenc}",
             r"\usepackage[a4paper,landscape,margin=15mm]{geometry}",
-            r"\usepackage{booktabs,graphicx}",
+            rf"\usepackage{{{_PACKAGES}}}",
             r"\pagestyle{empty}",
             r"\begin{document}",
             f"{fragment}\\end{{document}}",
             "",
         ]
     )
-
-
-def escape(text: str) -> str:
-    """Text that typesets as itself; a letter that LaTeX's standard fonts lack is shown as its code point."""
-    return "".join(_typeset(char) for char in text).replace("--", "-{}-").replace(_DASH, "--")
-
-
-def _typeset(char: str) -> str:
-    if char.isascii() or ord(char) in _SPECIAL:
-        return char.translate(_SPECIAL)
-    base = unicodedata.normalize("NFKD", char)[0]
-    is_accented_latin = base.isascii() and base.isalpha() and ord(char) < 0x100
-    return char if is_accented_latin else rf"\texttt{{U+{ord(char):04X}}}"
-
-
-def _comment(text: str) -> str:
-    return words.to_ascii(text)

@@ -3,20 +3,16 @@
 import csv
 import io
 import re
-import shutil
-import subprocess
 from dataclasses import replace
 
 import fabricated_studies as studies
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
+from bench.analysis.report import alone
 from reports import formats
-from reports.formats import tex
 
 HOSTILE = "a_b%&#$~^\\{}<>|\"'`[x](y)*é中\x1b[31m\n--end"
-NAMES = formats.names()
+NAMES = [name for name in formats.names() if name != "pdf"]  # which is the page, printed
 
 
 def hostile():
@@ -31,7 +27,7 @@ def hostile():
 
 def rendered(name: str, study) -> str:
     """All files of one format, one after the other."""
-    return "".join(formats.find(name).render(study).values())
+    return "".join(formats.find(name).render(alone(study)).values())
 
 
 def test_the_formats_are_the_files_that_are_there():
@@ -60,13 +56,13 @@ def test_every_row_is_in_every_export_with_its_status(name, made):
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("made", [studies.good, studies.accelerators, hostile])
 def test_the_same_study_gives_the_same_bytes(name, made):
-    assert formats.find(name).render(made()) == formats.find(name).render(made())
+    assert formats.find(name).render(alone(made())) == formats.find(name).render(alone(made()))
 
 
 @pytest.mark.parametrize("study", ["good", "failed_rank", "accelerators"])
 @pytest.mark.parametrize("name", ["md", "tex", "csv"])
 def test_the_files_are_the_approved_ones(name, study, approved):
-    for suffix, text in formats.find(name).render(studies.ALL[study]()).items():
+    for suffix, text in formats.find(name).render(alone(studies.ALL[study]())).items():
         approved(text, f"{study}{suffix}")
 
 
@@ -88,69 +84,6 @@ def test_markdown_shows_a_hostile_name_as_it_is():
     text = rendered("md", hostile())
     assert r"a\_b%&#\$~^\\{}\<>\|" in text
     assert "[x](y)" not in text  # a link
-
-
-# LaTeX
-
-
-def test_latex_escapes_every_character_that_means_something_to_it():
-    assert tex.escape("a_b%&#$~^\\") == r"a\_b\%\&\#\$$\sim$\textasciicircum{}\textbackslash{}"
-
-
-def test_a_percent_sign_is_never_a_comment():
-    table = formats.find("tex").render(studies.good())[".tex"]
-    code = [line for line in table.splitlines() if not line.startswith("%") and not line.endswith("{!}{%")]
-    assert "86.45" in "".join(code)
-    assert not [line for line in code if re.search(r"(?<!\\)%", line)]
-
-
-def test_two_hyphens_of_an_option_stay_two_hyphens():
-    assert tex.escape("--resume") == "-{}-resume"
-    assert tex.escape("\N{EN DASH}") == "--"
-
-
-@settings(max_examples=50)
-@given(st.text())
-def test_latex_braces_balance_and_no_character_is_left_for_it_to_trip_over(text):
-    escaped = tex.escape(text)
-    bare = re.sub(r"\\([{}$&#%_,]|text[a-z]+)|\$\\(sim|pm|cdot)\$", "", escaped)
-    assert bare.count("{") == bare.count("}")
-    assert not re.search(r"[\\$&#%_^~]", bare)
-
-
-def test_a_latex_row_has_as_many_cells_as_there_are_columns():
-    table = formats.find("tex").render(hostile())[".tex"]
-    body = table[table.index(r"\toprule") : table.index(r"\bottomrule")]
-    columns = re.search(r"\\begin\{tabular\}\{@\{\}([lr]+)@\{\}\}", table).group(1)
-    rows = [line for line in body.splitlines() if line.endswith(r"\\")]
-    assert len(rows) == 1 + len(hostile().rows)
-    assert {len(re.findall(r"(?<!\\)&", row)) for row in rows} == {len(columns) - 1}
-
-
-def test_the_latex_label_is_one_that_latex_takes():
-    assert r"\label{tab:a-b}" in formats.find("tex").render(hostile())[".tex"]
-
-
-def test_the_standalone_document_holds_the_same_table():
-    files = formats.find("tex").render(studies.good())
-    assert files[".tex"] in files["-standalone.tex"]
-
-
-@pytest.mark.parametrize("made", [studies.good, studies.accelerators, hostile])
-def test_the_standalone_document_compiles(made, tmp_path):
-    if shutil.which("pdflatex") is None:
-        pytest.skip("pdflatex is not installed here")
-    (tmp_path / "table.tex").write_text(formats.find("tex").render(made())["-standalone.tex"], encoding="utf-8")
-    told = subprocess.run(
-        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "table.tex"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    assert told.returncode == 0, told.stdout[-2000:]
-    assert (tmp_path / "table.pdf").stat().st_size > 0
 
 
 # CSV

@@ -8,10 +8,10 @@ import re
 import fabricated_studies as studies
 import pytest
 
-from reports import formats, words
+from bench.analysis.report import alone
+from reports import formats, latex, words
 from reports.console import console_for
 from reports.document import scale_document
-from reports.formats import tex
 from reports.model import build
 from reports.terminal import show
 
@@ -29,7 +29,7 @@ def same_words(text: str) -> str:
     """Without what a format needs around a text: narrow blanks, escapes, its own dash."""
     text = text.replace(words.NARROW, " ").replace(r"\,", " ").replace(r"\%", "%").replace(r"\_", "_")
     text = text.replace(r"$\pm$", "±").replace(r"$\sim$", "~")
-    return words.MISSING if text.strip() == "--" else text.strip()
+    return words.MISSING if text.strip() in {"--", "{--}"} else text.strip()
 
 
 def from_terminal(study, stream) -> list[dict[str, str]]:
@@ -48,21 +48,31 @@ def from_terminal(study, stream) -> list[dict[str, str]]:
 
 
 def from_markdown(study) -> list[dict[str, str]]:
-    lines = [line for line in formats.find("md").render(study)[".md"].splitlines() if line.startswith("| ")]
+    lines = [line for line in formats.find("md").render(alone(study))[".md"].splitlines() if line.startswith("| ")]
     header, _, *rows = [[same_words(cell) for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
     return [dict(zip(header, (cell.replace("\\", "") for cell in row), strict=True)) for row in rows]
 
 
 def from_latex(study) -> list[dict[str, str]]:
-    text = formats.find("tex").render(study)[".tex"]
+    """Columns of numbers as siunitx reads them: a share's unit stands in the header, text stands in braces."""
+    text = formats.find("tex").render(alone(study))[".tex"]
     lines = [line.removesuffix(r" \\") for line in text.splitlines() if line.endswith(r" \\")]
-    header, *rows = [[same_words(cell) for cell in line.split(" & ")] for line in lines]
+    header, *rows = [[re.sub(r"^\{(.*)\}$", r"\1", same_words(cell)) for cell in line.split(" & ")] for line in lines]
+    header = [
+        f"{header[place - 1].removesuffix(' (%)')} {name}" if name == "[95 %]" else name
+        for place, name in enumerate(header)
+    ]
     return [dict(zip(header, row, strict=True)) for row in rows]
 
 
 def numbers(cell: str) -> list[str]:
     """The numbers in a cell: `1 303.1 [1 298.3, 1 308.0]` has three."""
     return [each.replace(" ", "") for each in re.findall(r"\d{1,3}(?: \d{3})+(?:\.\d+)?|\d+(?:\.\d+)?", cell)]
+
+
+def twelve_digits(value: float) -> float:
+    """As a CSV has it: as many digits as libraries of mathematics agree on."""
+    return float(f"{value:.12g}")
 
 
 def assert_shows(text: str, value: float | None, scale: float = 1) -> None:
@@ -74,23 +84,35 @@ def assert_shows(text: str, value: float | None, scale: float = 1) -> None:
 
 @pytest.mark.parametrize("made", MADE)
 def test_terminal_markdown_and_latex_show_the_same_texts(made, stream):
-    wide, markdown, latex = from_terminal(made(), stream), from_markdown(made()), from_latex(made())
+    wide, markdown, typesetting = from_terminal(made(), stream), from_markdown(made()), from_latex(made())
     assert wide == markdown
-    for row, shorter in zip(wide, latex, strict=True):
-        for header, cell in shorter.items():
-            if header in row:
-                assert cell == row[header]
-            elif header == "eff.":  # its narrower form: without the interval
-                assert cell == row["eff. [95 %]"].partition(" [")[0]
-            else:
-                assert cell == row[f"{header}/rank"]
+    for row, typeset, found in zip(wide, typesetting, made().rows, strict=True):
+        rest = dict(typeset)
+        assert f"{rest.pop('speedup')} {rest.pop('speedup [95 %]', '')}".strip() == row["speedup [95 %]"]
+        efficiency = rest.pop("eff. (%)", rest.pop("eff.", words.MISSING))
+        efficiency += "" if efficiency == words.MISSING else " %"
+        whole = row["eff. [95 %]"]
+        assert f"{efficiency} {rest.pop('eff. [95 %]', whole.partition(' %')[2].strip())}".strip() == whole
+        rate, _, uncertainty = rest.pop("samples/s").partition("(")
+        assert rate == row["samples/s"].replace(" ", "")
+        if words.has_interval(found.throughput) if found.throughput else False:
+            half = (found.throughput.high - found.throughput.low) / 2
+            digit = 10 ** -len(rate.partition(".")[2])
+            assert abs(int(uncertainty.removesuffix(")")) * digit - half) <= 0.5 * digit * (1 + 1e-9)
+        else:
+            assert not uncertainty
+        for header, cell in rest.items():
+            unit = " %" if header.endswith(" (%)") and cell != words.MISSING else ""
+            name = header.removesuffix(" (%)")
+            plain = {key: value.replace(" ", "") for key, value in row.items()}
+            assert f"{cell}{unit}".replace(" ", "") == plain.get(name, plain.get(f"{name}/rank"))
 
 
 @pytest.mark.parametrize("made", MADE)
 def test_what_the_table_shows_is_what_json_and_csv_hold(made, stream):
     study = made()
     told = json.loads(json.dumps(scale_document(study, "s", 0)))["rows"]
-    records = list(csv.DictReader(io.StringIO(formats.find("csv").render(study)[".csv"])))
+    records = list(csv.DictReader(io.StringIO(formats.find("csv").render(alone(study))[".csv"])))
     for cells, row, record in zip(from_terminal(study, stream), told, records, strict=True):
         for header, key, column, scale in (
             ("samples/s", "throughput", "samples_per_s", 1),
@@ -102,23 +124,23 @@ def test_what_the_table_shows_is_what_json_and_csv_hold(made, stream):
                 assert record[column] == ""
                 assert cells[header] in {words.MISSING, "1.00 (baseline)", "100 %"}
                 continue
-            assert float(record[column]) == estimate["estimate"]
+            assert float(record[column]) == twelve_digits(estimate["estimate"])
             for text, end in zip(shown, ("estimate", "low", "high"), strict=False):
                 assert_shows(text, estimate[end], scale)
             if len(shown) == 3:
                 assert (float(record[f"{column}_low"]), float(record[f"{column}_high"])) == (
-                    estimate["low"],
-                    estimate["high"],
+                    twelve_digits(estimate["low"]),
+                    twelve_digits(estimate["high"]),
                 )
         if row["step_ms"]["p50"] is not None:
             for text, percentile in zip(numbers(cells["step p50/p95 ms"]), ("p50", "p95"), strict=True):
                 assert_shows(text, row["step_ms"][percentile])
-                assert float(record[f"step_{percentile}_ms"]) == row["step_ms"][percentile]
+                assert float(record[f"step_{percentile}_ms"]) == twelve_digits(row["step_ms"][percentile])
             assert_shows(numbers(cells["epoch s"])[0], row["epoch_s"]["estimate"])
             assert cells["epoch s"].startswith("~") == row["epoch_s"]["projected"]
         if row["accuracy"]:
             assert_shows(numbers(cells["acc top-1"])[0], row["accuracy"]["top1"], 100)
-            assert float(record["top1_share"]) == row["accuracy"]["top1"]
+            assert float(record["top1_share"]) == twelve_digits(row["accuracy"]["top1"])
         assert cells["status"] == row["status"] == record["status"]
         assert cells.get("verdict", "") == (row["verdict"] or "") == record["verdict"]
 
@@ -131,4 +153,4 @@ def test_the_sentence_is_the_same_everywhere(made, stream):
     show(study, console_for(target, width=1000), store="s")
     assert sentence.replace(words.NARROW, " ") in target.getvalue()
     assert scale_document(study, "s", 0)["verdict"] == sentence.replace(words.NARROW, " ")
-    assert tex.escape(sentence) in formats.find("tex").render(study)[".tex"]
+    assert latex.escape(sentence) in formats.find("tex").render(alone(study))[".tex"]

@@ -1,0 +1,74 @@
+"""A report without what belongs to one site or one moment. Pure.
+
+A fingerprint names no host and no person, but commands, reasons and warnings are free text: they may quote paths, hosts
+and addresses. Paths keep their last part, so that `…/my_model.py:build` still says what was trained.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
+
+from bench.analysis.report import Card, Report
+
+_GONE = "…"
+_HEX = "[0-9a-fA-F]{1,4}"
+_RULES: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s'\"]+"), f"{_GONE}"),  # a URL names a host
+    (re.compile(r"(?<![\w.])[\w.+-]+@[\w-]+(?:\.[\w-]+)*(?::\S+)?"), _GONE),  # user@host
+    (re.compile(r"(?<![\w…/.])(?:~|[A-Za-z]:)?[/\\](?:[^\s'\"/\\,;:()]+[/\\])+([^\s'\"/\\,;:()]+)"), rf"{_GONE}/\1"),
+    (re.compile(r"(?<![\w…/])(?:~/|/(?=home|Users|root|tmp))([^\s'\"/\\,;:()]+)"), _GONE),
+    (re.compile(r"\b(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?\b"), _GONE),  # IPv4
+    (re.compile(r"\b(?:[0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}\b"), _GONE),  # MAC
+    (re.compile(rf"(?<![\w:])(?:(?:{_HEX}:){{4,7}}{_HEX}|(?:{_HEX}:)*:(?::?{_HEX})+)(?![\w:])"), _GONE),  # IPv6
+    (re.compile(r"\b(?:GPU|MIG)-[0-9a-fA-F]{8}(?:-[0-9a-fA-F]+)*"), _GONE),  # a card's own number
+    (re.compile(r"(node \d+) \([^)]*\)"), r"\1"),  # what the node calls itself
+    (re.compile(r"(--rdzv[ =])\S+"), rf"\1{_GONE}"),
+)
+
+
+def anonymous(report: Report, also: tuple[str, ...] = ()) -> Report:
+    """The same report with every text cleaned, and no conditions of the moment.
+
+    Args:
+        report: what is to be given away.
+        also: names that must not be left either: of this host and whoever is logged in.
+    """
+    words = sorted({each for each in also if len(each) > 2}, key=lambda each: (-len(each), each))
+    names = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, words))})(?!\w)") if words else None
+    cleaned: Report = _clean(report, names)
+    return replace(cleaned, anonymous=True)
+
+
+def _clean(told: Any, names: re.Pattern[str] | None) -> Any:
+    if isinstance(told, str):
+        return _text(told, names)
+    if isinstance(told, Card):
+        told = _card(told)
+    if is_dataclass(told) and not isinstance(told, type):
+        return replace(told, **{each.name: _clean(getattr(told, each.name), names) for each in fields(told)})
+    if isinstance(told, Mapping):
+        return {name: _clean(each, names) for name, each in told.items()}
+    if isinstance(told, tuple):
+        if told and isinstance(told[0], int | float):
+            return told
+        return tuple(_clean(each, names) for each in told)
+    return told
+
+
+def _text(text: str, names: re.Pattern[str] | None) -> str:
+    for pattern, instead in _RULES:
+        text = pattern.sub(instead, text)
+    return names.sub(_GONE, text) if names else text
+
+
+def _card(card: Card) -> Card:
+    """As `bench dna --anonymize`: no state of the moment, versions without a builder's suffix, no quoted reasons."""
+    software = dict(card.software)
+    if "kernel" in software:
+        software["kernel"] = re.sub(r"^(\S+ \d+\.\d+).*", r"\1", software["kernel"])
+    if "scaling-bench" in software:
+        software["scaling-bench"] = software["scaling-bench"].partition("+")[0]
+    return replace(
+        card, software=software, conditions={}, unavailable=dict.fromkeys(card.unavailable, "left out by --anonymize")
+    )

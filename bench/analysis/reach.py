@@ -1,0 +1,151 @@
+"""Where a row's time and energy go, and how far below the hardware's limits it stays."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bench.analysis import intervals
+from bench.analysis.mfu import utilisation
+from bench.analysis.report import Ceiling, Energy, Part, Reached, StepParts
+from bench.analysis.result import INVALID, Row, Study
+from bench.store import schema
+from bench.store.schema import Dna, Launch
+
+WAIT, COMPUTE, EXPOSED = "data wait", "compute and rest", "communication"
+_ENERGY = next(iter(dict(energy_j=None)))  # the column's name, as a keyword that is checked
+
+
+def step_parts(study: Study) -> tuple[StepParts, ...]:
+    """The median step of each row, divided by the shares that were measured.
+
+    What is timed apart is the wait for data and the all-reduce outside compute; the rest is forward, backward, the
+    optimizer and the copies between them, which bench does not tell apart.
+    """
+    found = []
+    for row in study.rows:
+        if row.step_ms is None or _is_invalid(row):
+            continue
+        total = row.step_ms.p50
+        shares = {EXPOSED: row.communication or 0.0, WAIT: row.data_wait or 0.0}
+        rest = max(0.0, 1 - sum(shares.values()))
+        scale = total / max(sum(shares.values()) + rest, 1.0)
+        parts = {WAIT: shares[WAIT] * scale, COMPUTE: rest * scale, EXPOSED: shares[EXPOSED] * scale}
+        known = {
+            WAIT: row.data_wait is not None,
+            COMPUTE: True,
+            EXPOSED: row.communication is not None,
+        }
+        found.append(
+            StepParts(
+                configuration=row.configuration,
+                total_ms=total,
+                parts=tuple(Part(name=name, ms=ms) for name, ms in parts.items() if known[name]),
+            )
+        )
+    return tuple(found)
+
+
+def energy(study: Study, launches: Sequence[Launch]) -> tuple[Energy, ...]:
+    """Joules per sample of each row over its launches, and its mean power; or the reason that was given."""
+    found = []
+    for row in study.rows:
+        mine = [each for each in _ended(launches, row) if each.energy_j is not None and each.energy_j > 0]
+        mine = [each for each in mine if each.window_samples and each.window_ns]
+        if not mine:
+            reason = next((why for each in _ended(launches, row) if (why := _why(each, _ENERGY))), None)
+            found.append(
+                Energy(
+                    configuration=row.configuration,
+                    per_sample_j=None,
+                    mean_w=None,
+                    reason=reason or ("not measured" if row.launches else row.status),
+                )
+            )
+            continue
+        joules = [(each.energy_j or 0.0) / (each.window_samples or 1) for each in mine]
+        watts = [(each.energy_j or 0.0) / (each.window_ns or 1) * 1e9 for each in mine]
+        estimate = intervals.rate_interval(joules)
+        found.append(
+            Energy(
+                configuration=row.configuration,
+                per_sample_j=estimate,
+                mean_w=intervals.rate_interval(watts).estimate,
+                reason=None,
+            )
+        )
+    return tuple(found)
+
+
+def reached(
+    study: Study, launches: Sequence[Launch], dna: Sequence[Dna], peaks: Mapping[str, Any] | None
+) -> tuple[Reached, ...]:
+    """Floating point operations per second of each row, beneath the peaks that are published or were measured.
+
+    Counted operations are those of convolutions, products of matrices and attention, forward and backward. A measured
+    ceiling is that of the whole machine at its number of threads, so it is held against rows that use all of it alone.
+    """
+    found = []
+    for row in study.rows:
+        first = next(iter(_ended(launches, row)), None)
+        if first is None or row.throughput is None or first.flop_per_sample is None or _is_invalid(row):
+            continue
+        done = row.throughput.estimate * first.flop_per_sample
+        ceilings = (*_published(row, first, done, peaks), *_measured(row, first, dna))
+        if ceilings:
+            found.append(Reached(configuration=row.configuration, flop_per_s=done, ceilings=ceilings))
+    return tuple(found)
+
+
+def _published(row: Row, launch: Launch, done: float, peaks: Mapping[str, Any] | None) -> tuple[Ceiling, ...]:
+    used = utilisation(
+        rate_sps=row.throughput.estimate if row.throughput else 0.0,
+        flop_per_sample=launch.flop_per_sample,
+        device_names=launch.device_names,
+        devices=row.ranks,
+        precision=launch.precision,
+        peaks=peaks,
+    )
+    if not used.value:
+        return ()
+    return (
+        Ceiling(
+            name=f"published peak, {launch.precision}",
+            flop_per_s=done / used.value,
+            source="profiles/hardware/peaks.toml",
+        ),
+    )
+
+
+def _measured(row: Row, launch: Launch, dna: Sequence[Dna]) -> tuple[Ceiling, ...]:
+    card = next((each for each in dna if each.launch_id == launch.launch_id), None)
+    told: Mapping[str, Any] = json.loads(card.measured) if card is not None and card.measured else {}
+    products: Mapping[str, Any] = told.get("gemm_flop_per_s", {})
+    if launch.precision not in products or told.get("device") != row.device:
+        return ()
+    if row.device == "cpu" and row.ranks * (row.cores_per_rank or 0) != told.get("threads"):
+        return ()
+    devices = 1 if row.device == "cpu" else row.ranks
+    return (
+        Ceiling(
+            name=f"measured product of matrices, {launch.precision}",
+            flop_per_s=devices * float(products[launch.precision]["median"]),
+            source="bench dna --measure",
+        ),
+    )
+
+
+def _ended(launches: Sequence[Launch], row: Row) -> list[Launch]:
+    return [
+        each
+        for each in launches
+        if each.configuration == row.configuration and each.status in {schema.OK, schema.SUSPECT}
+    ]
+
+
+def _why(launch: Launch, name: str) -> str | None:
+    reason = json.loads(launch.unavailable).get(name)
+    return None if reason is None else str(reason)
+
+
+def _is_invalid(row: Row) -> bool:
+    return row.verdict is not None and row.verdict.word == INVALID

@@ -1,0 +1,180 @@
+"""What launches did step by step and epoch by epoch."""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.analysis import steady
+from bench.analysis.intervals import LEVEL, LogMean
+from bench.analysis.report import Classes, ClassResult, EpochPoint, Learned, Trace, Traces
+from bench.analysis.result import Estimate, Study
+from bench.analysis.steady import Steps
+from bench.store import schema
+from bench.store.schema import ClassScore, Epoch, Launch
+
+SAME = 1e-12  # of shares
+LAUNCHES_OF_A_ROW = 8  # told step by step at most: more lines in one panel cannot be told apart
+
+
+def traces(study: Study, launches: Sequence[Launch], steps: Mapping[str, Steps]) -> tuple[Traces, ...]:
+    """The step times of each row's launches; where a row has many, of some that are evenly spread over its rounds."""
+    by_row = _by_row(study, [each for each in launches if each.launch_id in steps])
+    cuts = {row.configuration: row.cut_steps for row in study.rows}
+    return tuple(
+        Traces(
+            configuration=key,
+            traces=tuple(_trace(each, steps[each.launch_id], cuts[key]) for each in _spread(mine, LAUNCHES_OF_A_ROW)),
+            launches=len(mine),
+        )
+        for key, mine in by_row.items()
+        if mine
+    )
+
+
+def learned(study: Study, launches: Sequence[Launch], epochs: Sequence[Epoch]) -> tuple[Learned, ...]:
+    """The learning curve of every row that was evaluated: means over its launches, epoch by epoch."""
+    by_launch: dict[str, list[Epoch]] = defaultdict(list)
+    for epoch in epochs:
+        by_launch[epoch.launch_id].append(epoch)
+    for curve in by_launch.values():
+        curve.sort(key=lambda each: each.epoch)
+    found = []
+    finals: dict[str, dict[int, float]] = {}  # row -> round -> top-1 after the last epoch
+    for key, mine in _by_row(study, [each for each in launches if each.launch_id in by_launch]).items():
+        curves = [by_launch[each.launch_id] for each in mine]
+        if not curves:
+            continue
+        last = max(curve[-1].epoch for curve in curves)
+        whole = [(launch, curve) for launch, curve in zip(mine, curves, strict=True) if curve[-1].epoch == last]
+        finals[key] = {launch.round: curve[-1].top1 for launch, curve in whole}
+        points = _points([curve for _, curve in whole])
+        best = max(points, key=lambda point: point.top1)
+        found.append(
+            Learned(
+                configuration=key,
+                launches=len(whole),
+                points=points,
+                final_top1=share_estimate(list(finals[key].values()), "t interval over launches"),
+                best_top1=best.top1,
+                best_epoch=best.epoch,
+                gap=None,
+            )
+        )
+    return tuple(_with_gap(each, finals, study) for each in found)
+
+
+def classes(study: Study, launches: Sequence[Launch], scores: Sequence[ClassScore]) -> tuple[Classes, ...]:
+    """The last epoch's classes of each row: the confusion matrices of its launches added up, and what follows."""
+    by_launch: dict[str, list[ClassScore]] = defaultdict(list)
+    for score in scores:
+        by_launch[score.launch_id].append(score)
+    found = []
+    for key, mine in _by_row(study, [each for each in launches if each.launch_id in by_launch]).items():
+        if not mine:
+            continue
+        last = max(score.epoch for each in mine for score in by_launch[each.launch_id])
+        sets = [
+            sorted((score for score in by_launch[each.launch_id] if score.epoch == last), key=lambda score: score.label)
+            for each in mine
+        ]
+        sets = [each for each in sets if each]
+        matrix = np.sum([[score.confusion for score in each] for each in sets], axis=0)
+        names = [score.name for score in sets[0]]
+        found.append(
+            Classes(
+                configuration=key,
+                epoch=last + 1,
+                launches=len(sets),
+                classes=tuple(_class(name, matrix, number) for number, name in enumerate(names)),
+                confusion=tuple(tuple(int(count) for count in line) for line in matrix),
+            )
+        )
+    return tuple(found)
+
+
+def share_estimate(values: Sequence[float], method: str) -> Estimate:
+    """A share or a difference of shares with its t interval, without logarithms; none for fewer than three.
+
+    Values that are all the same are shown as they are: launches of one seed often learn the same to the last bit, and a
+    standard error of rounding is no spread.
+    """
+    mean = float(np.mean(values))
+    if float(np.ptp(values)) < SAME:
+        return Estimate(estimate=values[0], low=values[0], high=values[0], n=len(values), method=method)
+    if len(values) < 3:
+        return Estimate(estimate=mean, low=None, high=None, n=len(values), method=method)
+    low, high = (math.log(each) for each in LogMean.of(values).interval(LEVEL))
+    return Estimate(estimate=mean, low=low, high=high, n=len(values), method=method)
+
+
+def _by_row(study: Study, launches: Iterable[Launch]) -> dict[str, list[Launch]]:
+    found: dict[str, list[Launch]] = {row.configuration: [] for row in study.rows}
+    for launch in sorted(launches, key=lambda each: (each.round, each.position)):
+        if launch.configuration in found and launch.status in {schema.OK, schema.SUSPECT}:
+            found[launch.configuration].append(launch)
+    return found
+
+
+def _spread(launches: list[Launch], at_most: int) -> list[Launch]:
+    if len(launches) <= at_most:
+        return launches
+    places = np.unique(np.linspace(0, len(launches) - 1, at_most).round().astype(int))
+    return [launches[place] for place in places]
+
+
+def _trace(launch: Launch, steps: Steps, cut: int) -> Trace:
+    times = steady.slowest_rank(steps) / 1e6
+    return Trace(
+        configuration=launch.configuration,
+        round=launch.round,
+        step_ms=tuple(times.tolist()),
+        warmup_steps=len(times) - len(steady.slowest_rank(steady.kept(steps, 0))),
+        cut_steps=cut,
+    )
+
+
+def _points(curves: Sequence[Sequence[Epoch]]) -> tuple[EpochPoint, ...]:
+    seconds = np.mean([np.cumsum([each.train_s for each in curve]) for curve in curves], axis=0)
+    samples = np.mean([np.cumsum([each.samples for each in curve]) for curve in curves], axis=0)
+    found = []
+    for number in range(len(curves[0])):
+        mine = [curve[number] for curve in curves]
+        top5 = [each.top5 for each in mine if each.top5 is not None]
+        found.append(
+            EpochPoint(
+                epoch=mine[0].epoch + 1,
+                samples=float(samples[number]),
+                seconds=float(seconds[number]),
+                learning_rate=mine[0].learning_rate,
+                train_loss=float(np.mean([each.train_loss for each in mine])),
+                train_top1=float(np.mean([each.train_top1 for each in mine])),
+                validation_loss=float(np.mean([each.validation_loss for each in mine])),
+                top1=float(np.mean([each.top1 for each in mine])),
+                top5=float(np.mean(top5)) if len(top5) == len(mine) else None,
+            )
+        )
+    return tuple(found)
+
+
+def _with_gap(found: Learned, finals: Mapping[str, Mapping[int, float]], study: Study) -> Learned:
+    """The difference of the final top-1 from the baseline's, paired by round."""
+    base = study.baseline
+    if base is None or base.configuration == found.configuration or base.configuration not in finals:
+        return found
+    mine, theirs = finals[found.configuration], finals[base.configuration]
+    differences = [mine[number] - theirs[number] for number in sorted(mine.keys() & theirs.keys())]
+    if not differences:
+        return found
+    return replace(found, gap=share_estimate(differences, "t interval over rounds"))
+
+
+def _class(name: str, matrix: npt.NDArray[np.int64], number: int) -> ClassResult:
+    right, support, called = int(matrix[number, number]), int(matrix[number].sum()), int(matrix[:, number].sum())
+    precision = right / called if called else None
+    recall = right / support if support else None
+    f1 = 2 * right / (called + support) if precision is not None and recall is not None else None
+    return ClassResult(name=name, support=support, precision=precision, recall=recall, f1=f1)

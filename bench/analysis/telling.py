@@ -1,0 +1,203 @@
+"""From the rows of a store to everything that a report tells of them. Pure."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bench.analysis import cards, laws, reach, scaling, series
+from bench.analysis.comparison import Comparison
+from bench.analysis.report import Attempted, Law, Report, StudyReport
+from bench.analysis.result import INVALID, Row, Study
+from bench.analysis.steady import Steps
+from bench.plan import Plan
+from bench.store import schema
+from bench.store.schema import ClassScore, Dna, Epoch, Launch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stored:
+    """One study as it lies in its store."""
+
+    plan: Plan
+    launches: Sequence[Launch]
+    steps: Mapping[str, Steps]
+    epochs: Sequence[Epoch]
+    classes: Sequence[ClassScore]
+    dna: Sequence[Dna]
+    damaged: tuple[str, ...] = ()  # files that were left out, in words
+
+
+def analysed(stored: Stored, peaks: Mapping[str, Any] | None = None) -> Study:
+    """The findings of one study, damaged files among its warnings; arguments as for `told`."""
+    found = scaling.analyse(
+        stored.plan,
+        stored.launches,
+        stored.steps,
+        stored.epochs,
+        peaks=peaks,
+        classes=stored.classes,
+        machine=_machine(stored.dna),
+    )
+    lost = tuple(f"{each}: its numbers are left out" for each in dict.fromkeys(stored.damaged))
+    return replace(found, warnings=(*lost, *found.warnings))
+
+
+def told(stored: Stored, peaks: Mapping[str, Any] | None = None) -> StudyReport:
+    """Everything that a report shows of one study.
+
+    Args:
+        stored: the study's rows.
+        peaks: published peaks of chips (`profiles.hardware_peaks`).
+    """
+    plan, launches = stored.plan, stored.launches
+    study = analysed(stored, peaks)
+    attempts = _attempts(study, launches)
+    fitted, why_not = _laws(study, attempts)
+    return StudyReport(
+        study=study,
+        created_at=plan.created_at,
+        command=plan.command,
+        facts=_facts(plan, launches),
+        launches=attempts,
+        traces=series.traces(study, launches, stored.steps),
+        parts=reach.step_parts(study),
+        learned=series.learned(study, launches, stored.epochs),
+        classes=series.classes(study, launches, stored.classes),
+        energy=reach.energy(study, launches),
+        reached=reach.reached(study, launches, stored.dna, peaks),
+        laws=fitted,
+        no_law=why_not,
+        cards=cards.cards(stored.dna),
+        drift=cards.drift(stored.dna),
+    )
+
+
+def together(
+    stored: Sequence[Stored],
+    *,
+    peaks: Mapping[str, Any] | None = None,
+    title: str = "",
+    comparison: Comparison | None = None,
+) -> Report:
+    """One report of one or several studies.
+
+    Args:
+        stored: the studies, in the order in which they are told.
+        peaks: published peaks of chips.
+        title: the reader's own; empty for one made from the studies.
+        comparison: of the first study with another, where one was asked for.
+    """
+    return Report(
+        studies=tuple(told(each, peaks) for each in stored),
+        title=title,
+        differences=cards.between(stored[0].dna, stored[1].dna) if len(stored) > 1 else (),
+        comparison=comparison,
+    )
+
+
+def _machine(rows: Sequence[Dna]) -> str:
+    """What the machine calls its processor and its devices."""
+    facts = json.loads(rows[0].identity) if rows else {}
+    gpus = [each.get("name") for each in facts.get("gpus", [])]
+    return ", ".join(dict.fromkeys(filter(None, [facts.get("cpu_label"), *gpus])))
+
+
+def _attempts(study: Study, launches: Sequence[Launch]) -> tuple[Attempted, ...]:
+    """Every launch with its rate and its speedup over the baseline of its own round."""
+    rates: dict[str, float] = {}
+    for row in study.rows:
+        ended = sorted(
+            (each for each in launches if each.configuration == row.configuration and _is_ended(each)),
+            key=lambda each: (each.round, each.position),
+        )
+        if len(ended) == len(row.rates):  # otherwise one left no timed step, and the row is INVALID for it
+            rates |= {each.launch_id: rate for each, rate in zip(ended, row.rates, strict=True)}
+    base = study.baseline
+    by_round = {
+        each.round: rates[each.launch_id]
+        for each in launches
+        if base is not None and each.configuration == base.configuration and each.launch_id in rates
+    }
+    with_ratio = {row.configuration for row in study.rows if row.speedup is not None and not _is_invalid(row)}
+    return tuple(
+        Attempted(
+            launch_id=each.launch_id,
+            configuration=each.configuration,
+            round=each.round,
+            status=each.status,
+            reason=each.reason,
+            rate_sps=rates.get(each.launch_id),
+            speedup=rates[each.launch_id] / by_round[each.round]
+            if each.launch_id in rates and each.round in by_round and each.configuration in with_ratio
+            else None,
+        )
+        for each in sorted(launches, key=lambda each: (each.round, each.position, each.launch_id))
+    )
+
+
+def _laws(study: Study, attempts: Sequence[Attempted]) -> tuple[tuple[Law, ...], str]:
+    """A law for each strategy and kind of device that has enough counts; else why there is none."""
+    base = study.baseline
+    if base is None or base.throughput is None or _is_invalid(base):
+        return (), "there is no baseline to count resources against"
+    ratios: dict[tuple[str, str], dict[float, dict[int, float]]] = {}
+    for row in study.rows:
+        if row.is_baseline or row.speedup is None or row.efficiency is None or _is_invalid(row):
+            continue
+        resources = row.speedup.estimate / row.efficiency.estimate
+        mine = {
+            each.round: each.speedup
+            for each in attempts
+            if each.configuration == row.configuration and each.speedup is not None
+        }
+        ratios.setdefault((row.strategy, row.device), {})[round(resources, 9)] = mine
+    found = {key: laws.fit(*key, by_count) for key, by_count in ratios.items() if max(by_count) > 1}
+    reasons: dict[str, list[str]] = {}
+    for (strategy, device), each in found.items():
+        if isinstance(each, str):
+            reasons.setdefault(each, []).append(f"{strategy} on {device}")
+    why = "; ".join(f"{reason} ({', '.join(whose)})" for reason, whose in reasons.items())
+    fitted = tuple(each for each in found.values() if isinstance(each, Law))
+    return fitted, why if found else "one count of resources"
+
+
+def _facts(plan: Plan, launches: Sequence[Launch]) -> dict[str, str]:
+    """What method, captions and citation speak of, as texts."""
+    work, recipe = plan.workload, plan.workload.recipe
+    first = next((each for each in launches if _is_ended(each)), None)
+    told: dict[str, object] = {
+        "model": work.model,
+        "model options": json.dumps(dict(work.model_options), sort_keys=True) if work.model_options else None,
+        "data": work.data,
+        "input": "x".join(map(str, work.input_shape)) if work.input_shape else None,
+        "augmentation": ", ".join(work.augment) or None,
+        "precision": work.precision,
+        "memory format": work.memory_format,
+        "optimizer": f"SGD, momentum {recipe.momentum:g}, weight decay {recipe.weight_decay:g}"
+        + (", Nesterov" if recipe.nesterov else ""),
+        "learning rate": f"{recipe.learning_rate:g}, {recipe.schedule}",
+        "label smoothing": f"{recipe.label_smoothing:g}" if recipe.label_smoothing else None,
+        "seed": work.seed,
+        "window": work.window,
+        "warm-up": f"{work.warmup_steps} steps at least",
+        "rounds": plan.rounds,
+        "order of launches": f"random in each round, seed {plan.order_seed}",
+        "launcher": plan.launcher,
+        "time limit of a launch": f"{plan.timeout_s:g} s",
+        "operations per sample": first.flop_per_sample if first else None,
+    }
+    return {name: str(value) for name, value in told.items() if value is not None and _is_known(value)}
+
+
+def _is_known(value: object) -> bool:
+    return not (isinstance(value, float) and not math.isfinite(value))
+
+
+def _is_ended(launch: Launch) -> bool:
+    return launch.status in {schema.OK, schema.SUSPECT}
+
+
+def _is_invalid(row: Row) -> bool:
+    return row.verdict is not None and row.verdict.word == INVALID

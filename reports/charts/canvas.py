@@ -1,0 +1,90 @@
+"""A chart as a matplotlib figure: the same for the page and for files. Only this room of the house loads matplotlib."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from textwrap import fill
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+from reports.charts import bars, confusion, data, learning, scaling, steadiness
+from reports.charts.palette import INK
+
+WIDTH = 400 / 72  # inches: 400 units of the SVG, which a telephone shows at almost the size they were drawn for
+
+_DRAW: dict[type[data.Chart], Callable[[Figure, Any], None]] = {
+    data.Speedup: scaling.speedup,
+    data.Efficiency: scaling.efficiency,
+    data.StepParts: bars.step_parts,
+    data.Bars: bars.side_by_side,
+    data.Classes: bars.classes,
+    data.Limits: bars.limits,
+    data.Steadiness: steadiness.steadiness,
+    data.Learning: learning.learning,
+    data.LearningRate: learning.rate,
+    data.Confusion: confusion.confusion,
+}
+
+_STYLE: dict[Any, Any] = {
+    "axes.edgecolor": INK,
+    "axes.facecolor": "none",
+    "axes.labelcolor": INK,
+    "axes.labelsize": 9.5,
+    "axes.linewidth": 0.6,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 9.5,
+    "figure.facecolor": "none",
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so that every machine lays a figure out alike
+    "font.size": 9.5,
+    "legend.fontsize": 9.5,
+    "legend.frameon": False,
+    "lines.linewidth": 1.6,
+    "lines.markeredgewidth": 0,
+    "lines.solid_capstyle": "butt",
+    "lines.markersize": 5,
+    "path.simplify": False,  # what is left out is told; nothing is left out silently
+    "pdf.fonttype": 42,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "bench",
+    "text.color": INK,
+    "text.parse_math": False,  # a dollar in a name is a dollar
+    "xtick.color": INK,
+    "xtick.labelsize": 9.5,
+    "xtick.major.size": 0,
+    "xtick.minor.size": 0,
+    "ytick.color": INK,
+    "ytick.labelsize": 9.5,
+    "ytick.major.size": 0,
+    "ytick.minor.size": 0,
+}
+
+
+@contextmanager
+def drawn(chart: data.Chart, *, ink: str = INK, titled: bool = False) -> Iterator[Figure]:
+    """The figure of a chart, laid out, within the style in which it has to be saved.
+
+    Args:
+        chart: what to draw.
+        ink: colour of text and axes.
+        titled: with title and set-up inside the figure, for a file that stands alone.
+    """
+    style: dict[Any, Any] = {key: ink if value == INK else value for key, value in _STYLE.items()}
+    # Over matplotlib's own defaults, not over what the user's configuration file says.
+    with mpl.rc_context({**mpl.rcParamsDefault, "backend": mpl.rcParams["backend"], **style}):
+        figure = Figure(figsize=(WIDTH, WIDTH * 0.62), layout="constrained")
+        FigureCanvasSVG(figure)
+        _DRAW[type(chart)](figure, chart)
+        if titled:
+            _title(figure, chart)
+        for axes in figure.axes:
+            for artist in axes.get_children():
+                artist.set_clip_on(False)  # marks at the edge stay whole; nothing is drawn beyond it
+        yield figure
+
+
+def _title(figure: Figure, chart: data.Chart) -> None:
+    figure.suptitle(f"{chart.title}\n{fill(chart.setup, 70)}", x=0.01, ha="left", fontsize=9.5)

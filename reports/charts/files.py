@@ -1,0 +1,39 @@
+"""A chart as files for a paper, a slide or a README: SVG, PDF and PNG of one figure, and what to say of it."""
+
+import io
+
+from matplotlib.figure import Figure
+
+from reports.charts import data
+from reports.charts.canvas import drawn
+from reports.charts.inline import raw
+from reports.charts.palette import LIGHT
+from reports.charts.slim import slim
+from reports.charts.telling import describe
+
+DPI = 200
+
+
+def render(chart: data.Chart) -> dict[str, bytes]:
+    """What to append to the chart's key -> the bytes of the file: `.svg`, `.pdf`, `.png` and `.txt`, the alt text.
+
+    On white, with title and set-up inside. The same chart always gives the same bytes.
+    """
+    told = describe(chart)
+    text = slim(
+        raw(chart, ink=LIGHT.ink, titled=True), key=chart.key, title=chart.title, description=told, ink=LIGHT.ink
+    )
+    with drawn(chart, ink=LIGHT.ink, titled=True) as figure:
+        figure.set_facecolor(LIGHT.background)
+        pdf = _saved(figure, "pdf", {"Title": chart.title, "Subject": told, **_PDF_UNTOLD})
+        png = _saved(figure, "png", {"Title": chart.title, "Description": told, "Software": None})
+    return {".svg": f"{text}\n".encode(), ".pdf": pdf, ".png": png, ".txt": f"{told}\n".encode()}
+
+
+_PDF_UNTOLD = {"CreationDate": None, "ModDate": None, "Creator": None, "Producer": None}
+
+
+def _saved(figure: Figure, kind: str, metadata: dict[str, str | None]) -> bytes:
+    out = io.BytesIO()
+    figure.savefig(out, format=kind, dpi=DPI, metadata=metadata)
+    return out.getvalue()

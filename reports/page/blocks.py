@@ -1,0 +1,138 @@
+"""What a page is made of: plain text in blocks. Whoever lays it out escapes it; nothing here is HTML."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from reports.charts.data import Chart
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """A chart with its caption; its description and its table of data come from the chart."""
+
+    kind: ClassVar[str] = "figure"
+    chart: Chart
+    caption: str
+    wide: bool = True  # takes the whole width; two that are not stand side by side
+
+
+@dataclass(frozen=True, kw_only=True)
+class Head:
+    """One column's header."""
+
+    text: str
+    is_number: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """A table; the first cell of a row says what the row is."""
+
+    kind: ClassVar[str] = "grid"
+    key: str  # unique in the page
+    caption: str
+    heads: tuple[Head, ...]
+    rows: tuple[tuple[str, ...], ...]
+    marked: tuple[int, ...] = ()  # rows that are the base of the others
+    can_copy: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prose:
+    """A paragraph."""
+
+    kind: ClassVar[str] = "prose"
+    text: str
+    is_quiet: bool = False  # a footnote rather than a statement
+
+
+@dataclass(frozen=True, kw_only=True)
+class Points:
+    """Short statements that belong together."""
+
+    kind: ClassVar[str] = "points"
+    items: tuple[str, ...]
+    is_quiet: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """A warning: what was found with its effect, and what to do."""
+
+    kind: ClassVar[str] = "finding"
+    text: str
+    fix: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pairs:
+    """Names with their values."""
+
+    kind: ClassVar[str] = "pairs"
+    pairs: tuple[tuple[str, str], ...]
+    marked: frozenset[str] = frozenset()  # names whose values differ from another card's
+    fold: str = ""  # its summary, when it is folded away
+
+
+@dataclass(frozen=True, kw_only=True)
+class Code:
+    """Something to copy."""
+
+    kind: ClassVar[str] = "code"
+    label: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Download:
+    """Data that travels in the page."""
+
+    kind: ClassVar[str] = "download"
+    name: str  # of the file
+    text: str
+    media: str
+    what: str  # in a few words
+
+
+@dataclass(frozen=True, kw_only=True)
+class Apart:
+    """The blocks of one study among several, under a heading of its own."""
+
+    kind: ClassVar[str] = "apart"
+    heading: str
+    blocks: tuple["Block", ...]
+
+
+Block = Figure | Grid | Prose | Points | Finding | Pairs | Code | Download | Apart
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """One section under its heading."""
+
+    key: str  # anchor
+    title: str
+    blocks: tuple[Block, ...]
+    lead: str = ""  # one line under the heading: what is to be seen here
+
+
+@dataclass(frozen=True, kw_only=True)
+class Headline:
+    """A number that the page opens with."""
+
+    value: str
+    label: str
+    bounds: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """The whole page."""
+
+    title: str
+    kicker: str  # above the title: what this is, when
+    verdicts: tuple[tuple[str, str], ...]  # study (empty when there is one), sentence
+    headlines: tuple[Headline, ...]
+    setup: tuple[str, ...]  # facts that hold for everything below
+    sections: tuple[Section, ...] = field(default=())
+    colophon: str = ""

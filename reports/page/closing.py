@@ -1,0 +1,239 @@
+"""What stands at the end of a page: warnings, machines, method, how to repeat, cite and take the data along."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from bench.analysis.report import Card, Report, StudyReport
+from bench.analysis.result import Title
+from bench.plan import STRATEGIES
+from reports import names, words
+from reports.formats import csv
+from reports.page import citing
+from reports.page.blocks import Block, Code, Download, Finding, Pairs, Points, Prose, Section
+from reports.sentence import all_reasons
+
+Each = Callable[[Callable[[StudyReport, str], tuple[Block, ...]]], tuple[Block, ...]]
+
+CARRIED = 100_000  # characters of data that a page carries; more is a file of its own
+
+
+def sections(report: Report, each: Each) -> Iterator[Section]:
+    """The last sections."""
+    yield Section(key="warnings", title="Warnings", blocks=each(_warnings))
+    yield Section(key="machine", title="Machine", blocks=_machines(report, each))
+    yield Section(key="method", title="Method", blocks=each(_method))
+    yield Section(key="reproduce", title="Reproduce", blocks=each(_reproduce))
+    yield Section(key="cite", title="Cite and download", blocks=_take_along(report))
+
+
+def colophon(report: Report) -> str:
+    """The last line: by what this was measured."""
+    versions = dict.fromkeys(
+        card.software["scaling-bench"]
+        for told in report.studies
+        for card in told.cards
+        if "scaling-bench" in card.software
+    )
+    methods = sorted({told.study.method_version for told in report.studies})
+    by = f"scaling-bench {', '.join(versions)}" if versions else "scaling-bench"
+    return f"Measured by {by}, method {', '.join(map(str, methods))}."
+
+
+def _warnings(told: StudyReport, _: str) -> tuple[Block, ...]:
+    """Findings of the study first, then what speaks against single rows."""
+    study = told.study
+    found = [_finding("", text) for text in study.warnings]
+    for row in study.rows:
+        if row.status != "ok" or (row.verdict is not None and row.verdict.word == "INVALID"):
+            name = names.phrase(row, study.rows)
+            found += [_finding(f"{name} ({row.status}): ", text) for text in all_reasons(row) or (row.status,)]
+    return tuple(dict.fromkeys(found)) or (Prose(text="Nothing speaks against these numbers that bench looks for."),)
+
+
+def _finding(who: str, text: str) -> Finding:
+    """A finding reads `effect: fix`."""
+    what, _, fix = words.clean(text).rpartition(": ")
+    found = what or fix
+    is_name = found.partition(" ")[0] in STRATEGIES
+    told = who + found if who or is_name else found[:1].upper() + found[1:]
+    return Finding(text=told, fix=fix if what else "")
+
+
+_FACTS = (
+    ("identity", ("cpu_label", "cpu_brand", "cpu_architecture", "cpu_cores", "cpu_threads", "cpu_sockets")),
+    ("identity", ("numa_nodes", "memory_gib", "gpus", "virtual")),
+    ("software", ("os", "kernel", "python", "torch", "driver", "scaling-bench")),
+)
+
+
+def _machines(report: Report, each: Each) -> tuple[Block, ...]:
+    blocks: list[Block] = []
+    if report.differences:
+        blocks.append(
+            Pairs(
+                pairs=tuple(
+                    (f"{one.field} ({_EFFECTS.get(one.effect, one.effect)})", f"{_value(one.a)} → {_value(one.b)}")
+                    for one in report.differences
+                ),
+                marked=frozenset(f"{one.field} ({_EFFECTS.get(one.effect, one.effect)})" for one in report.differences),
+            )
+        )
+    differing = {one.field for one in report.differences}
+    return (*blocks, *each(lambda told, key: _cards(told, key, differing)))
+
+
+_EFFECTS = {"numbers": "can change numbers", "speed": "can change speed", "cosmetic": "cosmetic"}
+
+
+def _cards(told: StudyReport, _: str, differing: set[str]) -> tuple[Block, ...]:
+    if not told.cards:
+        return (Prose(text="No launch left a fingerprint."),)
+    blocks: list[Block] = []
+    for card in told.cards:
+        blocks.append(
+            Pairs(
+                pairs=(
+                    ("hardware", card.hw_id),
+                    ("software", card.sw_id),
+                    ("numbers", card.num_id or f"not available ({card.unavailable.get('num_id', 'no reason given')})"),
+                    *_short(card),
+                )
+            )
+        )
+        for layer, summary in (
+            ("identity", "Hardware, in full"),
+            ("software", "Software, in full"),
+            ("conditions", "Conditions when the first launch began"),
+            ("measured", "Measured ceilings"),
+        ):
+            facts: Mapping[str, str] = getattr(card, layer)
+            if facts:
+                marked = frozenset(name for name in facts if f"{layer}.{name}" in differing)
+                blocks.append(Pairs(pairs=tuple((n, _value(v)) for n, v in facts.items()), fold=summary, marked=marked))
+    if told.drift:
+        blocks.append(
+            Prose(
+                text="Within the study changed: "
+                + "; ".join(f"{one.field}, {_value(one.a)} → {_value(one.b)}" for one in told.drift[:8])
+                + "."
+            )
+        )
+    blocks.append(
+        Prose(
+            text="Equal hardware, software and numbers ids mean that two results may be held against each other. The "
+            "ids "
+            "are hashes of the facts above; names of hosts and people, addresses and serial numbers are not collected.",
+            is_quiet=True,
+        )
+    )
+    return tuple(blocks)
+
+
+def _short(card: Card) -> Iterator[tuple[str, str]]:
+    """What a reader asks first."""
+    hardware, software = card.identity, card.software
+    cpu = hardware.get("cpu_label") or hardware.get("cpu_brand")
+    counts = [
+        f"{hardware[name]} {noun}"
+        for name, noun in (("cpu_cores", "cores"), ("cpu_threads", "threads"))
+        if name in hardware
+    ]
+    if cpu:
+        yield "CPU", ", ".join([cpu, *counts])
+    gpus = [value for name, value in hardware.items() if name.startswith("gpus.") and name.endswith(".name")]
+    if gpus:
+        yield "GPU", ", ".join(f"{gpus.count(name)} x {name}" for name in dict.fromkeys(gpus))
+    if "memory_gib" in hardware:
+        yield "memory", f"{hardware['memory_gib']}{words.NARROW}GiB"
+    system = [software[name] for name in ("os", "kernel") if name in software]
+    if system:
+        yield "system", ", ".join(system)
+    stack = [f"{name} {software[name]}" for name in ("torch", "python", "driver") if name in software]
+    if stack:
+        yield "stack", ", ".join(stack)
+
+
+def _value(text: str | None) -> str:
+    if text is None:
+        return "not there"
+    bare = words.clean(text)
+    return bare if len(bare) <= 120 else f"{bare[:119]}…"
+
+
+def _method(told: StudyReport, _: str) -> tuple[Block, ...]:
+    study = told.study
+    methods = dict.fromkeys(
+        each.method for row in study.rows for each in (row.throughput, row.speedup) if each is not None and each.low
+    )
+    statements = _how(study.title, methods, words.percent(study.margin))
+    return (
+        Points(items=statements),
+        Pairs(pairs=tuple(told.facts.items()), fold="Workload and plan, in full") if told.facts else Prose(text=""),
+    )
+
+
+def _how(title: Title, methods: Iterable[str], margin: str) -> tuple[str, ...]:
+    """How it was measured, in the order in which it happened."""
+    rounds = words.count(title.rounds, "round")
+    told = (
+        """A launch is a fresh group of processes, and the unit of replication: steps of one launch share its luck and
+        are never pooled.""",
+        f"""{rounds} of {title.window}; every configuration once a round, in random order, so that drift which is common
+        to a round cancels from the ratios.""",
+        """samples/s is all samples of all ranks over the wall time between common barriers, the slowest rank included.
+        Nothing is trimmed: stalls count, outliers are flagged.""",
+        """Warm-up has a floor, then a cut that the data give (MSER-5), the same for all launches of a row, and a test
+        of the rest for drift.""",
+        f"Intervals are 95 %: {'; '.join(methods) or 'none, for want of launches'}. Two launches give none.",
+        f"""Verdicts against the baseline have a margin of {margin}: EQUIVALENT by two one-sided tests, FASTER or SLOWER
+        when the interval excludes 1 and the exact sign test agrees.""",
+        "Failed launches are rows with a reason, counted and never averaged. What is missing is empty, never 0.",
+    )
+    return tuple(re.sub(r"\n\s+", " ", each) for each in told)
+
+
+def _reproduce(told: StudyReport, _: str) -> tuple[Block, ...]:
+    study = told.study
+    if not told.command:
+        return (Prose(text="The command was not kept."),)
+    check = f"bench compare {study.study_id} @last"
+    return (
+        Code(label="The same study", text=words.clean(told.command)),
+        Code(label="Held against this one, in one store", text=check),
+        Prose(
+            text="Weights, order of data and augmentation follow the seed, the order of launches a seed of its own; "
+            "both are "
+            "in the command or in Method.",
+            is_quiet=True,
+        ),
+    )
+
+
+def _take_along(report: Report) -> tuple[Block, ...]:
+    from reports.report_document import as_text  # noqa: PLC0415
+
+    texts = (
+        Download(
+            name=f"{report.name}.csv",
+            text=csv.rows_as_csv(report),
+            media="text/csv",
+            what="every row, unrounded",
+        ),
+        Download(
+            name=f"{report.name}-launches.csv",
+            text=csv.launches_as_csv(report),
+            media="text/csv",
+            what="every launch, the failed ones too",
+        ),
+        Download(name=f"{report.name}.json", text=as_text(report), media="application/json", what="the whole report"),
+    )
+    large = [each.name for each in texts if len(each.text) > CARRIED]
+    return (
+        *(Code(label="BibTeX", text=citing.bibtex(told)) for told in report.studies),
+        *(each for each in texts if each.name not in large),
+        *(
+            (Prose(text=f"Too large to travel in this page: {', '.join(large)} (bench report --format csv,json)."),)
+            if large
+            else ()
+        ),
+    )

@@ -1,0 +1,140 @@
+"""Several studies in one page: what each came to, and one held against another."""
+
+from bench.analysis.comparison import Comparison
+from bench.analysis.report import Report, StudyReport
+from bench.analysis.result import Row
+from reports import comparison, names, words
+from reports.charts import data
+from reports.page import figures, learning_figures
+from reports.page.blocks import Block, Figure, Grid, Head, Points, Prose, Section
+from reports.sentence import headlines, is_invalid
+
+
+def side_by_side(report: Report) -> Section:
+    """Every study in a line: its base rate, the row that it is about, what that came to."""
+    heads = (
+        Head(text="study", is_number=False),
+        Head(text="model, data", is_number=False),
+        Head(text="scaling", is_number=False),
+        Head(text="device", is_number=False),
+        Head(text="baseline, samples/s"),
+        Head(text="row", is_number=False),
+        Head(text="samples/s"),
+        Head(text=f"speedup [95{words.NARROW}%]"),
+        Head(text="efficiency"),
+        Head(text="acc top-1"),
+    )
+    grid = Grid(
+        key="studies",
+        caption="One line a study. Each speedup is over the baseline of its own study; they are never multiplied or "
+        "averaged.",
+        heads=heads,
+        rows=tuple(_line(number, told) for number, told in enumerate(report.studies, start=1)),
+        can_copy=True,
+    )
+    blocks: list[Block] = [grid]
+    if chart := _bars(report):
+        blocks.append(
+            Figure(
+                chart=chart,
+                caption=f"The baseline of each study, {chart.setup}; dots are single launches. An absolute rate holds "
+                "for "
+                "its own model, batch, precision and machine.",
+            )
+        )
+    learned = [told for told in report.studies if told.learned]
+    if len(learned) > 1 and (curves := learning_figures.learning(learned, "-together")):
+        blocks.append(Figure(chart=curves, caption=f"What each learned; {curves.setup}. Means over launches."))
+    kinds = {row.device for told in report.studies for row in told.study.rows if row.throughput is not None}
+    if len(kinds) > 1:
+        blocks.append(
+            Prose(
+                text=f"Devices of different kinds ({words.listed(sorted(kinds))}) share no efficiency: their rates "
+                "stand "
+                "side by side, and nothing is divided.",
+                is_quiet=True,
+            )
+        )
+    methods = {told.study.method_version for told in report.studies}
+    if len(methods) > 1:
+        blocks.append(
+            Prose(
+                text=f"Measured by different methods ({', '.join(map(str, sorted(methods)))}): numbers may have "
+                "changed "
+                "between them, so no ratio across these studies is formed."
+            )
+        )
+    return Section(key="side-by-side", title="Side by side", blocks=tuple(blocks))
+
+
+def compared(found: Comparison) -> Section:
+    """One study held against another, in the words of `bench compare`."""
+    columns = comparison.columns_of(found)
+    blocks: list[Block] = [Prose(text=comparison.sentence(found))]
+    if columns:
+        blocks.append(
+            Grid(
+                key="compared",
+                caption=f"B over A, margin {words.percent(found.margin)}. A: {found.a.study_id}; B: "
+                f"{found.b.study_id}.",
+                heads=tuple(Head(text=each.header, is_number=each.align != "left") for each in columns),
+                rows=tuple(zip(*(each.cells for each in columns), strict=True)),
+                can_copy=True,
+            )
+        )
+    told = comparison.notes_of(found)
+    if told:
+        blocks.append(Points(items=tuple(words.clean(each) for each in told), is_quiet=True))
+    if found.dna:
+        blocks.append(
+            Points(
+                items=tuple(
+                    f"{one.field}: {words.clean(one.a or 'not there')[:80]} → {words.clean(one.b or 'not there')[:80]} "
+                    f"({one.effect})"
+                    for one in found.dna
+                    if not one.field.startswith("numeric.")
+                )
+            )
+        )
+    return Section(key="compared", title="Compared", blocks=tuple(blocks))
+
+
+def _line(number: int, told: StudyReport) -> tuple[str, ...]:
+    study, base = told.study, told.study.baseline
+    row: Row | None = next((each for each in headlines(study) if not is_invalid(each)), None)
+    sound = base is not None and not is_invalid(base)
+    learned = next((each.accuracy for each in (row, base) if each is not None and each.accuracy is not None), None)
+    return (
+        f"{number}. {study.study_id}",
+        f"{words.clean(study.title.model)}, {words.clean(study.title.data)}",
+        f"{study.title.scaling}, batch {words.number(study.title.batch)}",
+        words.clean(study.title.device),
+        words.with_interval(base.throughput) if base is not None and sound else words.MISSING,
+        names.phrase(row, study.rows) if row is not None else words.MISSING,
+        words.with_interval(row.throughput) if row is not None else words.MISSING,
+        words.with_interval(row.speedup) if row is not None else words.MISSING,
+        words.percent_point(row.efficiency) if row is not None else words.MISSING,
+        words.percent(learned.top1, 2) if learned is not None else words.MISSING,
+    )
+
+
+def _bars(report: Report) -> data.Bars | None:
+    bars, absent = [], []
+    for number, told in enumerate(report.studies, start=1):
+        base = told.study.baseline
+        label = f"{number}. {words.clean(told.study.title.model)}, {words.clean(told.study.title.device)}"
+        if base is None or base.throughput is None or is_invalid(base):
+            absent.append(f"{label}: its baseline has no number")
+        else:
+            bars.append(data.Bar(label=label, estimate=base.throughput, launches=base.rates))
+    if not bars:
+        return None
+    return data.Bars(
+        key="baselines",
+        title="Baselines side by side",
+        setup="; ".join(dict.fromkeys(figures.setup_of(told.study) for told in report.studies)),
+        quantity="throughput",
+        unit="samples/s",
+        bars=tuple(bars),
+        absent=tuple(absent),
+    )

@@ -1,0 +1,87 @@
+"""The page as HTML: one file, no request, no need of JavaScript."""
+
+import base64
+import re
+from functools import cache
+from importlib.resources import files
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup, escape
+
+from bench.analysis.comparison import DIVERGED
+from bench.analysis.report import Report
+from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, INVALID, SLOWER
+from bench.store.schema import STATUSES
+from reports.charts import palette, telling
+from reports.charts.data import Chart
+from reports.charts.inline import svg
+from reports.page.blocks import Download
+from reports.page.sections import page
+
+_FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
+_WORDS = frozenset({FASTER, SLOWER, EQUIVALENT, INCONCLUSIVE, INVALID, DIVERGED, *STATUSES})
+
+
+def html(report: Report, *, unfolded: bool = False) -> str:
+    """The whole page; the same report always gives the same text. `unfolded` opens what is folded, for print."""
+    told = page(report)
+    text = _environment().get_template("page.html.j2").render(page=told, unfolded=unfolded)
+    return re.sub(r"\n\s*\n+", "\n", text)
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import PackageLoader  # noqa: PLC0415
+
+    found = Environment(
+        loader=PackageLoader("reports.page", "templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    found.filters["flags"] = _flags
+    found.globals |= {
+        "svg": _svg,
+        "table": telling.table,
+        "style": _style,
+        "script": _script,
+        "uri": _uri,
+        "slug": _slug,
+        "words": _WORDS,
+    }
+    return found
+
+
+def _svg(chart: Chart) -> Markup:
+    return Markup(svg(chart))  # noqa: S704 - drawn by us; its texts are escaped where it is drawn
+
+
+def _flags(text: str) -> Markup:
+    """Text with its flags as code, so that no line breaks after the first of their hyphens."""
+    return Markup(_FLAG.sub(r"<code>\g<0></code>", str(escape(text))))  # noqa: S704 - escaped here
+
+
+def _style() -> Markup:
+    text = _resource("page.css")
+    text = text.replace("/* series: light */", palette.css(palette.LIGHT))
+    text = text.replace("/* series: dark */", palette.css(palette.DARK))
+    return Markup(text)  # noqa: S704 - our own file
+
+
+def _script() -> Markup:
+    return Markup(_resource("page.js"))  # noqa: S704 - our own file
+
+
+def _resource(name: str) -> str:
+    return files("reports.page").joinpath("templates", name).read_text(encoding="utf-8")
+
+
+def _uri(download: Download) -> str:
+    """The data themselves as a link: base64, because percent signs would treble every separator."""
+    coded = base64.b64encode(download.text.encode()).decode("ascii")
+    return f"data:{download.media};charset=utf-8;base64,{coded}"
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")

@@ -1,0 +1,100 @@
+"""What a page opens with: its title, what kind of study this is, and the numbers that it is about, in large."""
+
+from collections.abc import Sequence
+
+from bench.analysis.report import StudyReport
+from bench.analysis.result import Study
+from reports import model, names, words
+from reports.page.blocks import Headline
+from reports.sentence import headlines as rows_told
+from reports.sentence import is_invalid
+
+
+def headlines(study: Study) -> tuple[Headline, ...]:
+    """The row that the sentence is about, in large: never a speedup without the rate that it multiplies."""
+    row = next((each for each in rows_told(study) if not is_invalid(each)), None)
+    base = study.baseline
+    found = []
+    if row is not None and row.speedup is not None and base is not None:
+        found.append(
+            Headline(
+                value=f"{words.point(row.speedup)}x",
+                bounds=words.interval(row.speedup),
+                label=f"{names.phrase(row, study.rows)} over {words.point(base.throughput)} samples/s",
+            )
+        )
+    if row is not None and row.efficiency is not None:
+        found.append(
+            Headline(
+                value=words.percent_point(row.efficiency),
+                bounds=words.interval(row.efficiency, 100),
+                label="efficiency",
+            )
+        )
+    rate = row if row is not None else base
+    if rate is not None and rate.throughput is not None and not is_invalid(rate):
+        found.append(
+            Headline(
+                value=words.point(rate.throughput),
+                bounds=words.interval(rate.throughput),
+                label=f"samples/s, {names.phrase(rate, study.rows)}",
+            )
+        )
+    learned = next((each for each in (row, base) if each is not None and each.accuracy is not None), None)
+    if learned is not None and learned.accuracy is not None:
+        found.append(
+            Headline(
+                value=words.percent(learned.accuracy.top1, 2),
+                label=f"top-1 after {words.count(learned.accuracy.epoch, 'epoch')}",
+            )
+        )
+    return tuple(found)
+
+
+def setup(study: Study) -> tuple[str, ...]:
+    return tuple(fact for line in model.title(study) for fact in line)
+
+
+def title(studies: Sequence[StudyReport]) -> str:
+    works = dict.fromkeys(
+        f"{words.clean(told.study.title.model)} on {words.clean(told.study.title.data)}" for told in studies
+    )
+    return words.listed(works) if len(works) < 4 else f"{len(studies)} studies"
+
+
+def kicker(studies: Sequence[StudyReport]) -> str:
+    days = sorted({told.created_at[:10] for told in studies if told.created_at})
+    when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}" if days else ""
+    what = (
+        _kind(studies[0].study)
+        if len(studies) == 1
+        else words.count(len(studies), "study").replace("studys", "studies")
+    )
+    which = studies[0].study.study_id if len(studies) == 1 else ""
+    return " · ".join(each for each in (what, when, which) if each)
+
+
+def _kind(study: Study) -> str:
+    if len(study.rows) < 2:
+        return "Training run" if study.rows and study.rows[0].accuracy else "Measurement"
+    return f"{study.title.scaling.capitalize()} scaling study"
+
+
+def heading(told: StudyReport, studies: Sequence[StudyReport]) -> str:
+    """What tells this study from the others."""
+    if len(studies) == 1:
+        return ""
+    run = told.study.title
+    facts = [words.clean(run.model), words.clean(run.data), run.scaling, words.clean(run.device)]
+    others = [
+        [
+            words.clean(each.study.title.model),
+            words.clean(each.study.title.data),
+            each.study.title.scaling,
+            words.clean(each.study.title.device),
+        ]
+        for each in studies
+    ]
+    telling = [fact for place, fact in enumerate(facts) if len({each[place] for each in others}) > 1]
+    number = studies.index(told) + 1
+    return f"{number}. {', '.join(telling or facts[:1])} ({told.study.study_id})"

@@ -1,0 +1,67 @@
+"""A report as one JSON document: numbers to twelve digits, missing is null."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, is_dataclass
+from typing import Any
+
+from bench.analysis.report import Report, StudyReport
+from reports import words
+from reports.document import scale_document
+
+SCHEMA = "bench.report_data/1"
+
+
+def document(report: Report) -> dict[str, Any]:
+    """Every study with what the page draws of it; of step times, which are long, only how many there are."""
+    told: dict[str, Any] = _plain(
+        {
+            "schema": SCHEMA,
+            "title": words.clean(report.title) or None,
+            "anonymous": report.anonymous,
+            "studies": [_study(each) for each in report.studies],
+            "differences": report.differences,
+            "comparison": report.comparison,
+        }
+    )
+    return told
+
+
+def as_text(report: Report) -> str:
+    """The document as the text of a file."""
+    return json.dumps(document(report), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _study(told: StudyReport) -> dict[str, Any]:
+    found = scale_document(told.study, "", 0)
+    kept = {name: value for name, value in found.items() if name not in {"store", "exit", "schema"}}
+    return {
+        **kept,
+        "created_at": told.created_at or None,
+        "command": told.command or None,
+        "facts": told.facts,
+        "all_launches": told.launches,
+        "step_parts": told.parts,
+        "learned": told.learned,
+        "classes": told.classes,
+        "energy": told.energy,
+        "reached": told.reached,
+        "laws": told.laws,
+        "no_law": told.no_law or None,
+        "cards": told.cards,
+        "drift": told.drift,
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Plain JSON types; NaN and infinity are no measurement: null. Twelve digits, as in the CSV."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return _plain(asdict(value))
+    if isinstance(value, float):
+        return float(f"{value:.12g}") if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return value

@@ -1,0 +1,34 @@
+import io
+
+from fabricated_charts import confusion, parsed, speedup
+from PIL import Image
+
+from reports.charts import files
+from reports.charts.palette import INK, LIGHT
+from reports.charts.telling import describe
+
+
+def test_one_figure_becomes_svg_pdf_png_and_alt_text_and_twice_the_same_bytes():
+    chart = speedup(setup=r"a_b%&#$~^\ and $x^2$")
+    found = files.render(chart)
+    assert set(found) == {".svg", ".pdf", ".png", ".txt"}
+    assert found == files.render(chart)
+    assert found[".txt"].decode() == f"{describe(chart)}\n"
+    root = parsed(found[".svg"])
+    drawn = [each.text for each in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert chart.title in drawn, "a file that stands alone says what it shows"
+    assert r"a_b%&#$~^\ and $x^2$" in drawn, "and a dollar is a dollar"
+    assert b"currentColor" not in found[".svg"]
+    assert INK.encode() not in found[".svg"]
+    assert LIGHT.ink.encode() in found[".svg"]
+
+
+def test_the_picture_is_on_white_and_tells_what_it_shows():
+    chart = confusion()
+    found = files.render(chart)
+    picture = Image.open(io.BytesIO(found[".png"]))
+    assert picture.width > 1000
+    assert picture.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
+    assert picture.text["Description"] == describe(chart)
+    assert found[".pdf"].startswith(b"%PDF")
+    assert b"CreationDate" not in found[".pdf"]
