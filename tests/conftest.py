@@ -67,7 +67,7 @@ def run_bench(tmp_path: Path, environment: dict[str, str]) -> Callable[..., Ran]
     It runs in `tmp_path` unless `cwd` says otherwise, and fails the test when it takes longer than `timeout_s`.
     """
 
-    def run(*arguments: object, cwd: Path = tmp_path, timeout_s: float = 300, **variables: str) -> Ran:
+    def run(*arguments: object, cwd: Path = tmp_path, timeout_s: float = 900, **variables: str) -> Ran:
         command = (str(Path(sys.executable).parent / "bench"), *map(str, arguments))
         ended = subprocess.run(
             command,

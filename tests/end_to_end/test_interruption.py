@@ -53,7 +53,7 @@ def test_a_second_ctrl_c_ends_the_launch_at_once_and_its_row_says_so(tmp_path, e
     os.kill(study.pid, signal.SIGINT)
     time.sleep(0.2)
     os.kill(study.pid, signal.SIGINT)
-    _, stderr = study.communicate(timeout=60)
+    _, stderr = study.communicate(timeout=300)
     assert study.returncode == 130, stderr
     assert list(bench.load(tmp_path / "results", "launches").status) == ["ok", "cancelled"]
     assert not still_running(workers)

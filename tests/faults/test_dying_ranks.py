@@ -30,7 +30,7 @@ def test_each_is_told_for_what_it_was_with_all_it_had_started_and_the_rest_of_th
     struck = [fault(what, launch=f"r{number:02d}p00") for number, (what, *_) in enumerate(ROUNDS)]
     well = [fault(what, launch=f"r{len(ROUNDS):02d}p00", rank=None) for what in LEFT_BEHIND]
     words = study(tmp_path, *started, *struck, *well, rounds=len(ROUNDS) + 1)
-    ran = run_bench(*words, "--json", timeout_s=600)
+    ran = run_bench(*words, "--json", timeout_s=1800)
     assert ran.returncode == 5, ran  # some launches failed
     assert ran.json()["rows"][0]["launches_failed"] == len(ROUNDS), ran
     found = rows(store)

@@ -19,7 +19,7 @@ ROUNDS = [
 def test_the_culprit_is_named_and_no_victim_and_the_rest_of_the_study_is_finished(run_bench, tmp_path, store) -> None:
     faults = [fault(what, launch=f"r{number:02d}p00") for number, (what, _) in enumerate(ROUNDS)]
     words = study(tmp_path, *faults, rounds=len(ROUNDS) + 1)
-    ran = run_bench(*words, "--json", BENCH_STALL=str(STALL_S), timeout_s=600)
+    ran = run_bench(*words, "--json", BENCH_STALL=str(STALL_S), timeout_s=1800)
     assert ran.returncode == 5, ran
     *hung, well = rows(store)
     assert [outcome(row) for row in hung] == [("hang", 1)] * len(ROUNDS), [row.reason for row in hung]

@@ -23,7 +23,7 @@ def test_ctrl_c_finishes_the_launch_that_runs_and_begins_no_other_and_resume_goe
     process = begin(words, environment, tmp_path)
     wait_for(lambda: stepping(store))
     os.killpg(process.pid, signal.SIGINT)
-    stdout, stderr = process.communicate(timeout=120)
+    stdout, stderr = process.communicate(timeout=300)
     assert process.returncode == INTERRUPTED, stderr
     assert "Traceback" not in stderr
     assert "Ctrl-C again ends it now" in stderr
@@ -39,7 +39,7 @@ def test_sigterm_ends_the_launch_now_and_its_row_says_cancelled(tmp_path, enviro
     process = begin(study(tmp_path, steps=20_000), environment, tmp_path)
     wait_for(lambda: stepping(store))
     os.killpg(process.pid, signal.SIGTERM)  # as a scheduler does: to the whole group
-    _, stderr = process.communicate(timeout=60)
+    _, stderr = process.communicate(timeout=300)
     assert process.returncode == TERMINATED, stderr
     assert "Traceback" not in stderr
     assert [outcome(row) for row in rows(store)] == [("cancelled", None)]

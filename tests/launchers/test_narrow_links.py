@@ -55,7 +55,7 @@ def measured(net, tmp_path: Path, environment: dict[str, str], speed: int) -> tu
         net.run(host, words, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         for host in range(2)
     ]
-    told = [process.communicate(timeout=240) for process in processes]
+    told = [process.communicate(timeout=900) for process in processes]
     ended = [
         SimpleNamespace(returncode=process.returncode, stdout=stdout, stderr=stderr)
         for process, (stdout, stderr) in zip(processes, told, strict=True)

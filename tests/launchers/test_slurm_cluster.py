@@ -364,13 +364,13 @@ def test_a_requeue_in_the_middle_of_a_study_runs_every_launch_once(environment, 
         def begun() -> list[Path]:
             return sorted(store.glob("studies/*/logs/*/srun.log"))
 
-        wait_for(lambda: len(begun()) > len(done()) >= 1, "one launch is done and another runs", timeout_s=180)
+        wait_for(lambda: len(begun()) > len(done()) >= 1, "one launch is done and another runs", timeout_s=900)
         (job,) = cluster.run("squeue", "--noheader", "--format=%i").split()
         before = done()
         cluster.run("scontrol", "requeue", job)
         wait_for(lambda: "PENDING" in cluster.run("squeue", "--noheader", "--format=%T"), "the job waits again")
         cluster.run("scontrol", "update", f"JobId={job}", "StartTime=now")  # and not in two minutes
-        told, progress = bench.communicate(timeout=400)
+        told, progress = bench.communicate(timeout=1200)
     ran = SimpleNamespace(returncode=bench.returncode, stdout=told, stderr=progress)
     assert_no_launch_failed(ran, store)
     assert len(before) < 5  # or nothing was left to repeat
