@@ -147,6 +147,14 @@ def test_a_rehearsal_trains_as_a_measured_rank_does(seen):
     assert seen().losses == tuple(losses)
 
 
+def test_a_rehearsal_mixes_and_clips_where_the_recipe_does(seen):
+    told = replace(WORK, recipe=replace(WORK.recipe, mixup=0.3, clip_norm=0.1))
+    plain, mixed, again = seen(), *(seen(replace(TOLD, workload=told)) for _ in range(2))
+    assert first_difference(plain, mixed) == ("augmented batch", 0, "images")
+    assert first_difference(mixed, again) is None
+    assert mixed.losses == again.losses != plain.losses
+
+
 def batches_data():
     from bench.learn.data import load
 
