@@ -21,7 +21,7 @@ PERCENT = "%"  # the unit of a published share; what is measured is a share of 1
 METRICS = (
     *("top1", "top5", "best_top1", "validation_loss", "train_top1", "train_loss"),
     *("precision", "recall", "f1", "worst_recall"),
-    *("throughput", "speedup", "epoch_s", "total_s", "params"),
+    *("throughput", "speedup", "epoch_s", "training_s", "params"),
 )
 TARGETS = ("top1", "top5", "worst_recall", "validation_loss")  # of the last epoch; the loss at most, the rest at least
 

@@ -19,7 +19,7 @@ _NAMES = {
     "worst_recall": "recall of the worst class",
     "throughput": "samples/s",
     "epoch_s": "an epoch's training",
-    "total_s": "the whole training",
+    "training_s": "the whole training",
     "params": "parameters",
     "f1": "F1",
 }

@@ -10,7 +10,7 @@ from bench.analysis.result import Beside, Estimate, Row
 from bench.plan import PERCENT, Plan, Published
 from bench.store.schema import ClassScore, Epoch, Launch
 
-SPEEDS = ("throughput", "speedup", "epoch_s", "total_s")  # of a machine as much as of a recipe
+SPEEDS = ("throughput", "speedup", "epoch_s", "training_s")  # of a machine as much as of a recipe
 
 _OF_AN_EPOCH: Mapping[str, Callable[[Epoch], float | None]] = {
     "top1": lambda epoch: epoch.top1,
@@ -18,7 +18,7 @@ _OF_AN_EPOCH: Mapping[str, Callable[[Epoch], float | None]] = {
     "validation_loss": lambda epoch: epoch.validation_loss,
     "train_top1": lambda epoch: epoch.train_top1,
     "train_loss": lambda epoch: epoch.train_loss,
-    "total_s": lambda epoch: epoch.warm_s,
+    "training_s": lambda epoch: epoch.warm_s,
 }
 _OF_A_CLASS: Mapping[str, Callable[[ClassScore], float | None]] = {
     "precision": lambda score: score.precision,

@@ -28,8 +28,8 @@ from bench.settings.document import (
     ScaleSettings,
     Section,
     StudySettings,
-    suggestion,
 )
+from bench.settings.values import suggestion
 
 DEMO = "demo"  # the profile that runs when nothing is asked for
 FILE = "bench.toml"

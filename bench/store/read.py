@@ -93,7 +93,7 @@ def classes(store: StorePath, study_id: str, damaged: list[Damage] | None = None
 
 def layers(store: StorePath, study_id: str, damaged: list[Damage] | None = None) -> list[Layer]:
     """The layers of all launches that were looked into; arguments as for `launches`."""
-    return _rows(store, study_id, "layers", damaged)
+    return committed(store, study_id, damaged).layers(damaged)
 
 
 def dna(store: StorePath, study_id: str, damaged: list[Damage] | None = None) -> list[Dna]:
@@ -132,6 +132,9 @@ class Committed:
 
     def classes(self, damaged: list[Damage] | None = None) -> list[ClassScore]:
         return self._rows("classes", damaged)
+
+    def layers(self, damaged: list[Damage] | None = None) -> list[Layer]:
+        return self._rows("layers", damaged)
 
     def dna(self, damaged: list[Damage] | None = None) -> list[Dna]:
         return self._rows("dna", damaged)

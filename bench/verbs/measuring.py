@@ -16,9 +16,10 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import DONE, GATE, INTERRUPTED, PARTIAL, TERMINATED, UsageError
+from bench.verbs import exits
 
 if TYPE_CHECKING:
-    from bench.analysis.result import Row, Study
+    from bench.analysis.result import Study
     from bench.dna.fingerprint import AskNumbers
     from bench.dna.machine import Machine
     from bench.plan import Plan
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from bench.store.commit import Store
     from bench.study import Host
     from launchers import Launcher, Request
-
-
-ACCURACY = "accuracy"  # the gate: every row reaches its profile's targets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +63,7 @@ def measure(
     talk = Talk(**talking)
     settings = resolve(flags, os.environ, Path.cwd(), profile)
     refuse_unknown_names(settings)
-    gates = _gates(fail_on, settings)
+    gates = exits.gates(fail_on, settings)
     given = elsewhere.given_study()
     study_id = given or _new_study_id(settings)
     store_path = Path(settings.study.store)
@@ -128,7 +126,7 @@ def run_again(plan: "Plan", store_path: Path, machine: "Machine", *, when_busy: 
     opening = contextlib.closing(launchers.find("local").open())
     begun = partial(_begun, plan, store, resume=False, given=False)
     _, code = _run(plan, begun, store, machine, opening, when_busy=when_busy, demo=False, talk=talk)
-    return _settled(code, study.analysed(store.path, plan.study_id))
+    return exits.settled(code, study.analysed(store.path, plan.study_id))
 
 
 def _begun(plan: "Plan", store: "Store", *, resume: bool, given: bool) -> "Plan":
@@ -279,29 +277,12 @@ def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _gates(fail_on: str | None, settings: "Settings") -> tuple[str, ...]:
-    """The gates that were asked for.
-
-    Raises:
-        UsageError: no such gate, or nothing that it could be held against.
-    """
-    asked = tuple(word.strip() for word in (fail_on or "").split(",") if word.strip())
-    for word in asked:
-        if word != ACCURACY:
-            raise UsageError(f"--fail-on: no gate '{word}'", f"there is {ACCURACY}; others are of: bench compare")
-    if asked and not settings.targets:
-        raise UsageError("--fail-on accuracy: nothing says which accuracy", "a profile does: [targets] top1 = 0.9")
-    if asked and settings.measure.epochs is None:
-        raise UsageError("--fail-on accuracy: only whole epochs are evaluated", "add --epochs N")
-    return asked
-
-
 def _tell(findings: "Study", store: Path, code: int, talk: Talk, gates: tuple[str, ...] = ()) -> int:
     from reports import document, learning, terminal
     from reports.console import console_for
 
-    code = _settled(code, findings)
-    missed = list(learning.missed(findings)) if ACCURACY in gates else []
+    code = exits.settled(code, findings)
+    missed = list(learning.missed(findings)) if exits.ACCURACY in gates else []
     if missed and code in {DONE, PARTIAL}:
         code = GATE
     if talk.as_json:
@@ -311,15 +292,3 @@ def _tell(findings: "Study", store: Path, code: int, talk: Talk, gates: tuple[st
     for each in missed:
         _say(f"gate failed: {each}")
     return code
-
-
-def _settled(code: int, findings: "Study") -> int:
-    """The exit code once it is known what the rows came to."""
-    return PARTIAL if code == DONE and any(_failed(row) for row in findings.rows) else code
-
-
-def _failed(row: "Row") -> bool:
-    """Some launch of the row gave no number, or its numbers must not be used."""
-    from bench.analysis.result import INVALID
-
-    return bool(row.launches_failed) or (row.verdict is not None and row.verdict.word == INVALID)

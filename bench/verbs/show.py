@@ -1,24 +1,19 @@
 """`bench show`: the card of a study or a launch: what was run, where each setting came from, and how to repeat it."""
 
 import json
-import math
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from bench.errors import CannotError
-from bench.plan import Configuration, Plan
-from bench.store import checkpoints, index
-from bench.store.attempts import Attempt, open_attempts
-from bench.store.layout import Layout, existing
+from bench.store import index
+from bench.store.attempts import open_attempts
+from bench.store.layout import existing
+from bench.verbs.cards import LaunchCard, StudyCard, finite
 from bench.verbs.options import json_option, store_option
 
 if TYPE_CHECKING:
-    from bench.store.schema import Dna, Launch
     from bench.verbs.learned import Learned
 
 SCHEMA = "bench.show/1"
@@ -61,7 +56,7 @@ def command(ids: tuple[str, ...], store: Path, *, anatomy: bool, why: bool, reac
             for card, seen in zip(cards, learned, strict=True)
         ]
         document = {"schema": SCHEMA, "store": str(store), "shown": shown, "warnings": warnings, "exit": 0}
-        click.echo(json.dumps(_finite(document), indent=2))
+        click.echo(json.dumps(finite(document), indent=2))
         return
     told = [
         _why_lines(card, seen) if why else [*card.lines(), *(seen.lines() if seen else ())]
@@ -70,144 +65,6 @@ def command(ids: tuple[str, ...], store: Path, *, anatomy: bool, why: bool, reac
     click.echo("\n\n".join("\n".join(lines) for lines in told))
     for warning in warnings:
         click.echo(f"warning: {warning}", err=True)
-
-
-@dataclass(frozen=True, kw_only=True)
-class StudyCard:
-    """What there is to know of a study without judging it."""
-
-    layout: Layout
-    plan: Plan
-    launches: "Sequence[Launch]"
-    dna: "Sequence[Dna]"
-    begun: Sequence[Attempt]  # and not ended
-
-    def lines(self) -> list[str]:
-        plan, work = self.plan, self.plan.workload
-        batch = (
-            f"{plan.baseline.batch_per_rank} per rank" if plan.scaling == "weak" else f"{plan.baseline.batch_global}"
-        )
-        return [
-            *_pairs(
-                {
-                    "study": plan.study_id,
-                    "started": plan.created_at[:16].replace("T", " ") + " UTC",
-                    "model": work.model,
-                    "data": work.data,
-                    "training": f"{work.precision}, {work.memory_format}, seed {work.seed}",
-                    "scaling": f"{plan.scaling}, batch {batch}",
-                    "window": f"{work.window} after {work.warmup_steps} warm-up steps",
-                    "rounds": f"{plan.rounds}{' (quick)' * plan.quick}, order seed {plan.order_seed}",
-                    "launches": ", ".join(
-                        [f"{len(self.launches)} of {len(plan.launches)} in the store", *self._open()]
-                    ),
-                }
-            ),
-            "",
-            "rows",
-            *_table([*map(self._row, plan.configurations), *self._unrunnable()]),
-            "",
-            "settings",
-            *_table(
-                [
-                    (name, _shown(plan.settings.get(name)), origin)
-                    for name, origin in plan.origins.items()
-                    if origin != "default" or not name.startswith("slurm.") or plan.launcher == "slurm"
-                ]
-            ),
-            "",
-            *_pairs(
-                {
-                    "machine": _each_once(map(_machine, self.dna)),
-                    "dna": _each_once(map(_ids, self.dna)),
-                    "logs": str(self.layout.logs(plan.study_id)),
-                    "repeat": plan.command,
-                    "table": f"bench report {plan.study_id}",
-                }
-            ),
-        ]
-
-    def document(self) -> dict[str, Any]:
-        return {
-            "study": self.plan.study_id,
-            "command": self.plan.command,
-            "plan": asdict(self.plan),
-            "launches": [_columns(launch) for launch in self.launches],
-            "dna": [
-                {"hw_id": hw_id, "sw_id": sw_id, "num_id": num_id}
-                for hw_id, sw_id, num_id in dict.fromkeys((row.hw_id, row.sw_id, row.num_id) for row in self.dna)
-            ],
-            "open": [{"launch": each.launch_id, "attempt": each.attempt} for each in self.begun],
-            "logs": str(self.layout.logs(self.plan.study_id)),
-        }
-
-    def _open(self) -> list[str]:
-        """Launches that were begun and have not ended."""
-        running = sum(bool(each.owner.alive()) for each in self.begun)
-        left = len(self.begun) - running
-        return [*[f"{running} running"] * (running > 0), *[f"{left} never ended (bench recover)"] * (left > 0)]
-
-    def _row(self, row: Configuration) -> tuple[str, ...]:
-        planned = sum(each.configuration == row for each in self.plan.launches)
-        ended = Counter(each.status for each in self.launches if each.configuration == row.key)
-        told = ", ".join(f"{count} {status}" for status, count in sorted(ended.items())) or "none"
-        return (row.key, _batch(row), f"{told} of {planned}", "baseline" if row == self.plan.baseline else "")
-
-    def _unrunnable(self) -> list[tuple[str, ...]]:
-        rows = self.plan.unrunnable
-        return [(each.configuration.key, _batch(each.configuration), "n/a", each.reason) for each in rows]
-
-
-@dataclass(frozen=True, kw_only=True)
-class LaunchCard:
-    """Every column of a launch's row; for what is missing, why."""
-
-    layout: Layout
-    launch: "Launch"
-    files: Sequence[str]
-    earlier: Sequence[index.Marker]  # attempts that this one supersedes
-
-    def lines(self) -> list[str]:
-        columns = _columns(self.launch)
-        why = columns.pop("unavailable")
-        missing = [(name, why[name]) for name, value in columns.items() if value is None and name in why]
-        return [
-            *_pairs({name: _shown(value) for name, value in columns.items() if value is not None and value != ()}),
-            *(["", "not measured", *_table(missing)] if missing else []),
-            *(["", "earlier attempts", *_table(self._superseded())] if self.earlier else []),
-            "",
-            "files",
-            *(f"  {path}" for path in (*self._paths, *self._checkpoints, self._logs)),
-        ]
-
-    def document(self) -> dict[str, Any]:
-        return {
-            "study": self.launch.study_id,
-            "launch": self.launch.launch_id,
-            "row": _columns(self.launch),
-            "files": list(map(str, self._paths)),
-            "checkpoints": list(map(str, self._checkpoints)),
-            "logs": str(self._logs),
-            "earlier": [{"attempt": each.attempt, "status": each.status} for each in self.earlier],
-        }
-
-    def _superseded(self) -> list[tuple[str, ...]]:
-        return [
-            (str(each.attempt), each.status, str(self.layout.folder(each.study_id, each.launch_id, each.attempt)))
-            for each in self.earlier
-        ]
-
-    @property
-    def _paths(self) -> list[Path]:
-        return [self.layout.root / path for path in self.files]
-
-    @property
-    def _checkpoints(self) -> list[Path]:
-        return checkpoints.kept(self.layout, self.launch.study_id, self.launch.launch_id, self.launch.attempt)
-
-    @property
-    def _logs(self) -> Path:
-        return self.layout.folder(self.launch.study_id, self.launch.launch_id, self.launch.attempt)
 
 
 def _learned(
@@ -252,61 +109,3 @@ def _card(store: Path, text: str, damaged: list[index.Damage]) -> StudyCard | La
     others = index.every_marker(store, marker.study_id, damaged)
     earlier = [each for each in others if each.launch_id == marker.launch_id and each.attempt < marker.attempt]
     return LaunchCard(layout=layout, launch=launch, files=[file.path for file in marker.files], earlier=earlier)
-
-
-def _batch(row: Configuration) -> str:
-    return f"batch {row.batch_per_rank} x {row.ranks}"
-
-
-def _machine(row: "Dna") -> str:
-    facts = json.loads(row.identity)
-    gpus = Counter(each.get("name", "GPU") for each in facts.get("gpus", []))
-    told = [
-        facts.get("cpu_label", "CPU"),
-        *([f"{facts['cpu_cores']} cores"] if "cpu_cores" in facts else []),
-        *([f"{facts['memory_gib']} GiB"] if "memory_gib" in facts else []),
-        *(f"{count} x {name}" for name, count in gpus.items()),
-    ]
-    return ", ".join(told)
-
-
-def _ids(row: "Dna") -> str:
-    reason = json.loads(row.unavailable).get("num_id", "no reason given")
-    return f"hardware {row.hw_id}, software {row.sw_id}, numbers {row.num_id or f'not available ({reason})'}"
-
-
-def _each_once(told: Iterable[str]) -> str:
-    return "; ".join(dict.fromkeys(told)) or "no launch has told"
-
-
-def _columns(launch: "Launch") -> dict[str, Any]:
-    return {**asdict(launch), "unavailable": json.loads(launch.unavailable)}
-
-
-def _finite(value: Any) -> Any:
-    """NaN and infinity have no place in JSON: null."""
-    if isinstance(value, Mapping):
-        return {name: _finite(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _shown(value: Any) -> str:
-    if value is None or value in ({}, ()):
-        return "-"
-    if isinstance(value, float):
-        return f"{value:g}"
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-
-
-def _pairs(told: Mapping[str, str]) -> list[str]:
-    width = max(map(len, told))
-    return [f"{name.ljust(width)}  {value}" for name, value in told.items()]
-
-
-def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    ]

@@ -64,7 +64,7 @@ def learned():
         rows=(row,),
         published=(
             top1,
-            beside("total_s", 105, alone(404.2), ratio=404.2 / 105, unit="s", epochs=20, apart=("other hardware",)),
+            beside("training_s", 105, alone(404.2), ratio=404.2 / 105, unit="s", epochs=20, apart=("other hardware",)),
             beside("params", 1982602, alone(1982602), note="about 1.98 million"),
             beside("recall", 35.4, None, unit="%", class_name="cat", reason="no class 'cat' in this data"),
         ),

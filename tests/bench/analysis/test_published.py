@@ -85,9 +85,9 @@ def test_a_part_of_a_longer_schedule_is_no_run_of_that_length():
 
 
 def test_times_are_held_as_ratios_and_other_hardware_is_named():
-    each = only(analysed(Published(metric="total_s", value=22.0, unit="s", epochs=4, hardware="A GPU")))
+    each = only(analysed(Published(metric="training_s", value=22.0, unit="s", epochs=4, hardware="A GPU")))
     assert (each.measured.estimate, each.ratio, each.apart) == (44.0, 2.0, ("other hardware",))
-    same = only(analysed(Published(metric="total_s", value=22.0, unit="s", epochs=4, hardware="a cpu, 2 cores")))
+    same = only(analysed(Published(metric="training_s", value=22.0, unit="s", epochs=4, hardware="a cpu, 2 cores")))
     assert same.apart == ()
 
 

@@ -12,7 +12,7 @@ from bench.errors import UsageError
 from bench.plan import Published, in_rounds, to_json
 from bench.store import index
 from bench.store.commit import Store
-from bench.verbs import measuring
+from bench.verbs import exits, measuring
 from bench.verbs.show import command as show
 
 WORK = {"model": "resnet18", "data": "cifar10"}
@@ -90,14 +90,14 @@ def test_the_time_to_an_accuracy_is_told_when_asked(trained):
 
 
 def test_the_gate_needs_a_target_and_epochs():
-    assert measuring._gates("accuracy", ASKED) == ("accuracy",)
-    assert measuring._gates(None, ASKED) == ()
+    assert exits.gates("accuracy", ASKED) == ("accuracy",)
+    assert exits.gates(None, ASKED) == ()
     with pytest.raises(UsageError, match="no gate 'slower'"):
-        measuring._gates("slower", ASKED)
+        exits.gates("slower", ASKED)
     with pytest.raises(UsageError, match="nothing says which accuracy"):
-        measuring._gates("accuracy", SimpleNamespace(targets={}, measure=ASKED.measure))
+        exits.gates("accuracy", SimpleNamespace(targets={}, measure=ASKED.measure))
     with pytest.raises(UsageError, match="only whole epochs are evaluated"):
-        measuring._gates("accuracy", SimpleNamespace(targets=ASKED.targets, measure=SimpleNamespace(epochs=None)))
+        exits.gates("accuracy", SimpleNamespace(targets=ASKED.targets, measure=SimpleNamespace(epochs=None)))
 
 
 def test_a_missed_target_is_exit_4_when_the_gate_was_asked_for(trained, capsys):

@@ -1,7 +1,7 @@
 """What a launch left in its folder, as rows of the store. Reads files; measures nothing."""
 
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from bench.analysis.steady import Steps, launch_rate
-from bench.plan import Plan, PlannedLaunch, Workload
+from bench.outcome.reasons import about_hosts, about_patience, why_no_energy, why_null
+from bench.plan import Plan, PlannedLaunch
 from bench.store import schema
 from bench.worker import job
 from bench.worker.job import RankResult
@@ -112,19 +113,15 @@ def launch_of(
     why = dict(energy_j=f"the launch ended as {ending.status}")
     if ending.status == schema.OK:
         told = [RankResult.from_json(rank.told) for rank in ranks]
-        launch, why = _measured(launch, told, ranks, started_ns), dict(energy_j=_why_no_energy(told))
-        launch = replace(launch, warnings=(*launch.warnings, *_about_patience(workload, ranks)))
+        launch, why = _measured(launch, told, ranks, started_ns), dict(energy_j=why_no_energy(told))
+        launch = replace(launch, warnings=(*launch.warnings, *about_patience(workload, told[0])))
     return replace(
-        launch, unavailable=schema.unavailable(**(why if launch.energy_j is None else {}), **_why_null(launch))
+        launch, unavailable=schema.unavailable(**(why if launch.energy_j is None else {}), **why_null(launch))
     )
 
 
 def _share(part_s: float | None, whole_s: float) -> float | None:
     return None if part_s is None or not whole_s else part_s / whole_s
-
-
-def _why_no_energy(told: Sequence[RankResult]) -> str:
-    return next((each.energy_gap for each in told if each.energy_gap is not None), "no rank read a counter")
 
 
 def _energy_j(told: Sequence[RankResult]) -> float | None:
@@ -167,7 +164,7 @@ def _measured(
         energy_j=_energy_j(told),
         worker_cpu_s=sum(each.window_cpu_s for each in told),
         involuntary_switches=sum(each.window_switches for each in told),
-        warnings=(*launch.warnings, *first.warnings, *_about_hosts(told, launch.nodes)),
+        warnings=(*launch.warnings, *first.warnings, *about_hosts(told, launch.nodes)),
     )
     if not kept.any():
         return replace(launch, worker_cpu_s=None, involuntary_switches=None)
@@ -179,62 +176,6 @@ def _measured(
         throughput_sps=rate.throughput_sps,
         data_wait=float(steps.data_wait_ns[kept].sum() / steps.step_ns[kept].sum()),
     )
-
-
-def _about_patience(workload: Workload, ranks: Sequence[RankOutcome]) -> Iterator[str]:
-    """That a launch ended before its last epoch, because it did not get better."""
-    trained, asked = len(RankResult.from_json(ranks[0].told).epochs), workload.epochs
-    if asked is not None and trained < asked:
-        yield (
-            f"stopped after {trained} of {asked} epochs: {workload.recipe.patience} without a better top-1 on the "
-            "validation set"
-        )
-
-
-def _about_hosts(told: Sequence[RankResult], nodes: int) -> Iterator[str]:
-    """What speaks against calling the hosts of a launch so many equal machines."""
-    kinds = {each.hardware_tag for each in told if each.hardware_tag is not None}
-    if len(kinds) > 1:
-        yield f"its {nodes} nodes are of {len(kinds)} kinds of hardware, and the slowest decides"
-    first = told[:: max(1, len(told) // nodes)]  # a rank of each node
-    machines = {each.boot_tag for each in first if each.boot_tag is not None}
-    if machines and len(machines) < nodes:
-        yield f"its {nodes} nodes are {len(machines)} running machine{'s' * (len(machines) != 1)}, and may share cores"
-
-
-def _why_untimed(launch: schema.Launch) -> str:
-    if launch.status != schema.OK:
-        return f"the launch ended as {launch.status}"
-    if launch.anatomy:
-        return "not measured: the layers were looked into between the steps (--anatomy)"
-    if launch.resumed_epoch is not None and not launch.warmup_steps:
-        return "the checkpoint that it went on from had trained everything already"
-    return "the warm-up took every step: train for longer"
-
-
-def _why_null(launch: schema.Launch) -> dict[str, str]:
-    """A reason for each column that is null and need not be."""
-    why: dict[str, str] = {}
-    if launch.flop_per_sample is None:
-        why |= dict(flop_per_sample="counted on accelerators only: a CPU has no published peak to hold it against")
-    if launch.num_id is None:
-        why |= dict(num_id="the numeric canaries gave no answer; the row of the fingerprint says why")
-    if launch.throughput_sps is None:
-        why |= dict(throughput_sps=_why_untimed(launch))
-    if launch.status != schema.OK:
-        return why
-    if launch.loss_last is None:
-        why |= dict(loss_last="not finite")
-    if launch.weights_equal is None:
-        why |= dict(weights_equal="one process has nobody to agree with")
-    if launch.gradient_error is None:
-        alone = launch.weights_equal is None
-        why |= dict(gradient_error="one process has nobody to average with" if alone else "not finite")
-    if launch.compute_step_ns is None:
-        why |= dict(compute_step_ns="one process has nobody to synchronise with")
-    if launch.epoch_samples is None:
-        why |= dict(epoch_samples="synthetic data has no epoch")
-    return why
 
 
 def as_steps(ranks: Sequence[RankOutcome]) -> Steps:

@@ -1,0 +1,67 @@
+"""In words: why a launch has no number for something, and what else has to be said of it."""
+
+from collections.abc import Iterator, Sequence
+
+from bench.plan import Workload
+from bench.store import schema
+from bench.worker.job import RankResult
+
+
+def why_no_energy(told: Sequence[RankResult]) -> str:
+    return next((each.energy_gap for each in told if each.energy_gap is not None), "no rank read a counter")
+
+
+def about_patience(workload: Workload, rank0: RankResult) -> Iterator[str]:
+    """That a launch ended before its last epoch, because it did not get better."""
+    trained, asked = len(rank0.epochs), workload.epochs
+    if asked is not None and trained < asked:
+        yield (
+            f"stopped after {trained} of {asked} epochs: {workload.recipe.patience} without a better top-1 on the "
+            "validation set"
+        )
+
+
+def about_hosts(told: Sequence[RankResult], nodes: int) -> Iterator[str]:
+    """What speaks against calling the hosts of a launch so many equal machines."""
+    kinds = {each.hardware_tag for each in told if each.hardware_tag is not None}
+    if len(kinds) > 1:
+        yield f"its {nodes} nodes are of {len(kinds)} kinds of hardware, and the slowest decides"
+    first = told[:: max(1, len(told) // nodes)]  # a rank of each node
+    machines = {each.boot_tag for each in first if each.boot_tag is not None}
+    if machines and len(machines) < nodes:
+        yield f"its {nodes} nodes are {len(machines)} running machine{'s' * (len(machines) != 1)}, and may share cores"
+
+
+def _why_untimed(launch: schema.Launch) -> str:
+    if launch.status != schema.OK:
+        return f"the launch ended as {launch.status}"
+    if launch.anatomy:
+        return "not measured: the layers were looked into between the steps (--anatomy)"
+    if launch.resumed_epoch is not None and not launch.warmup_steps:
+        return "the checkpoint that it went on from had trained everything already"
+    return "the warm-up took every step: train for longer"
+
+
+def why_null(launch: schema.Launch) -> dict[str, str]:
+    """A reason for each column that is null and need not be."""
+    why: dict[str, str] = {}
+    if launch.flop_per_sample is None:
+        why |= dict(flop_per_sample="counted on accelerators only: a CPU has no published peak to hold it against")
+    if launch.num_id is None:
+        why |= dict(num_id="the numeric canaries gave no answer; the row of the fingerprint says why")
+    if launch.throughput_sps is None:
+        why |= dict(throughput_sps=_why_untimed(launch))
+    if launch.status != schema.OK:
+        return why
+    if launch.loss_last is None:
+        why |= dict(loss_last="not finite")
+    if launch.weights_equal is None:
+        why |= dict(weights_equal="one process has nobody to agree with")
+    if launch.gradient_error is None:
+        alone = launch.weights_equal is None
+        why |= dict(gradient_error="one process has nobody to average with" if alone else "not finite")
+    if launch.compute_step_ns is None:
+        why |= dict(compute_step_ns="one process has nobody to synchronise with")
+    if launch.epoch_samples is None:
+        why |= dict(epoch_samples="synthetic data has no epoch")
+    return why

@@ -1,0 +1,130 @@
+"""The kinds of values that a setting may have: how text becomes one, and what is said of text that is none."""
+
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
+
+from bench import plan
+
+_UNIT_S = {"": 1, "s": 1, "m": 60, "h": 3600}
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """A sentence that names the closest known words; empty when none is close."""
+    close = get_close_matches(word, list(known), n=3)
+    return f" Did you mean {', '.join(close)}?" if close else ""
+
+
+def one_of(*known: str) -> AfterValidator:
+    def check(word: str) -> str:
+        if word not in known:
+            raise ValueError(f"is none of {', '.join(known)}.{suggestion(word, known)}")
+        return word
+
+    return AfterValidator(check)
+
+
+def _items(value: Any) -> Any:
+    """`1,2,4` and `[1, 2, 4]` and a lone value are one thing: a tuple. `none` is the empty one."""
+    if isinstance(value, str):
+        return () if value == "none" else tuple(part.strip() for part in value.split(","))
+    return tuple(value) if isinstance(value, list) else value if isinstance(value, tuple) else (value,)
+
+
+def counts(value: Any) -> tuple[int, ...]:
+    try:
+        counts = tuple(int(part) if isinstance(part, str) else part for part in _items(value))
+    except ValueError:
+        counts = ()
+    if not counts or any(type(number) is not int or number < 1 for number in counts):
+        raise ValueError("should be whole numbers from 1, as in 1,2,4")
+    return counts
+
+
+def ranks(value: Any) -> tuple[int, ...] | str:
+    try:
+        return "auto" if value == "auto" else counts(value)
+    except ValueError as error:
+        raise ValueError(f"{error}, or auto") from None
+
+
+def shape(value: Any) -> tuple[int, int, int]:
+    try:
+        channels, height, width = (int(part) if isinstance(part, str) else part for part in _items(value))
+    except ValueError:
+        channels = height = width = 0
+    if any(type(side) is not int or side < 1 for side in (channels, height, width)):
+        raise ValueError("should be channels, height and width, as in 3,32,32")
+    return channels, height, width
+
+
+def _numbers(value: Any) -> tuple[float, ...]:
+    try:
+        numbers = tuple(float(part) if isinstance(part, str) else part for part in _items(value))
+    except ValueError:
+        numbers = ()
+    if not numbers or any(isinstance(each, bool) or not isinstance(each, int | float) or each < 0 for each in numbers):
+        raise ValueError("should be numbers from 0, as in [0.5, 1]")
+    return tuple(map(float, numbers))
+
+
+def betas(value: Any) -> tuple[float, float]:
+    numbers = _numbers(value)
+    if len(numbers) != 2 or max(numbers) >= 1:
+        raise ValueError("should be two numbers below 1, as in [0.9, 0.999]")
+    return numbers[0], numbers[1]
+
+
+def _duration_s(value: Any) -> float:
+    told = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", str(value).strip())
+    if isinstance(value, bool) or not told or float(told[1]) == 0:
+        raise ValueError("should be a length of time, as in 90s, 10m or 1h")
+    return float(told[1]) * _UNIT_S[told[2]]
+
+
+_CHECKPOINT = re.compile(r"best|last(:[1-9]\d*)?|every:[1-9]\d*")
+
+
+def checkpoint(word: str) -> str:
+    if not _CHECKPOINT.fullmatch(word):
+        raise ValueError(f"is none of last, last:K, best and every:K.{suggestion(word, ('last', 'best', 'every:'))}")
+    return word
+
+
+def _expanded(folder: str) -> str:
+    return str(Path(folder).expanduser())
+
+
+def seeds(value: Any) -> tuple[int, ...]:
+    try:
+        seeds = tuple(int(part) if isinstance(part, str) else part for part in _items(value))
+    except ValueError:
+        seeds = ()
+    if not seeds or any(type(seed) is not int or seed < 0 for seed in seeds) or len(set(seeds)) < len(seeds):
+        raise ValueError("should be different whole numbers from 0, as in 1,2,3")
+    return seeds
+
+
+def targets(targets: dict[str, float]) -> dict[str, float]:
+    for name, value in targets.items():
+        if name not in plan.TARGETS:
+            raise ValueError(f"'{name}' is no target: {', '.join(plan.TARGETS)}.{suggestion(name, plan.TARGETS)}")
+        if value <= 0 or (value > 1 and name != "validation_loss"):
+            raise ValueError(f"'{name}' is a share from 0 to 1, as in 0.7 for 70 %")
+    return targets
+
+
+Items = BeforeValidator(_items)
+Positive = Annotated[int, Field(ge=1)]
+NotNegative = Annotated[int, Field(ge=0)]
+Text = Annotated[str, Field(min_length=1)]
+Folder = Annotated[Text, AfterValidator(_expanded)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+Numbers = Annotated[tuple[float, ...], PlainValidator(_numbers)]
+Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+FromZero = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Duration = Annotated[float, PlainValidator(_duration_s)]
