@@ -12,7 +12,7 @@ from bench.analysis.report import alone
 from reports import formats
 
 HOSTILE = "a_b%&#$~^\\{}<>|\"'`[x](y)*é中\x1b[31m\n--end"
-NAMES = [name for name in formats.names() if name != "pdf"]  # which is the page, printed
+NAMES = [name for name in formats.names() if name not in {"pdf", "figures"}]  # which are the page, drawn or printed
 
 
 def hostile():
