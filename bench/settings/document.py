@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator
 
 from bench import plan, recipe
+from bench.settings import values
 from bench.settings.values import (
     Duration,
     Folder,
@@ -16,14 +17,6 @@ from bench.settings.values import (
     Rate,
     Share,
     Text,
-    betas,
-    checkpoint,
-    counts,
-    one_of,
-    ranks,
-    seeds,
-    shape,
-    targets,
 )
 
 
@@ -45,7 +38,7 @@ class DataSettings(Section):
 
     name: Text = "synthetic"
     dir: Folder | None = None
-    input_shape: Annotated[tuple[int, int, int], PlainValidator(shape)] | None = None  # channels, height, width
+    input_shape: Annotated[tuple[int, int, int], PlainValidator(values.shape)] | None = None  # channels, height, width
     classes: Positive | None = None
     augment: Annotated[tuple[Text, ...], Items] = ()  # words of docs/training.md, as in crop,flip,jitter:0.2
     mean: Numbers | None = None  # per channel, of pixels as 0..1; None: the data set's own
@@ -62,7 +55,7 @@ class PhaseSettings(Section):
     cutmix: FromZero | None = None
     label_smoothing: Share | None = None
     learning_rate: Rate | None = None
-    schedule: Annotated[str, one_of(*recipe.SCHEDULES)] | None = None
+    schedule: Annotated[str, values.one_of(*recipe.SCHEDULES)] | None = None
     restart_epochs: Rate | None = None
     minimum_rate: FromZero | None = None
 
@@ -70,14 +63,14 @@ class PhaseSettings(Section):
 class RecipeSettings(Section):
     """`[recipe]`: how the weights are trained; the fields of `bench.recipe.Recipe`."""
 
-    optimizer: Annotated[str, one_of(*recipe.OPTIMIZERS)] = "sgd"
+    optimizer: Annotated[str, values.one_of(*recipe.OPTIMIZERS)] = "sgd"
     learning_rate: Rate = 0.05
     momentum: Share = 0.9
     nesterov: bool = False
-    betas: Annotated[tuple[float, float], PlainValidator(betas)] = (0.9, 0.999)
+    betas: Annotated[tuple[float, float], PlainValidator(values.betas)] = (0.9, 0.999)
     weight_decay: FromZero = 0.0
-    decay: Annotated[str, one_of(*recipe.DECAYS)] = "all"
-    schedule: Annotated[str, one_of(*recipe.SCHEDULES)] = "constant"
+    decay: Annotated[str, values.one_of(*recipe.DECAYS)] = "all"
+    schedule: Annotated[str, values.one_of(*recipe.SCHEDULES)] = "constant"
     milestones: Annotated[tuple[Rate, ...], Items] = ()  # epochs
     gamma: Annotated[float, Field(gt=0, le=1)] = 0.1
     every_epochs: Rate = 30.0
@@ -93,7 +86,7 @@ class RecipeSettings(Section):
     clip_norm: FromZero = 0.0
     ema_decay: Share = 0.0
     patience: NotNegative = 0  # epochs
-    batch_rule: Annotated[str, one_of(*recipe.BATCH_RULES)] = "none"
+    batch_rule: Annotated[str, values.one_of(*recipe.BATCH_RULES)] = "none"
     batch_reference: Positive | None = None
     batch_warmup_epochs: FromZero = 0.0
     phases: Annotated[tuple[PhaseSettings, ...], Items] = ()
@@ -108,24 +101,28 @@ class MeasureSettings(Section):
     epochs: Positive | None = None
     rounds: Positive = 6
     quick: bool = False
-    precision: Annotated[str, one_of(*plan.PRECISIONS)] = "fp32"
-    memory_format: Annotated[str, one_of(*plan.MEMORY_FORMATS)] = "contiguous"
+    precision: Annotated[str, values.one_of(*plan.PRECISIONS)] = "fp32"
+    memory_format: Annotated[str, values.one_of(*plan.MEMORY_FORMATS)] = "contiguous"
     seed: NotNegative = 0
-    seeds: Annotated[tuple[int, ...], PlainValidator(seeds)] | None = None  # one a round instead of `seed` in each
+    seeds: Annotated[tuple[int, ...], PlainValidator(values.seeds)] | None = (
+        None  # one a round instead of `seed` in each
+    )
 
 
 class ScaleSettings(Section):
     """`[scale]`: over what the work is spread."""
 
-    device: Annotated[str, one_of("auto", *plan.DEVICES)] = "auto"
-    ranks: Annotated[tuple[int, ...] | Literal["auto"], PlainValidator(ranks)] | None = None
-    strategy: Annotated[tuple[Annotated[str, one_of(*plan.STRATEGIES)], ...], Items, Field(min_length=1)] | None = None
-    scaling: Annotated[str, one_of(*plan.SCALINGS)] = "weak"
-    nodes: Annotated[tuple[int, ...], PlainValidator(counts)] | None = None  # hosts; None: this one
+    device: Annotated[str, values.one_of("auto", *plan.DEVICES)] = "auto"
+    ranks: Annotated[tuple[int, ...] | Literal["auto"], PlainValidator(values.ranks)] | None = None
+    strategy: (
+        Annotated[tuple[Annotated[str, values.one_of(*plan.STRATEGIES)], ...], Items, Field(min_length=1)] | None
+    ) = None
+    scaling: Annotated[str, values.one_of(*plan.SCALINGS)] = "weak"
+    nodes: Annotated[tuple[int, ...], PlainValidator(values.counts)] | None = None  # hosts; None: this one
     ranks_per_node: Positive | None = None  # None: one on CPUs, one a GPU otherwise
     batch: Positive = 64  # per device when weak, global when strong
     cores_per_rank: Positive | None = None
-    backend: Annotated[str, one_of(*plan.BACKENDS)] | None = None
+    backend: Annotated[str, values.one_of(*plan.BACKENDS)] | None = None
     allow_oversubscribe: bool = False
 
 
@@ -138,15 +135,15 @@ class StudySettings(Section):
     stall: Duration = 300.0  # seconds without a step; a step of a large network on one core takes a minute
     margin: Annotated[float, Field(gt=0, lt=1)] = 0.02
     order_seed: NotNegative | None = None  # of the order of launches; None: drawn
-    when_busy: Annotated[str, one_of(*plan.WHEN_BUSY)] = "refuse"  # when another study is measuring on this host
-    launcher: Annotated[str, one_of(*plan.LAUNCHERS)] = "local"
+    when_busy: Annotated[str, values.one_of(*plan.WHEN_BUSY)] = "refuse"  # when another study is measuring on this host
+    launcher: Annotated[str, values.one_of(*plan.LAUNCHERS)] = "local"
     rdzv: Text | None = None  # HOST:PORT where the nodes of torchrun meet
 
 
 class KeepSettings(Section):
     """`[keep]`: what a launch leaves beside its numbers; the fields of `plan.Keep`. See docs/checkpoints.md."""
 
-    checkpoint: Annotated[tuple[Annotated[Text, AfterValidator(checkpoint)], ...], Items] = ()
+    checkpoint: Annotated[tuple[Annotated[Text, AfterValidator(values.checkpoint)], ...], Items] = ()
     checkpoint_steps: Positive | None = None
     start: Folder | None = None  # a file: what --from says
     anatomy: Positive | None = None  # steps
@@ -172,7 +169,7 @@ class SlurmSettings(Section):
 class PublishedSettings(Section):
     """`[[published]]`: a result that others reported; the fields of `plan.Published`."""
 
-    metric: Annotated[str, one_of(*plan.METRICS)]
+    metric: Annotated[str, values.one_of(*plan.METRICS)]
     value: float
     low: float | None = None
     high: float | None = None
@@ -181,7 +178,7 @@ class PublishedSettings(Section):
     epoch: NotNegative | None = None  # 0: before training
     class_name: Text | None = None
     ranks: Positive | None = None
-    device: Annotated[str, one_of(*plan.DEVICES)] | None = None
+    device: Annotated[str, values.one_of(*plan.DEVICES)] | None = None
     hardware: Text | None = None
     source: Text | None = None
     note: Text | None = None
@@ -193,7 +190,7 @@ class Publication(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     epochs: Positive | None = None
-    device: Annotated[str, one_of(*plan.DEVICES)] | None = None
+    device: Annotated[str, values.one_of(*plan.DEVICES)] | None = None
     hardware: Text | None = None
     source: Text | None = None
 
@@ -212,7 +209,7 @@ class Document(Section):
     slurm: SlurmSettings = SlurmSettings()
     publication: Publication = Publication()
     published: Annotated[tuple[PublishedSettings, ...], Items] = ()
-    targets: Annotated[dict[str, float], AfterValidator(targets)] = {}
+    targets: Annotated[dict[str, float], AfterValidator(values.targets)] = {}
 
     def quoted(self) -> tuple[PublishedSettings, ...]:
         """What is published, each with what it shares with the others."""
