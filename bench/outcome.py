@@ -17,6 +17,8 @@ from bench.worker import job
 from bench.worker.job import RankResult
 from launchers import Ending, heartbeat
 
+_LOOKED_INTO = "throughput is not measured: the layers were looked into between the steps (--anatomy)"
+
 
 @dataclass(frozen=True, kw_only=True)
 class RankOutcome:
@@ -151,7 +153,12 @@ def _measured(launch: schema.Launch, ranks: Sequence[RankOutcome], started_ns: i
         peak_memory_bytes=max((each.peak_memory_bytes for each in told if each.peak_memory_bytes), default=None),
         worker_cpu_s=sum(each.window_cpu_s for each in told),
         involuntary_switches=sum(each.window_switches for each in told),
-        warnings=(*launch.warnings, *first.warnings, *_about_hosts(told, launch.nodes)),
+        warnings=(
+            *launch.warnings,
+            *[_LOOKED_INTO] * first.anatomy,
+            *first.warnings,
+            *_about_hosts(told, launch.nodes),
+        ),
     )
     if not kept.any():
         return replace(launch, worker_cpu_s=None, involuntary_switches=None)
@@ -190,7 +197,7 @@ def _why_untimed(launch: schema.Launch) -> str:
     if launch.status != schema.OK:
         return f"the launch ended as {launch.status}"
     if launch.anatomy:
-        return "not measured: the layers were looked into between the steps (--anatomy)"
+        return _LOOKED_INTO
     if launch.resumed_epoch is not None and not launch.warmup_steps:
         return "the checkpoint that it went on from had trained everything already"
     return "the warm-up took every step: train for longer"
