@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from bench.analysis.steady import Steps, launch_rate
-from bench.outcome.reasons import about_hosts, about_patience, why_no_energy, why_null
+from bench.outcome.reasons import LOOKED_INTO, about_hosts, about_patience, why_no_energy, why_null
 from bench.plan import Plan, PlannedLaunch
 from bench.store import schema
 from bench.worker import job
@@ -164,7 +164,12 @@ def _measured(
         energy_j=_energy_j(told),
         worker_cpu_s=sum(each.window_cpu_s for each in told),
         involuntary_switches=sum(each.window_switches for each in told),
-        warnings=(*launch.warnings, *first.warnings, *about_hosts(told, launch.nodes)),
+        warnings=(
+            *launch.warnings,
+            *[LOOKED_INTO] * first.anatomy,
+            *first.warnings,
+            *about_hosts(told, launch.nodes),
+        ),
     )
     if not kept.any():
         return replace(launch, worker_cpu_s=None, involuntary_switches=None)

@@ -6,6 +6,8 @@ from bench.plan import Workload
 from bench.store import schema
 from bench.worker.job import RankResult
 
+LOOKED_INTO = "not measured: the layers were looked into between the steps (--anatomy)"
+
 
 def why_no_energy(told: Sequence[RankResult]) -> str:
     return next((each.energy_gap for each in told if each.energy_gap is not None), "no rank read a counter")
@@ -36,7 +38,7 @@ def _why_untimed(launch: schema.Launch) -> str:
     if launch.status != schema.OK:
         return f"the launch ended as {launch.status}"
     if launch.anatomy:
-        return "not measured: the layers were looked into between the steps (--anatomy)"
+        return LOOKED_INTO
     if launch.resumed_epoch is not None and not launch.warmup_steps:
         return "the checkpoint that it went on from had trained everything already"
     return "the warm-up took every step: train for longer"
