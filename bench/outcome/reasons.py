@@ -6,7 +6,7 @@ from bench.plan import Workload
 from bench.store import schema
 from bench.worker.job import RankResult
 
-LOOKED_INTO = "not measured: the layers were looked into between the steps (--anatomy)"
+LOOKED_INTO = "throughput is not measured: the layers were looked into between the steps (--anatomy)"
 
 
 def why_no_energy(told: Sequence[RankResult]) -> str:
