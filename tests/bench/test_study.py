@@ -11,6 +11,7 @@ from bench import outcome, recovery, study
 from bench.dna.fingerprint import Fingerprint
 from bench.dna.machine import Machine
 from bench.errors import BenchError
+from bench.outcome import reasons
 from bench.plan import in_rounds, to_json
 from bench.store import index, read
 from bench.store.commit import AlreadyCommittedError, Store
@@ -212,7 +213,7 @@ def test_the_joules_of_a_launch_are_those_of_all_ranks_or_none() -> None:
     assert outcome._energy_j(ranks((30.0, None), (None, None), (12.5, None))) == 42.5
     lost = ranks((30.0, None), (None, "NVIDIA driver: Not Supported"))
     assert outcome._energy_j(lost) is None  # a part is not the whole
-    assert outcome._why_no_energy(lost) == "NVIDIA driver: Not Supported"
+    assert reasons.why_no_energy(lost) == "NVIDIA driver: Not Supported"
 
 
 def test_ctrl_c_keeps_what_is_finished_and_resume_runs_only_the_rest(carry_out) -> None:

@@ -66,7 +66,9 @@ def test_a_report_reads_every_file_once(store, counted):
     assert len(files) == 24 * 6, "a marker and five tables a launch"
     assert set(files.values()) == {1}
     assert {name: count for name, count in counted.items() if name.startswith("decoded")} == {
-        f"decoded {table}": 24 for table in schema.TABLES
+        f"decoded {table}": 24
+        for table in schema.TABLES
+        if table != "layers"  # there are none without --anatomy
     }
 
 

@@ -192,4 +192,4 @@ def test_many_machines_name_the_slow_one(tmp_path, monkeypatch):
 
 def test_compare_and_calibrate_stand_in_the_table_of_contents():
     verbs = group.list_commands(None)
-    assert verbs.index("report") + 1 == verbs.index("compare") < verbs.index("calibrate")
+    assert verbs.index("report") < verbs.index("compare") < verbs.index("calibrate")

@@ -76,9 +76,17 @@ def loop_of(folder, told=None, *, epochs=4, recipe_of=PLAIN, batch=8, augmentati
         ema=Ema(model, recipe_of.ema_decay) if recipe_of.ema_decay else None,
     )
 
-    def train(batches, steps, *, epoch, in_window):
-        phase = "window" if in_window else "warm-up"
-        return train_segment(trainer, batches, steps, batch=batch, phase=phase, step_ns=10**6, count_correct=True)
+    def train(batches, steps, *, epoch, in_window, loss_before=0.0):
+        return train_segment(
+            trainer,
+            batches,
+            steps,
+            batch=batch,
+            phase="window" if in_window else "warm-up",
+            step_ns=10**6,
+            count_correct=True,
+            loss_before=loss_before,
+        )
 
     return EpochLoop(
         trainer=trainer,

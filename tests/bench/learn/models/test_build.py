@@ -24,7 +24,7 @@ def test_an_unknown_option_is_refused_with_what_looks_like_it():
     with pytest.raises(WorkloadError, match=r"no option 'drop_out'\. Did you mean dropout"):
         build("wrn-16-4", CIFAR, 10, {"drop_out": 0.3})
     with pytest.raises(WorkloadError, match=r"no option 'dropout'\. It takes: none"):
-        build("resnet18", CIFAR, 10, {"dropout": 0.3})
+        build("lenet-small", CIFAR, 10, {"dropout": 0.3})
 
 
 def test_an_option_of_the_wrong_kind_is_refused():
