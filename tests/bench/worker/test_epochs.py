@@ -16,7 +16,7 @@ from bench.learn.data import load
 from bench.learn.schedules import scheduler
 from bench.recipe import Phase, Recipe
 from bench.worker import phases
-from bench.worker.epochs import EpochLoop, epochs_since_best
+from bench.worker.epochs import EpochLoop, Trained, epochs_since_best
 from bench.worker.group import Group
 from bench.worker.train import Trainer, train_segment
 from launchers import heartbeat
@@ -180,9 +180,7 @@ def test_evaluation_uses_the_averaged_weights_where_there_are_any(tmp_path):
     loop.run(2)
     averaged = loop.results[-1].validation_loss
     loop.trainer.ema = None
-    assert (
-        loop._evaluated(1, [loop.train(loop.batches.epoch(9), 1, epoch=1, in_window=True)]).validation_loss != averaged
-    )
+    assert loop._evaluated(1, Trained(steps=1, samples=8)).validation_loss != averaged  # of the same weights
 
 
 def test_epochs_since_the_best_count_from_the_first_of_equals():
