@@ -8,7 +8,7 @@ PINS := constraints.txt
 # A uv too old to know --group counts as none.
 UV := $(shell uv pip install --help 2>/dev/null | grep -q -e --group && command -v uv || echo .uv/bin/uv)
 
-.PHONY: demo test test-all test-statistics test-faults test-learning test-browser test-latex check docs install lock clean
+.PHONY: demo test test-all test-statistics test-faults test-learning test-browser test-latex check docs gallery install lock clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed
@@ -47,6 +47,10 @@ check: $(VENV)/.installed-dev
 # The tables of docs/store.md, from bench/store/schema.py.
 docs: $(VENV)/.installed-dev
 	$(BIN)/python docs/tables.py
+
+# The pages of docs/gallery, from the studies stored beside them.
+gallery: $(VENV)/.installed-dev
+	$(BIN)/python docs/gallery/build.py
 
 install: $(VENV)/.installed
 

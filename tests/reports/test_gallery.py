@@ -13,10 +13,18 @@ REPOSITORY = Path(__file__).parents[2]
 GALLERY = REPOSITORY / "docs/gallery"
 
 # Torch cannot be imported, strings hash otherwise in each process, and neither locale writes numbers as we do.
-WITHOUT_TORCH = (
-    "import sys, runpy; sys.modules['torch'] = None; sys.argv = ['build.py', '--check']; "
-    "runpy.run_path('docs/gallery/build.py', run_name='__main__')"
-)
+WITHOUT_TORCH = """
+import runpy, sys
+
+class NoTorch:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"torch", "torchvision"}:
+            raise ModuleNotFoundError(f"no {name} on this laptop", name=name)
+
+sys.meta_path.insert(0, NoTorch())
+sys.argv = ["build.py", "--check"]
+runpy.run_path("docs/gallery/build.py", run_name="__main__")
+"""
 
 
 def pinned(package: str) -> str:

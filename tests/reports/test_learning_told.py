@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from fabricated_studies import quick
 
+from bench.analysis import report
 from bench.analysis.result import Beside, Estimate, Target, TimeTo
 from bench.analysis.why import Cause, Diagnosis
 from bench.plan import Published
@@ -88,7 +89,7 @@ def test_what_sets_two_runs_apart_is_said_whatever_the_width(stream):
 
 
 def test_markdown_tells_it_as_approved(approved):
-    approved(md.render(learned())[".md"], "learned.md")
+    approved(md.render(report.alone(learned()))[".md"], "learned.md")
 
 
 def test_a_study_of_speed_says_nothing_of_learning(stream):
