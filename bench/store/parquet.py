@@ -56,16 +56,14 @@ def decode(table: str, data: bytes, columns: Sequence[str] | None = None) -> pa.
     """
     # Not read_table, which brings pandas; without threads, whose start takes longer than reading a file of one row.
     file = pq.ParquetFile(pa.BufferReader(data))
-    written = file.schema_arrow
-    kept = _kept(arrow_schema(table), tuple(written.names), None if columns is None else tuple(columns))
-    found = file.read(columns=None if len(kept) == len(written) else kept.names, use_threads=False)
+    found = file.read(columns=columns and list(columns), use_threads=False)
+    kept = _kept(table, tuple(found.column_names))
     return found if found.schema.equals(kept) else found.select(kept.names).cast(kept)
 
 
 @cache
-def _kept(schema: pa.Schema, written: tuple[str, ...], wanted: tuple[str, ...] | None) -> pa.Schema:
-    names = set(written) if wanted is None else set(written) & set(wanted)
-    return pa.schema([column for column in schema if column.name in names])
+def _kept(table: str, written: tuple[str, ...]) -> pa.Schema:
+    return pa.schema([column for column in arrow_schema(table) if column.name in written])
 
 
 def written_as(data: bytes) -> tuple[str, int]:
