@@ -1,11 +1,12 @@
 """A/A of `bench compare` on this machine: how often does it see a difference between two studies of one configuration?
 
 Twenty times two studies of six short launches, each study whole before the next begins, as two studies a user compares
-are: what drifts between sessions is in the difference. Anything but EQUIVALENT or INCONCLUSIVE for the throughput is a
-false verdict. Run it on a quiet machine; with the defaults 240 launches, about half an hour.
+are: what drifts between sessions is in the difference. With --interleaved their launches take turns: then it is the
+verdicts that are tried, on this machine's real noise, and not whether the machine stays the same for minutes. Anything
+but EQUIVALENT or INCONCLUSIVE for the throughput is a false verdict. With the defaults 240 launches, half an hour.
 
-    python benchmarks/compare_aa.py [--comparisons 20] [--rounds 6] [--model lenet-small] [--seconds 1] [--store DIR]
-                                    [--json FILE]
+    python benchmarks/compare_aa.py [--comparisons 20] [--rounds 6] [--model lenet-small] [--seconds 1] [--interleaved]
+                                    [--store DIR] [--json FILE]
 
 The store is kept and the run goes on where it was broken off: studies that are complete are not repeated.
 """
@@ -14,6 +15,7 @@ import argparse
 import json
 import sys
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -37,6 +39,7 @@ def main() -> None:
     arguments.add_argument("--rounds", type=int, default=6)
     arguments.add_argument("--model", default="lenet-small")
     arguments.add_argument("--seconds", type=float, default=1.0)
+    arguments.add_argument("--interleaved", action="store_true")
     arguments.add_argument("--store", type=Path, default=Path("bench-results-compare-aa"))
     arguments.add_argument("--json", type=Path)
     asked = arguments.parse_args()
@@ -45,7 +48,10 @@ def main() -> None:
     host = study.Host(launcher=launchers.find("local").open(), machine=machine, fingerprint=fingerprint())
     found = []
     for number in range(asked.comparisons):
-        pair = [measured(asked, f"aa-{number:02d}-{name}", store, host) for name in "ab"]
+        pair = [begun(asked, f"aa-{number:02d}-{name}", store, host) for name in "ab"]
+        for rounds in range(1, asked.rounds + 1) if asked.interleaved else (asked.rounds,):
+            for study_id in pair:
+                go_on(study_id, rounds, store, host)
         a, b = (sides.read(sides.find(study_id, asked.store), ()) for study_id in pair)
         speed = next(row for row in compare(a, b, a.plan.margin).rows if row.metric == THROUGHPUT)
         ratio = speed.ratio.estimate if speed.ratio else None
@@ -61,8 +67,8 @@ def main() -> None:
         asked.json.write_text(json.dumps(told, indent=1) + "\n")
 
 
-def measured(asked: argparse.Namespace, study_id: str, store: Store, host: study.Host) -> str:
-    """One study of one row, unless it is complete already; returns its id."""
+def begun(asked: argparse.Namespace, study_id: str, store: Store, host: study.Host) -> str:
+    """A study of one row, unless it is there already; returns its id."""
     if study_id not in index.studies(asked.store):
         wishes = settings.resolve(
             {
@@ -87,8 +93,13 @@ def measured(asked: argparse.Namespace, study_id: str, store: Store, host: study
         )
         store.create_study(to_json(plan))
     resuming.take_up(store, study_id)  # what an earlier run of this script was broken off in
-    study.run(index.plan(asked.store, study_id), store, host, progress.Silent())
     return study_id
+
+
+def go_on(study_id: str, rounds: int, store: Store, host: study.Host) -> None:
+    """Run what is missing of a study's first rounds."""
+    plan = index.plan(store.path, study_id)
+    study.run(replace(plan, launches=plan.launches[:rounds]), store, host, progress.Silent())
 
 
 if __name__ == "__main__":
