@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from html import unescape
 
 import fabricated_studies as studies
 import pytest
@@ -65,6 +66,17 @@ def from_latex(study) -> list[dict[str, str]]:
     return [dict(zip(header, row, strict=True)) for row in rows]
 
 
+def from_page(study) -> list[dict[str, str]]:
+    """The first table of the page."""
+    text = formats.find("html").render(alone(study))[".html"]
+    rows = re.findall(r"<tr.*?>(.*?)</tr>", text[text.index("<table") : text.index("</table>")], re.DOTALL)
+    header, *cells = [
+        [same_words(unescape(cell)) for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL)]
+        for row in rows
+    ]
+    return [dict(zip(header, row, strict=True)) for row in cells]
+
+
 def numbers(cell: str) -> list[str]:
     """The numbers in a cell: `1 303.1 [1 298.3, 1 308.0]` has three."""
     return [each.replace(" ", "") for each in re.findall(r"\d{1,3}(?: \d{3})+(?:\.\d+)?|\d+(?:\.\d+)?", cell)]
@@ -106,6 +118,14 @@ def test_terminal_markdown_and_latex_show_the_same_texts(made, stream):
             name = header.removesuffix(" (%)")
             plain = {key: value.replace(" ", "") for key, value in row.items()}
             assert f"{cell}{unit}".replace(" ", "") == plain.get(name, plain.get(f"{name}/rank"))
+
+
+@pytest.mark.parametrize("made", MADE)
+def test_the_page_shows_the_same_texts_as_the_terminal(made, stream):
+    """Its first table; what is left out there stands in a second one."""
+    for shown, row in zip(from_page(made()), from_terminal(made(), stream), strict=True):
+        assert {"mode", "ranks", "samples/s", "speedup [95 %]", "eff. [95 %]", "status"} <= shown.keys()
+        assert shown == {header: row[header] for header in shown}
 
 
 @pytest.mark.parametrize("made", MADE)
