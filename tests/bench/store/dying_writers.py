@@ -42,7 +42,7 @@ def leave(folder, ranks):
         }
         np.savez(job.steps_file(folder, rank), **steps, in_window=np.array([0, 0, 1, 1, 1]))
         told = dict.fromkeys((each.name for each in fields(job.RankResult)), 0)  # what it says is not looked at here
-        job.write_result(folder, rank, {"status": "ok", **told, "epochs": []})
+        job.write_result(folder, rank, {"status": "ok", **told, "epochs": [], "layers": []})
 
 
 def run_one(store, launch, dna, *, until="committed"):
