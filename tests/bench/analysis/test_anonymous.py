@@ -20,13 +20,13 @@ SECRETS = (
 )
 TEXT = (
     "rank 1 of lab-node-07 at 10.0.3.7:29400 (fe80::1ff:fe23:4567:890a, 00:1b:44:11:3a:b7) said: "
-    "/home/alice/work/my_model.py:12 OOM on GPU-4f2a91bc-1234; ssh alice@lab.edu; node 3 (lab-node-07) does not answer"
+    "/home/alice/code/my_model.py:12 OOM on GPU-4f2a91bc-1234; ssh alice@lab.edu; node 3 (lab-node-07) does not answer"
 )
 
 
 def study(**changes) -> Study:
     title = Title(
-        model="/home/alice/work/my_model.py:build",
+        model="/home/alice/code/my_model.py:build",
         params=1,
         data="folder",
         precision="fp32",
@@ -60,9 +60,9 @@ def report() -> Report:
     )
     told = StudyReport(
         study=study(),
-        command="bench scale --model ~/work/my_model.py:build --data-dir /mnt/alice/cifar10 --store /srv/alice/results "
+        command="bench scale --model ~/code/my_model.py:build --data-dir /mnt/alice/cifar10 --store /srv/alice/results "
         "--rdzv lab-node-07:29400 --ranks 1,2",
-        facts={"model": "/home/alice/work/my_model.py:build", "learning rate": "0.05, constant"},
+        facts={"model": "/home/alice/code/my_model.py:build", "learning rate": "0.05, constant"},
         launches=(launch,),
         cards=(card,),
     )
