@@ -1,4 +1,4 @@
-"""A rank's sign of life: 32 bytes in a mapped file, written once a step, read by the supervisor at leisure.
+"""A rank's sign of life: 40 bytes in a mapped file, written once a step, read by the supervisor at leisure.
 
 A plain store to mapped memory costs under a microsecond and no system call, so it may stand inside a timed window.
 """
@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-_FORMAT = struct.Struct("<qqqq")  # monotonic ns, phase, step, steps planned
+_FORMAT = struct.Struct("<qqqqq")  # monotonic ns, phase, step, steps planned, epoch
 PHASES = ("starting", "joining", "preparing", "warm-up", "window", "evaluating", "saving", "finishing", "done")
 
 
@@ -22,6 +22,7 @@ class Beat:
     step: int
     steps: int  # planned; 0 while unknown
     monotonic_ns: int  # CLOCK_MONOTONIC of the rank; 0: it has not spoken yet
+    epoch: int = 0  # whole epochs are counted from 1; 0 before the first, and where there are none
 
 
 def path(folder: Path, rank: int) -> Path:
@@ -38,6 +39,7 @@ class Heart:
             self._map = mmap.mmap(handle.fileno(), _FORMAT.size)
         self._phase = 0
         self._steps = 0
+        self.epoch = 0
 
     def enter(self, phase: str, step: int = 0, steps: int = 0) -> None:
         """Say which phase has begun and, when known, how many steps it has."""
@@ -47,7 +49,7 @@ class Heart:
 
     def beat(self, step: int) -> None:
         """Say that this step has ended."""
-        _FORMAT.pack_into(self._map, 0, time.monotonic_ns(), self._phase, step, self._steps)
+        _FORMAT.pack_into(self._map, 0, time.monotonic_ns(), self._phase, step, self._steps, self.epoch)
 
 
 def read(folder: Path, rank: int) -> Beat:
@@ -56,5 +58,5 @@ def read(folder: Path, rank: int) -> Beat:
         raw = path(folder, rank).read_bytes()
     except FileNotFoundError:
         raw = b""
-    when, phase, step, steps = _FORMAT.unpack(raw) if len(raw) == _FORMAT.size else (0, 0, 0, 0)
-    return Beat(rank=rank, phase=PHASES[phase], step=step, steps=steps, monotonic_ns=when)
+    when, phase, step, steps, epoch = _FORMAT.unpack(raw) if len(raw) == _FORMAT.size else (0, 0, 0, 0, 0)
+    return Beat(rank=rank, phase=PHASES[phase], step=step, steps=steps, monotonic_ns=when, epoch=epoch)

@@ -57,10 +57,10 @@ class Watchdog:
 
 
 def furthest_behind(beats: Sequence[Beat]) -> list[Beat]:
-    """The beats of those that have come least far, by phase and step; all of them when none is behind."""
+    """The beats of those that have come least far, by epoch, phase and step; all of them when none is behind."""
 
-    def progress(beat: Beat) -> tuple[int, int]:
-        return PHASES.index(beat.phase), beat.step
+    def progress(beat: Beat) -> tuple[int, int, int]:
+        return beat.epoch, PHASES.index(beat.phase), beat.step
 
     least = min(map(progress, beats))
     return [beat for beat in beats if progress(beat) == least]

@@ -29,8 +29,10 @@ _ERASE = Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2))
 
 
 class Beat(Protocol):
-    """What a rank last said of itself; `steps` is 0 while it is unknown how many there will be."""
+    """What a rank last said of itself; `steps` is 0 while it is unknown how many there are, `epoch` where none is."""
 
+    @property
+    def epoch(self) -> int: ...
     @property
     def phase(self) -> str: ...
     @property
@@ -176,15 +178,16 @@ class Live(_Told):
 def _slowest(beats: Sequence[Beat]) -> Beat | None:
     """The rank that everybody waits for: the one furthest back."""
     places = {phase: place for place, phase in enumerate(PHASES)}
-    return min(beats, key=lambda beat: (places.get(beat.phase, 0), beat.step), default=None)
+    return min(beats, key=lambda beat: (beat.epoch, places.get(beat.phase, 0), beat.step), default=None)
 
 
 def _phase(beat: Beat | None) -> str:
     if beat is None:
         return "starting"
+    phase = f"epoch {beat.epoch} · {beat.phase}" if beat.epoch else beat.phase
     if not beat.step and not beat.steps:
-        return beat.phase
-    return f"{beat.phase} {beat.step}/{beat.steps}" if beat.steps else f"{beat.phase} step {beat.step}"
+        return phase
+    return f"{phase} {beat.step}/{beat.steps}" if beat.steps else f"{phase} step {beat.step}"
 
 
 def _bar(beat: Beat | None, room: int) -> str:

@@ -93,7 +93,7 @@ class Checkpoints:
         if not place.steps and place.epochs not in kept:
             return
         began, group = time.perf_counter(), self.trainer.group
-        self.trainer.heart.enter("saving", place.epochs)
+        self.trainer.heart.enter("saving")
         self.trainer.backend.synchronize(self.trainer.device)
         ranks = group.gather({"rng": rng.state(self.trainer.device), "part": part})
         if group.rank == 0:

@@ -68,6 +68,7 @@ class EpochLoop:
         for epoch in range(first, epochs):
             if self._out_of_patience():
                 break
+            self.trainer.heart.epoch = epoch + 1
             self._before(epoch)
             self.results.append(self._evaluated(epoch, self._trained(epoch)))
             self.save(Place(epoch + 1), self)
@@ -104,7 +105,7 @@ class EpochLoop:
     def _evaluated(self, epoch: int, done: Trained) -> job.EpochResult:
         trainer, group = self.trainer, self.trainer.group
         model = self.plain if trainer.ema is None else trainer.ema.module
-        trainer.heart.enter("evaluating", epoch)
+        trainer.heart.enter("evaluating")
         began = time.perf_counter_ns()
         group.share_buffers(model)
         with trainer.autocast():

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -84,6 +86,12 @@ def test_only_the_silent_ones_are_named():
 
 def test_furthest_behind_goes_by_phase_before_step():
     beats = [beat(rank=0, phase="window", step=1), beat(rank=1, phase="warm-up", step=9), beat(rank=2, step=7)]
+    assert [each.rank for each in furthest_behind(beats)] == [1]
+
+
+def test_furthest_behind_goes_by_epoch_before_phase():
+    ahead, behind = beat(rank=0, phase="window", step=1), beat(rank=1, phase="evaluating", step=9)
+    beats = [replace(ahead, epoch=2), replace(behind, epoch=1)]
     assert [each.rank for each in furthest_behind(beats)] == [1]
 
 

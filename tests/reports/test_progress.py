@@ -283,6 +283,8 @@ def test_the_rank_furthest_back_is_the_one_shown(live):
         ([beat(phase="window", step=12, steps=0)], "window step 12"),
         ([beat(phase="something new", step=0, steps=0)], "something new"),
         ([beat(phase="window", step=50, steps=40)], "window 50/40"),
+        ([replace(beat(), epoch=7)], "epoch 7 · window 28/40"),
+        ([replace(beat(0), epoch=2), replace(beat(1, phase="evaluating", step=9, steps=0), epoch=1)], "epoch 1 · eval"),
     ],
 )
 def test_whatever_a_rank_says_the_study_goes_on(live, beats, words):

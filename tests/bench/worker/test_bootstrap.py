@@ -59,7 +59,7 @@ def test_a_rank_knows_its_place_and_shows_that_it_lives(begin, tmp_path):
     assert process.wait(30) == 0
     cores = tuple(sorted(os.sched_getaffinity(0))) if sys.platform == "linux" else None
     assert said == f"1 4 0 {tmp_path} {cores}"
-    assert (tmp_path / "rank1.heartbeat").stat().st_size == 32
+    assert (tmp_path / "rank1.heartbeat").stat().st_size == 40
 
 
 def test_the_bootstrap_does_not_import_torch(begin):
