@@ -8,6 +8,7 @@ from typing import Any
 
 from bench.analysis import cards, laws, reach, scaling, series
 from bench.analysis.comparison import Comparison
+from bench.analysis.recipe_facts import recipe_facts
 from bench.analysis.report import Attempted, Law, Report, StudyReport
 from bench.analysis.result import INVALID, Row, Study
 from bench.analysis.steady import Steps
@@ -165,7 +166,7 @@ def _laws(study: Study, attempts: Sequence[Attempted]) -> tuple[tuple[Law, ...],
 
 def _facts(plan: Plan, launches: Sequence[Launch]) -> dict[str, str]:
     """What method, captions and citation speak of, as texts."""
-    work, recipe = plan.workload, plan.workload.recipe
+    work = plan.workload
     first = next((each for each in launches if _is_ended(each)), None)
     told: dict[str, object] = {
         "model": work.model,
@@ -175,11 +176,8 @@ def _facts(plan: Plan, launches: Sequence[Launch]) -> dict[str, str]:
         "augmentation": ", ".join(work.augment) or None,
         "precision": work.precision,
         "memory format": work.memory_format,
-        "optimizer": f"SGD, momentum {recipe.momentum:g}, weight decay {recipe.weight_decay:g}"
-        + (", Nesterov" if recipe.nesterov else ""),
-        "learning rate": f"{recipe.learning_rate:g}, {recipe.schedule}",
-        "label smoothing": f"{recipe.label_smoothing:g}" if recipe.label_smoothing else None,
-        "seed": work.seed,
+        **recipe_facts(work.recipe, plan.notes),
+        "seed": ", ".join(map(str, plan.seeds)) or work.seed,
         "window": work.window,
         "warm-up": f"{work.warmup_steps} steps at least",
         "rounds": plan.rounds,

@@ -40,7 +40,7 @@ def the_pinned_matplotlib() -> None:
         pytest.skip(f"drawn with matplotlib {pinned('matplotlib')}, and {version('matplotlib')} is here")
 
 
-@pytest.mark.slow
+@pytest.mark.browser  # of the suite that CI runs when a report may have changed
 @pytest.mark.usefixtures("the_pinned_matplotlib")
 @pytest.mark.parametrize(("locale", "seed", "zone"), [("C", "1", "UTC"), ("de_DE.UTF-8", "2", "Asia/Tokyo")])
 def test_it_is_the_same_in_every_process_locale_and_time_zone_and_needs_no_torch(locale, seed, zone):
