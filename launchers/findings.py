@@ -91,7 +91,7 @@ def from_deaths(folder: Path, deaths: Sequence[Death], beats: Sequence[Beat]) ->
 
 def _blames_a_peer(folder: Path, rank: int) -> bool:
     """Whether a rank's error is of the kind that the end of another brings about."""
-    reason = str(said(folder, rank).get("reason") or "")
+    reason = str(said(folder, rank).get("reason") or _last_words(folder, rank))
     return any(words in reason for words in _OF_A_PEER)
 
 

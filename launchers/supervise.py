@@ -109,7 +109,8 @@ def _watched(crew: Crew, command: Command, watch: Callable[[list[Beat]], None], 
             over_nccl = flight_recorder.is_wanted(command.environment)
             _ask_for_stacks(crew, beats, flight_recorder.DUMP_S if over_nccl else limits.stacks_s)
             return finding if over_nccl else findings.by_stacks(command.folder, finding)
-    return findings.from_deaths(command.folder, deaths, beats) or Finding(status="ok")
+    # The last beats of those that died while we waited for their peers, too.
+    return findings.from_deaths(command.folder, deaths, crew.beats()) or Finding(status="ok")
 
 
 def _ask_for_stacks(crew: Crew, beats: list[Beat], wait_s: float) -> None:

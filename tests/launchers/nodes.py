@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -49,8 +50,11 @@ class Nodes:
         return psutil.Process(self.processes[node].pid).children(recursive=True)
 
     def leftovers(self) -> list[Path]:
-        """Folders that the agents have not cleared away."""
-        return list(self._scratch.glob("bench-*"))
+        """Folders that the agents have not cleared away, though they had ten seconds after the launch for it."""
+        until_s = time.monotonic() + 10
+        while (left := list(self._scratch.glob("bench-*"))) and time.monotonic() < until_s:
+            time.sleep(0.05)
+        return left
 
 
 def start_agent(

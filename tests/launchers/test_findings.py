@@ -185,3 +185,12 @@ def test_a_hang_with_one_rank_behind_needs_no_stacks(tmp_path):
     behind = [*beats(1), Beat(rank=1, phase="window", step=2, steps=9, monotonic_ns=1)]
     hung = findings.hang(behind, [5.0] * 2, {0: "S", 1: "S"})
     assert findings.by_stacks(tmp_path, hung) == hung
+
+
+def test_last_words_that_name_a_peer_come_after_an_error_of_ones_own_whoever_was_heard_first(tmp_path):
+    """Of two hosts, and without a word in a result: only what the logs end with can tell."""
+    (tmp_path / "rank0.log").write_text("ConnectionError: connection closed by peer\n")
+    (tmp_path / "rank1.log").write_text("ValueError: no such shape\n")
+    now_ns = time.monotonic_ns() + 10**7
+    deaths = [Death(rank=rank, code=1, node=rank, seen_ns=now_ns + rank, seen_on_host_ns=now_ns) for rank in (0, 1)]
+    assert findings.from_deaths(tmp_path, deaths, beats(2)).rank == 1
