@@ -164,6 +164,11 @@ def _merged(layers: list[_Layer]) -> tuple[dict[str, Any], dict[str, str], int |
             written_for, counted = said.get("measure.epochs"), True
         elif not counted:
             written_for = written_for or said.get("measure.epochs")
+    if len(said.get(SEEDS, ())) > said.get(ROUNDS, math.inf):
+        raise UsageError(
+            f"{origins[ROUNDS]}: of {len(said[SEEDS])} seeds, rounds = {said[ROUNDS]} would leave some out",
+            f"leave it out, which makes a round of each, or say at least {len(said[SEEDS])}",
+        )
     return said, origins, written_for
 
 

@@ -121,6 +121,8 @@ def test_seeds_are_a_round_each_and_replace_the_one_seed_and_the_rounds_of_lower
     assert (seeds.measure.seeds, seeds.measure.rounds, seeds.origins["measure.rounds"]) == ((1, 2, 3), 3, "--seeds")
     assert seeds.origins["measure.seed"] == "default"
     assert ask({"seeds": "1,2", "rounds": "4"}, {}, "mine.toml").measure.rounds == 4
+    with pytest.raises(UsageError, match=r"--rounds: of 3 seeds, rounds = 1 would leave some out"):
+        ask({"seeds": "1,2,3", "rounds": "1"}, {}, "mine.toml")
     one = ask({"seed": "5"}, {}, "mine.toml", local="[measure]\nseeds = [1, 2]")
     assert (one.measure.seed, one.measure.seeds, one.measure.rounds) == (5, None, 6)
 
