@@ -4,10 +4,10 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-from scipy import stats
 
 from bench.analysis.repeats import Repeats
 from bench.analysis.result import Row
+from bench.analysis.steady import line
 from bench.analysis.validity import WARNING, Finding
 from bench.plan import Plan
 
@@ -74,9 +74,9 @@ def _drifting_machine(baseline: Repeats | None) -> Iterator[Finding]:
     if baseline is None or len(set(baseline.rates)) < 3:
         return
     logs = np.log(baseline.rates)
-    line = stats.linregress(np.arange(len(logs)), logs)
-    change = math.expm1(float(line.slope) * (len(logs) - 1))
-    if line.pvalue < 0.05 and abs(change) > 0.02:
+    slope, p_value = line(logs)
+    change = math.expm1(slope * (len(logs) - 1))
+    if p_value < 0.05 and abs(change) > 0.02:
         yield _warning(
             f"the baseline's rate changed by {change:+.1%} over the study; ratios are paired by round and keep, "
             "absolute rates do not",

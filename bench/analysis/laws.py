@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize
 
 from bench.analysis.intervals import LAUNCHES_FOR_AN_INTERVAL, rate_interval
 from bench.analysis.report import Law
@@ -64,9 +63,15 @@ def fit(strategy: str, device: str, ratios: Mapping[float, Mapping[int, float]])
 
 def _parameters(n: FloatArray, speedup: FloatArray) -> tuple[float, float]:
     """The two shares, neither below nothing: a negative share of waiting is noise, not a law."""
-    matrix = np.column_stack([n - 1, n * (n - 1)])
-    (sigma, kappa), _ = optimize.nnls(matrix, n / speedup - 1)
-    return float(sigma), float(kappa)
+    matrix, wanted = np.column_stack([n - 1, n * (n - 1)]), n / speedup - 1
+    sigma, kappa = np.linalg.lstsq(matrix, wanted)[0].tolist()
+    if sigma >= 0 and kappa >= 0:
+        return sigma, kappa
+    # Where the best of all is not allowed, the best that is allowed has one of the two at 0. (`scipy.optimize.nnls`
+    # gives the same; importing it takes longer than all the fits of a report.)
+    alone = [max(0.0, float(column @ wanted / (column @ column))) for column in matrix.T]
+    edges = [(alone[0], 0.0), (0.0, alone[1])]
+    return min(edges, key=lambda edge: float(np.sum((matrix @ edge - wanted) ** 2)))
 
 
 def _speedup(n: FloatArray, sigma: float, kappa: float) -> FloatArray:

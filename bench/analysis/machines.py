@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from bench.analysis import comparable, intervals
 from bench.analysis.comparison import Fleet, MachineRate, Machines
@@ -65,7 +65,7 @@ def outliers(values: Sequence[float], significance: float = SIGNIFICANCE) -> dic
         r = abs(left.pop(place) - centre) / spread
         rest = (m - 1) ** 2 - m * r**2
         t = r * math.sqrt(m * (m - 2) / rest) if rest > 0 else math.inf
-        steps.append((place, min(1.0, 2 * m * float(stats.t.sf(t, m - 2)))))
+        steps.append((place, min(1.0, 2 * m * float(special.stdtr(m - 2, -t)))))
     last = max((number for number, (_, p) in enumerate(steps) if p < significance), default=-1)
     return dict(steps[: last + 1])
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from bench.analysis.comparison import Noise
 from bench.analysis.intervals import LEVEL, POWER, SIGNIFICANCE, LogMean
@@ -130,7 +130,7 @@ def launches_needed(spread: float, margin: float, at_least: int = LAUNCHES_FOR_A
     `spread` is that of the log ratio of one launch of each side: `sqrt(sd_a^2 + sd_b^2)`.
     """
     target = math.log1p(margin)
-    normal = float(stats.norm.ppf(1 - SIGNIFICANCE / 2) + stats.norm.ppf(POWER)) * spread / target
+    normal = float(special.ndtri(1 - SIGNIFICANCE / 2) + special.ndtri(POWER)) * spread / target
     launches = max(at_least, 2, math.floor(normal**2))  # t is wider than normal, so it is never below this
     while _power_factor(2 * (launches - 1)) * spread / math.sqrt(launches) > target:
         launches += 1
@@ -174,6 +174,8 @@ def _exact(a: Sequence[float], b: Sequence[float]) -> float | None:
     choices = math.comb(len(a) + len(b), len(a))
     if choices > EXACT_CHOICES or 2 / choices >= SIGNIFICANCE:
         return None
+    from scipy import stats  # noqa: PLC0415 - takes half a second, and is for the few launches it can deal out
+
     test = stats.permutation_test(
         (np.asarray(a), np.asarray(b)),
         lambda x, y, axis: np.mean(x, axis=axis) - np.mean(y, axis=axis),
@@ -190,4 +192,4 @@ def _percent(share: float) -> str:
 
 @lru_cache(maxsize=1024)
 def _power_factor(freedom: float) -> float:
-    return float(stats.t.ppf(1 - SIGNIFICANCE / 2, freedom) + stats.t.ppf(POWER, freedom))
+    return float(special.stdtrit(freedom, 1 - SIGNIFICANCE / 2) + special.stdtrit(freedom, POWER))

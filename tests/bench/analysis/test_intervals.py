@@ -1,4 +1,5 @@
 import doctest
+import itertools
 import math
 
 import numpy as np
@@ -10,6 +11,7 @@ from scipy import stats
 from bench.analysis import intervals
 from bench.analysis.intervals import (
     LogMean,
+    _t,
     paired_logs,
     rate_interval,
     ratio_interval,
@@ -232,6 +234,10 @@ def test_where_the_two_tests_disagree_nothing_is_called():
     assert "sign-flip test does not agree" in found.reasons[0]
 
 
+def flips(rounds):
+    return itertools.product((1, -1), repeat=rounds)
+
+
 def test_beyond_what_can_be_tried_exactly_the_interval_stands_alone():
     with pytest.raises(ValueError, match="too many"):
         sign_flip([0.1] * 15)
@@ -245,6 +251,27 @@ def test_the_exact_test_is_the_share_of_sign_choices_as_far_out():
     assert sign_flip(values) == pytest.approx(np.mean(means >= abs(np.mean(values)) - 1e-12))
     assert sign_flip([0.1] * 6) == pytest.approx(2 / 64)
     assert sign_flip([0.0] * 6) == pytest.approx(1)
+
+
+@few
+@given(st.lists(st.integers(-1000, 1000), min_size=1, max_size=9))
+def test_the_exact_test_counts_ties_as_whole_numbers_would(values):
+    sums = [sum(sign * value for sign, value in zip(signs, values, strict=True)) for signs in flips(len(values))]
+    as_far = sum(abs(each) >= abs(sum(values)) for each in sums)
+    assert sign_flip([value / 7000 for value in values]) == as_far / len(sums)
+
+
+@few
+@given(st.lists(difference, min_size=2, max_size=9))
+def test_the_exact_test_is_scipys(values):
+    theirs = stats.permutation_test((values,), np.mean, permutation_type="samples", vectorized=True, n_resamples=2**14)
+    assert sign_flip(values) == theirs.pvalue
+
+
+@pytest.mark.parametrize("freedom", [1, 2, 5, 5.37, 11, 29.4, 82, 1e6])
+def test_quantiles_are_those_of_scipys_distributions_to_the_last_digit(freedom):
+    for probability in (0.8, 0.95, 0.975):
+        assert _t(probability, freedom) == float(stats.t.ppf(probability, freedom))
 
 
 @pytest.mark.parametrize(

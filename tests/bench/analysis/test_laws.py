@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import optimize
 
-from bench.analysis.laws import COUNTS, fit
+from bench.analysis.laws import COUNTS, _parameters, fit
 from bench.analysis.report import Law
 
 ROUNDS = 6
@@ -29,6 +30,13 @@ def test_a_law_without_noise_is_found_exactly(sigma, kappa):
     assert isinstance(found, Law)
     assert found.parameters["sigma"].estimate == pytest.approx(sigma, abs=1e-6)
     assert found.parameters["kappa"].estimate == pytest.approx(kappa, abs=1e-6)
+
+
+@given(st.lists(st.floats(0.05, 40), min_size=3, max_size=8))
+def test_neither_share_is_negative_and_both_are_scipys(speedups):
+    n, speedup = np.arange(2.0, 2 + len(speedups)), np.asarray(speedups)
+    (sigma, kappa), _ = optimize.nnls(np.column_stack([n - 1, n * (n - 1)]), n / speedup - 1)
+    assert _parameters(n, speedup) == (pytest.approx(sigma, abs=1e-9), pytest.approx(kappa, abs=1e-9))
 
 
 def test_it_ends_where_the_measurements_end():

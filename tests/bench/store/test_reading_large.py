@@ -3,6 +3,8 @@
 import importlib.util
 import os
 import re
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -126,3 +128,16 @@ def test_a_projection_is_the_same_columns_of_the_whole(store):
     )
     assert some.column_names == ["phase", "step_ns"], "in the schema's order; what was never written is left out"
     assert some == whole.select(["phase", "step_ns"])
+
+
+def test_a_report_does_not_import_what_takes_longer_than_making_it(store, tmp_path):
+    """Seven rounds on eight counts: exact tests, and a law is fitted. (`scipy.stats` and `optimize`: 0.7 s.)"""
+    folder = store(84)
+    program = (
+        "import sys\nfrom bench.verbs.report import command\n"
+        f"command(['@last', '--store', {str(folder)!r}, '-o', {str(tmp_path)!r}], standalone_mode=False)\n"
+        "print(sorted({'scipy.stats', 'scipy.optimize', 'pandas', 'torch'} & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.stderr == "[]\n"
+    assert done.stdout.endswith(".html\n")
