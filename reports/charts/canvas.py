@@ -8,11 +8,13 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from reports.charts import bars, confusion, data, learning, scaling, steadiness
 from reports.charts.palette import INK
 
 WIDTH = 400 / 72  # inches: 400 units of the SVG, which a telephone shows at almost the size they were drawn for
+UNITS = 72  # of the SVG in an inch
 
 _DRAW: dict[type[data.Chart], Callable[[Figure, Any], None]] = {
     data.Speedup: scaling.speedup,
@@ -75,7 +77,7 @@ def drawn(chart: data.Chart, *, ink: str = INK, titled: bool = False) -> Iterato
     style: dict[Any, Any] = {key: ink if value == INK else value for key, value in _STYLE.items()}
     # Over matplotlib's own defaults, not over what the user's configuration file says.
     with mpl.rc_context({**mpl.rcParamsDefault, "backend": mpl.rcParams["backend"], **style}):
-        figure = Figure(figsize=(WIDTH, WIDTH * 0.62), layout="constrained")
+        figure = Figure(figsize=(WIDTH, WIDTH * 0.62), dpi=UNITS)
         FigureCanvasSVG(figure)
         _DRAW[type(chart)](figure, chart)
         if titled:
@@ -83,6 +85,8 @@ def drawn(chart: data.Chart, *, ink: str = INK, titled: bool = False) -> Iterato
         for axes in figure.axes:
             for artist in axes.get_children():
                 artist.set_clip_on(False)  # marks at the edge stay whole; nothing is drawn beyond it
+        # A figure that has this engine is drawn twice whenever it is saved: once only so that the engine is run.
+        ConstrainedLayoutEngine().execute(figure)
         yield figure
 
 
