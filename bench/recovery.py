@@ -14,7 +14,7 @@ from bench.store import fsops, index, schema
 from bench.store.attempts import Attempt, open_attempts
 from bench.store.commit import AlreadyCommittedError, ClaimedError, Store
 from bench.store.layout import StorePath, existing
-from bench.store.sweeping import sweep
+from bench.store.sweeping import sweep, sweep_packs
 from launchers import Ending
 
 OUTCOME = "outcome.json"
@@ -95,11 +95,12 @@ def recover(store_path: StorePath, study_id: str | None = None, *, force: bool =
     studies = known if study_id is None else [study_id]
     try:
         removed = sweep(store.path, studies, force=force)
+        closed = [close_stale(store, each, force=force) for each in studies]
+        removed += sweep_packs(store.path, studies)  # closing made them stale
     except OSError as error:
         raise CannotError(
             f"the store {store.path} cannot be written: {error.strerror or error}", hint="make room, and repeat"
         ) from error
-    closed = [close_stale(store, each, force=force) for each in studies]
     return replace(_merged(closed), removed=tuple(removed))
 
 

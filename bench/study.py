@@ -19,7 +19,7 @@ from bench.errors import BenchError, CannotError
 from bench.outcome import RankOutcome, epochs_of, launch_of, layers_of, read_ranks, steps_of
 from bench.plan import Plan, PlannedLaunch
 from bench.planning import cores_of
-from bench.store import attempts, checkpoints, index, read, schema
+from bench.store import attempts, checkpoints, index, packing, read, schema
 from bench.store.commit import Store
 from bench.store.layout import Layout
 from bench.worker.job import Job
@@ -88,6 +88,7 @@ def run(plan: Plan, store: Store, host: Host, watcher: Watcher, draining: Callab
         watcher.launch_ended(launch, log_tail)
         health.refuse(health.postflight(memory))
     watcher.finished()
+    packing.pack(store, plan.study_id)
 
 
 def command_of(plan: Plan, planned: PlannedLaunch, folder: Path, host: Host) -> launchers.Command:

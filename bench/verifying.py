@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from bench.errors import CannotError
 from bench.plan import Plan, PlannedLaunch
-from bench.store import index, parquet, read, schema
+from bench.store import index, packs, parquet, read, schema
 from bench.store.attempts import open_attempts
 from bench.store.layout import Layout, StorePath, existing
 
@@ -65,6 +65,7 @@ def check(store: StorePath, study_id: str) -> Checked:
         else:
             wrong.append(f"{attempt} was begun and never ended: bench recover {study_id}")
     settled = index.settled(store, study_id, [])
+    wrong += _packed(read.Committed(layout=layout, markers=tuple(settled.values())))
     if plan is not None:
         left = {each.launch_id for each in index.unsettled(store, plan, [])}
         wrong += _rounds(plan, left)
@@ -172,6 +173,29 @@ def _rounds(plan: Plan, left: set[str]) -> Iterator[str]:
         done = sum(launch_id not in left for launch_id in ids)
         if 0 < done < len(ids):
             yield f"round {number} is not complete: {done} of {len(ids)} launches"
+
+
+def _packed(files: read.Committed) -> Iterator[str]:
+    """Whether the pack that stands for these files holds what they hold; damage of the files is told elsewhere."""
+    pack = packs.find(files.layout, files.markers)
+    if pack is None:
+        return
+    folder = f"packs/{pack.study_id}"
+    fix = f"remove {folder}, which is only a copy"
+    if not packs.is_right(files.layout, pack):
+        yield f"{folder} is not what was written, so readers pass over it: {fix}"
+        return
+    for table in schema.TABLES:
+        damaged: list[index.Damage] = []
+        singles = files.singles(table, damaged)
+        alike = True
+        for launches, rows in files.pieces(table, damaged):
+            start = 0
+            for launch_id, count in launches:
+                alike = alike and next(singles, None) == (launch_id, rows.slice(start, count))
+                start += count
+        if not damaged and (not alike or next(singles, None) is not None):
+            yield f"{folder} holds other rows of {table} than the launches' own files: {fix}"
 
 
 def _unnamed(layout: Layout, study_id: str, named: set[str]) -> list[str]:

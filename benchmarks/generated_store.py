@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.plan import Configuration, Plan, Unrunnable, Workload, in_rounds, to_json
-from bench.store import schema
+from bench.store import packing, schema
 from bench.store.commit import Store
 
 BATCH, RATE_SPS, WARMUP = 64, 1300.0, 10
@@ -116,6 +116,7 @@ def write(
         learned = [_epoch(launch, each, epochs, rate, dice) for each in range(epochs)]
         scores = _classes(launch, epochs, dice) if epochs else []
         store.commit(launch, table, learned, scores, dna)
+    packing.pack(store, plan.study_id)
     return plan
 
 

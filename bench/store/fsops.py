@@ -10,7 +10,9 @@ import fcntl
 import itertools
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 # What file systems without hard links answer (FAT, exFAT, some FUSE and network mounts).
 _NO_LINKS = {errno.EPERM, errno.EACCES, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
@@ -47,6 +49,22 @@ def write_new(path: Path, data: bytes) -> None:
     with path.open("xb") as handle:
         _at("write", path, data)
         handle.write(data)
+        handle.flush()
+        _at("sync", path)
+        _sync(handle.fileno())
+
+
+@contextlib.contextmanager
+def writing_new(path: Path) -> Iterator[BinaryIO]:
+    """A new file to write piece by piece; its content is on disk once the block is left without an error.
+
+    Raises:
+        OSError: it exists already, or the disk does not take it.
+    """
+    _at("open", path)
+    with path.open("xb") as handle:
+        _at("write", path)
+        yield handle
         handle.flush()
         _at("sync", path)
         _sync(handle.fileno())

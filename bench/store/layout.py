@@ -7,6 +7,7 @@ studies/STUDY/logs/LAUNCH/                what the ranks said
 studies/STUDY/checkpoints/LAUNCH/         the state of its training, written by rank 0 of the attempt whose name it has
 TABLE/STUDY/LAUNCH.parquet                the rows of one launch; written once
 commits/STUDY/LAUNCH.json                 the marker: names the rows' files, written last
+packs/STUDY/                              a copy of a large study's rows, one file a table; may be deleted at any moment
 staging/                                  files being written; nobody reads them
 
 Attempt 0 of a launch has the launch's own name; those after a lost or cancelled one are called LAUNCH.a1, LAUNCH.a2, …
@@ -80,6 +81,17 @@ class Layout:
 
     def marker(self, study_id: str, launch_id: str, attempt: int = 0) -> Path:
         return self.markers(study_id) / f"{name_of(launch_id, attempt)}.json"
+
+    def packs(self, study_id: str) -> Path:
+        return self.root / "packs" / _checked(study_id)
+
+    def pack(self, study_id: str, covers: str) -> Path:
+        """The document of a pack that holds what certain markers name."""
+        return self.packs(study_id) / f"{_checked(covers)}.json"
+
+    def packed(self, study_id: str, table: str, token: str) -> Path:
+        """A file of a pack; the token is its writer's own, so that two never meet."""
+        return self.packs(study_id) / f"{table}.{token}.parquet"
 
 
 def name_of(launch_id: str, attempt: int) -> str:

@@ -1,8 +1,8 @@
-"""One table as the bytes of a parquet file, and back to exactly the schema of today."""
+"""One table as a parquet file, and back to exactly the schema of today."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -26,6 +26,16 @@ def encode(table: str, rows: pa.Table) -> bytes:
     rows = rows.select(schema.names).cast(schema)
     if rows.num_rows < FEW_ROWS:
         return _written(rows, compression="none", use_dictionary=False, write_statistics=False)
+    return _written(rows, **_packed_well(schema))
+
+
+def appender(table: str, sink: BinaryIO) -> pq.ParquetWriter:
+    """Writes a file of many rows, group after group, with the same encodings; to be closed before the sink is."""
+    schema = arrow_schema(table)
+    return pq.ParquetWriter(sink, schema, **_packed_well(schema))
+
+
+def _packed_well(schema: pa.Schema) -> dict[str, Any]:
     encodings = {}
     for column in schema:
         if pa.types.is_integer(column.type):
@@ -33,7 +43,7 @@ def encode(table: str, rows: pa.Table) -> bytes:
         elif pa.types.is_floating(column.type):
             encodings[column.name] = "BYTE_STREAM_SPLIT"
     strings = [column.name for column in schema if pa.types.is_string(column.type)]
-    return _written(rows, compression="zstd", use_dictionary=strings, column_encoding=encodings)
+    return {"compression": "zstd", "use_dictionary": strings, "column_encoding": encodings}
 
 
 def _written(rows: pa.Table, **options: Any) -> bytes:
@@ -56,7 +66,26 @@ def decode(table: str, data: bytes, columns: Sequence[str] | None = None) -> pa.
     """
     # Not read_table, which brings pandas; without threads, whose start takes longer than reading a file of one row.
     file = pq.ParquetFile(pa.BufferReader(data))
-    found = file.read(columns=columns and list(columns), use_threads=False)
+    return _of_today(table, file.read(columns=columns and list(columns), use_threads=False))
+
+
+def groups(table: str, handle: BinaryIO) -> Callable[[Sequence[str] | None], Iterator[pa.Table]]:
+    """A file of many rows, to be read one group of them after another; the columns are as for `decode`.
+
+    Raises:
+        pyarrow.ArrowException: these are not the bytes of such a file.
+    """
+    file = pq.ParquetFile(handle)
+
+    def read(columns: Sequence[str] | None) -> Iterator[pa.Table]:
+        for number in range(file.num_row_groups):
+            found = file.read_row_group(number, columns=columns and list(columns), use_threads=False)
+            yield _of_today(table, found)
+
+    return read
+
+
+def _of_today(table: str, found: pa.Table) -> pa.Table:
     kept = _kept(table, tuple(found.column_names))
     return found if found.schema.equals(kept) else found.select(kept.names).cast(kept)
 

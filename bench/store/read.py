@@ -1,4 +1,7 @@
-"""Reading: only files that a marker names, each checked against its size and hash, into one explicit schema."""
+"""Reading: only files that a marker names, each checked against its size and hash, into one explicit schema.
+
+Of a study of many launches its pack stands for them where it may: see bench/store/packs.py.
+"""
 
 import hashlib
 from collections import deque
@@ -6,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cached_property
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from bench.errors import UsageError
-from bench.store import parquet
+from bench.store import packs, parquet
 from bench.store.index import Damage, DamageWarning, DataFile, Marker, markers, note, plan, resolve, studies, study_plan
 from bench.store.layout import Layout, StorePath, existing
 from bench.store.schema import TABLES, ClassScore, Dna, Epoch, Launch, Layer, arrow_schema, from_table
@@ -65,9 +69,7 @@ def load(store: StorePath, table: str) -> "pd.DataFrame":
         close = get_close_matches(table, TABLES, n=1)
         hint = f"did you mean {close[0]} ?" if close else f"there is {', '.join(TABLES)}"
         raise NoTableError(f"no table {table!r}", hint=hint)
-    found = [
-        rows for study_id in reversed(studies(store)) for _, rows in committed(store, study_id).tables(table, None)
-    ]
+    found = [rows for study_id in reversed(studies(store)) for _, rows in committed(store, study_id).pieces(table)]
     # The schema of today first: a column that an older bench did not write is missing in its rows, not an error.
     whole = pa.concat_tables([arrow_schema(table).empty_table(), *found], promote_options="default")
     types = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype(), pa.string(): pd.StringDtype()}
@@ -148,13 +150,26 @@ class Committed:
         self, damaged: list[Damage] | None = None, columns: Sequence[str] | None = None
     ) -> Iterator[tuple[str, dict[str, np.ndarray[Any, Any]]]]:
         """One launch after another, so that not all of them need room at once; only these columns, or all."""
-        for launch_id, rows in self.tables("steps", damaged, columns):
-            yield launch_id, {name: _array(rows.column(name)) for name in rows.column_names}
+        for launches, rows in self.pieces("steps", damaged, columns):
+            arrays, start = {name: _array(rows.column(name)) for name in rows.column_names}, 0
+            for launch_id, count in launches:
+                yield launch_id, {name: values[start : start + count] for name, values in arrays.items()}
+                start += count
 
-    def tables(
-        self, table: str, damaged: list[Damage] | None, columns: Sequence[str] | None = None
+    def pieces(
+        self, table: str, damaged: list[Damage] | None = None, columns: Sequence[str] | None = None
+    ) -> Iterator[packs.Piece]:
+        """The rows of one table, or some columns of them, in order of the markers: a launch's, or several launches'."""
+        originals = [file for marker in self.markers for file in marker.files if file.table == table]
+        packed = packs.pieces(self.layout, self._pack, originals, columns) if self._pack and originals else None
+        if packed is not None:
+            return packed
+        return (([(name, len(rows))], rows) for name, rows in self.singles(table, damaged, columns))
+
+    def singles(
+        self, table: str, damaged: list[Damage] | None = None, columns: Sequence[str] | None = None
     ) -> Iterator[tuple[str, pa.Table]]:
-        """Launch ids with the rows of one table, or some columns of them, in order of the markers."""
+        """Launch ids with their rows from the launches' own files, which alone are the truth."""
         wanted = [(marker, file) for marker in self.markers for file in marker.files if file.table == table]
 
         def read(batch: Sequence[tuple[Marker, DataFile]]) -> list[pa.Table | Damage]:
@@ -174,9 +189,13 @@ class Committed:
                     else:
                         yield marker.launch_id, rows
 
+    @cached_property
+    def _pack(self) -> packs.Pack | None:
+        return packs.find(self.layout, self.markers)
+
     def _rows(self, table: str, damaged: list[Damage] | None) -> list[Any]:
         """Neighbours of one schema together: converting a table takes as long for a hundred rows as for one."""
-        found = enumerate(rows for _, rows in self.tables(table, damaged))
+        found = enumerate(rows for _, rows in self.pieces(table, damaged))
         return [
             row
             for _, alike in groupby(found, key=lambda each: (each[0] // TOGETHER, each[1].column_names))

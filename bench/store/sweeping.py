@@ -4,12 +4,12 @@ import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.store import fsops
+from bench.store import fsops, index, packs
 from bench.store.attempts import attempts
 from bench.store.layout import Layout, named
 
 _STAGING_S = 3600  # no writer is at one file for as long
-_CLAIM_S = 60  # between claiming a name and filling it, where there are no hard links, lies one call
+_CLAIM_S = 60  # between claiming a name and filling it, where there are no hard links, lies one call; a pack has few
 
 
 def sweep(root: Path, studies: Sequence[str], *, force: bool = False) -> list[str]:
@@ -38,6 +38,22 @@ def sweep(root: Path, studies: Sequence[str], *, force: bool = False) -> list[st
             if _is_claim(file, now_s) and named(file.stem) in gone
         ]
         old += empty
+    for file in old:
+        fsops.remove(file)
+    return sorted(file.relative_to(root).as_posix() for file in old)
+
+
+def sweep_packs(root: Path, studies: Sequence[str]) -> list[str]:
+    """Remove what nobody reads of these studies' packs, once no writer can be at it; returns paths from the root."""
+    layout = Layout(root)
+    found = [
+        file
+        for study_id in studies
+        if layout.packs(study_id).is_dir()
+        for file in packs.leftovers(layout, study_id, index.markers(root, study_id, []))
+    ]
+    now_s = _file_system_time(layout.staging) if found else 0.0
+    old = [file for file in found if _age_s(file, now_s) > _CLAIM_S]
     for file in old:
         fsops.remove(file)
     return sorted(file.relative_to(root).as_posix() for file in old)

@@ -232,4 +232,4 @@ def _marker(data: bytes, study_id: str, launch_id: str, attempt: int) -> Marker:
     return marker
 
 
-_NO_TABLES = {"commits", "studies", "staging"}
+_NO_TABLES = {"commits", "studies", "packs", "staging"}

@@ -25,6 +25,8 @@ def move(source: str, target: str, studies: tuple[str, ...], *, logs: bool, sche
     Raises:
         BenchError: no such place, store or study; or one of the places cannot be read or written.
     """
+    from bench.store import packing
+    from bench.store.commit import Store
     from bench.store.place import Place
     from bench.store.transfer import transfer
 
@@ -34,6 +36,9 @@ def move(source: str, target: str, studies: tuple[str, ...], *, logs: bool, sche
         told = transfer(here, there, studies, logs=logs, tell=(lambda *_: None) if as_json else progress.tell)
     finally:
         progress.end()
+    if there.folder is not None:  # packs are not carried: a place makes its own of what arrived there
+        for study_id in told.studies:
+            packing.pack(Store(there.folder), study_id)
     code = PARTIAL if told.refused else DONE
     if as_json:
         document = {"schema": schema, "source": here.url, "destination": there.url, **asdict(told), "exit": code}

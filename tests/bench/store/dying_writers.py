@@ -25,7 +25,7 @@ from bench import recovery
 from bench.errors import CannotError
 from bench.outcome import read_ranks, steps_of
 from bench.plan import to_json
-from bench.store import fsops
+from bench.store import fsops, packing, packs
 from bench.store.attempts import begin
 from bench.store.commit import Store
 from bench.worker import job
@@ -84,11 +84,19 @@ def write_without_links(*given):
     write_a_study(*given)
 
 
+def pack_a_study(root, plan, launches, dna, acknowledge):
+    """A study that has ended; few launches count as many."""
+    packs.FEWEST_LAUNCHES = 1
+    assert packing.pack(Store(root), plan.study_id)
+    acknowledge("packed")
+
+
 def fail(code):
     raise OSError(code, os.strerror(code))
 
 
 SCENARIOS = {"write": write_a_study, "write without links": write_without_links, "recover": recover_a_study}
+SCENARIOS["pack"] = pack_a_study
 
 
 def child(scenario, variable, number, work):

@@ -1,5 +1,6 @@
 """Reading many launches: what is opened, how often, and how it grows; by counts, because seconds say nothing here."""
 
+import contextlib
 import importlib.util
 import os
 import re
@@ -39,6 +40,20 @@ def store(generated, tmp_path, monkeypatch):
     return make
 
 
+@contextlib.contextmanager
+def opened_files():
+    """Every file that Python opens; what Arrow opened by itself nobody would see, so it is handed handles and bytes."""
+    opened, listening = [], [True]
+
+    def hear(event, given):
+        if listening and event == "open" and isinstance(given[0], str):
+            opened.append(Path(given[0]))
+
+    sys.addaudithook(hear)  # cannot be taken back
+    yield opened
+    listening.clear()
+
+
 @pytest.fixture
 def counted(monkeypatch):
     """How often each file was read, and each table decoded."""
@@ -60,6 +75,7 @@ def counted(monkeypatch):
 
 def test_a_report_reads_every_file_once(store, counted):
     folder = store(24, epochs=2)
+    counted.clear()
     found = study.stored(folder, read.resolve(folder, "@last"))
     assert len(found.launches) == 24
     files = {
@@ -72,6 +88,18 @@ def test_a_report_reads_every_file_once(store, counted):
         for table in schema.TABLES
         if table != "layers"  # there are none without --anatomy
     }
+
+
+def test_of_a_study_of_many_launches_the_pack_is_opened_and_not_one_of_its_files(store, counted):
+    folder = store(60, epochs=2)
+    counted.clear()
+    with opened_files() as opened:
+        found = study.stored(folder, read.resolve(folder, "@last"))
+    assert len(found.launches) == len(found.steps) == 60
+    tables = {path.parts[-3] for path in opened if path.suffix == ".parquet"}
+    assert tables == {"packs"}
+    assert len([path for path in opened if path.suffix == ".parquet"]) == 5, "a file a table"
+    assert not [name for name in counted if name.startswith("decoded")]
 
 
 def test_only_the_columns_of_steps_that_are_analysed_are_read(store, monkeypatch):
