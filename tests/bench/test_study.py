@@ -13,8 +13,9 @@ from bench.dna.machine import Machine
 from bench.errors import BenchError
 from bench.outcome import reasons
 from bench.plan import in_rounds, to_json
-from bench.store import index, read
+from bench.store import index, packs, read
 from bench.store.commit import AlreadyCommittedError, Store
+from bench.store.layout import Layout
 from bench.worker import job
 from launchers import Ending
 
@@ -118,6 +119,20 @@ class StandIn:
             samples=BATCH * same,
             steps=same,
         )
+
+
+@pytest.mark.parametrize("few_are_many", [True, False])
+def test_a_study_of_many_launches_ends_with_a_pack_that_is_renewed_when_it_is_gone_on_with(
+    carry_out, monkeypatch, few_are_many
+):
+    monkeypatch.setattr(packs, "FEWEST_LAUNCHES", 1 if few_are_many else 5)
+    launcher = StandIn()
+    store, _, plan = carry_out(launcher, draining=lambda: launcher.calls == 2)
+    seen = [packs.find(Layout(store.path), index.markers(store.path, plan.study_id))]
+    carry_out(launcher, plan, again=True)
+    seen.append(packs.find(Layout(store.path), index.markers(store.path, plan.study_id)))
+    assert [each and each.launches for each in seen] == ([2, 4] if few_are_many else [None, None])
+    assert len(list(store.path.glob("packs/*/*.json"))) == few_are_many
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from bench import cli
-from bench.store import fsops
+from bench.store import fsops, packing, packs
 from bench.verbs.moving import _Progress
 
 OLD, NEW = "2611220824-lenet-0a1b", "2611230900-lenet-77ff"
@@ -55,6 +55,17 @@ def test_what_was_pushed_elsewhere_is_pulled_by_somebody_else(bench):
     assert out.startswith("Copied 13 files (")
     assert out.endswith(" of 1 study to theirs: 3 launches new there.\n")
     assert bench("ls", "-q", "--store", "theirs")[1] == f"{NEW}\n"
+
+
+def test_packs_are_not_carried_and_a_folder_makes_its_own_of_what_arrived(bench, filled, tmp_path, monkeypatch):
+    monkeypatch.setattr(packs, "FEWEST_LAUNCHES", 4)
+    assert packing.pack(filled, OLD)
+    assert bench("push", "memory://lab/results")[0] == 0
+    assert not [name for name in MemoryFileSystem.store if "packs" in name]
+    assert bench("pull", "memory://lab/results", "--store", "theirs")[0] == 0
+    assert [file.parent.name for file in tmp_path.glob("theirs/packs/*/*.json")] == [OLD]
+    assert bench("pull", "memory://lab/results", "--store", "theirs")[1].startswith("Nothing to copy")
+    assert bench("verify", OLD, "--store", "theirs")[0] == 0
 
 
 def test_a_second_push_says_that_there_is_nothing_to_copy(bench):
