@@ -3,6 +3,8 @@
 import hashlib
 import math
 import struct
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -115,3 +117,20 @@ def test_the_identity_is_the_hash_of_the_digests_at_one_thread():
     assert numbers.num_id(told) == hashlib.blake2b(text).hexdigest()[:16]
     assert numbers.num_id(told | {"all_threads": {}, "threads": 9}) == numbers.num_id(told)
     assert numbers.num_id(told | {"one_thread": {"sum": "00ff"}}) != numbers.num_id(told)
+
+
+def test_a_gradient_is_what_autograd_gives_bit_for_bit_without_the_imports_that_it_would_take():
+    script = """
+import sys, torch
+from bench.dna import canaries
+for name in ("conv_dx", "conv_dw", "batch_norm_dx"):
+    before = len(sys.modules)
+    *arguments, above = canaries.inputs(canaries.EVERYWHERE[name])
+    found = canaries.EVERYWHERE[name].run(*arguments, above)
+    assert len(sys.modules) - before < 50, "sympy and its like are 500 modules"
+    of = 1 if name == "conv_dw" else 0
+    arguments[of] = arguments[of].requires_grad_()
+    forward = canaries._batch_norm if name == "batch_norm_dx" else canaries._conv
+    assert torch.equal(found, torch.autograd.grad(forward(*arguments), arguments[of], above)[0])
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)
