@@ -10,7 +10,7 @@ from bench.analysis.agreement import BITWISE, DIFFERENT, NUMERICS, STATISTICS, A
 from bench.capsule import Capsule, RanksCheck
 from reports import words
 from reports.console import shown
-from reports.layout import show_hanging
+from reports.paragraphs import show_hanging
 
 SCHEMA, RECORD, REPEAT = "bench.agreement/1", "bench.capsule-record/1", "bench.repeat/1"
 STYLES = {BITWISE: "green", NUMERICS: "green", STATISTICS: "green", DIFFERENT: "red"}

@@ -3,7 +3,7 @@
 from rich.console import Console
 
 from bench.analysis.comparison import Calibration, FalseAlarms
-from reports import layout, words
+from reports import paragraphs, words
 
 
 def show(found: Calibration, console: Console, *, store: str) -> None:
@@ -21,8 +21,8 @@ def show(found: Calibration, console: Console, *, store: str) -> None:
         "Verdict": sentence(found),
         "Saved": f"{words.clean(store)}, study {found.study_id}: bench compare uses it from now on",
     }
-    layout.write(
-        [[line for name, told in facts.items() for line in layout.paragraph(f"{name:<9}", told, console, "bold")]],
+    paragraphs.write(
+        [[line for name, told in facts.items() for line in paragraphs.paragraph(f"{name:<9}", told, console, "bold")]],
         console,
     )
 

@@ -22,7 +22,7 @@ from bench.analysis.comparison import (
     Party,
 )
 from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, INVALID, SLOWER, Estimate
-from reports import layout, names, words
+from reports import layout, names, paragraphs, words
 from reports.model import Column
 
 STYLES = {
@@ -42,9 +42,9 @@ def show(found: Comparison, console: Console, *, wide: bool = False) -> None:
         [line for name, party in (("A", found.a), ("B", found.b)) for line in _party(name, party, console)],
         _fingerprints(found, console),
         *_table(found, console, wide=wide),
-        layout.paragraph("Verdict  ", sentence(found), console, "bold"),
+        paragraphs.paragraph("Verdict  ", sentence(found), console, "bold"),
     ]
-    layout.write(blocks, console)
+    paragraphs.write(blocks, console)
 
 
 def sentence(found: Comparison) -> str:
@@ -117,20 +117,20 @@ def _party(name: str, party: Party, console: Console) -> list[Text]:
     when = party.created_at[:16].replace("T", " ") + " UTC"
     ids = f"hardware {party.hw_id or 'not told'}, software {party.sw_id or 'not told'}"
     return [
-        *layout.paragraph(f"{name:<9}", " · ".join(facts), console, "bold"),
-        *layout.paragraph(" " * 9, f"{when} · {ids}", console),
+        *paragraphs.paragraph(f"{name:<9}", " · ".join(facts), console, "bold"),
+        *paragraphs.paragraph(" " * 9, f"{when} · {ids}", console),
     ]
 
 
 def _fingerprints(found: Comparison, console: Console) -> list[Text]:
     if not found.dna:
         alike = {True: "the same hardware", False: "other hardware", None: "hardware not told"}[found.same_machine]
-        return layout.paragraph("DNA      ", f"no field differs; {alike}", console, "bold")
+        return paragraphs.paragraph("DNA      ", f"no field differs; {alike}", console, "bold")
     many = words.count(len(found.dna), "field") + (" differ" if len(found.dna) > 1 else " differs")
-    lines = layout.paragraph("DNA      ", many, console, "bold")
+    lines = paragraphs.paragraph("DNA      ", many, console, "bold")
     for (effect, _), group in groupby(found.dna, key=lambda each: (each.effect, each.field.rpartition(".")[0])):
         for told in _differences(list(group)):
-            lines += layout.paragraph(f"  {_CHANGES[effect]:<20}", told, console)
+            lines += paragraphs.paragraph(f"  {_CHANGES[effect]:<20}", told, console)
     return lines
 
 
@@ -160,7 +160,7 @@ def _table(found: Comparison, console: Console, *, wide: bool) -> Iterator[list[
         lines, gone = layout.table(_columns(rows), console, STYLES, wide=wide, headings=headings)
         yield lines
     notes = list(dict.fromkeys(_notes(found, gone)))
-    yield [line for note in notes for line in layout.paragraph("- ", note, console)]
+    yield [line for note in notes for line in paragraphs.paragraph("- ", note, console)]
 
 
 def _columns(rows: Sequence[Compared]) -> tuple[Column, ...]:

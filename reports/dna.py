@@ -8,7 +8,7 @@ from rich.console import Console
 
 from reports import words
 from reports.console import shown
-from reports.layout import show_hanging
+from reports.paragraphs import show_hanging
 
 _NOT_COLLECTED = "names of hosts and people, addresses, paths, serial numbers"
 _EFFECTS = {"numbers": "can change the numbers", "speed": "can change the speed", "cosmetic": "cosmetic"}

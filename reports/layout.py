@@ -1,4 +1,4 @@
-"""Lines of a terminal: a table under headings, paragraphs that hang from a word."""
+"""Lines of a terminal: a table under headings."""
 
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -40,38 +40,6 @@ def table(
             lines += [shown(line, console, "bold") for line in textwrap.wrap(headings[number], console.width)]
         lines.append(Text(GUTTER).join(shown(cell, console, styles.get(cell.strip(), "")) for cell in cells))
     return lines, gone
-
-
-def paragraph(lead: str, told: str, console: Console, style: str = "") -> list[Text]:
-    """Text that hangs from its lead. Only plain spaces are broken at, so numbers stay whole."""
-    wrapped = textwrap.wrap(
-        told, console.width, initial_indent=lead, subsequent_indent=" " * len(lead), break_on_hyphens=False
-    )
-    lines = [shown(line, console) for line in wrapped or [lead]]
-    lines[0].stylize(style, 0, len(lead.rstrip()))
-    return lines
-
-
-def show_hanging(lead: str, told: str, console: Console, style: str = "") -> None:
-    """Print a paragraph; what is no terminal gets it as the one line that can be searched for."""
-    if console.file.isatty():
-        lines = paragraph(lead, told, console, style)
-    else:
-        lines = [shown(lead + told, console)]
-        lines[0].stylize(style, 0, len(lead.rstrip()))
-    for line in lines:
-        line.rstrip()
-        console.print(line, soft_wrap=True)
-
-
-def write(blocks: Sequence[Sequence[Text]], console: Console) -> None:
-    """Print blocks with an empty line around each; empty blocks are left out."""
-    console.print()
-    for block in filter(None, blocks):
-        for line in block:
-            line.rstrip()
-            console.print(line, soft_wrap=True)  # every line is as long as it should be: rich breaks none of them
-        console.print()
 
 
 def _in_letters(column: Column, console: Console) -> Column:

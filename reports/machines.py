@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bench.analysis.comparison import Fleet, MachineRate, Machines
-from reports import layout, names, words
+from reports import layout, names, paragraphs, words
 from reports.comparison import STYLES
 from reports.model import Column
 
@@ -18,14 +18,14 @@ def show(found: Machines, console: Console, *, wide: bool = False) -> None:
         title = f"{_name(fleet, found)}: {words.count(len(fleet.machines), 'machine')}"
         if fleet.spread is not None:
             title += f", spread {words.percent(fleet.spread, 2)} without those named"
-        blocks.append(layout.paragraph("", title, console))
+        blocks.append(paragraphs.paragraph("", title, console))
         if fleet.machines:
             lines, _ = layout.table(_columns(fleet), console, STYLES, wide=wide)
             blocks.append(lines)
     notes = dict.fromkeys(_notes(found))
-    blocks.append([line for note in notes for line in layout.paragraph("- ", note, console)])
-    blocks.append(layout.paragraph("Verdict  ", sentence(found), console, "bold"))
-    layout.write(blocks, console)
+    blocks.append([line for note in notes for line in paragraphs.paragraph("- ", note, console)])
+    blocks.append(paragraphs.paragraph("Verdict  ", sentence(found), console, "bold"))
+    paragraphs.write(blocks, console)
 
 
 def sentence(found: Machines) -> str:

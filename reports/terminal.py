@@ -9,7 +9,7 @@ from rich.text import Text
 from bench.analysis import result
 from bench.analysis.result import Study
 from bench.store.schema import FAILURES, NOT_APPLICABLE, NOT_RUN, OK, SUSPECT
-from reports import layout, learning, words
+from reports import layout, learning, paragraphs, words
 from reports.console import shown
 from reports.model import TableModel, build
 
@@ -30,7 +30,7 @@ def show(study: Study, console: Console, *, store: str, wide: bool = False) -> N
     """Print a study. Without `wide`, columns give way until the table fits; no row is ever wrapped."""
     model = build(study)
     lines, gone = layout.table(model.columns, console, _STYLES, wide=wide)
-    notes = [line for note in _notes(model, gone) for line in layout.paragraph("- ", note, console)]
+    notes = [line for note in _notes(model, gone) for line in paragraphs.paragraph("- ", note, console)]
     for line in notes:
         line.stylize("dim")
     blocks = (
@@ -40,7 +40,7 @@ def show(study: Study, console: Console, *, store: str, wide: bool = False) -> N
         *_learning(study, console, wide=wide),
         _closing(model, store, console),
     )
-    layout.write(blocks, console)
+    paragraphs.write(blocks, console)
 
 
 def next_command(study_id: str, store: str) -> str:
@@ -66,15 +66,15 @@ def _notes(model: TableModel, gone: tuple[str, ...]) -> list[str]:
 
 def _learning(study: Study, console: Console, *, wide: bool) -> tuple[list[Text], list[Text]]:
     """Measured beside published, and in words what each row learned."""
-    told = [line for each in learning.closing(study) for line in layout.paragraph("- ", each, console)]
+    told = [line for each in learning.closing(study) for line in paragraphs.paragraph("- ", each, console)]
     found = learning.headline(study)
     if not found:
         return [], told
     lines, gone = layout.table(learning.columns(found), console, {}, wide=wide)
-    lines += [line for each in learning.instead(found, gone) for line in layout.paragraph("", each, console)]
+    lines += [line for each in learning.instead(found, gone) for line in paragraphs.paragraph("", each, console)]
     if more := len(study.published) - len(found):
         rest = f"{more} more, by epoch and class: bench show {study.study_id}"
-        lines += layout.paragraph("", rest, console)
+        lines += paragraphs.paragraph("", rest, console)
     return lines, told
 
 
@@ -85,7 +85,7 @@ def _closing(model: TableModel, store: str, console: Console) -> list[Text]:
         ("Saved", f"{words.clean(store)}, study {model.study_id}", "dim"),
         ("Next", next_command(model.study_id, store), "dim"),
     ]
-    return [line for name, told, style in entries for line in layout.paragraph(f"{name:<9}", told, console, style)]
+    return [line for name, told, style in entries for line in paragraphs.paragraph(f"{name:<9}", told, console, style)]
 
 
 def _flowing(facts: tuple[str, ...], width: int) -> list[str]:

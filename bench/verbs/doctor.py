@@ -57,7 +57,7 @@ def command(fast: bool, store: Path, as_json: bool) -> int:
 def _show(checks: list["Check"], *, ready: bool) -> None:
     from reports import words
     from reports.console import console_for, shown, shows_only_ascii
-    from reports.layout import show_hanging
+    from reports.paragraphs import show_hanging
 
     console = console_for(sys.stdout)
     ascii_only = shows_only_ascii(console)
