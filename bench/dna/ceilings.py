@@ -23,9 +23,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bench.dna.child import document_of
 from bench.dna.facts import UnavailableError
 from bench.dna.machine import Machine
-from bench.dna.numbers import document_of
 from bench.dna.samples import summary
 from launchers import Command, local
 

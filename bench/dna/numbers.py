@@ -16,16 +16,13 @@ The document has
 """
 
 import hashlib
-import importlib.util
 import json
-import re
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from bench.dna import cache
+from bench.dna.child import Child
 from bench.dna.facts import UnavailableError
 from launchers.environment import environment
 
@@ -42,10 +39,6 @@ _DEVICES = ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "HIP_VISIBLE_DEVICES", 
 
 # Importing torch from a cold disk on a busy machine takes most of it; the canaries themselves take a second.
 _TIMEOUT_S = 30
-
-
-class DoesNotRunError(UnavailableError):
-    """Torch is installed and does not run; the text has its last words."""
 
 
 def read(hw_id: str, sw_id: str, threads: int, *, tell: Callable[[str], None] = lambda _: None) -> Mapping[str, Any]:
@@ -73,7 +66,18 @@ def remembered(hw_id: str, sw_id: str, threads: int) -> Mapping[str, Any] | None
     return found if isinstance(found, dict) else None
 
 
-def measure(hw_id: str, sw_id: str, threads: int, *, keep: bool = True) -> Mapping[str, Any]:
+def begin(threads: int) -> Child:
+    """Start the canaries' process, for `measure`; until that is called it imports torch and computes nothing.
+
+    Args:
+        threads: see `read`.
+    """
+    return Child("bench.dna.numeric", ("--threads", str(threads), "--when-told"))
+
+
+def measure(
+    hw_id: str, sw_id: str, threads: int, *, keep: bool = True, begun: Child | None = None
+) -> Mapping[str, Any]:
     """Run the canaries now.
 
     Args:
@@ -81,11 +85,13 @@ def measure(hw_id: str, sw_id: str, threads: int, *, keep: bool = True) -> Mappi
         sw_id: see `read`.
         threads: see `read`.
         keep: remember the answer.
+        begun: their process, of the same `threads`, where it was started before.
 
     Raises:
         UnavailableError: torch is not there, does not run, or took too long.
     """
-    told: Mapping[str, Any] = document_of("bench.dna.numeric", ("--threads", str(threads)), timeout_s=_TIMEOUT_S)
+    with begun or begin(threads) as child:
+        told: Mapping[str, Any] = child.answer(_TIMEOUT_S)
     if keep:
         cache.save(kept_in(hw_id, sw_id, threads), told)
     return told
@@ -111,50 +117,6 @@ def num_id(numeric: Mapping[str, Any]) -> str:
     """
     text = json.dumps(numeric["one_thread"], sort_keys=True, separators=(",", ":"))
     return hashlib.blake2b(text.encode()).hexdigest()[:16]
-
-
-def document_of(
-    module: str, arguments: tuple[str, ...], *, timeout_s: float, stderr: int | None = subprocess.PIPE
-) -> Any:
-    """The JSON that a module of ours prints, run in a process of its own, in the environment of a rank.
-
-    Args:
-        module: run with `python -P -m`.
-        arguments: its own.
-        timeout_s: it is ended after this.
-        stderr: where its stderr goes; None: to ours.
-
-    Raises:
-        DoesNotRunError: the process failed.
-        UnavailableError: torch is not installed, or it took too long.
-    """
-    if importlib.util.find_spec("torch") is None:
-        raise UnavailableError("torch is not installed")
-    try:
-        # -P: a folder of the user's own called `bench` is never picked up.
-        ended = subprocess.run(
-            [sys.executable, "-P", "-m", module, *arguments],
-            env=environment({}),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            timeout=timeout_s,
-            check=False,
-            text=True,
-        )
-        if ended.returncode == 0:
-            return json.loads(ended.stdout)
-    except subprocess.TimeoutExpired:
-        raise UnavailableError(f"no answer in {timeout_s:g} s") from None
-    except (OSError, ValueError) as error:
-        raise UnavailableError(f"no answer that is understood ({type(error).__name__})") from None
-    last = ((ended.stderr or "").strip().splitlines() or ["no message"])[-1]
-    raise DoesNotRunError(plain(f"its process ended with exit code {ended.returncode}: {last}"))
-
-
-def plain(text: str) -> str:
-    """A message or a value of somebody else's, without what may be a path: paths tell names of people."""
-    return re.sub(r"\S*[/\\~]\S*", "…", text)[:200]
 
 
 def kept_in(hw_id: str, sw_id: str, threads: int) -> Path:

@@ -17,7 +17,8 @@ from typing import Any
 import torch
 
 from bench.dna.canaries import ACCELERATORS, EVERYWHERE, RANDOM, SEED, Canary, inputs
-from bench.dna.numbers import METHOD, VARIABLES, plain
+from bench.dna.child import plain
+from bench.dna.numbers import METHOD, VARIABLES
 
 _CPU = torch.device("cpu")
 _DIGITS = 4  # of a distance: the last bits of the reference are this machine's own
@@ -164,7 +165,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -P -m bench.dna.numeric", description=__doc__)
     parser.add_argument("--threads", type=int, required=True, help="the run's thread count, beside one thread")
     parser.add_argument("--repeats", type=int, default=1, help="runs of every canary on the CPU (20 on accelerators)")
+    parser.add_argument("--when-told", action="store_true", help="compute nothing before the end of stdin")
     given = parser.parse_args()
+    if given.when_told:
+        sys.stdin.read()
     print(json.dumps(document(given.threads, repeats=given.repeats), allow_nan=False))
 
 

@@ -6,6 +6,7 @@ Each finding is a `Check`. A fact that cannot be read is no check: absence of a 
 from pathlib import Path
 from typing import Any
 
+from bench.dna.child import Child
 from bench.dna.machine import Machine
 from bench.health import demand, disk, gpu, host, limits, software
 from bench.health.afterwards import GpuMemory, postflight
@@ -29,17 +30,17 @@ def preflight(plan: Plan, machine: Machine, store: Path, *, nvml: Any = None) ->
     return _sorted(_all(demand.of_plan(plan), machine, store, nvml))
 
 
-def as_it_is(machine: Machine, store: Path, canaries: bool = False, *, nvml: Any = None) -> list[Check]:
+def as_it_is(machine: Machine, store: Path, begun: Child | None = None, *, nvml: Any = None) -> list[Check]:
     """The same for a study over the whole machine, and whether there is a torch to run it with: `bench doctor`.
 
     Args:
         machine: what of this host there is.
         store: where results will go; need not be there yet.
-        canaries: also have torch run, and hold its numbers against the last ones; takes seconds, in another process.
+        begun: also have torch run, in this process (`bench.dna.numbers.begin`), and hold its numbers against the last.
         nvml: stands in for the module `pynvml` in tests.
     """
-    looked = _all(demand.of_whole(machine), machine, store, nvml)  # first: the canaries are a load themselves
-    return _sorted([*software.checks(machine), *(_numbers(machine) if canaries else []), *looked])
+    looked = _all(demand.of_whole(machine), machine, store, nvml)  # first: the canaries are a load, and use the GPU
+    return _sorted([*software.checks(machine), *(_numbers(machine, begun) if begun else []), *looked])
 
 
 def cards(plan: Plan, machine: Machine, *, nvml: Any = None) -> tuple[int, ...]:
@@ -56,10 +57,10 @@ def _all(asked: demand.Demand, machine: Machine, store: Path, nvml: Any) -> list
     ]
 
 
-def _numbers(machine: Machine) -> list[Check]:
+def _numbers(machine: Machine, begun: Child) -> list[Check]:
     from bench.health import numbers  # noqa: PLC0415 - it brings the driver's library, which a quick look needs not
 
-    return numbers.checks(machine)
+    return numbers.checks(machine, begun)
 
 
 def _sorted(checks: list[Check]) -> list[Check]:

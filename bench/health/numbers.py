@@ -1,24 +1,29 @@
 """Whether torch runs here, and computes what it computed the last time."""
 
 from bench.dna import numbers
+from bench.dna.child import Child, DoesNotRunError
 from bench.dna.facts import UnavailableError
 from bench.dna.fingerprint import fingerprint
 from bench.dna.machine import Machine
 from bench.health.check import OK, REFUSAL, WARNING, Check
 
 
-def checks(machine: Machine) -> list[Check]:
-    """Runs the canary operations, a few seconds, and holds them against those that were kept.
+def checks(machine: Machine, begun: Child) -> list[Check]:
+    """Has the canary operations run, a second or two, and holds them against those that were kept.
 
     Nothing where torch is not installed, which another check says.
+
+    Args:
+        machine: what of this host there is.
+        begun: their process (`bench.dna.numbers.begin`), for as many threads as there are cores.
     """
     if machine.torch_version is None:
         return []
     here, threads = fingerprint(), len(machine.cpu_ids)
     before = numbers.remembered(here.hw_id, here.sw_id, threads)
     try:
-        now = numbers.measure(here.hw_id, here.sw_id, threads, keep=before is None)
-    except numbers.DoesNotRunError as error:
+        now = numbers.measure(here.hw_id, here.sw_id, threads, keep=before is None, begun=begun)
+    except DoesNotRunError as error:
         fix = "see the whole error: python -c 'import torch; print(torch.ones(2) @ torch.ones(2))'"
         return [Check(name="numbers", level=REFUSAL, text=f"torch does not run here: {error}", fix=fix)]
     except UnavailableError as error:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from bench.errors import CANNOT, DONE
 from bench.verbs.options import json_option, store_option
 
 if TYPE_CHECKING:
+    from bench.dna.child import Child
     from bench.health import Check
 
 SCHEMA = "bench.doctor/1"
@@ -40,10 +42,14 @@ def command(fast: bool, store: Path, as_json: bool) -> int:
     which that would slow.
     """
     from bench import host_lock
-    from bench.dna.machine import here
-    from bench.health import REFUSAL, as_it_is
 
-    checks = as_it_is(here(), store, not (fast or host_lock.is_held()))
+    with nullcontext() if fast or host_lock.is_held() else _torch_begun() as begun:
+        if not as_json:
+            import reports.paragraphs  # noqa: F401 - while torch is imported elsewhere, not after it
+        from bench.dna.machine import here
+        from bench.health import REFUSAL, as_it_is
+
+        checks = as_it_is(here(), store, begun)
     ready = all(check.level != REFUSAL for check in checks)
     code = DONE if ready else CANNOT
     if as_json:
@@ -52,6 +58,13 @@ def command(fast: bool, store: Path, as_json: bool) -> int:
     else:
         _show(checks, ready=ready)
     return code
+
+
+def _torch_begun() -> "Child":
+    """Torch's own process: importing it is most of what this verb takes, so it begins first."""
+    from bench.dna import machine, numbers
+
+    return numbers.begin(len(machine.usable_cpus()))
 
 
 def _show(checks: list["Check"], *, ready: bool) -> None:

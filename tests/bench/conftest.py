@@ -4,10 +4,11 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
+from bench.dna import numbers
 from bench.plan import Configuration, Plan, Unrunnable, Workload, in_rounds, to_json
 from bench.store import schema
 from bench.store.commit import Store
@@ -21,6 +22,38 @@ PAIR = Configuration(
 GPU = Configuration(
     strategy="ddp", ranks=4, device="cuda", backend="nccl", cores_per_rank=1, batch_per_rank=64, batch_global=256
 )
+
+
+class _Answered:
+    """Stands in for a process of the canaries."""
+
+    def __init__(self, answer: Callable[[], Any]) -> None:
+        self._answer = answer
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def answer(self, timeout_s: float) -> Any:
+        return self._answer()
+
+
+@pytest.fixture
+def canaries(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]], list[int]]:
+    """Have the canaries answer what this gives, or raise what it raises; gives the thread count of each process."""
+
+    def give(answer: Callable[[], Any]) -> list[int]:
+        begun: list[int] = []
+
+        def begin(threads: int) -> _Answered:
+            begun.append(threads)
+            return _Answered(answer)
+
+        monkeypatch.setattr(numbers, "begin", begin)
+        return begun
+
+    return give
 
 
 @pytest.fixture(scope="session")

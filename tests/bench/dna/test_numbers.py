@@ -11,24 +11,18 @@ TOLD = {"method": numbers.METHOD, "threads": 2, "one_thread": {"mm": "00"}, "all
 
 
 @pytest.fixture
-def asked(monkeypatch, tmp_path):
-    """An empty cache, and a list of the arguments that the process was given."""
+def asked(monkeypatch, tmp_path, canaries):
+    """An empty cache, and a list of the thread counts that the canaries were asked for."""
     monkeypatch.setenv("BENCH_CACHE_DIR", str(tmp_path / "cache"))
-    calls = []
-
-    def document_of(module, arguments, **_):
-        calls.append((module, *arguments))
-        return {**TOLD, "call": len(calls)}
-
-    monkeypatch.setattr(numbers, "document_of", document_of)
-    return calls
+    begun = canaries(lambda: {**TOLD, "call": len(begun)})
+    return begun
 
 
 def test_a_machine_is_asked_once(asked):
     waiting = []
     first = numbers.read("hw", "sw", 2, tell=waiting.append)
     assert numbers.read("hw", "sw", 2, tell=waiting.append) == first == numbers.kept("hw", "sw", 2)
-    assert asked == [("bench.dna.numeric", "--threads", "2")]
+    assert asked == [2]
     assert len(waiting) == 1
 
 
@@ -74,46 +68,6 @@ def test_beside_a_study_nothing_is_run(asked):
 
 def test_a_device_s_serial_number_is_in_the_key_and_in_no_document():
     assert not [name for name in numbers.VARIABLES if "DEVICE" in name]
-
-
-@pytest.fixture
-def a_module(monkeypatch, tmp_path):
-    """A module of this text, which the process finds."""
-
-    def make(text):
-        (tmp_path / "stand_in.py").write_text(text)
-        monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-        return "stand_in"
-
-    return make
-
-
-def test_the_document_is_what_the_module_prints(a_module):
-    module = a_module("import json, os, sys; print(json.dumps([sys.argv[1:], 'RANK' in os.environ]))")
-    assert numbers.document_of(module, ("--threads", "2"), timeout_s=60) == [["--threads", "2"], False]
-
-
-@pytest.mark.parametrize(
-    ("text", "kind", "reason"),
-    [
-        ("import time; time.sleep(60)", UnavailableError, "no answer in 0.5 s"),
-        ("print('not json')", UnavailableError, "no answer that is understood"),
-        ("raise RuntimeError('cannot open /home/zebra/lib.so')", numbers.DoesNotRunError, "exit code 1.*cannot open …"),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGILL)", numbers.DoesNotRunError, "exit code -4"),
-    ],
-)
-def test_a_process_that_fails_is_a_reason_without_anybodys_name(a_module, text, kind, reason):
-    limit_s = 0.5 if "sleep" in text else 60
-    with pytest.raises(kind, match=reason) as raised:
-        numbers.document_of(a_module(text), (), timeout_s=limit_s)
-    assert "zebra" not in str(raised.value)
-
-
-def test_without_torch_nothing_is_started(monkeypatch):
-    monkeypatch.setattr(numbers.importlib.util, "find_spec", lambda name: None)
-    monkeypatch.setattr(numbers.subprocess, "run", lambda *_, **__: pytest.fail("a process was started"))
-    with pytest.raises(UnavailableError, match="torch is not installed"):
-        numbers.document_of("bench.dna.numeric", (), timeout_s=1)
 
 
 def test_the_cache_keeps_machines_apart_and_replaces_whole_files(monkeypatch, tmp_path):

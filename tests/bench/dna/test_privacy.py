@@ -11,7 +11,7 @@ import psutil
 import pyarrow.parquet
 import pytest
 
-from bench.dna import numbers
+from bench.dna import child, numbers
 from bench.dna.fingerprint import fingerprint
 from bench.plan import to_json
 from bench.store import read
@@ -110,8 +110,8 @@ def test_a_study_carries_the_numbers_identity_and_nothing_personal(run_bench, tm
 
 
 def test_a_variable_s_value_is_told_without_what_may_be_a_path():
-    assert numbers.plain("AVX2") == "AVX2"
-    assert numbers.plain("/home/zebra/x ~/y C:\\z AVX2") == "… … … AVX2"
+    assert child.plain("AVX2") == "AVX2"
+    assert child.plain("/home/zebra/x ~/y C:\\z AVX2") == "… … … AVX2"
 
 
 def test_what_is_not_available_has_reasons_without_names(tmp_path, monkeypatch):

@@ -1,11 +1,15 @@
 """`bench doctor`: ready or not, with a fix per line."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
 from bench import cli, health, host_lock
-from bench.dna import numbers
+from bench.dna import machine, numbers
+from bench.dna.child import DoesNotRunError
 from bench.dna.facts import UnavailableError
 from bench.health import Check
 
@@ -21,6 +25,7 @@ def doctor(capsys, monkeypatch, tmp_path):
 
     def run(*words, finds=None):
         if finds is not None:
+            monkeypatch.setattr(host_lock, "is_held", lambda: True)  # torch is not tried
             monkeypatch.setattr(health, "as_it_is", lambda *_: finds)
         with pytest.raises(SystemExit) as ended:
             cli.main(["doctor", *words])
@@ -85,18 +90,18 @@ def test_a_stream_without_tick_marks_gets_letters(run_bench):
 
 
 @pytest.fixture
-def answering(monkeypatch, tmp_path):
-    """Have torch answer the canaries with this, from an empty cache."""
+def answering(monkeypatch, tmp_path, canaries):
+    """Have torch answer the canaries with this, from an empty cache; gives the thread count of each process."""
     monkeypatch.setenv("BENCH_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setattr(host_lock, "is_held", lambda: False)
 
     def answer(digest=None, error=None):
-        def document_of(*_, **__):
+        def told():
             if error is not None:
                 raise error
             return {"one_thread": {"mm": "00", "softmax": digest}, "all_threads": {"mm": "00", "softmax": digest}}
 
-        monkeypatch.setattr(numbers, "document_of", document_of)
+        return canaries(told)
 
     return answer
 
@@ -124,7 +129,7 @@ def test_numbers_as_last_time_are_well_and_others_are_a_warning(doctor, answerin
 
 
 def test_a_torch_that_does_not_run_is_not_ready(doctor, answering):
-    answering(error=numbers.DoesNotRunError("its process ended with exit code -4: no message"))
+    answering(error=DoesNotRunError("its process ended with exit code -4: no message"))
     code, check = numbers_check(doctor)
     assert (code, check["level"]) == (3, "refusal")
     assert "exit code -4" in check["text"]
@@ -138,7 +143,39 @@ def test_a_torch_that_takes_too_long_may_be_well(doctor, answering):
 
 
 def test_torch_is_not_tried_when_it_must_be_quick_or_beside_a_study(doctor, answering, monkeypatch):
-    answering(error=AssertionError("it was tried"))
+    begun = answering(error=AssertionError("it was tried"))
     assert numbers_check(doctor, "--fast")[1] is None
     monkeypatch.setattr(host_lock, "is_held", lambda: True)
     assert numbers_check(doctor)[1] is None
+    assert begun == []
+
+
+def test_torch_is_imported_beside_the_other_checks_and_computes_after_them(doctor, answering, monkeypatch):
+    order = []
+    looks, looks_at_host, asks = machine.here, health.host.checks, numbers.measure
+    begun = answering("aa")
+    begins = numbers.begin
+    monkeypatch.setattr(numbers, "begin", lambda threads: (order.append("torch begins"), begins(threads))[1])
+    monkeypatch.setattr(machine, "here", lambda: (order.append("machine"), looks())[1])
+    monkeypatch.setattr(health.host, "checks", lambda *given: (order.append("load"), looks_at_host(*given))[1])
+    monkeypatch.setattr(numbers, "measure", lambda *a, **k: (order.append("torch computes"), asks(*a, **k))[1])
+    numbers_check(doctor)
+    assert order == ["torch begins", "machine", "load", "torch computes"]
+    assert len(begun) == 1
+
+
+def test_torch_is_imported_in_its_own_process_only_and_no_table_s_library_in_any(tmp_path):
+    script = """
+import sys
+from bench.cli import main
+try:
+    main(["doctor"])
+except SystemExit:
+    print([name for name in ("torch", "numpy", "pyarrow", "pandas") if name in sys.modules])
+"""
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}  # no study's lock is seen
+    told = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=tmp_path, env=environment
+    ).stdout
+    assert "torch runs" in told
+    assert told.splitlines()[-1] == "[]"

@@ -23,19 +23,19 @@ NUMERIC = {
 
 
 @pytest.fixture
-def dna(capsys, monkeypatch, tmp_path):
+def dna(capsys, monkeypatch, tmp_path, canaries):
     """Run `bench dna` with canaries that answer this: exit code, stdout and stderr."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("BENCH_WHEN_BUSY", "share")
     monkeypatch.setenv("BENCH_CACHE_DIR", str(tmp_path / "cache"))
 
     def run(*words, numeric=NUMERIC):
-        def document_of(*_, **__):
+        def answer():
             if isinstance(numeric, str):
                 raise UnavailableError(numeric)
             return numeric
 
-        monkeypatch.setattr(numbers, "document_of", document_of)
+        canaries(answer)
         for file in (tmp_path / "cache").glob("numeric-*"):
             file.unlink()
         with pytest.raises(SystemExit) as ended:
@@ -171,7 +171,7 @@ def test_measuring_without_torch_is_a_reason(dna, monkeypatch):
 
 def test_a_dry_run_computes_nothing(monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(numbers, "document_of", lambda *_, **__: pytest.fail("canaries were run"))
+    monkeypatch.setattr(numbers, "begin", lambda *_: pytest.fail("canaries were run"))
     with pytest.raises(SystemExit) as ended:
         cli.main(["scale", "--dry-run"])
     assert ended.value.code == 0
