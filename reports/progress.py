@@ -16,7 +16,7 @@ from bench.plan import Plan, PlannedLaunch
 from bench.store.schema import OK, Launch
 from reports import names, words
 from reports.console import console_for, shown, wants_color
-from reports.pace import Clock, Pace
+from reports.pace import Beat, Clock, Pace
 
 # A rank's phases in their order, as the heartbeat names them.
 PHASES = ("starting", "joining", "preparing", "warm-up", "window", "evaluating", "saving", "finishing", "done")
@@ -26,19 +26,6 @@ SPEAK_EVERY_S = 60.0  # where there is no live line
 _QUOTED = 8  # lines of a failed rank's log
 _BAR = 20  # characters, where there is room
 _ERASE = Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2))
-
-
-class Beat(Protocol):
-    """What a rank last said of itself; `steps` is 0 while it is unknown how many there are, `epoch` where none is."""
-
-    @property
-    def epoch(self) -> int: ...
-    @property
-    def phase(self) -> str: ...
-    @property
-    def step(self) -> int: ...
-    @property
-    def steps(self) -> int: ...
 
 
 class Progress(Protocol):
@@ -101,6 +88,12 @@ class _Told:
         label = names.label(planned.configuration, self._plan.configurations)
         self._where = f"[{index + 1}/{total}] {label} · round {planned.round + 1}"
 
+    def _heard(self, beats: Sequence[Beat]) -> Beat | None:
+        """The rank that everybody waits for, whose pace is the launch's."""
+        slowest = _slowest(beats)
+        self._pace.heard(slowest)
+        return slowest
+
     def finished(self) -> None:
         if self._plan is not None:
             self._say(f"Done in {words.duration(self._clock() - self._began)}")
@@ -133,8 +126,9 @@ class Plain(_Told):
     """A line when a launch ends, and one a minute while it doesn't: a log that still shows life."""
 
     def beats(self, beats: Sequence[Beat], /) -> None:
+        beat = self._heard(beats)
         if self._clock() - self._spoke >= SPEAK_EVERY_S:
-            self._say(f"{self._where} · {_phase(_slowest(beats))} · {self._left()}")
+            self._say(f"{self._where} · {_phase(beat)} · {self._left()}")
 
     def launch_ended(self, launch: Launch, log_tail: str = "") -> None:
         self._pace.launch_ended()
@@ -150,10 +144,10 @@ class Live(_Told):
         self._drew = float("-inf")
 
     def beats(self, beats: Sequence[Beat], /) -> None:
+        beat = self._heard(beats)
         if self._clock() - self._drew < DRAW_EVERY_S:
             return
         self._drew = self._clock()
-        beat = _slowest(beats)
         before, after = f"{self._where} · {_phase(beat)}", f" · {self._left()}"
         bar = _bar(beat, self._console.width - 2 - len(before) - len(after))
         text = shown(before + bar + after, self._console)

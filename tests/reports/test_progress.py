@@ -1,59 +1,14 @@
 """What a running study says, on a clock that the test turns."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
+from running_plans import DDP, SINGLE, Clock, beat, plan
 
-from bench.plan import Configuration, Plan, Workload, in_rounds
 from bench.store.schema import Launch
 from launchers import heartbeat
 from reports import progress
-from reports.pace import Pace
-
-SINGLE = Configuration(
-    strategy="single",
-    ranks=1,
-    device="cpu",
-    backend=None,
-    cores_per_rank=1,
-    batch_per_rank=64,
-    batch_global=64,
-)
-DDP = replace(SINGLE, strategy="ddp", ranks=2, backend="gloo", batch_global=128)
-
-
-@dataclass
-class Clock:
-    now: float = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def plan(rounds=3, configurations=(SINGLE, DDP), estimated_s=60.0) -> Plan:
-    return Plan(
-        study_id="s1",
-        created_at="2026-11-22T08:14:55+00:00",
-        command="bench scale",
-        workload=Workload(model="lenet-small", steps=40),
-        scaling="weak",
-        baseline=SINGLE,
-        configurations=configurations,
-        unrunnable=(),
-        launches=in_rounds("s1", configurations, rounds, order_seed=0),
-        rounds=rounds,
-        order_seed=0,
-        quick=False,
-        margin=0.02,
-        timeout_s=600,
-        stall_s=60,
-        budget_s=None,
-        oversubscribed=False,
-        origins={},
-        estimated_s=estimated_s,
-        estimated_bytes=0,
-    )
 
 
 def ended(planned, status="ok", reason=None, rate=2254.3) -> Launch:
@@ -82,10 +37,6 @@ def ended(planned, status="ok", reason=None, rate=2254.3) -> Launch:
         started_at="2026-11-22T08:14:55+00:00",
         throughput_sps=rate if status == "ok" else None,
     )
-
-
-def beat(rank=0, phase="window", step=28, steps=40):
-    return heartbeat.Beat(rank=rank, phase=phase, step=step, steps=steps, monotonic_ns=1)
 
 
 def run(teller, a_plan, clock, lasts_s, looks=(), **outcome):
@@ -302,49 +253,6 @@ def test_two_rows_of_the_same_name_are_told_apart_by_their_cores(live):
     run(teller, a_plan, clock, 3, looks=(1,))
     assert "single cpu x1, 1 core ·" in target.getvalue()
     assert "single cpu x1, 2 cores ·" in target.getvalue()
-
-
-# Time left
-
-
-def test_the_time_left_is_what_the_plan_guessed_until_a_launch_has_ended():
-    clock = Clock()
-    pace, a_plan = Pace(clock), plan(rounds=3, estimated_s=60)
-    pace.started(a_plan)
-    pace.launch_started(a_plan.launches[0], 0, a_plan)
-    assert pace.left_s() == pytest.approx(60)
-    clock.now += 4
-    assert pace.left_s() == pytest.approx(56)
-
-
-def test_the_time_left_follows_each_configurations_own_launches():
-    clock = Clock()
-    pace, a_plan = Pace(clock), plan(rounds=3)
-    lasts = {SINGLE: 10.0, DDP: 30.0}
-    pace.started(a_plan)
-    for index, planned in enumerate(a_plan.launches[:3]):
-        pace.launch_started(planned, index, a_plan)
-        clock.now += lasts[planned.configuration]
-        pace.launch_ended()
-    assert pace.left_s() == pytest.approx(sum(lasts[each.configuration] for each in a_plan.launches[3:]))
-    assert pace.left_s() != pytest.approx(60)  # three times the mean of one of each
-
-
-def test_a_launch_that_overruns_leaves_no_negative_time():
-    clock = Clock()
-    pace, a_plan = Pace(clock), plan(rounds=1, configurations=(SINGLE,), estimated_s=5)
-    pace.started(a_plan)
-    pace.launch_started(a_plan.launches[0], 0, a_plan)
-    clock.now += 100
-    assert pace.left_s() == 0
-
-
-def test_a_resumed_study_counts_only_what_is_still_to_come():
-    clock = Clock()
-    pace, a_plan = Pace(clock), plan(rounds=3, estimated_s=60)
-    pace.started(a_plan)
-    pace.launch_started(a_plan.launches[4], 4, a_plan)
-    assert pace.left_s() == pytest.approx(20)
 
 
 def test_a_failed_launch_is_followed_by_the_guilty_ranks_last_lines(plain):
