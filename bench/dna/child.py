@@ -9,6 +9,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -23,12 +24,20 @@ class DoesNotRunError(UnavailableError):
 class Child:
     """Started at once, in the environment of a rank; ended when its block is left."""
 
-    def __init__(self, module: str, arguments: tuple[str, ...], *, stderr: int | None = subprocess.PIPE) -> None:
+    def __init__(
+        self,
+        module: str,
+        arguments: tuple[str, ...],
+        *,
+        variables: Mapping[str, str] | None = None,
+        stderr: int | None = subprocess.PIPE,
+    ) -> None:
         """Start it; what stands in the way is told to whoever waits for the answer.
 
         Args:
             module: run with `python -P -m`.
             arguments: its own.
+            variables: of the environment, besides those of a rank.
             stderr: where its stderr goes; None: to ours.
         """
         self._process: subprocess.Popen[str] | None = None
@@ -39,7 +48,7 @@ class Child:
             # -P: a folder of the user's own called `bench` is never picked up.
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", module, *arguments],
-                env=environment({}),
+                env=environment(variables or {}),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,

@@ -37,6 +37,10 @@ VARIABLES = (
 # Decide which device is the first; they may hold a card's serial number, so they are told to nobody.
 _DEVICES = ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES")
 
+# Threads that spin while they wait for each other give the same bits, but where other programs want the cores, seconds
+# later: with a load of 10 on two cores the canaries at two threads took 12 s, and 0.5 s so.
+_PATIENT = {"OMP_WAIT_POLICY": "passive"}
+
 # Importing torch from a cold disk on a busy machine takes most of it; the canaries themselves take a second.
 _TIMEOUT_S = 30
 
@@ -72,7 +76,7 @@ def begin(threads: int) -> Child:
     Args:
         threads: see `read`.
     """
-    return Child("bench.dna.numeric", ("--threads", str(threads), "--when-told"))
+    return Child("bench.dna.numeric", ("--threads", str(threads), "--when-told"), variables=_PATIENT)
 
 
 def measure(

@@ -80,3 +80,11 @@ def test_a_process_that_nobody_asks_is_ended(a_module, raises):
     else:
         leave()
     assert len(psutil.Process().children()) == before
+
+
+def test_its_environment_is_that_of_a_rank_and_what_it_is_given(a_module, monkeypatch):
+    monkeypatch.setenv("OMP_WAIT_POLICY", "active")
+    module = a_module("import json, os; print(json.dumps(os.environ.get('OMP_WAIT_POLICY')))")
+    assert child.document_of(module, (), timeout_s=60) is None
+    with child.Child(module, (), variables={"OMP_WAIT_POLICY": "passive"}) as begun:
+        assert begun.answer(60) == "passive"

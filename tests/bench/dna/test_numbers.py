@@ -78,3 +78,12 @@ def test_the_cache_keeps_machines_apart_and_replaces_whole_files(monkeypatch, tm
     cache.save(one, {"x": [1]})
     assert json.loads(one.read_text()) == cache.load(one) == {"x": [1]}
     assert [file.name for file in tmp_path.iterdir()] == [one.name]
+
+
+def test_the_threads_of_the_canaries_do_not_spin_for_a_core_that_another_program_has(monkeypatch):
+    begun = []
+    monkeypatch.setattr(numbers, "Child", lambda *words, variables: begun.append((words, variables)))
+    numbers.begin(2)
+    (((module, arguments), variables),) = begun
+    assert (module, arguments[:2]) == ("bench.dna.numeric", ("--threads", "2"))
+    assert variables == {"OMP_WAIT_POLICY": "passive"}
