@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from bench.analysis.result import Estimate, Row, Study, Title
+from bench.analysis.result import Estimate, Law, Row, Study, Title
 from reports import learning, words
 from reports.sentence import all_reasons, sentence
 
@@ -35,6 +35,8 @@ def scale_document(study: Study, store_path: Path | str, exit_code: int) -> dict
             "dna": {"hw_id": study.hw_id, "sw_id": study.sw_id, "num_id": study.num_id},
             "warnings": list(study.warnings),
             **learning.document(study),
+            "laws": [_law(law) for law in study.laws],
+            "no_law": study.no_law or None,
         }
     )
     return document
@@ -106,6 +108,17 @@ def _row(row: Row) -> dict[str, Any]:
         "status": row.status,
         "reasons": list(all_reasons(row)),
         "unavailable": dict(row.reasons_null),
+    }
+
+
+def _law(law: Law) -> dict[str, Any]:
+    return {
+        "name": law.name,
+        "strategy": law.strategy,
+        "device": law.device,
+        "cores_per_rank": law.cores_per_rank,
+        "resources_most": law.resources[-1],
+        "parameters": {name: _estimate(each) for name, each in law.parameters.items()},
     }
 
 

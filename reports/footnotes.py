@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from bench.analysis.result import EQUIVALENT, Row, Study
 from bench.store.schema import OK
-from reports import names, words
+from reports import laws, names, words
 from reports.sentence import baseline_rate, is_invalid, judged
 
 _NAMES = {
@@ -35,6 +35,7 @@ def footnotes(study: Study) -> tuple[Note, ...]:
         *_about_rows(study),
         Note(_missing(study)),
         Note(_intervals(study)),
+        *(Note(laws.sentence(each), "speedup") for each in study.laws),
         Note(_projected(study), "epoch_s"),
         Note(_accuracy(study), "accuracy"),
         Note(_communication(study), "communication"),

@@ -47,8 +47,7 @@ def _study(told: StudyReport) -> dict[str, Any]:
         "classes": told.classes,
         "energy": told.energy,
         "reached": told.reached,
-        "laws": told.laws,
-        "no_law": told.no_law or None,
+        "laws": told.study.laws,  # with their envelopes, which the document of `bench scale` leaves out
         "cards": told.cards,
         "drift": told.drift,
     }

@@ -126,19 +126,6 @@ class Reached:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Law:
-    """Amdahl's or Gunther's law over one strategy's measured counts; a description, never a forecast."""
-
-    name: str
-    strategy: str
-    device: str
-    parameters: Mapping[str, Estimate]  # over rounds
-    resources: tuple[float, ...]  # within the measured range
-    low: tuple[float, ...]  # of the speedup, 95 % over rounds
-    high: tuple[float, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
 class Energy:
     """Joules per sample of a row, or why there are none."""
 
@@ -179,11 +166,8 @@ class StudyReport:
     classes: tuple[Classes, ...] = ()
     energy: tuple[Energy, ...] = ()
     reached: tuple[Reached, ...] = ()
-    laws: tuple[Law, ...] = ()
-    no_law: str = ""  # why no law is fitted; empty when one is
     cards: tuple[Card, ...] = ()
     drift: tuple[Difference, ...] = ()  # fields that differ between the launches of this study
-    other_methods: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,6 @@
 """The findings of a study: what every output tells, and nothing that an output still has to compute."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bench.plan import Published
@@ -156,6 +157,20 @@ class Target:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Law:
+    """Amdahl's or Gunther's law over the measured counts of one strategy; a description, never a forecast."""
+
+    name: str
+    strategy: str
+    device: str
+    cores_per_rank: int | None  # of every row that it describes; None where these differ or are not set
+    parameters: Mapping[str, Estimate]  # those that could be told from nothing, over rounds
+    resources: tuple[float, ...]  # times the baseline's, within the measured range
+    low: tuple[float, ...]  # of the speedup, 95 % over rounds
+    high: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Study:
     """A whole study, analysed."""
 
@@ -171,6 +186,8 @@ class Study:
     num_id: str | None
     published: tuple[Beside, ...] = ()
     targets: tuple[Target, ...] = ()
+    laws: tuple[Law, ...] = ()
+    no_law: str = ""  # why no law describes the rows; empty when one does
 
     @property
     def baseline(self) -> Row | None:

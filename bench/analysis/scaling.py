@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from bench.analysis import advice, learning, published, rows, speedup, validity
+from bench.analysis import advice, laws, learning, published, rows, speedup, validity
 from bench.analysis.intervals import ROUNDS_FOR_A_VERDICT
 from bench.analysis.repeats import Repeats, gather, standing
 from bench.analysis.result import Row, Study, Target, Title
@@ -76,6 +76,7 @@ def analyse(
     ]
     table = tuple(sorted(found, key=lambda row: _order(row, plan.baseline)))
     first = next(iter(launches), None)
+    described, no_law = laws.of_rows(table, {key: each.rates_by_round() for key, each in repeats.items()})
     return Study(
         study_id=plan.study_id,
         method_version=first.method_version if first else schema.METHOD_VERSION,
@@ -89,6 +90,8 @@ def analyse(
         num_id=first.num_id if first else None,
         published=published.beside(plan, table, launches, epochs=epochs, classes=classes, machine=machine),
         targets=_targets(plan, table, launches, classes),
+        laws=described,
+        no_law=no_law,
     )
 
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bench.analysis import cards, laws, reach, scaling, series
+from bench.analysis import cards, reach, scaling, series
 from bench.analysis.comparison import Comparison
 from bench.analysis.recipe_facts import recipe_facts
-from bench.analysis.report import Attempted, Law, Report, StudyReport
+from bench.analysis.report import Attempted, Report, StudyReport
 from bench.analysis.result import INVALID, Row, Study
 from bench.analysis.steady import Steps
 from bench.plan import Plan
@@ -54,22 +54,18 @@ def told(stored: Stored, peaks: Mapping[str, Any] | None = None) -> StudyReport:
     """
     plan, launches = stored.plan, stored.launches
     study = analysed(stored, peaks)
-    attempts = _attempts(study, launches)
-    fitted, why_not = _laws(study, attempts)
     return StudyReport(
         study=study,
         created_at=plan.created_at,
         command=plan.command,
         facts=_facts(plan, launches),
-        launches=attempts,
+        launches=_attempts(study, launches),
         traces=series.traces(study, launches, stored.steps),
         parts=reach.step_parts(study),
         learned=series.learned(study, launches, stored.epochs),
         classes=series.classes(study, launches, stored.classes),
         energy=reach.energy(study, launches),
         reached=reach.reached(study, launches, stored.dna, peaks),
-        laws=fitted,
-        no_law=why_not,
         cards=cards.cards(stored.dna),
         drift=cards.drift(stored.dna),
     )
@@ -136,32 +132,6 @@ def _attempts(study: Study, launches: Sequence[Launch]) -> tuple[Attempted, ...]
         )
         for each in sorted(launches, key=lambda each: (each.round, each.position, each.launch_id))
     )
-
-
-def _laws(study: Study, attempts: Sequence[Attempted]) -> tuple[tuple[Law, ...], str]:
-    """A law for each strategy and kind of device that has enough counts; else why there is none."""
-    base = study.baseline
-    if base is None or base.throughput is None or _is_invalid(base):
-        return (), "there is no baseline to count resources against"
-    ratios: dict[tuple[str, str], dict[float, dict[int, float]]] = {}
-    for row in study.rows:
-        if row.is_baseline or row.speedup is None or row.efficiency is None or _is_invalid(row):
-            continue
-        resources = row.speedup.estimate / row.efficiency.estimate
-        mine = {
-            each.round: each.speedup
-            for each in attempts
-            if each.configuration == row.configuration and each.speedup is not None
-        }
-        ratios.setdefault((row.strategy, row.device), {})[round(resources, 9)] = mine
-    found = {key: laws.fit(*key, by_count) for key, by_count in ratios.items() if max(by_count) > 1}
-    reasons: dict[str, list[str]] = {}
-    for (strategy, device), each in found.items():
-        if isinstance(each, str):
-            reasons.setdefault(each, []).append(f"{strategy} on {device}")
-    why = "; ".join(f"{reason} ({', '.join(whose)})" for reason, whose in reasons.items())
-    fitted = tuple(each for each in found.values() if isinstance(each, Law))
-    return fitted, why if found else "one count of resources"
 
 
 def _facts(plan: Plan, launches: Sequence[Launch]) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from bench.analysis.report import Attempted, StudyReport
-from bench.analysis.result import Row, Study
+from bench.analysis.result import Law, Row, Study
 from reports import names, words
 from reports.charts import data
 from reports.sentence import baseline_rate, is_invalid
@@ -36,12 +36,12 @@ def speedup(told: StudyReport, key: str) -> data.Speedup | None:
         lines=lines,
         envelopes=tuple(
             data.Envelope(
-                label=law.name,
+                label=_law_label(law, study),
                 resources=tuple(each * _resources(base) for each in law.resources),
                 low=law.low,
                 high=law.high,
             )
-            for law in told.laws
+            for law in study.laws
             if law.device == base.device
         ),
         absent=_absent(study, _is_on_scale(base)),
@@ -192,12 +192,15 @@ def _lines(told: StudyReport, *, of_efficiency: bool) -> tuple[data.ScalingLine,
     study, base = told.study, told.study.baseline
     if base is None or base.throughput is None or is_invalid(base):
         return ()
+    drawn = [
+        row
+        for row in study.rows
+        if row.device == base.device and row.speedup is not None and row.efficiency is not None and not is_invalid(row)
+    ]
     groups: dict[str, list[Row]] = {}
-    for row in study.rows:
-        if row.device != base.device or row.speedup is None or row.efficiency is None or is_invalid(row):
-            continue
+    for row in drawn:
         if not row.is_baseline:
-            groups.setdefault(_strategy(row, base), []).append(row)
+            groups.setdefault(_line_of(row, base, drawn), []).append(row)
     if not groups:
         return ()
     lines = []
@@ -211,20 +214,39 @@ def _lines(told: StudyReport, *, of_efficiency: bool) -> tuple[data.ScalingLine,
 
 def _point(row: Row, base: Row, launches: Sequence[Attempted], *, of_efficiency: bool) -> data.ScalingPoint:
     share = _resources(row) / _resources(base)
-    mine = [each.speedup for each in launches if each.configuration == row.configuration and each.speedup is not None]
+    mine = {
+        _short_id(each.launch_id): each.speedup
+        for each in launches
+        if each.configuration == row.configuration and each.speedup is not None
+    }
     estimate = row.efficiency if of_efficiency else row.speedup
     assert estimate is not None  # noqa: S101 - chosen by the caller
     return data.ScalingPoint(
         resources=_resources(row),
         estimate=estimate,
-        launches=tuple(each / share for each in mine) if of_efficiency else tuple(mine),
+        launches=tuple(each / share for each in mine.values()) if of_efficiency else tuple(mine.values()),
+        names=tuple(mine),
     )
 
 
-def _strategy(row: Row, base: Row) -> str:
-    if row.strategy == "single" and row.cores_per_rank != base.cores_per_rank:
-        return "single, one process"
-    return row.strategy
+def _short_id(launch_id: str) -> str:
+    """A launch within its study: round and position, as `bench show @last.r00p01` takes it."""
+    return launch_id.rpartition(".")[2]
+
+
+def _law_label(law: Law, study: Study) -> str:
+    """Its name, and whose it is where there are several."""
+    return law.name if len(study.laws) == 1 else f"{law.name}, {law.strategy}"
+
+
+def _line_of(row: Row, base: Row, drawn: Sequence[Row]) -> str:
+    """Which line a row stands on: cores shared out otherwise are another way to use as many, not another count."""
+    if row.strategy == "single":
+        return "single, one process" if row.cores_per_rank != base.cores_per_rank else row.strategy
+    several = len({each.cores_per_rank for each in drawn if each.strategy == row.strategy}) > 1
+    if not several or row.cores_per_rank is None:
+        return row.strategy
+    return f"{row.strategy}, {words.count(row.cores_per_rank, 'core')} a rank"
 
 
 def _resources(row: Row) -> float:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from bench.analysis.report import Report, StudyReport
 from bench.analysis.result import Study
-from reports import model, names, words
+from reports import laws, model, names, words
 from reports.page import closing, figures, learning, opening
 from reports.page.blocks import Apart, Block, Figure, Grid, Head, Page, Points, Prose, Section
 from reports.page.comparing import compared, side_by_side
@@ -99,9 +99,12 @@ def _scaling(told: StudyReport, key: str) -> tuple[Block, ...]:
     rates = figures.rates(told, key)
     blocks: list[Block] = []
     if speedup is not None:
+        law = (
+            f"; the grey band is {words.listed(each.label for each in speedup.envelopes)}" if speedup.envelopes else ""
+        )
         caption = (
             f"Speedup over {speedup.baseline}; {speedup.setup}. Dots are single launches, bars and bands 95 % "
-            f"intervals over {words.count(told.study.title.rounds, 'round')}, the dashed line is ideal."
+            f"intervals over {words.count(told.study.title.rounds, 'round')}, the dashed line is ideal{law}."
         )
         blocks.append(Figure(chart=speedup, caption=caption, wide=efficiency is None))
     if efficiency is not None:
@@ -204,20 +207,9 @@ def _limits(told: StudyReport, key: str) -> tuple[Block, ...]:
                 "(bench dna --measure)."
             )
         )
-    for law in told.laws:
-        found = ", ".join(f"{name} {words.with_interval(each)}" for name, each in law.parameters.items())
-        n = next(iter(law.parameters.values())).n
+    blocks += [Prose(text=laws.sentence(law)) for law in told.study.laws]
+    if told.study.no_law:
         blocks.append(
-            Prose(
-                text=f"{law.name} describes {law.strategy} on {law.device} over the measured counts with {found} "
-                "(least "
-                f"squares in each of {words.count(n, 'round')}). It is a description, not a forecast: nothing beyond "
-                "the last "
-                "point follows from it."
-            )
-        )
-    if told.no_law:
-        blocks.append(
-            Prose(text=f"No scaling law is fitted, and nothing is extrapolated: {told.no_law}.", is_quiet=True)
+            Prose(text=f"No scaling law is shown, and nothing is extrapolated: {told.study.no_law}.", is_quiet=True)
         )
     return tuple(blocks)

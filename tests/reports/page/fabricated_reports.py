@@ -39,6 +39,7 @@ def card(**identity: str) -> Card:
 
 def whole(study: Study, *, steps: int = 30) -> StudyReport:
     """A study with a launch a rate, its steps, and a machine."""
+    study = replace(study, no_law="2 counts of resources cannot tell a law's parameters from noise; 4 can (ddp on cpu)")
     base = study.baseline
     launches, traces, parts = [], [], []
     for row in study.rows:
@@ -104,7 +105,6 @@ def whole(study: Study, *, steps: int = 30) -> StudyReport:
             Energy(configuration=row.configuration, per_sample_j=None, mean_w=None, reason="no counter can be read")
             for row in study.rows
         ),
-        no_law="2 counts of resources cannot tell a law's parameters from noise; 4 can (ddp on cpu)",
         cards=(card(),),
     )
 
