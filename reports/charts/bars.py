@@ -153,7 +153,9 @@ def _rows(figure: Figure, labels: Sequence[str], extra: float = 0, row: float = 
 
 
 def _short(label: str, most: int = 26) -> str:
-    return label if len(label) <= most else f"{label[: most - 1]}…"
+    """Without its middle: the end tells rows apart, as in `ddp on 2 ranks with 4 cores`."""
+    half = most // 2
+    return label if len(label) <= most else f"{label[: most - half - 1].rstrip()}…{label[-half:].lstrip()}"
 
 
 def _value(axes: Axes, x: float, y: float, text: str) -> None:

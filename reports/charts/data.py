@@ -27,6 +27,7 @@ class ScalingPoint:
     resources: float  # place on the axis: ranks or cores
     estimate: Estimate  # speedup, or efficiency as a fraction
     launches: tuple[float, ...] = ()  # the same quantity of each single launch or round
+    names: tuple[str, ...] = ()  # of these launches, where they are known
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,7 @@
 """What both the drawing and the words of a chart need to know of its data."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from bench.analysis.result import Estimate
 from reports import words
@@ -18,6 +19,15 @@ def launches_of(estimates: Sequence[Estimate]) -> str:
 def resources_of(value: float) -> str:
     """A count on the axis, e.g. `4`."""
     return words.number(int(value) if value == int(value) else value)
+
+
+def named_launches(point: data.ScalingPoint, told: Callable[[Estimate], str]) -> list[str]:
+    """Each launch behind a point with its own value, in the form of the point's, e.g. `r03p01 1.883`."""
+    digits = replace(point.estimate, n=1)  # as many as the interval allows
+    return [
+        f"{name} {told(replace(digits, estimate=value)).partition(' [')[0]}"
+        for name, value in zip(point.names, point.launches, strict=False)
+    ]
 
 
 def part_names(chart: data.StepParts) -> tuple[str, ...]:

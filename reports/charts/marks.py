@@ -11,7 +11,7 @@ from reports import words
 from reports.charts.palette import DASHES, LIGHT, MARKERS
 
 TIP = "tip:"  # an artist whose id begins so has the rest as its hover text in the SVG
-DOTS = "dots:"  # markers of an artist whose id begins so become one path in the SVG; the rest is their diameter
+DOTS = "dots:"  # markers of an artist whose id begins so become paths in the SVG; then diameter and hover texts
 FAINT = 0.35
 BAND = 0.16
 GRID = 0.14
@@ -42,8 +42,10 @@ def tip(text: str) -> str:
     return TIP + words.clean(text)
 
 
-def faint_dots(axes: Axes, places: Sequence[tuple[float, float]], color: Any, diameter: float = 3) -> None:
-    """Single launches behind their estimate."""
+def faint_dots(
+    axes: Axes, places: Sequence[tuple[float, float]], color: Any, diameter: float = 3, tips: Sequence[str] = ()
+) -> None:
+    """Single launches behind their estimate; with a tip for each, each says what it is."""
     if places:
         axes.plot(
             *zip(*places, strict=True),
@@ -52,7 +54,7 @@ def faint_dots(axes: Axes, places: Sequence[tuple[float, float]], color: Any, di
             alpha=FAINT,
             markersize=diameter,
             markeredgewidth=0,
-            gid=f"{DOTS}{diameter:g}",
+            gid="\n".join([f"{DOTS}{diameter:g}", *map(words.clean, tips)]),
         )
 
 

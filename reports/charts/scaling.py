@@ -10,8 +10,9 @@ from matplotlib.ticker import FixedLocator, NullLocator
 from bench.analysis.result import Estimate
 from reports import words
 from reports.charts import data, marks
-from reports.charts.facts import launches_of, resources_of
+from reports.charts.facts import launches_of, named_launches, resources_of
 from reports.charts.palette import MOST
+from reports.charts.thinning import LISTED_LAUNCHES
 
 LINEAR_TO = 16  # resources: up to here a logarithmic axis would only flatter
 
@@ -82,6 +83,7 @@ def _lines(
 ) -> list[tuple[float, float, str]]:
     """Draws them and returns their ends; points lie beneath their labels only when in order of resources."""
     ends = []
+    is_named = sum(len(point.launches) for line in lines for point in line.points) <= LISTED_LAUNCHES
     for number, line in enumerate(lines[:MOST]):
         looks = marks.series(number)
         colour: Any = looks["color"]
@@ -95,7 +97,8 @@ def _lines(
         for point in whole:
             axes.vlines(point.resources, point.estimate.low, point.estimate.high, color=colour, linewidth=1)  # type: ignore[arg-type]
         dots = [(point.resources, value) for point in line.points for value in point.launches]
-        marks.faint_dots(axes, dots, colour)
+        named = [each for point in line.points for each in named_launches(point, told)] if is_named else []
+        marks.faint_dots(axes, dots, colour, tips=named)
         if len(line.points) > 1:
             axes.plot(
                 [point.resources for point in line.points],

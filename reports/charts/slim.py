@@ -160,17 +160,24 @@ def _is_nothing(element: ET.Element) -> bool:
     return element.tag == "path" and element.get("fill") == "none" and "stroke" not in element.attrib
 
 
-def _dots(uses: list[ET.Element], diameter: str, ink: str) -> list[ET.Element]:
-    """Many equal markers as one path: a tenth of the bytes."""
+def _dots(uses: list[ET.Element], told: str, ink: str) -> list[ET.Element]:
+    """Many equal markers as one path: a tenth of the bytes. With a hover text for each, as a path for each."""
     if not uses:
         return []
+    diameter, *tips = told.split("\n")
     looks = {"stroke-linecap": "round", "stroke-width": diameter}
     found = _looks(uses[0], ink)
     looks["stroke"] = found.get("fill", "currentColor" if ink == INK else ink)
     if "fill-opacity" in found:
         looks["stroke-opacity"] = found["fill-opacity"]
-    looks["d"] = dots((float(each.attrib["x"]), float(each.attrib["y"])) for each in uses)
-    return [ET.Element("path", looks)]
+    places = [(float(each.attrib["x"]), float(each.attrib["y"])) for each in uses]
+    if len(tips) != len(places):
+        return [ET.Element("path", looks | {"d": dots(places)})]
+    group = ET.Element("g", looks)
+    for place, tip in sorted(zip(places, tips, strict=True)):
+        dot = ET.SubElement(group, "path", {"d": dots([place])})
+        ET.SubElement(dot, "title").text = tip
+    return [group]
 
 
 def _symbols(body: list[ET.Element], source: _Source, key: str) -> list[ET.Element]:

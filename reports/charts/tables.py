@@ -7,7 +7,7 @@ from functools import singledispatch
 from bench.analysis.result import Estimate
 from reports import words
 from reports.charts import data
-from reports.charts.facts import cells, kept_steps, middle, part_names, resources_of, share_of
+from reports.charts.facts import cells, kept_steps, middle, named_launches, part_names, resources_of, share_of
 from reports.charts.thinning import LISTED_CELLS, LISTED_CLASSES, LISTED_EPOCHS, LISTED_LAUNCHES, spread
 
 
@@ -38,12 +38,17 @@ def _(chart: data.Efficiency) -> DataTable:
 def _scaling_table(
     lines: Sequence[data.ScalingLine], resource: str, quantity: str, told: Callable[[Estimate], str]
 ) -> DataTable:
+    """With every launch by its name, where there are not very many."""
+    many = sum(len(point.launches) for line in lines for point in line.points)
+    are_named = many <= LISTED_LAUNCHES and any(point.names for line in lines for point in line.points)
     rows = tuple(
         (line.label, resources_of(point.resources), told(point.estimate), str(point.estimate.n))
+        + ((", ".join(named_launches(point, told)) or words.MISSING,) if are_named else ())
         for line in lines
         for point in line.points
     )
-    return DataTable(headers=("line", resource, f"{quantity} [95{words.NARROW}%]", "n"), rows=rows)
+    headers = ("line", resource, f"{quantity} [95{words.NARROW}%]", "n") + (("launches",) if are_named else ())
+    return DataTable(headers=headers, rows=rows)
 
 
 @table.register
