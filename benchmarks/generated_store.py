@@ -2,9 +2,9 @@
 
     python benchmarks/generated_store.py STORE --launches 1000
 
-One study of 12 rows (single, ddp on 1 to 8 ranks, dp) in as many complete rounds as the launches make. Rates follow
-a law with noise from a fixed seed, so the same arguments give the same store. With --trouble one row crashes, one is
-suspect, and one runs on another machine.
+One study of 12 rows (single, ddp on 1 to 8 ranks) in as many complete rounds as the launches make. Rates follow a law
+with noise from a fixed seed, so the same arguments give the same store. With --trouble one row crashes in every launch
+and one misses the wall clock, which makes it INVALID; what else may befall a launch is the caller's to say (`write`).
 """
 
 import argparse
@@ -13,12 +13,13 @@ import math
 import os
 import random
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from bench.plan import Configuration, Plan, Unrunnable, Workload, in_rounds, to_json
+from bench.plan import Configuration, Plan, PlannedLaunch, Unrunnable, Workload, in_rounds, to_json
 from bench.store import packing, schema
 from bench.store.commit import Store
 
@@ -46,10 +47,42 @@ ROWS = (
     configuration("ddp", 4, 2),
 )
 
+Happening = Callable[[PlannedLaunch, schema.Launch], schema.Launch]
 
-def plan_of(study_id: str, launches: int, epochs: int = 0) -> Plan:
+
+def halving(row: Configuration) -> float:
+    """Samples per second: each doubling of the cores gives 94 % of what it should."""
+    cores = row.ranks * (row.cores_per_rank or 1)
+    return RATE_SPS * cores * 0.94 ** math.log2(cores)
+
+
+def untroubled(_: PlannedLaunch, launch: schema.Launch) -> schema.Launch:
+    return launch
+
+
+def in_trouble(planned: PlannedLaunch, launch: schema.Launch) -> schema.Launch:
+    """One row crashes in every launch; one misses the wall clock."""
+    if planned.configuration == ROWS[9]:
+        return crashed(planned, launch)
+    return replace(launch, closure_error=0.2) if planned.configuration == ROWS[8] else launch
+
+
+def crashed(_: PlannedLaunch, launch: schema.Launch) -> schema.Launch:
+    why = "the launch ended as crash"
+    return replace(
+        launch,
+        status="crash",
+        reason="exit code 1 on rank 0: RuntimeError",
+        failed_rank=0,
+        window_ns=None,
+        throughput_sps=None,
+        unavailable=schema.unavailable(throughput_sps=why, window_ns=why),
+    )
+
+
+def plan_of(study_id: str, launches: int, epochs: int = 0, rows: Sequence[Configuration] = ROWS) -> Plan:
     """The plan of as many whole rounds as these launches make."""
-    rounds = max(1, launches // len(ROWS))
+    rounds = max(1, launches // len(rows))
     length = {"epochs": epochs} if epochs else {"seconds": 6.0}
     return Plan(
         study_id=study_id,
@@ -57,10 +90,10 @@ def plan_of(study_id: str, launches: int, epochs: int = 0) -> Plan:
         command="bench scale --model resnet18 --data cifar10 --processes 1-8",
         workload=Workload(model="resnet18", data="cifar10", warmup_steps=WARMUP, **length),
         scaling="weak",
-        baseline=ROWS[0],
-        configurations=ROWS,
+        baseline=rows[0],
+        configurations=tuple(rows),
         unrunnable=(Unrunnable(configuration=configuration("ddp", 16), reason="16 ranks need 16 cores; 8 are here"),),
-        launches=in_rounds(study_id, ROWS, rounds, order_seed=0),
+        launches=in_rounds(study_id, rows, rounds, order_seed=0),
         rounds=rounds,
         order_seed=0,
         quick=False,
@@ -84,8 +117,12 @@ def write(
     study_id: str = "20261122-0814-generated",
     trouble: bool = False,
     seed: int = 0,
+    rows: Sequence[Configuration] = ROWS,
+    rate_sps: Callable[[Configuration], float] = halving,
+    noise: float = 0.008,
+    happens: Happening = untroubled,
 ) -> Plan:
-    """Write the store; returns the plan of its one study.
+    """Write the store, or one more study into it; returns the plan of the study.
 
     Args:
         folder: the store's; made when missing.
@@ -93,25 +130,27 @@ def write(
         steps: of each launch, warm-up included.
         epochs: with evaluation and classes; 0 for none.
         study_id: of the study.
-        trouble: one row crashes, one is suspect, one has launches of another method.
+        trouble: one row crashes, one misses the wall clock.
         seed: of the noise.
+        rows: the first is the baseline.
+        rate_sps: what a row trains, before the noise.
+        noise: of a launch, as the standard deviation of the logarithm of its rate.
+        happens: what becomes of a launch that has run well; one that has no window any more has no steps either.
     """
     store = Store.open(folder)
-    plan = plan_of(study_id, launches, epochs)
+    plan = plan_of(study_id, launches, epochs, rows)
+    happens = in_trouble if trouble else happens
     store.create_study(to_json(plan))
     for number, planned in enumerate(plan.launches):
         dice = random.Random(seed * 1_000_003 + number)
         row = planned.configuration
-        cores = row.ranks * (row.cores_per_rank or 1)
-        rate = RATE_SPS * cores * 0.94 ** math.log2(cores) * math.exp(dice.gauss(0, 0.008))
-        launch = replace(_launch(plan, planned, rate, steps), started_at=_started(number))
+        rate = rate_sps(row) * math.exp(dice.gauss(0, noise))
+        made = replace(_launch(plan, planned, rate, steps), started_at=_started(number))
+        launch = happens(planned, made)
         dna = _dna(launch)
-        if trouble and row == ROWS[9]:
-            failed = replace(launch, status="crash", reason="exit code 1 on rank 3: RuntimeError", failed_rank=3)
-            store.commit(failed, None, [], [], dna)
+        if launch.status not in schema.ENDED:
+            store.commit(launch, None, [], [], dna)
             continue
-        if trouble and row == ROWS[8]:
-            launch = replace(launch, closure_error=0.2)
         table = schema.step_table(plan.study_id, planned.launch_id, [_rank(row, rate, steps, dice)])
         learned = [_epoch(launch, each, epochs, rate, dice) for each in range(epochs)]
         scores = _classes(launch, epochs, dice) if epochs else []

@@ -14,6 +14,7 @@ class Attempted:
     launch_id: str
     configuration: str
     round: int
+    method_version: int  # of what was measured and how
     status: str
     reason: str | None
     rate_sps: float | None  # after the cut; None without a timed step

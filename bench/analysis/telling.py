@@ -123,6 +123,7 @@ def _attempts(study: Study, launches: Sequence[Launch]) -> tuple[Attempted, ...]
             launch_id=each.launch_id,
             configuration=each.configuration,
             round=each.round,
+            method_version=each.method_version,
             status=each.status,
             reason=each.reason,
             rate_sps=rates.get(each.launch_id),

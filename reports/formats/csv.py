@@ -6,7 +6,7 @@ import json
 import math
 from typing import Any
 
-from bench.analysis.report import Report
+from bench.analysis.report import Report, StudyReport
 from bench.analysis.result import Estimate, Row, Study
 from reports import words
 
@@ -20,7 +20,7 @@ def rows_as_csv(report: Report) -> str:
     """Headers carry units; baseline and scaling are named in every row, so that one row still says what it is."""
     return _written(
         [
-            {**_setup(told.study), **_configuration(row), **_findings(row)}
+            {**_setup(told.study), "method_version": _methods(told, row), **_configuration(row), **_findings(row)}
             for told in report.studies
             for row in told.study.rows
         ]
@@ -36,6 +36,7 @@ def launches_as_csv(report: Report) -> str:
                 "launch": each.launch_id,
                 "configuration": each.configuration,
                 "round": each.round,
+                "method_version": each.method_version,
                 "status": each.status,
                 "reason": words.clean(each.reason) if each.reason else None,
                 "samples_per_s": each.rate_sps,
@@ -45,6 +46,12 @@ def launches_as_csv(report: Report) -> str:
             for each in told.launches
         ]
     )
+
+
+def _methods(told: StudyReport, row: Row) -> int | str:
+    """By which method the row's own launches were measured: `1;2` where they differ, which forbids every ratio."""
+    mine = sorted({each.method_version for each in told.launches if each.configuration == row.configuration})
+    return told.study.method_version if not mine else mine[0] if len(mine) == 1 else ";".join(map(str, mine))
 
 
 def _written(records: list[dict[str, Any]]) -> str:

@@ -34,7 +34,10 @@ def colophon(report: Report) -> str:
         for card in told.cards
         if "scaling-bench" in card.software
     )
-    methods = sorted({told.study.method_version for told in report.studies})
+    methods = sorted(
+        {told.study.method_version for told in report.studies}
+        | {each.method_version for told in report.studies for each in told.launches}
+    )
     by = f"scaling-bench {', '.join(versions)}" if versions else "scaling-bench"
     return f"Measured by {by}, method {', '.join(map(str, methods))}."
 

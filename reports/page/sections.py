@@ -8,7 +8,7 @@ from reports import laws, model, names, words
 from reports.page import closing, figures, learning, opening
 from reports.page.blocks import Apart, Block, Figure, Grid, Head, Page, Points, Prose, Section
 from reports.page.comparing import compared, side_by_side
-from reports.sentence import is_invalid, sentence
+from reports.sentence import is_invalid, is_suspect, sentence
 
 
 def page(report: Report) -> Page:
@@ -105,10 +105,14 @@ def _scaling(told: StudyReport, key: str) -> tuple[Block, ...]:
         caption = (
             f"Speedup over {speedup.baseline}; {speedup.setup}. Dots are single launches, bars and bands 95 % "
             f"intervals over {words.count(told.study.title.rounds, 'round')}, the dashed line is ideal{law}."
+            f"{_suspects(told.study)}"
         )
         blocks.append(Figure(chart=speedup, caption=caption, wide=efficiency is None))
     if efficiency is not None:
-        caption = f"Efficiency: speedup over the multiple of the baseline's {efficiency.resource}; {efficiency.setup}."
+        caption = (
+            f"Efficiency: speedup over the multiple of the baseline's {efficiency.resource}; {efficiency.setup}."
+            f"{_suspects(told.study)}"
+        )
         blocks.append(Figure(chart=efficiency, caption=caption, wide=speedup is None))
     if speedup is None:
         blocks.append(Prose(text=f"No speedup to draw: {_why_no_speedup(told.study)}."))
@@ -119,6 +123,16 @@ def _scaling(told: StudyReport, key: str) -> tuple[Block, ...]:
     if explained := _above_one(told.study):
         blocks.append(Prose(text=explained))
     return tuple(blocks)
+
+
+def _suspects(study: Study) -> str:
+    """A mark in a chart says nothing of whether it may be trusted."""
+    found = [
+        names.phrase(row, study.rows)
+        for row in study.rows
+        if is_suspect(row) and (row.is_baseline or row.speedup is not None)
+    ]
+    return f" Suspect, drawn all the same: {words.listed(found)}." if found else ""
 
 
 def _above_one(study: Study) -> str:
