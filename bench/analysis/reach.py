@@ -125,9 +125,10 @@ def _measured(row: Row, launch: Launch, dna: Sequence[Dna]) -> tuple[Ceiling, ..
     if row.device == "cpu" and row.ranks * (row.cores_per_rank or 0) != told.get("threads"):
         return ()
     devices = 1 if row.device == "cpu" else row.ranks
+    is_disturbed = any(str(flag).startswith("gemm_flop_per_s") for flag in told.get("flags", ()))
     return (
         Ceiling(
-            name=f"measured product of matrices, {launch.precision}",
+            name=f"measured product of matrices, {launch.precision}" + ", disturbed" * is_disturbed,
             flop_per_s=devices * float(products[launch.precision]["median"]),
             source="bench dna --measure",
         ),

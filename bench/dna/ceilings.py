@@ -12,6 +12,7 @@ Each ceiling is `{n, median, spread}`, in the unit of its name; spread is the ra
     fsync_s                 until the disk has acknowledged 4 KiB
     allreduce_s             bytes -> float32 sum over two ranks of this host, by Gloo
     allreduce_bytes_per_s   the same as bus bandwidth, 2 (n - 1) / n x bytes / s
+    measured_at             the day
     flags                   what may have disturbed a value
     unavailable             field -> why it was not measured
 """
@@ -20,15 +21,21 @@ import json
 import sys
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bench.dna import cache
 from bench.dna.child import document_of
 from bench.dna.facts import UnavailableError
+from bench.dna.fingerprint import Fingerprint
 from bench.dna.machine import Machine
+from bench.dna.numbers import circumstances
 from bench.dna.samples import summary
 from launchers import Command, local
 
+METHOD = 1  # bump with any change to what is measured; earlier ceilings are then forgotten
 _TIMEOUT_S = 300
 _RANKS = 2
 
@@ -55,6 +62,37 @@ def measure(machine: Machine, folder: Path) -> dict[str, Any]:
     by_time = {size: summary(each) for size, each in taken.items()}
     by_rate = {size: summary([share * int(size) / second for second in each]) for size, each in taken.items()}
     return told | dict(zip(names, (by_time, by_rate), strict=True))
+
+
+def keep(found: Fingerprint, threads: int) -> None:
+    """Remember the ceilings of this fingerprint, for the studies that this machine runs with this software."""
+    cache.save(_kept_in(found, threads), found.measured)
+
+
+def joined(found: Fingerprint, threads: int) -> Fingerprint:
+    """The fingerprint with the ceilings that were measured last on this hardware, by this software; measures nothing.
+
+    What a study reached can be held against them then: in half a minute before each nobody would measure them.
+    """
+    told = cache.load(_kept_in(found, threads))
+    if not isinstance(told, dict):
+        return found
+    return of_measured(found, told)
+
+
+def of_measured(found: Fingerprint, told: Mapping[str, Any]) -> Fingerprint:
+    """The fingerprint with these ceilings, and no reason for their absence."""
+    gaps = {field: reason for field, reason in found.unavailable.items() if field != "measured"}
+    return replace(found, measured=told, unavailable=gaps)
+
+
+def today() -> str:
+    """As `measured_at` has it."""
+    return datetime.now(UTC).date().isoformat()
+
+
+def _kept_in(found: Fingerprint, threads: int) -> Path:
+    return cache.file_for("ceilings", {"method": METHOD, **circumstances(found.hw_id, found.sw_id, threads)})
 
 
 def _all_reduce(machine: Machine) -> Mapping[str, list[float]]:

@@ -125,7 +125,11 @@ def num_id(numeric: Mapping[str, Any]) -> str:
 
 def kept_in(hw_id: str, sw_id: str, threads: int) -> Path:
     """The file with what the canaries said under these circumstances."""
+    return cache.file_for("numeric", {"method": METHOD, **circumstances(hw_id, sw_id, threads)})
+
+
+def circumstances(hw_id: str, sw_id: str, threads: int) -> Mapping[str, Any]:
+    """What decides how this machine computes and how fast, to remember an answer by."""
     passed = environment({})
     variables = {name: passed[name] for name in (*VARIABLES, *_DEVICES) if passed.get(name)}
-    facts = {"method": METHOD, "hw_id": hw_id, "sw_id": sw_id, "threads": threads, "variables": variables}
-    return cache.file_for("numeric", facts)
+    return {"hw_id": hw_id, "sw_id": sw_id, "threads": threads, "variables": variables}

@@ -111,13 +111,16 @@ def _measured(found: "Fingerprint", store: Path, when_busy: str) -> "Fingerprint
     from bench.dna import ceilings, machine
     from bench.dna.facts import UnavailableError
 
-    gaps = {field: reason for field, reason in found.unavailable.items() if field != "measured"}
+    here = machine.here()
     try:
         with host_lock.held(when_busy, partial(click.echo, err=True)) as shared:
-            told = ceilings.measure(machine.here(), store)
+            told = ceilings.measure(here, store)
     except UnavailableError as error:
-        return replace(found, unavailable={**gaps, "measured": str(error)})
-    return replace(found, measured=told | {"flags": [*told["flags"], *([shared] if shared else [])]}, unavailable=gaps)
+        return replace(found, unavailable={**found.unavailable, "measured": str(error)})
+    flags = [*told["flags"], *([shared] if shared else [])]
+    whole = ceilings.of_measured(found, told | {"measured_at": ceilings.today(), "flags": flags})
+    ceilings.keep(whole, len(here.cpu_ids))
+    return whole
 
 
 def _compared(names: tuple[str, str], store: Path, here: Callable[[], "Fingerprint"]) -> dict[str, Any]:

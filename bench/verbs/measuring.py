@@ -267,10 +267,12 @@ def _host(
     launcher: "Launcher", machine: "Machine", warnings: tuple[str, ...] = (), ask: "AskNumbers | None" = None
 ) -> "Host":
     """What launches are started on and by; without `ask`, no canary is run."""
+    from bench.dna import ceilings
     from bench.dna.fingerprint import fingerprint
     from bench.study import Host
 
-    return Host(launcher=launcher, machine=machine, fingerprint=fingerprint(ask), warnings=warnings)
+    found = ceilings.joined(fingerprint(ask), len(machine.cpu_ids))
+    return Host(launcher=launcher, machine=machine, fingerprint=found, warnings=warnings)
 
 
 def _say(line: str) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from bench.analysis.report import Report, StudyReport
 from bench.analysis.result import Study
 from reports import laws, model, names, words
+from reports.charts.facts import share_of
 from reports.page import closing, figures, learning, opening
 from reports.page.blocks import Apart, Block, Figure, Grid, Head, Page, Points, Prose, Section
 from reports.page.comparing import compared, side_by_side
@@ -214,11 +215,20 @@ def _limits(told: StudyReport, key: str) -> tuple[Block, ...]:
             f"what the hardware can do; {chart.setup}."
         )
         blocks.append(Figure(chart=chart, caption=caption))
+        if any(share > 1 for row in chart.rows for each in row.ceilings if (share := share_of(row, each)) is not None):
+            blocks.append(
+                Prose(
+                    text="More than 100 % of a measured ceiling is no feat: other programs held the ceiling back when "
+                    "it was measured, or the libraries need fewer operations for a convolution than the formula counts "
+                    "(Winograd)."
+                )
+            )
     else:
         blocks.append(
             Prose(
-                text="No ceiling to draw: this device has no published peak in the table, and none was measured "
-                "(bench dna --measure)."
+                text="No ceiling to draw: this device has no published peak in the table, and before the study none "
+                "was measured (bench dna --measure) for a row that uses all cores of the machine, or a device that it "
+                "was measured on."
             )
         )
     blocks += [Prose(text=laws.sentence(law)) for law in told.study.laws]

@@ -2,10 +2,12 @@
 
 import json
 import time
+from dataclasses import replace
 
 import pytest
 
 from bench.dna import ceilings, measured, samples
+from bench.dna.fingerprint import fingerprint
 from bench.dna.machine import Machine, here
 
 torch = measured.torch
@@ -96,3 +98,33 @@ def test_this_machine_is_measured_whole(tmp_path, capsys):
         assert list(told["allreduce_s"]) == ["4096", "1048576", "67108864"]
     assert capsys.readouterr().err.count("Measuring") >= 1
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def remembering(monkeypatch, tmp_path):
+    monkeypatch.setenv("BENCH_CACHE_DIR", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def test_ceilings_are_kept_for_the_studies_of_this_hardware_software_and_number_of_threads(remembering):
+    """They once were printed and forgotten, so that no report ever had a measured ceiling to draw."""
+    here = fingerprint()
+    told = {"device": "cpu", "threads": 2, "gemm_flop_per_s": {"fp32": {"median": 1e9}}, "flags": []}
+    assert ceilings.joined(here, 2) == here
+    ceilings.keep(ceilings.of_measured(here, told), 2)
+    found = ceilings.joined(here, 2)
+    assert found.measured == told
+    assert "measured" not in found.unavailable
+    assert json.loads(found.row("study", "launch").measured) == told
+    for other in (replace(here, hw_id="another"), replace(here, sw_id="another")):
+        assert ceilings.joined(other, 2) == other
+    assert ceilings.joined(here, 4) == here
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "null", '{"half'])
+def test_a_file_of_ceilings_that_cannot_be_read_is_as_none(remembering, text):
+    here = fingerprint()
+    ceilings.keep(ceilings.of_measured(here, {"flags": []}), 2)
+    (file,) = remembering.glob("ceilings-*")
+    file.write_text(text)
+    assert ceilings.joined(here, 2) == here
