@@ -75,11 +75,12 @@ class EpochPoint:
 
 @dataclass(frozen=True, kw_only=True)
 class Learned:
-    """What one row learned."""
+    """What one row learned. Launches that patience ended early count with the last epoch of their own."""
 
     configuration: str
     launches: int
-    points: tuple[EpochPoint, ...]
+    points: tuple[EpochPoint, ...]  # over the epochs that all of them trained
+    train_s: float  # to the last epoch of each, evaluation left out; mean over launches
     final_top1: Estimate  # share of the validation set right after the last epoch, over launches
     best_top1: float  # of the best epoch of the mean curve
     best_epoch: int
@@ -102,7 +103,7 @@ class Classes:
     """Every class of one row, and how often each was called which."""
 
     configuration: str
-    epoch: int  # epochs trained
+    epoch: int  # epochs trained, by the launch that trained most
     launches: int  # pooled
     classes: tuple[ClassResult, ...]
     confusion: tuple[tuple[int, ...], ...]  # row: what it is; column: what it was called

@@ -36,7 +36,11 @@ def traces(study: Study, launches: Sequence[Launch], steps: Mapping[str, Steps])
 
 
 def learned(study: Study, launches: Sequence[Launch], epochs: Sequence[Epoch]) -> tuple[Learned, ...]:
-    """The learning curve of every row that was evaluated: means over its launches, epoch by epoch."""
+    """The learning curve of every row that was evaluated: means over its launches, epoch by epoch.
+
+    The curve ends with the epoch that the shortest launch trained, so that each of its points has all launches in it;
+    the result is that of each launch's own last epoch, as in the table.
+    """
     by_launch: dict[str, list[Epoch]] = defaultdict(list)
     for epoch in epochs:
         by_launch[epoch.launch_id].append(epoch)
@@ -46,19 +50,19 @@ def learned(study: Study, launches: Sequence[Launch], epochs: Sequence[Epoch]) -
     finals: dict[str, dict[int, float]] = {}  # row -> round -> top-1 after the last epoch
     for key, mine in _by_row(study, [each for each in launches if each.launch_id in by_launch]).items():
         curves = [by_launch[each.launch_id] for each in mine]
-        if not curves:
+        points = _points(curves)
+        if not points:
             continue
-        last = max(curve[-1].epoch for curve in curves)
-        whole = [(launch, curve) for launch, curve in zip(mine, curves, strict=True) if curve[-1].epoch == last]
-        finals[key] = {launch.round: curve[-1].top1 for launch, curve in whole}
-        points = _points([curve for _, curve in whole])
+        tops = [curve[-1].top1 for curve in curves]
+        finals[key] = {launch.round: top1 for launch, top1 in zip(mine, tops, strict=True)}
         best = max(points, key=lambda point: point.top1)
         found.append(
             Learned(
                 configuration=key,
-                launches=len(whole),
+                launches=len(curves),
                 points=points,
-                final_top1=share_estimate(list(finals[key].values()), "t interval over launches"),
+                train_s=float(np.mean([sum(each.train_s for each in curve) for curve in curves])),
+                final_top1=share_estimate(tops, "t interval over launches"),
                 best_top1=best.top1,
                 best_epoch=best.epoch,
                 gap=None,
@@ -68,7 +72,7 @@ def learned(study: Study, launches: Sequence[Launch], epochs: Sequence[Epoch]) -
 
 
 def classes(study: Study, launches: Sequence[Launch], scores: Sequence[ClassScore]) -> tuple[Classes, ...]:
-    """The last epoch's classes of each row: the confusion matrices of its launches added up, and what follows."""
+    """The classes of each row after each launch's last epoch: their confusion matrices added up, and what follows."""
     by_launch: dict[str, list[ClassScore]] = defaultdict(list)
     for score in scores:
         by_launch[score.launch_id].append(score)
@@ -76,18 +80,13 @@ def classes(study: Study, launches: Sequence[Launch], scores: Sequence[ClassScor
     for key, mine in _by_row(study, [each for each in launches if each.launch_id in by_launch]).items():
         if not mine:
             continue
-        last = max(score.epoch for each in mine for score in by_launch[each.launch_id])
-        sets = [
-            sorted((score for score in by_launch[each.launch_id] if score.epoch == last), key=lambda score: score.label)
-            for each in mine
-        ]
-        sets = [each for each in sets if each]
+        sets = [_last_epoch(by_launch[each.launch_id]) for each in mine]
         matrix = np.sum([[score.confusion for score in each] for each in sets], axis=0)
         names = [score.name for score in sets[0]]
         found.append(
             Classes(
                 configuration=key,
-                epoch=last + 1,
+                epoch=max(each[0].epoch for each in sets) + 1,
                 launches=len(sets),
                 classes=tuple(_class(name, matrix, number) for number, name in enumerate(names)),
                 confusion=tuple(tuple(int(count) for count in line) for line in matrix),
@@ -137,18 +136,24 @@ def _trace(launch: Launch, steps: Steps, cut: int) -> Trace:
     )
 
 
+def _last_epoch(scores: Sequence[ClassScore]) -> list[ClassScore]:
+    last = max(score.epoch for score in scores)
+    return sorted((score for score in scores if score.epoch == last), key=lambda score: score.label)
+
+
 def _points(curves: Sequence[Sequence[Epoch]]) -> tuple[EpochPoint, ...]:
-    seconds = np.mean([np.cumsum([each.train_s for each in curve]) for curve in curves], axis=0)
-    samples = np.mean([np.cumsum([each.samples for each in curve]) for curve in curves], axis=0)
+    """Means over the curves, of the epochs that all of them have."""
+    common = sorted(set.intersection(*({each.epoch for each in curve} for curve in curves))) if curves else []
+    reached = [_so_far(curve) for curve in curves]
     found = []
-    for number in range(len(curves[0])):
-        mine = [curve[number] for curve in curves]
+    for number in common:
+        mine = [next(each for each in curve if each.epoch == number) for curve in curves]
         top5 = [each.top5 for each in mine if each.top5 is not None]
         found.append(
             EpochPoint(
-                epoch=mine[0].epoch + 1,
-                samples=float(samples[number]),
-                seconds=float(seconds[number]),
+                epoch=number + 1,
+                samples=float(np.mean([samples[number] for samples, _ in reached])),
+                seconds=float(np.mean([seconds[number] for _, seconds in reached])),
                 learning_rate=mine[0].learning_rate,
                 train_loss=float(np.mean([each.train_loss for each in mine])),
                 train_top1=float(np.mean([each.train_top1 for each in mine])),
@@ -158,6 +163,13 @@ def _points(curves: Sequence[Sequence[Epoch]]) -> tuple[EpochPoint, ...]:
             )
         )
     return tuple(found)
+
+
+def _so_far(curve: Sequence[Epoch]) -> tuple[dict[int, int], dict[int, float]]:
+    """Samples and seconds of training at the end of each epoch of one launch."""
+    numbers = [each.epoch for each in curve]
+    samples, seconds = (np.cumsum(each) for each in ([one.samples for one in curve], [one.train_s for one in curve]))
+    return dict(zip(numbers, samples.tolist(), strict=True)), dict(zip(numbers, seconds.tolist(), strict=True))
 
 
 def _with_gap(found: Learned, finals: Mapping[str, Mapping[int, float]], study: Study) -> Learned:

@@ -80,21 +80,24 @@ def _finals(told: StudyReport, key: str) -> Grid:
     """The last epoch of every row, with its difference to the baseline."""
     study = told.study
     named = {row.configuration: names.phrase(row, study.rows) for row in study.rows}
-    batch = {row.configuration: row.batch_global for row in study.rows}
+    found = {row.configuration: row for row in study.rows}
     rows = []
     for each in told.learned:
-        last = each.points[-1]
+        row = found[each.configuration]
+        last = row.accuracy  # of each launch's own last epoch, which a curve of several need not reach
+        if last is None:
+            continue
         rows.append(
             (
                 named[each.configuration],
-                words.number(batch[each.configuration]),
+                words.number(row.batch_global),
                 words.number(last.epoch),
                 f"{words.percent(each.final_top1.estimate, 2)} {words.interval(each.final_top1, 100)}".rstrip(),
                 words.percent(last.top5, 2),
-                words.number(last.validation_loss),
-                f"{words.percent(each.best_top1, 2)} ({each.best_epoch})",
+                words.number(last.loss),
+                f"{words.percent(last.best_top1, 2)} ({last.best_epoch})",
                 words.MISSING if each.gap is None else points(each.gap),
-                words.number(last.seconds),
+                words.number(each.train_s),
                 words.number(each.launches),
             )
         )

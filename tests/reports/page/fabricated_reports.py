@@ -140,6 +140,7 @@ def _learned(row) -> Learned:
         configuration=row.configuration,
         launches=3,
         points=points,
+        train_s=points[-1].seconds,
         final_top1=final,
         best_top1=top1,
         best_epoch=8,
