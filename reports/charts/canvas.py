@@ -15,6 +15,7 @@ from reports.charts.palette import INK
 
 WIDTH = 400 / 72  # inches: 400 units of the SVG, which a telephone shows at almost the size they were drawn for
 UNITS = 72  # of the SVG in an inch
+_TITLE_POINTS = 9.5
 
 _DRAW: dict[type[data.Chart], Callable[[Figure, Any], None]] = {
     data.Speedup: scaling.speedup,
@@ -91,4 +92,11 @@ def drawn(chart: data.Chart, *, ink: str = INK, titled: bool = False) -> Iterato
 
 
 def _title(figure: Figure, chart: data.Chart) -> None:
-    figure.suptitle(f"{chart.title}\n{fill(chart.setup, 70)}", x=0.01, ha="left", fontsize=9.5)
+    told = f"{chart.title}\n{fill(chart.setup, 70)}"
+    # Room of its own: taken from a chart of one bar, nothing of the chart would be left.
+    figure.set_figheight(figure.get_figheight() + (told.count("\n") + 1.5) * 1.2 * _TITLE_POINTS / 72)
+    if figure.legends:  # the layout would give a title the same room as a legend above the panels
+        figure.legends[0].set_title(told, prop={"size": _TITLE_POINTS})
+        figure.legends[0].set_alignment("left")
+    else:
+        figure.suptitle(told, x=0.01, ha="left", fontsize=_TITLE_POINTS)

@@ -42,8 +42,8 @@ def side_by_side(report: Report) -> Section:
                 "its own model, batch, precision and machine.",
             )
         )
-    learned = [told for told in report.studies if told.learned]
-    if len(learned) > 1 and (curves := learning_figures.learning(learned, "-together")):
+    learned = sum(bool(told.learned) for told in report.studies)
+    if learned > 1 and (curves := learning_figures.learning(report.studies, "-together")):
         blocks.append(Figure(chart=curves, caption=f"What each learned; {curves.setup}. Means over launches."))
     kinds = {row.device for told in report.studies for row in told.study.rows if row.throughput is not None}
     if len(kinds) > 1:

@@ -18,7 +18,7 @@ def learning(reports: Sequence[StudyReport], key: str, published: float | None =
     """The curves of every row that was evaluated; of several studies, each row's under its study."""
     curves = tuple(
         data.LearningCurve(
-            label=_curve_label(told, each.configuration, reports),
+            label=_curve_label(number, told, each.configuration, len(reports)),
             samples=tuple(point.samples for point in each.points),
             seconds=tuple(point.seconds for point in each.points),
             train_loss=tuple(point.train_loss for point in each.points),
@@ -27,7 +27,7 @@ def learning(reports: Sequence[StudyReport], key: str, published: float | None =
             validation_accuracy=tuple(point.top1 for point in each.points),
             launches=each.launches,
         )
-        for told in reports
+        for number, told in enumerate(reports, start=1)
         for each in told.learned
     )
     if not curves:
@@ -106,8 +106,7 @@ def confusion(told: StudyReport, key: str, *, normalised: bool, place: int = 0) 
     )
 
 
-def _curve_label(told: StudyReport, configuration: str, reports: Sequence[StudyReport]) -> str:
+def _curve_label(number: int, told: StudyReport, configuration: str, studies: int) -> str:
+    """Numbered as the studies of the page are: two of them may train one network."""
     name = row_names(told.study)[configuration]
-    if len(reports) == 1:
-        return name
-    return f"{words.clean(told.study.title.model)}, {name}"
+    return name if studies == 1 else f"{number}. {words.clean(told.study.title.model)}, {name}"

@@ -1,9 +1,10 @@
 import io
 
-from fabricated_charts import confusion, parsed, speedup
+import pytest
+from fabricated_charts import bars, confusion, learning, parsed, speedup
 from PIL import Image
 
-from reports.charts import files
+from reports.charts import canvas, files
 from reports.charts.palette import INK, LIGHT
 from reports.charts.telling import describe
 
@@ -32,3 +33,24 @@ def test_the_picture_is_on_white_and_tells_what_it_shows():
     assert picture.text["Description"] == describe(chart)
     assert found[".pdf"].startswith(b"%PDF")
     assert b"CreationDate" not in found[".pdf"]
+
+
+@pytest.mark.parametrize("chart", [speedup(), bars(), learning()], ids=["speedup", "bars", "learning"])
+@pytest.mark.filterwarnings("error:constrained_layout not applied")
+def test_a_title_takes_its_room_above_the_chart_and_none_of_the_charts(chart):
+    def panels(*, titled: bool) -> list[float]:
+        with canvas.drawn(chart, titled=titled) as figure:
+            return [axes.get_position().height * figure.get_figheight() for axes in figure.axes]
+
+    assert panels(titled=True) == pytest.approx(panels(titled=False), rel=0.1)
+
+
+def test_a_title_and_a_legend_above_the_panels_do_not_overlap():
+    with canvas.drawn(learning(), titled=True) as figure:
+        figure.draw_without_rendering()  # which puts the legend's words in their places
+        (legend,) = figure.legends
+        title = legend.get_title()
+        assert title.get_text().startswith("Learning\n")
+        assert not figure.get_suptitle()
+        lowest = title.get_window_extent().y0
+        assert all(each.get_window_extent().y1 <= lowest for each in legend.get_texts())
