@@ -1,6 +1,7 @@
 """How a new file in `models/` or `data/` is found by the names it gives itself, without importing it."""
 
 import ast
+import inspect
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
@@ -59,5 +60,7 @@ def function(kind: str, name: str) -> Callable[..., Any]:
         KeyError: no file answers to the name.
     """
     module = import_module(f"bench.learn.{kind}.{files(kind)[name].stem}")
-    answering: Callable[..., Any] = next(each for each in vars(module).values() if name in getattr(each, "names", ()))
+    # Functions only: a class that the module imports may have `names` of its own, as torch.Tensor has in torch 2.11.
+    functions = (each for each in vars(module).values() if inspect.isfunction(each))
+    answering: Callable[..., Any] = next(each for each in functions if name in getattr(each, "names", ()))
     return answering

@@ -1,5 +1,7 @@
 """A new file is found by the names it gives itself."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from bench.learn import naming
@@ -32,3 +34,12 @@ def test_two_files_cannot_claim_one_name(folder):
 def test_the_function_behind_a_name_is_the_one_that_carries_it():
     assert naming.function("models", "wrn-28-10").__name__ == "wideresnet"
     assert naming.function("data", "cifar100").__name__ == "cifar100"
+
+
+def test_a_class_with_names_of_its_own_is_not_in_the_way(folder, monkeypatch):
+    folder.mkdir()
+    (folder / "mine.py").write_text("@named('a')\ndef make(): ...\n")
+    imported = type("Tensor", (), {"names": property()})
+    module = SimpleNamespace(Tensor=imported, make=naming.named("a")(lambda: "made"))
+    monkeypatch.setattr(naming, "import_module", lambda _: module)
+    assert naming.function("models", "a")() == "made"
