@@ -139,6 +139,7 @@ def _one(plan: Plan, planned: PlannedLaunch, store: Store, host: Host, watcher: 
         keep=plan.keep,
         checkpoints=str(kept.resolve()) if kept is not None else None,
         pictures=str((folder / "anatomy").resolve()) if plan.keep.anatomy is not None else None,
+        has_ceilings=host.fingerprint.measured is not None,
     ).write(folder)
     load_before = os.getloadavg()[0]
     started_at, started_ns = datetime.now(UTC), time.monotonic_ns()

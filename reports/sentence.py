@@ -11,10 +11,10 @@ def sentence(study: Study) -> str:
     if not measured:
         return _nothing(study)
     asked = headlines(study)
-    told = [_about(row, study) for row in asked] or [_rate_alone(study.baseline or measured[0], study)]
+    told = [_about(row, study) for row in asked] or [_alone(measured[0], study)]
     told += [_rival(row, study) for row in study.rows if row not in asked and _is_rival(row)]
     told += [_suspicion(row, study) for row in (study.baseline, *asked) if row is not None and is_suspect(row)]
-    if study.quick:
+    if study.quick and len(study.rows) > 1:  # one alone has nothing that a verdict could be against
         rounds = f"{words.count(study.title.rounds, 'round')} {'is' if study.title.rounds == 1 else 'are'}"
         told.append(f"Estimates only: {rounds} too few for a verdict; six can give one: --rounds 6.")
     if missing := len(study.rows) - len(measured):
@@ -99,6 +99,13 @@ def _is_rival(row: Row) -> bool:
 def _rival(row: Row, study: Study) -> str:
     bounds = words.interval(row.speedup)
     return f"{names.phrase(row, study.rows)} gives {words.point(row.speedup)}x{' ' * bool(bounds)}{bounds}."
+
+
+def _alone(row: Row, study: Study) -> str:
+    """The only row that was measured."""
+    if row.verdict is not None and is_invalid(row):
+        return f"{names.phrase(row, study.rows)} ran, but the result is {judged(row, row.verdict, study)}."
+    return _rate_alone(row, study)
 
 
 def _rate_alone(row: Row, study: Study) -> str:

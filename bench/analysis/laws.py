@@ -56,8 +56,10 @@ def of_rows(rows: Sequence[Row], rates: Mapping[str, Mapping[int, float]]) -> tu
         rates: of each row, by its configuration: round -> samples per second.
     """
     base = next((row for row in rows if row.is_baseline), None)
+    if len(rows) < 2:
+        return (), "one count of resources"
     if base is None or base.throughput is None or _is_invalid(base):
-        return (), "there is no baseline to count resources against"
+        return (), "there is no sound baseline to count resources against"
     groups: dict[Group, Ratios] = {}
     twice: set[Group] = set()
     for row in rows:

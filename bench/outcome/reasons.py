@@ -48,7 +48,9 @@ def why_null(launch: schema.Launch) -> dict[str, str]:
     """A reason for each column that is null and need not be."""
     why: dict[str, str] = {}
     if launch.flop_per_sample is None:
-        why |= dict(flop_per_sample="counted on accelerators only: a CPU has no published peak to hold it against")
+        why |= dict(
+            flop_per_sample="not counted: of this CPU no ceiling was measured to hold it beneath (bench dna --measure)"
+        )
     if launch.num_id is None:
         why |= dict(num_id="the numeric canaries gave no answer; the row of the fingerprint says why")
     if launch.throughput_sps is None:

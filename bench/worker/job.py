@@ -24,6 +24,7 @@ class Job:
     keep: Keep = field(default_factory=Keep)
     checkpoints: str | None = None  # folder that rank 0 writes them into, with those of earlier attempts; None: none
     pictures: str | None = None  # folder of the anatomy's; None: none
+    has_ceilings: bool = False  # of this machine were measured, so operations are counted on a CPU too
 
     def write(self, folder: Path) -> Path:
         """Put the job where its ranks will look; returns the file."""
@@ -103,7 +104,7 @@ class RankResult:
     distinct_devices: int  # of the whole group
     threads: int
     params: int
-    flop_per_sample: float | None  # None: not counted on CPUs
+    flop_per_sample: float | None  # None: not counted, on a CPU without measured ceilings
     epoch_samples: int | None  # None: synthetic data has no epoch
     first_step_monotonic_ns: int
     closure_error: float | None  # worst of its segments; None without a window

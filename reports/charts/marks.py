@@ -54,7 +54,7 @@ def faint_dots(
             alpha=FAINT,
             markersize=diameter,
             markeredgewidth=0,
-            gid="\n".join([f"{DOTS}{diameter:g}", *map(words.clean, tips)]),
+            gid="|".join([f"{DOTS}{diameter:g}", *map(words.clean, tips)]),
         )
 
 

@@ -164,7 +164,7 @@ def _dots(uses: list[ET.Element], told: str, ink: str) -> list[ET.Element]:
     """Many equal markers as one path: a tenth of the bytes. With a hover text for each, as a path for each."""
     if not uses:
         return []
-    diameter, *tips = told.split("\n")
+    diameter, *tips = told.split("|")
     looks = {"stroke-linecap": "round", "stroke-width": diameter}
     found = _looks(uses[0], ink)
     looks["stroke"] = found.get("fill", "currentColor" if ink == INK else ink)

@@ -59,17 +59,21 @@ def _panel(axes: Axes, row: data.SteadyRow, drawn: Sequence[data.LaunchSteps], s
                     peaks[number] = (-place, longest)
     marks.faint_dots(axes, list(peaks.values()), marks.colour(0), 2)
     if beyond:
-        at_edge = sorted(set(beyond))[:MOST_BEYOND]
+        at_edge = spread(sorted(set(beyond)), MOST_BEYOND)
         axes.plot(*zip(*at_edge, strict=True), "^", color=marks.colour(1), markersize=4)
 
 
 def _range(row: data.SteadyRow) -> tuple[float, float]:
-    """All but the longest hundredth of what was kept, at least 10 % around the median, at most half as much again."""
+    """All but the longest hundredth of what was kept, at least 10 % around the median, at most half as much again.
+
+    A launch that is slow as a whole is no stall: the middle of each is within.
+    """
     kept = sorted(each for launch in row.launches for each in kept_steps(launch))
     centre = middle(kept) or middle([each for launch in row.launches for each in launch.step_ms]) or 1.0
     lowest = min((min(launch.step_ms) for launch in row.launches if launch.step_ms), default=centre)
     top = min(CAP * centre, max(1.02 * kept[len(kept) * 99 // 100] if kept else 0.0, 1.1 * centre))
-    return min(lowest, 0.9 * centre), top
+    slowest = max((middle(kept_steps(launch)) or 0.0 for launch in row.launches), default=0.0)
+    return min(lowest, 0.9 * centre), max(top, 1.1 * slowest)
 
 
 def _pieces(values: Sequence[float], stretches: int) -> list[tuple[int, Sequence[float]]]:

@@ -5,31 +5,45 @@ from bench.analysis.report import Report, StudyReport
 from bench.analysis.result import Row
 from reports import comparison, names, words
 from reports.charts import data
-from reports.page import figures, learning_figures
+from reports.page import figures, learning_figures, opening
 from reports.page.blocks import Block, Figure, Grid, Head, Points, Prose, Section
 from reports.sentence import headlines, is_invalid
+
+_HEADS = (
+    Head(text="study", is_number=False),
+    Head(text="model, data", is_number=False),
+    Head(text="scaling", is_number=False),
+    Head(text="device", is_number=False),
+    Head(text="baseline, samples/s"),
+    Head(text="row", is_number=False),
+    Head(text="samples/s"),
+    Head(text=f"speedup [95{words.NARROW}%]"),
+    Head(text="efficiency"),
+    Head(text="acc top-1"),
+)
+_MAY_BE_SAME = {"model, data", "scaling", "device"}  # then said once, so that the numbers fit beside each other
 
 
 def side_by_side(report: Report) -> Section:
     """Every study in a line: its base rate, the row that it is about, what that came to."""
-    heads = (
-        Head(text="study", is_number=False),
-        Head(text="model, data", is_number=False),
-        Head(text="scaling", is_number=False),
-        Head(text="device", is_number=False),
-        Head(text="baseline, samples/s"),
-        Head(text="row", is_number=False),
-        Head(text="samples/s"),
-        Head(text=f"speedup [95{words.NARROW}%]"),
-        Head(text="efficiency"),
-        Head(text="acc top-1"),
-    )
+    lines = [_line(number, told) for number, told in enumerate(report.studies, start=1)]
+    columns = list(zip(_HEADS, *lines, strict=True))
+    told_once = [
+        f"{head.text} {cells[0]}" for head, *cells in columns if head.text in _MAY_BE_SAME and len(set(cells)) == 1
+    ]
+    shown = [
+        (head, *cells)
+        for head, *cells in columns
+        if set(cells) != {words.MISSING} and not (head.text in _MAY_BE_SAME and len(set(cells)) == 1)
+    ]
+    same = f" The same in all: {'; '.join(told_once)}." if told_once else ""
+    heads, *rows = zip(*shown, strict=True)
     grid = Grid(
         key="studies",
         caption="One line a study. Each speedup is over the baseline of its own study; they are never multiplied or "
-        "averaged.",
+        f"averaged.{same}",
         heads=heads,
-        rows=tuple(_line(number, told) for number, told in enumerate(report.studies, start=1)),
+        rows=tuple(rows),
         can_copy=True,
     )
     blocks: list[Block] = [grid]
@@ -42,8 +56,8 @@ def side_by_side(report: Report) -> Section:
                 "its own model, batch, precision and machine.",
             )
         )
-    learned = sum(bool(told.learned) for told in report.studies)
-    if learned > 1 and (curves := learning_figures.learning(report.studies, "-together")):
+    learned = [told for told in report.studies if told.learned]
+    if len(learned) > 1 and (curves := learning_figures.learning(learned, "-together", among=report.studies)):
         blocks.append(Figure(chart=curves, caption=f"What each learned; {curves.setup}. Means over launches."))
     kinds = {row.device for told in report.studies for row in told.study.rows if row.throughput is not None}
     if len(kinds) > 1:
@@ -120,9 +134,9 @@ def _line(number: int, told: StudyReport) -> tuple[str, ...]:
 
 def _bars(report: Report) -> data.Bars | None:
     bars, absent = [], []
-    for number, told in enumerate(report.studies, start=1):
+    for told in report.studies:
         base = told.study.baseline
-        label = f"{number}. {words.clean(told.study.title.model)}, {words.clean(told.study.title.device)}"
+        label = opening.short_heading(told, report.studies)
         if base is None or base.throughput is None or is_invalid(base):
             absent.append(f"{label}: its baseline has no number")
         else:

@@ -18,11 +18,12 @@ def sections(report: Report, each: Each) -> Iterator[Section]:
     if not trained:
         yield Section(
             key="learning",
-            title="Same learning?",
+            title="Learning",
             blocks=(Prose(text="Nothing was evaluated: --epochs trains whole epochs and evaluates each."),),
         )
         return
-    yield Section(key="learning", title="Same learning?", blocks=each(_curves))
+    several = any(len(told.learned) > 1 for told in trained)
+    yield Section(key="learning", title="Same learning?" if several else "Learning", blocks=each(_curves))
     if any(told.study.published or told.study.targets for told in report.studies):
         yield Section(key="published", title="Measured beside published", blocks=each(_published))
     if any(told.classes for told in trained):

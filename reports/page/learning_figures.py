@@ -6,6 +6,7 @@ from bench.analysis.report import StudyReport
 from bench.plan import PERCENT, Published
 from reports import words
 from reports.charts import data
+from reports.page import opening
 from reports.page.figures import row_names, setup_of
 
 
@@ -14,11 +15,17 @@ def share_of(published: Published) -> float:
     return published.value / 100 if published.unit == PERCENT else published.value
 
 
-def learning(reports: Sequence[StudyReport], key: str, published: float | None = None) -> data.Learning | None:
-    """The curves of every row that was evaluated; of several studies, each row's under its study."""
+def learning(
+    reports: Sequence[StudyReport],
+    key: str,
+    published: float | None = None,
+    *,
+    among: Sequence[StudyReport] = (),
+) -> data.Learning | None:
+    """The curves of every row that was evaluated; of several studies `among` which they stand, under their names."""
     curves = tuple(
         data.LearningCurve(
-            label=_curve_label(number, told, each.configuration, len(reports)),
+            label=_curve_label(told, each.configuration, among),
             samples=tuple(point.samples for point in each.points),
             seconds=tuple(point.seconds for point in each.points),
             train_loss=tuple(point.train_loss for point in each.points),
@@ -27,7 +34,7 @@ def learning(reports: Sequence[StudyReport], key: str, published: float | None =
             validation_accuracy=tuple(point.top1 for point in each.points),
             launches=each.launches,
         )
-        for number, told in enumerate(reports, start=1)
+        for told in reports
         for each in told.learned
     )
     if not curves:
@@ -106,7 +113,9 @@ def confusion(told: StudyReport, key: str, *, normalised: bool, place: int = 0) 
     )
 
 
-def _curve_label(number: int, told: StudyReport, configuration: str, studies: int) -> str:
-    """Numbered as the studies of the page are: two of them may train one network."""
+def _curve_label(told: StudyReport, configuration: str, among: Sequence[StudyReport]) -> str:
     name = row_names(told.study)[configuration]
-    return name if studies == 1 else f"{number}. {words.clean(told.study.title.model)}, {name}"
+    if not among:
+        return name
+    study = opening.short_heading(told, among)
+    return study if len(told.learned) == 1 else f"{study}: {name}"

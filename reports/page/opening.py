@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bench.analysis.report import StudyReport
-from bench.analysis.result import Study
+from bench.analysis.result import Accuracy, Study
 from reports import model, names, words
 from reports.page.blocks import Headline
 from reports.sentence import headlines as rows_told
@@ -45,10 +45,18 @@ def headlines(study: Study) -> tuple[Headline, ...]:
         found.append(
             Headline(
                 value=words.percent(learned.accuracy.top1, 2),
+                bounds=_over_seeds(learned.accuracy),
                 label=f"top-1 after {words.count(learned.accuracy.epoch, 'epoch')}",
             )
         )
     return tuple(found)
+
+
+def _over_seeds(found: Accuracy) -> str:
+    """The interval of top-1, as the sentences have it; empty for fewer than three seeds."""
+    if found.low is None or found.high is None:
+        return ""
+    return f"[{words.number(100 * found.low, 2)},{words.NARROW}{words.number(100 * found.high, 2)}]"
 
 
 def setup(study: Study) -> tuple[str, ...]:
@@ -81,9 +89,12 @@ def _kind(study: Study) -> str:
 
 
 def heading(told: StudyReport, studies: Sequence[StudyReport]) -> str:
-    """What tells this study from the others."""
-    if len(studies) == 1:
-        return ""
+    """What tells this study from the others, and its id."""
+    return f"{short_heading(told, studies)} ({told.study.study_id})" if len(studies) > 1 else ""
+
+
+def short_heading(told: StudyReport, studies: Sequence[StudyReport]) -> str:
+    """Its number and what tells it from the others."""
     run = told.study.title
     facts = [words.clean(run.model), words.clean(run.data), run.scaling, words.clean(run.device)]
     others = [
@@ -97,4 +108,4 @@ def heading(told: StudyReport, studies: Sequence[StudyReport]) -> str:
     ]
     telling = [fact for place, fact in enumerate(facts) if len({each[place] for each in others}) > 1]
     number = studies.index(told) + 1
-    return f"{number}. {', '.join(telling or facts[:1])} ({told.study.study_id})"
+    return f"{number}. {', '.join(telling or facts[:1])}"

@@ -156,18 +156,20 @@ def _above_one(study: Study) -> str:
 
 def _why_no_speedup(study: Study) -> str:
     base = study.baseline
+    if len(study.rows) == 1:
+        return "one configuration was run"
     if base is None:
         return "no baseline was run"
     if base.throughput is None or is_invalid(base):
-        return f"the baseline, {names.phrase(base, study.rows)}, has no number to divide by"
-    others = [row for row in study.rows if not row.is_baseline]
-    return "one configuration was run" if not others else "no other row may be held against the baseline"
+        what = "is INVALID" if is_invalid(base) else "has no number to divide by"
+        return f"the baseline, {names.phrase(base, study.rows)}, {what}"
+    return "no other row may be held against the baseline"
 
 
 def _time(told: StudyReport, key: str) -> tuple[Block, ...]:
     chart = figures.step_parts(told, key)
     if chart is None:
-        return (Prose(text="No row has timed steps to divide."),)
+        return (Prose(text="No row has timed steps that may be divided: none ran, or all that did are INVALID."),)
     return (
         Figure(
             chart=chart,
@@ -185,13 +187,13 @@ def _steady(told: StudyReport, key: str) -> tuple[Block, ...]:
         return (Prose(text="No launch left step times."),)
     some = [each for each in told.traces if len(each.traces) < each.launches]
     few = f" Of each row at most {max(len(each.traces) for each in some)} launches, spread evenly." if some else ""
-    cut = max((row.cut_steps for row in told.study.rows), default=0)
+    most = max((row.cut_steps for row in told.study.rows), default=0)
+    cut = f", and up to {words.count(most, 'step')} cut as not yet steady" if most else ""
     return (
         Figure(
             chart=chart,
-            caption=f"Each line is one launch, the slowest rank of each step; {chart.setup}. Shaded: warm-up, and up "
-            "to "
-            f"{words.count(cut, 'step')} cut as not yet steady. Long launches are drawn in stretches: "
+            caption=f"Each line is one launch, the slowest rank of each step; {chart.setup}. Shaded: warm-up{cut}. "
+            "Triangles at the edge: longer steps. Long launches are drawn in stretches: "
             f"the median of each as a line, its longest step as a dot.{few}",
         ),
     )

@@ -230,7 +230,7 @@ def test_without_any_launch_of_the_baseline_no_row_has_a_ratio_and_each_says_so(
         assert found.table(form)["single", "1"]["status"] == "crash"
         cells = [cell for name, cell in found.table(form)["single", "1"].items() if name.startswith(("speed", "eff."))]
         assert set(cells) <= {words.MISSING, ""}  # and no "1.00 (baseline)"
-    assert found.document["no_law"] == "there is no baseline to count resources against"
+    assert found.document["no_law"] == "there is no sound baseline to count resources against"
 
 
 MIXED = "launches were measured by different methods (method_version)"

@@ -72,7 +72,7 @@ def test_quick_gives_estimates_and_asks_for_more():
 
 
 def test_one_round_is_too_few_in_good_english():
-    assert "1 round is too few" in told(studies.study(studies.baseline(), quick=True, rounds=1))
+    assert "1 round is too few" in told(studies.study(*studies.good().rows, quick=True, rounds=1))
 
 
 def test_without_a_baseline_there_is_a_rate_and_no_ratio():
@@ -140,3 +140,18 @@ def test_no_ratio_stands_without_the_absolute_rate_it_multiplies(made):
     text = told(study)
     if "x [" in text:
         assert f"{words.point(study.baseline.throughput)} samples/s of one rank".replace(words.NARROW, " ") in text
+
+
+def test_a_row_alone_that_is_invalid_is_never_told_as_a_rate():
+    """The page of a real training once opened with the rate of a run without a steady state."""
+    invalid = studies.verdict("INVALID", "no steady state: in 2 of 3 launches the steps get slower: repeat")
+    alone = replace(studies.baseline(), verdict=invalid, speedup=None, efficiency=None, status="suspect")
+    assert told(replace(studies.good(), rows=(alone,), quick=True)) == (
+        "single ran, but the result is INVALID: no steady state: in 2 of 3 launches the steps get slower: repeat."
+    )
+
+
+def test_more_rounds_are_not_asked_for_where_no_verdict_can_come_of_them():
+    alone = replace(studies.good(), rows=studies.good().rows[:1], quick=True)
+    assert "Estimates only" not in told(alone)
+    assert "Estimates only" in told(replace(studies.good(), quick=True))

@@ -194,4 +194,4 @@ def test_without_a_sound_baseline_there_is_no_law_and_the_reason_is_the_baseline
     told = rates(0.1, DDP2, configuration("ddp", 3), DDP4)
     found = analyse(*study({**told, SINGLE: [None] * ROUNDS}), [])
     assert found.laws == ()
-    assert found.no_law == "there is no baseline to count resources against"
+    assert found.no_law == "there is no sound baseline to count resources against"

@@ -278,3 +278,60 @@ def test_matplotlib_is_loaded_only_to_draw():
 
 def test_the_files_own_ink_is_dark():
     assert LIGHT.ink != INK
+
+
+def named(chart):
+    """The same chart with a name for every launch."""
+    lines = tuple(
+        replace(
+            line,
+            points=tuple(
+                replace(point, names=tuple(f"r{number:02d}p{place:02d}" for number in range(len(point.launches))))
+                for place, point in enumerate(line.points)
+            ),
+        )
+        for line in chart.lines
+    )
+    return replace(chart, lines=lines)
+
+
+@pytest.mark.parametrize("made", [speedup, efficiency])
+def test_every_dot_says_which_launch_it_is_and_so_does_the_table(made):
+    chart = named(made())
+    root = parsed(svg(chart))
+    dots = [path for path in root.iter(f"{SVG}path") if (path.findtext(f"{SVG}title") or "").startswith("r0")]
+    launches = [name for line in chart.lines for point in line.points for name in point.names]
+    assert sorted(path.findtext(f"{SVG}title").split()[0] for path in dots) == sorted(launches)
+    assert all(re.fullmatch(r"M[\d.]+ [\d.]+h0", path.get("d")) for path in dots)
+    widths = {each.get("stroke-width") for each in root.iter() if each.get("stroke-linecap") == "round"}
+    assert widths == {"3"}  # a dot whose diameter is no number is drawn by nobody
+    told = table(chart)
+    assert told.headers[-1] == "launches"
+    assert all(f"{name} " in " ".join(row[-1] for row in told.rows) for name in launches)
+
+
+def test_very_many_launches_stay_one_path_and_have_no_names():
+    line = scaling_line("ddp", (1, 2, 4, 8), 0.95, n=30)
+    chart = named(speedup(lines=(line,)))
+    assert "r00p00" not in svg(chart)
+    assert "launches" not in table(chart).headers
+
+
+def test_a_launch_that_is_slow_as_a_whole_is_drawn_where_it_is():
+    """Cut at one and a half times the median it was a flat line at the edge, as if it were steady there."""
+    slow = steadiness(rows=1, launches=3, steps=200)
+    row = slow.rows[0]
+    third = replace(row.launches[2], step_ms=tuple(2.5 * step for step in row.launches[2].step_ms))
+    chart = replace(slow, rows=(replace(row, launches=(*row.launches[:2], third)),))
+    with drawn(chart) as figure:
+        (panel,) = figure.axes
+        assert panel.get_ylim()[1] > max(sorted(third.step_ms)[: len(third.step_ms) // 2])
+
+
+def test_a_long_label_of_a_bar_keeps_its_end():
+    labels = ("ddp on 2 ranks over 2 nodes with 4 cores", "ddp on 2 ranks over 2 nodes with 8 cores")
+    made = bars()
+    found = tuple(replace(bar, label=label) for bar, label in zip(made.bars, labels, strict=False))
+    told = texts(svg(replace(made, bars=found)))
+    assert sum(each.startswith("ddp on 2") and each.endswith("4 cores") for each in told) == 1
+    assert sum(each.startswith("ddp on 2") and each.endswith("8 cores") for each in told) == 1

@@ -244,7 +244,11 @@ def test_several_studies_stand_side_by_side_each_with_its_own_base():
     assert outline.sections[0].key == "side-by-side"
     grid = outline.sections[0].blocks[0]
     assert len(grid.rows) == 2
-    assert [row[2] for row in grid.rows] == ["weak, batch 64", "strong, batch 64"]
+    assert [head.text for head in grid.heads][:3] == ["study", "scaling", "baseline, samples/s"]
+    assert [row[1] for row in grid.rows] == ["weak, batch 64", "strong, batch 64"]
+    assert "The same in all: model, data lenet-large, cifar10; device" in grid.caption
+    bars = next(block for block in outline.sections[0].blocks if block.kind == "figure").chart.bars
+    assert [bar.label for bar in bars] == ["1. weak", "2. strong"]
     speedup = next(section for section in outline.sections if section.key == "speedup")
     assert [block.heading.partition(" (")[0] for block in speedup.blocks] == ["1. weak", "2. strong"]
     Outline(html(both))
