@@ -8,6 +8,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from reports.charts import bars, confusion, data, learning, scaling, steadiness
@@ -96,7 +97,7 @@ def _title(figure: Figure, chart: data.Chart) -> None:
     # Room of its own: taken from a chart of one bar, nothing of the chart would be left.
     figure.set_figheight(figure.get_figheight() + (told.count("\n") + 1.5) * 1.2 * _TITLE_POINTS / 72)
     if figure.legends:  # the layout would give a title the same room as a legend above the panels
-        figure.legends[0].set_title(told, prop={"size": _TITLE_POINTS})
+        figure.legends[0].set_title(told, prop=FontProperties(size=_TITLE_POINTS))
         figure.legends[0].set_alignment("left")
     else:
         figure.suptitle(told, x=0.01, ha="left", fontsize=_TITLE_POINTS)
