@@ -77,6 +77,8 @@ def analyse(
     table = tuple(sorted(found, key=lambda row: _order(row, plan.baseline)))
     first = next(iter(launches), None)
     described, no_law = laws.of_rows(table, {key: each.rates_by_round() for key, each in repeats.items()})
+    if plan.oversubscribed:
+        described, no_law = (), "ranks shared cores, so their counts are no counts of resources"
     return Study(
         study_id=plan.study_id,
         method_version=first.method_version if first else schema.METHOD_VERSION,

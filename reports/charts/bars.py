@@ -8,7 +8,7 @@ from matplotlib.patches import Patch
 
 from reports import words
 from reports.charts import data, marks
-from reports.charts.facts import by_recall, part_names, share_of
+from reports.charts.facts import by_recall, flop_unit, part_names, share_of
 
 _ROW = 22 / 72  # inches for one bar
 _AXIS = 42 / 72
@@ -108,9 +108,10 @@ def classes(figure: Figure, chart: data.Classes) -> None:
 
 def limits(figure: Figure, chart: data.Limits) -> None:
     """What was reached as bars; above each its ceilings, a stroke and a line of text for each."""
+    unit, many = flop_unit(chart)
     lines = max((len(row.ceilings) for row in chart.rows), default=0)
     axes = _rows(figure, [row.label for row in chart.rows], row=_ROW + lines * 13 / 72)
-    farthest = max(
+    farthest = many * max(
         (each for row in chart.rows for each in (row.tflops, *(one.tflops for one in row.ceilings))), default=0
     )
     thick = _ROW / (_ROW + lines * 13 / 72) * _THICK
@@ -118,19 +119,19 @@ def limits(figure: Figure, chart: data.Limits) -> None:
     for place, row in enumerate(chart.rows):
         axes.barh(
             place,
-            row.tflops,
+            many * row.tflops,
             thick,
             color=marks.colour(0),
-            gid=marks.tip(f"{row.label}: {words.number(row.tflops)} TFLOP/s"),
+            gid=marks.tip(f"{row.label}: {words.number(many * row.tflops)} {unit}"),
         )
-        _value(axes, row.tflops, place, words.number(row.tflops))
+        _value(axes, many * row.tflops, place, words.number(many * row.tflops))
         for number, each in enumerate(sorted(row.ceilings, key=lambda each: each.tflops)):
             level = place - thick / 2 - line * (number + 0.5)
-            axes.vlines(each.tflops, level - line / 2, place + thick / 2, color=marks.ink(), linewidth=1.6)
-            is_right = each.tflops > farthest / 2
+            axes.vlines(many * each.tflops, level - line / 2, place + thick / 2, color=marks.ink(), linewidth=1.6)
+            is_right = many * each.tflops > farthest / 2
             axes.annotate(
                 f"{each.name}: {words.percent(share_of(row, each))}",
-                (each.tflops, level),
+                (many * each.tflops, level),
                 xytext=(-4 if is_right else 4, 0),
                 textcoords="offset points",
                 ha="right" if is_right else "left",
@@ -138,7 +139,7 @@ def limits(figure: Figure, chart: data.Limits) -> None:
             )
     axes.set_xlim(0, (farthest or 1) * 1.02)
     axes.set_ylim(max(1, len(chart.rows)) - 0.5, -0.5 - line * lines / 2)
-    axes.set_xlabel("TFLOP/s over all devices (formula FLOPs)")
+    axes.set_xlabel(f"{unit} over all devices (formula FLOPs)")
 
 
 def _rows(figure: Figure, labels: Sequence[str], extra: float = 0, row: float = _ROW) -> Axes:

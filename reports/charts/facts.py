@@ -70,6 +70,12 @@ def cells(chart: data.Confusion) -> list[list[float | None]]:
     return [[count / sum(row) if sum(row) else None for count in row] for row in chart.counts]
 
 
+def flop_unit(chart: data.Limits) -> tuple[str, float]:
+    """The unit in which the largest number of a chart is not below 1, and how many of it a TFLOP/s is."""
+    each = (value for row in chart.rows for value in (row.tflops, *(one.tflops for one in row.ceilings)))
+    return ("TFLOP/s", 1.0) if max(each, default=1.0) >= 1 else ("GFLOP/s", 1000.0)
+
+
 def share_of(row: data.Reached, ceiling: data.Ceiling) -> float | None:
     """What was reached, as a share of a ceiling."""
     return row.tflops / ceiling.tflops if ceiling.tflops else None

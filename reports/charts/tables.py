@@ -7,7 +7,16 @@ from functools import singledispatch
 from bench.analysis.result import Estimate
 from reports import words
 from reports.charts import data
-from reports.charts.facts import cells, kept_steps, middle, named_launches, part_names, resources_of, share_of
+from reports.charts.facts import (
+    cells,
+    flop_unit,
+    kept_steps,
+    middle,
+    named_launches,
+    part_names,
+    resources_of,
+    share_of,
+)
 from reports.charts.thinning import LISTED_CELLS, LISTED_CLASSES, LISTED_EPOCHS, LISTED_LAUNCHES, spread
 
 
@@ -175,9 +184,16 @@ def _(chart: data.Bars) -> DataTable:
 
 @table.register
 def _(chart: data.Limits) -> DataTable:
+    unit, many = flop_unit(chart)
     rows = tuple(
-        (row.label, words.number(row.tflops), each.name, words.number(each.tflops), words.percent(share_of(row, each)))
+        (
+            row.label,
+            words.number(many * row.tflops),
+            each.name,
+            words.number(many * each.tflops),
+            words.percent(share_of(row, each)),
+        )
         for row in chart.rows
         for each in row.ceilings
     )
-    return DataTable(headers=("row", "reached, TFLOP/s", "ceiling", "ceiling, TFLOP/s", "share"), rows=rows)
+    return DataTable(headers=("row", f"reached, {unit}", "ceiling", f"ceiling, {unit}", "share"), rows=rows)

@@ -6,7 +6,16 @@ from functools import singledispatch
 from bench.analysis.result import Estimate
 from reports import words
 from reports.charts import data
-from reports.charts.facts import by_recall, kept_steps, launches_in, launches_of, middle, resources_of, share_of
+from reports.charts.facts import (
+    by_recall,
+    flop_unit,
+    kept_steps,
+    launches_in,
+    launches_of,
+    middle,
+    resources_of,
+    share_of,
+)
 from reports.charts.palette import MOST
 from reports.charts.tables import DataTable, table
 from reports.charts.thinning import lines_of, stretches_of
@@ -160,10 +169,11 @@ def _(chart: data.Bars) -> list[str]:
 @_sentences.register
 def _(chart: data.Limits) -> list[str]:
     told = []
+    unit, many = flop_unit(chart)
     for row in chart.rows:
         limits = words.listed(
-            f"{words.percent(share_of(row, each))} of {each.name} ({words.number(each.tflops)})"
+            f"{words.percent(share_of(row, each))} of {each.name} ({words.number(many * each.tflops)})"
             for each in row.ceilings
         )
-        told.append(f"{row.label}: {words.number(row.tflops)} TFLOP/s" + (f", {limits}." if limits else "."))
+        told.append(f"{row.label}: {words.number(many * row.tflops)} {unit}" + (f", {limits}." if limits else "."))
     return told

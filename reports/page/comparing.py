@@ -125,7 +125,7 @@ def _line(number: int, told: StudyReport) -> tuple[str, ...]:
         words.clean(study.title.device),
         words.with_interval(base.throughput) if base is not None and sound else words.MISSING,
         names.phrase(row, study.rows) if row is not None else words.MISSING,
-        words.with_interval(row.throughput) if row is not None else words.MISSING,
+        words.point(row.throughput) if row is not None else words.MISSING,
         words.with_interval(row.speedup) if row is not None else words.MISSING,
         words.percent_point(row.efficiency) if row is not None else words.MISSING,
         words.percent(learned.top1, 2) if learned is not None else words.MISSING,

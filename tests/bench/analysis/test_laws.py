@@ -195,3 +195,11 @@ def test_without_a_sound_baseline_there_is_no_law_and_the_reason_is_the_baseline
     found = analyse(*study({**told, SINGLE: [None] * ROUNDS}), [])
     assert found.laws == ()
     assert found.no_law == "there is no sound baseline to count resources against"
+
+
+def test_ranks_that_shared_cores_are_no_counts_of_resources():
+    """Four ranks on two cores are four times nothing that there is."""
+    plan, launches, steps = study(rates(0.1, DDP2, configuration("ddp", 3), DDP4), oversubscribed=True)
+    found = analyse(plan, launches, steps, [])
+    assert found.laws == ()
+    assert found.no_law == "ranks shared cores, so their counts are no counts of resources"

@@ -335,3 +335,16 @@ def test_a_long_label_of_a_bar_keeps_its_end():
     told = texts(svg(replace(made, bars=found)))
     assert sum(each.startswith("ddp on 2") and each.endswith("4 cores") for each in told) == 1
     assert sum(each.startswith("ddp on 2") and each.endswith("8 cores") for each in told) == 1
+
+
+def test_what_a_small_machine_can_do_is_told_in_a_unit_that_has_digits_before_the_point():
+    """`0.0000540 TFLOP/s` was what a page said of two cores."""
+    small = replace(
+        limits(),
+        rows=(data.Reached(label="single", tflops=5.4e-5, ceilings=(data.Ceiling(name="measured", tflops=8.48e-3),)),),
+    )
+    assert table(small).rows == (("single", "0.0540", "measured", "8.48", "0.6\N{NARROW NO-BREAK SPACE}%"),)
+    assert table(small).headers[1] == "reached, GFLOP/s"
+    assert "0.0540 GFLOP/s" in describe(small)
+    assert any("GFLOP/s" in each for each in texts(svg(small)))
+    assert table(limits()).headers[1] == "reached, TFLOP/s"
