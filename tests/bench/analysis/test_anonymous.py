@@ -56,7 +56,14 @@ def report() -> Report:
         unavailable={"num_id": TEXT},
     )
     launch = Attempted(
-        launch_id="s.r00p00", configuration="c", round=0, status="crash", reason=TEXT, rate_sps=None, speedup=None
+        launch_id="s.r00p00",
+        configuration="c",
+        round=0,
+        method_version=1,
+        status="crash",
+        reason=TEXT,
+        rate_sps=None,
+        speedup=None,
     )
     told = StudyReport(
         study=study(),
