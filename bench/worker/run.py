@@ -237,7 +237,7 @@ class _Launch:
         return checks.flop_per_sample(self.plain, images[:2])
 
     def _counted_late(self) -> float | None:
-        """On a CPU, where ceilings are known, and after all that is timed or weighed: importing takes 1.6 s and 20 MB."""
+        """On a CPU: where ceilings are known, and after all that is timed or weighed, for it imports for 1.6 s."""
         return self._flop_per_sample() if self.told.has_ceilings and self.group.rank == 0 else None
 
     def finish(self) -> None:
