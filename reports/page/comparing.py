@@ -58,7 +58,11 @@ def side_by_side(report: Report) -> Section:
         )
     learned = [told for told in report.studies if told.learned]
     if len(learned) > 1 and (curves := learning_figures.learning(learned, "-together", among=report.studies)):
-        blocks.append(Figure(chart=curves, caption=f"What each learned; {curves.setup}. Means over launches."))
+        blocks.append(
+            Figure(
+                chart=curves, caption=f"What each learned, on the validation set; {curves.setup}. Means over launches."
+            )
+        )
     kinds = {row.device for told in report.studies for row in told.study.rows if row.throughput is not None}
     if len(kinds) > 1:
         blocks.append(
