@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from bench.store import parquet
 from bench.store.index import DataFile, Marker
 from bench.store.layout import Layout
+from bench.store.schema import LAUNCH_ID
 
 PACK_SCHEMA = "bench.pack/1"
 FEWEST_LAUNCHES = 50  # a launch's files are read in 3 to 5 ms: what fewer would gain, nobody notices
@@ -122,17 +123,14 @@ def digest(path: Path) -> tuple[int, str]:
 
 
 def _split(handle: BinaryIO, read: Callable[..., Iterator[pa.Table]], columns: Sequence[str] | None) -> Iterator[Piece]:
-    wanted = None if columns is None else [*columns, *({_LAUNCH} - set(columns))]
+    wanted = None if columns is None else [*columns, *({LAUNCH_ID} - set(columns))]
     with handle:
         for rows in read(wanted):
-            runs = pc.run_end_encode(rows.column(_LAUNCH).combine_chunks())
+            runs = pc.run_end_encode(rows.column(LAUNCH_ID).combine_chunks())
             ends = runs.run_ends.to_pylist()
             counts = [end - start for start, end in zip([0, *ends], ends, strict=False)]
             kept = rows if columns is None else rows.select([each for each in rows.column_names if each in columns])
             yield list(zip(runs.values.to_pylist(), counts, strict=True)), kept
-
-
-_LAUNCH = "launch_id"
 
 
 def _size(path: Path) -> int | None:

@@ -24,6 +24,7 @@ NOT_RUN = "not_run"
 FAILURES = ("oom_device", "oom_kill", "crash", "killed", "hang", "timeout", "cancelled", "lost")
 ENDED = (OK, SUSPECT)  # with a number
 STATUSES = (OK, SUSPECT, NOT_APPLICABLE, NOT_RUN, *FAILURES)
+LAUNCH_ID = "launch_id"  # the column of every table that says whose a row is
 
 WARMUP, WINDOW = "warmup", "window"
 
