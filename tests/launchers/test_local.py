@@ -300,8 +300,9 @@ def test_an_error_of_the_watcher_ends_the_ranks_and_is_raised_again(run_ranks, t
 
 
 SUPERVISOR = """
-import sys
+import signal, sys
 from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `make test &` has it ignored
 sys.path.insert(0, {tests!r})
 from conftest import command_for, nobody_watches
 from launchers.local import launch
