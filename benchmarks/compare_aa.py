@@ -1,8 +1,9 @@
 """A/A of `bench compare` on this machine: how often does it see a difference between two studies of one configuration?
 
 Twenty times two studies of six short launches, each study whole before the next begins, as two studies a user compares
-are: what drifts between sessions is in the difference. With --interleaved their launches take turns: then it is the
-verdicts that are tried, on this machine's real noise, and not whether the machine stays the same for minutes. Anything
+are: what drifts between sessions is in the difference. With --interleaved their launches take turns, A first in one
+round and B in the next: then it is the verdicts that are tried, on this machine's real noise, and not whether the
+machine stays the same for minutes. Anything
 but EQUIVALENT or INCONCLUSIVE for the throughput is a false verdict. With the defaults 240 launches, half an hour.
 
     python benchmarks/compare_aa.py [--comparisons 20] [--rounds 6] [--model lenet-small] [--seconds 1] [--interleaved]
@@ -50,7 +51,7 @@ def main() -> None:
     for number in range(asked.comparisons):
         pair = [begun(asked, f"aa-{number:02d}-{name}", store, host) for name in "ab"]
         for rounds in range(1, asked.rounds + 1) if asked.interleaved else (asked.rounds,):
-            for study_id in pair:
+            for study_id in pair if rounds % 2 else reversed(pair):
                 go_on(study_id, rounds, store, host)
         a, b = (sides.read(sides.find(study_id, asked.store), ()) for study_id in pair)
         speed = next(row for row in compare(a, b, a.plan.margin).rows if row.metric == THROUGHPUT)

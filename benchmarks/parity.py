@@ -1,10 +1,11 @@
 """What does the harness cost? Its loop against a hand-tuned bare loop, with two frameworks beside it.
 
-Every arm trains its own copy of the same model on the same resident batch, in one process, on one thread. Blocks run
+Every arm trains its own copy of the same model on the same resident batch, in one process, on one thread (with --device
+cuda on one GPU, whose blocks end when it is idle). Blocks run
 A/B/B/A (bare, arm, arm, bare), so a drift that is linear over a block of four cancels; a pair's log ratio is one
 observation, and the interval is a t interval over the pairs. Ratios below 1: the arm is slower than the bare loop.
 
-    python benchmarks/parity.py [--pairs 800] [--json FILE]
+    python benchmarks/parity.py [--pairs 800] [--device cpu|cuda] [--arms bench,fabric,accelerate] [--json FILE]
 
 Fabric and Accelerate are timed when they are installed (`uv pip install --group parity -c constraints.txt`).
 """
@@ -20,13 +21,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from scipy import stats
 from torch import nn
 
-from bench.devices import cpu
+from bench import devices
 from bench.learn.models import build
 from bench.worker.group import Group
 from bench.worker.overhead import clock_ns_per_step
@@ -35,20 +37,33 @@ from launchers.heartbeat import Heart
 
 Block = Callable[[int], float]  # trains so many steps, and says how many seconds they took
 
-# name, model, batch, steps a block, gate of the issue: steps of about 2 and about 20 ms on one core of today
-CASES = (("2 ms", "lenet-small", 8, 8, 0.995), ("20 ms", "lenet-large", 8, 2, 0.999))
+# name, model, batch, steps a block, least ratio wanted: short and long steps, on one core and on one GPU of today
+CASES = {
+    "cpu": (("2 ms", "lenet-small", 8, 8, 0.995), ("20 ms", "lenet-large", 8, 2, 0.999)),
+    "cuda": (("short", "resnet18", 64, 10, 0.995), ("long", "resnet18", 256, 5, 0.999)),
+}
 
 
-def workload(name: str, batch: int) -> tuple[nn.Module, torch.optim.Optimizer, torch.Tensor, torch.Tensor]:
+@dataclass(frozen=True)
+class Task:
+    """What every arm trains."""
+
+    model: str
+    batch: int
+    device: torch.device
+
+
+def workload(task: Task) -> tuple[nn.Module, torch.optim.Optimizer, torch.Tensor, torch.Tensor]:
     torch.manual_seed(0)
-    model = build(name, input_shape=(3, 32, 32), classes=10, options={})
-    images, labels = torch.randn(batch, 3, 32, 32), torch.randint(0, 10, (batch,))
-    return model, torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9), images, labels
+    model = build(task.model, input_shape=(3, 32, 32), classes=10, options={}).to(task.device)
+    images, labels = torch.randn(task.batch, 3, 32, 32), torch.randint(0, 10, (task.batch,))
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9)
+    return model, optimizer, images.to(task.device), labels.to(task.device)
 
 
-def bare(name: str, batch: int) -> Block:
+def bare(task: Task) -> Block:
     """What an expert would write by hand, with nothing measured inside."""
-    model, optimizer, images, labels = workload(name, batch)
+    model, optimizer, images, labels = workload(task)
     loss_of = nn.CrossEntropyLoss()
     model.train()
 
@@ -58,20 +73,20 @@ def bare(name: str, batch: int) -> Block:
             loss_of(model(images), labels).backward()
             optimizer.step()
 
-    return bracketed(steps_of)
+    return bracketed(steps_of, task.device)
 
 
-def harnessed(name: str, batch: int) -> Block:
+def harnessed(task: Task) -> Block:
     """The loop of `bench`, clock, heartbeat, loss sum and all; its set-up of a segment is inside the block too."""
-    model, optimizer, images, labels = workload(name, batch)
+    model, optimizer, images, labels = workload(task)
     trainer = Trainer(
         model=model,
         loss=nn.CrossEntropyLoss(),
         optimizer=optimizer,
         scheduler=None,
         precision="fp32",
-        device=torch.device("cpu"),
-        backend=cpu,
+        device=task.device,
+        backend=devices.load(task.device.type),
         group=Group(rank=0, world_size=1, backend=None),
         heart=Heart(Path(tempfile.mkdtemp()), 0),
     )
@@ -83,36 +98,39 @@ def harnessed(name: str, batch: int) -> Block:
     batches = same()
 
     def block(steps: int) -> float:
-        seen = train_segment(trainer, batches, steps, batch=batch, phase="window", step_ns=10**6, count_correct=False)
+        seen = train_segment(
+            trainer, batches, steps, batch=task.batch, phase="window", step_ns=10**6, count_correct=False
+        )
         return seen.times.wall_ns / 1e9
 
     return block
 
 
-def fabric(name: str, batch: int) -> Block:
+def fabric(task: Task) -> Block:
     from lightning_fabric import Fabric
 
-    model, optimizer, images, labels = workload(name, batch)
-    runtime = Fabric(accelerator="cpu", devices=1)
-    return framework(*runtime.setup(model, optimizer), images, labels, runtime.backward)
+    model, optimizer, images, labels = workload(task)
+    runtime = Fabric(accelerator=task.device.type, devices=1)
+    return framework(task.device, *runtime.setup(model, optimizer), (images, labels), runtime.backward)
 
 
-def accelerate(name: str, batch: int) -> Block:
+def accelerate(task: Task) -> Block:
     from accelerate import Accelerator
 
-    model, optimizer, images, labels = workload(name, batch)
-    runtime = Accelerator(cpu=True)
-    return framework(*runtime.prepare(model, optimizer), images, labels, runtime.backward)
+    model, optimizer, images, labels = workload(task)
+    runtime = Accelerator(cpu=task.device.type == "cpu")
+    return framework(task.device, *runtime.prepare(model, optimizer), (images, labels), runtime.backward)
 
 
 def framework(
+    device: torch.device,
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
-    images: torch.Tensor,
-    labels: torch.Tensor,
+    batch: tuple[torch.Tensor, torch.Tensor],
     backward: Callable[[torch.Tensor], None],
 ) -> Block:
     """The loop that both frameworks' guides show, around what they wrapped."""
+    images, labels = batch
     loss_of = nn.CrossEntropyLoss()
     model.train()
 
@@ -122,17 +140,20 @@ def framework(
             backward(loss_of(model(images), labels))
             optimizer.step()
 
-    return bracketed(steps_of)
+    return bracketed(steps_of, device)
 
 
-def bracketed(loop: Callable[[int], None]) -> Block:
+def bracketed(loop: Callable[[int], None], device: torch.device) -> Block:
     """A block as the harness runs its own: garbage is collected before the clock starts, and not while it runs."""
+    synchronize = devices.load(device.type).synchronize
 
     def block(steps: int) -> float:
         gc.collect()
         gc.disable()
+        synchronize(device)
         began = time.perf_counter()
         loop(steps)
+        synchronize(device)
         seconds = time.perf_counter() - began
         gc.enable()
         return seconds
@@ -165,27 +186,34 @@ def compare(reference: Block, arm: Block, steps: int, pairs: int) -> dict[str, f
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--pairs", type=int, default=800)
+    arguments.add_argument("--device", choices=CASES, default="cpu")
+    arguments.add_argument("--arms", default="bench,fabric,accelerate")
     arguments.add_argument("--json", type=Path)
     asked = arguments.parse_args()
-    if hasattr(os, "sched_setaffinity"):
+    if asked.device == "cpu" and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    torch.set_num_threads(1)
+    backend = devices.load(asked.device)
+    device = backend.prepare(0, 1)
+    devices.set_float32_precision("fp32")
     arms = {"bench": harnessed}
     for name, build_arm, module in (("fabric", fabric, "lightning_fabric"), ("accelerate", accelerate, "accelerate")):
+        if name not in asked.arms.split(","):
+            continue
         if importlib.util.find_spec(module) is None:
             print(f"{name}: not installed, not timed", file=sys.stderr)
         else:
             arms[name] = build_arm
-    clock_ns = clock_ns_per_step(cpu, torch.device("cpu"), Heart(Path(tempfile.mkdtemp()), 0))
+    clock_ns = clock_ns_per_step(backend, device, Heart(Path(tempfile.mkdtemp()), 0))
     findings = []
     print(f"{'step':>6} {'arm':<11} {'mean ratio [95 %]':<26} {'median ratio [95 %]':<26} pairs  step ms  our calls")
-    for label, model, batch, steps, gate in CASES:
-        reference = bare(model, batch)
+    for label, model, batch, steps, gate in CASES[asked.device]:
+        task = Task(model, batch, device)
+        reference = bare(task)
         for _ in range(3):
             reference(steps)
         step_ms = min(reference(steps) for _ in range(5)) / steps * 1e3
         for name, build_arm in arms.items():
-            arm = build_arm(model, batch)
+            arm = build_arm(task)
             arm(steps)
             gc.collect()
             gc.freeze()  # what exists by now need not be looked at again before every block

@@ -62,4 +62,8 @@ def load(kind: str) -> ModuleType:
 
 def set_float32_precision(precision: str) -> None:
     """fp32 means IEEE fp32 on every backend: TF32 or bf16 inside "fp32" would be a silent gift. tf32 asks for it."""
-    torch.backends.fp32_precision = "tf32" if precision == "tf32" else "ieee"  # type: ignore[attr-defined]
+    wanted = "tf32" if precision == "tf32" else "ieee"
+    torch.backends.fp32_precision = wanted  # type: ignore[attr-defined]
+    # Up to torch 2.11 at least, cuDNN's own settings start as TF32 and do not follow the one above.
+    for own in (torch.backends.cuda.matmul, torch.backends.cudnn.conv, torch.backends.cudnn.rnn):  # type: ignore[attr-defined]
+        own.fp32_precision = wanted  # type: ignore[union-attr]

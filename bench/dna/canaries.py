@@ -14,6 +14,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from bench import devices
+
 _WORD = np.uint64
 _SEED = 20260101
 
@@ -84,6 +86,19 @@ def _batch_norm(images: torch.Tensor) -> torch.Tensor:
     return functional.batch_norm(images, None, None, training=True)
 
 
+def _in_tf32(run: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
+    """The same with products in TF32, where the device has it."""
+
+    def rounded(*given: torch.Tensor) -> torch.Tensor:
+        devices.set_float32_precision("tf32")
+        try:
+            return run(*given)
+        finally:
+            devices.set_float32_precision("fp32")
+
+    return rounded
+
+
 def _at_rows(values: torch.Tensor, rows: int) -> torch.Tensor:
     """As many row numbers as there are values, with many repeats: what is added to one row must be put in an order."""
     return torch.from_numpy((integers(len(values), 7) % _WORD(rows)).astype(np.int64)).to(values.device)
@@ -134,10 +149,12 @@ EVERYWHERE: Mapping[str, Canary] = {
     "avg_pool": Canary(shapes=(_IMAGES,), run=lambda x: functional.avg_pool2d(x, 3)),
 }
 
-# Sums in an order that the hardware chooses, and attention's own kernels: of interest on accelerators.
+# Sums in an order that the hardware chooses, products in TF32, attention's own kernels: of interest on accelerators.
 ACCELERATORS: Mapping[str, Canary] = {
     "index_add": Canary(shapes=((4099, 33),), run=_index_add),
     "scatter_add": Canary(shapes=((4099, 33),), run=_scatter_add),
+    "mm_tf32": Canary(shapes=((256, 256), (256, 256)), run=_in_tf32(torch.mm)),
+    "conv_tf32": Canary(shapes=(_IMAGES, _WEIGHT), run=_in_tf32(_conv_nhwc)),
     "sdpa": Canary(shapes=((2, 4, 65, 32),) * 3, run=functional.scaled_dot_product_attention),
 }
 

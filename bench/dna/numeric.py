@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 
+from bench import devices
 from bench.dna.canaries import ACCELERATORS, EVERYWHERE, RANDOM, SEED, Canary, inputs
 from bench.dna.child import plain
 from bench.dna.numbers import METHOD, VARIABLES
@@ -120,6 +121,7 @@ def document(threads: int, *, repeats: int = 1, repeats_accelerator: int = 20) -
         repeats_accelerator: the same on accelerators, where atomics may answer differently each time.
     """
     torch.set_num_interop_threads(1)
+    devices.set_float32_precision("fp32")  # cuDNN would use TF32 unasked
     runner = Runner()
     torch.set_num_threads(1)
     alone = runner.on(_CPU, EVERYWHERE, repeats)
