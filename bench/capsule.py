@@ -43,7 +43,8 @@ class Rehearsal:
 
     workload: Workload  # its `steps` are all the steps there are; nothing is warm-up
     configuration: Configuration
-    nudged: int | None = None  # seed by which every weight is moved by one unit in the last place before training
+    nudged: int | None = None  # seed by which every weight is moved up or down before training
+    nudge_ulp: int = 1  # how far, in units in the last place
     still: bool = False  # batch norm frozen and dropout off, so that N ranks compute what one does
     backwards: bool = False  # the samples of each batch in reverse: the same gradients, summed in another order
     evaluate: bool = False  # on the test set, after the last step
@@ -134,6 +135,7 @@ class Capsule:
     parts: tuple[Part, ...]
     ids: Mapping[str, str | None]  # hw_id, sw_id, num_id
     envelope: Envelope | None = None
+    envelope_other_device: Envelope | None = None  # the same for another kind of device; None in older capsules
     finals: Mapping[int, float] | None = None  # test accuracy after the last step, by seed
     ranks: tuple[RanksCheck, ...] = field(default=())
 
@@ -179,6 +181,7 @@ def write(file: Path, capsule: Capsule) -> None:
         "world": len(capsule.parts),
         "ids": dict(capsule.ids),
         "envelope": capsule.envelope and asdict(capsule.envelope),
+        "envelope_other_device": capsule.envelope_other_device and asdict(capsule.envelope_other_device),
         "finals": capsule.finals and dict(capsule.finals),
         "ranks": [asdict(each) for each in capsule.ranks],
     }
@@ -210,21 +213,24 @@ def read(file: Path) -> Capsule:
         raise UsageError(f"{file} cannot be read: {error.strerror}", "record one: bench repro record -o FILE") from None
     except (zipfile.BadZipFile, KeyError, ValueError, TypeError) as error:
         raise UsageError(f"{file} is no capsule, or a torn one ({type(error).__name__})", "ask for it again") from None
-    envelope, finals = told["envelope"], told["finals"]
+    finals = told["finals"]
     return Capsule(
         created_at=told["created_at"],
         rehearsal=Rehearsal.from_json(told["rehearsal"]),
         parts=parts,
         ids=told["ids"],
-        envelope=envelope
-        and Envelope(
-            loss=tuple(envelope["loss"]),
-            weights={int(step): value for step, value in envelope["weights"].items()},
-            runs=tuple(envelope["runs"]),
-        ),
+        envelope=_envelope(told["envelope"]),
+        envelope_other_device=_envelope(told.get("envelope_other_device")),
         finals=finals and {int(seed): top1 for seed, top1 in finals.items()},
         ranks=tuple(RanksCheck(**each) for each in told["ranks"]),
     )
+
+
+def _envelope(told: Mapping[str, Any] | None) -> Envelope | None:
+    if told is None:
+        return None
+    weights = {int(step): value for step, value in told["weights"].items()}
+    return Envelope(loss=tuple(told["loss"]), weights=weights, runs=tuple(told["runs"]))
 
 
 def _without_places(rehearsal: Rehearsal) -> Rehearsal:

@@ -40,6 +40,7 @@ class Host:
     machine: Machine
     fingerprint: Fingerprint
     warnings: tuple[str, ...] = ()  # of this host, that hold for every launch
+    shares_gpus: bool = False  # others on a card, and what they hold of it, are no reason to stop
 
 
 class Watcher(Protocol):
@@ -72,7 +73,8 @@ def run(plan: Plan, store: Store, host: Host, watcher: Watcher, draining: Callab
     began = time.monotonic()
     to_do = {each.launch_id for each in index.unsettled(store.path, plan)}
     watcher.started(plan)
-    cards = health.cards(plan, host.machine)
+    cards = () if host.shares_gpus else health.cards(plan, host.machine)
+    memory = health.GpuMemory.before(())
     for number, planned in enumerate(plan.launches):
         if planned.launch_id not in to_do:
             continue
@@ -82,11 +84,11 @@ def run(plan: Plan, store: Store, host: Host, watcher: Watcher, draining: Callab
             spent_s = time.monotonic() - began
             if spent_s + spent_s / planned.round > plan.budget_s:
                 break
+        health.refuse(health.postflight(memory))  # before the next launch: after the last one nothing is at stake
         watcher.launch_started(planned, number, len(plan.launches))
         memory = health.GpuMemory.before(cards)
         launch, log_tail = _one(plan, planned, store, host, watcher)
         watcher.launch_ended(launch, log_tail)
-        health.refuse(health.postflight(memory))
     watcher.finished()
     packing.pack(store, plan.study_id)
 

@@ -20,7 +20,7 @@ from bench.analysis.agreement import (
 )
 from bench.analysis.comparison import DIVERGED
 from bench.analysis.result import EQUIVALENT
-from bench.capsule import BEFORE_TRAINING, INIT, LOSS, RANDOM, STAGES, Capsule, Fact
+from bench.capsule import BEFORE_TRAINING, INIT, LOSS, RANDOM, STAGES, Capsule, Envelope, Fact
 
 ROUNDING_ULP = 8.0  # scaled; what an affine map of pixels or an initialiser's logarithm may round otherwise
 
@@ -130,17 +130,26 @@ def _is_no_rounding(pair: _Pair) -> bool:
 def _numerics(reference: Capsule, here: Capsule, decisive: _Pair | None) -> tuple[str, tuple[str, ...]]:
     if decisive is not None:
         return DIFFERENT, ("training begins otherwise, and rounding cannot be why",)
-    if reference.envelope is None:
+    allowed = _envelope(reference, here)
+    if allowed is None:
         return INCONCLUSIVE, ("the capsule was recorded without an envelope, so nothing says how far rounding goes",)
     escaped = [
         found
         for there, now in zip(reference.parts, here.parts, strict=True)
-        if (found := envelope.escape(there, now, reference.envelope))
+        if (found := envelope.escape(there, now, allowed))
     ]
     if escaped:
         return DIFFERENT, (str(escaped[0]),)
-    runs = len(reference.envelope.runs)
+    runs = len(allowed.runs)
     return NUMERICS, (f"never further off than twice what {runs} perturbed runs show on the recording machine",)
+
+
+def _envelope(reference: Capsule, here: Capsule) -> Envelope | None:
+    """How far rounding may go: further on another kind of device, whose every kernel adds in another order."""
+    kinds = {each.conditions.get("device") for each in (reference, here)}
+    if len(kinds) > 1 and reference.envelope_other_device is not None:
+        return reference.envelope_other_device
+    return reference.envelope
 
 
 def _statistics(reference: Capsule, here: Capsule) -> tuple[str, str]:

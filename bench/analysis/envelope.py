@@ -3,7 +3,7 @@
 A fixed tolerance cannot say it: by another number of threads alone, the difference of two losses grows by four orders
 of magnitude in a hundred steps, until it is as large as that of two seeds. So it is measured, where a capsule is
 recorded: runs whose weights are all moved by one unit in the last place, up or down by chance, and a run on another
-number of threads.
+number of threads. For another kind of device there is a wider one, with runs whose weights are moved further.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -10,13 +10,26 @@ from bench.dna.child import Child
 from bench.dna.machine import Machine
 from bench.health import demand, disk, gpu, host, limits, software
 from bench.health.afterwards import GpuMemory, postflight
-from bench.health.check import OK, REFUSAL, WARNING, Check, refuse
+from bench.health.check import OK, REFUSAL, WARNING, Check, refuse, tolerated
+from bench.health.gpu import PROCESSES as GPU_PROCESSES
 from bench.plan import Plan
 
-__all__ = ["OK", "REFUSAL", "WARNING", "Check", "GpuMemory", "as_it_is", "cards", "postflight", "preflight", "refuse"]
+__all__ = [
+    "GPU_PROCESSES",
+    "OK",
+    "REFUSAL",
+    "WARNING",
+    "Check",
+    "GpuMemory",
+    "as_it_is",
+    "cards",
+    "postflight",
+    "preflight",
+    "refuse",
+]
 
 
-def preflight(plan: Plan, machine: Machine, store: Path, *, nvml: Any = None) -> list[Check]:
+def preflight(plan: Plan, machine: Machine, store: Path, *, share: bool = False, nvml: Any = None) -> list[Check]:
     """What stands for or against measuring this plan here and now, refusals first; those that are well included.
 
     Takes milliseconds on CPU; on CUDA what the driver needs to answer.
@@ -25,9 +38,11 @@ def preflight(plan: Plan, machine: Machine, store: Path, *, nvml: Any = None) ->
         plan: what will be run.
         machine: what of this host there is to run it on.
         store: where results will go; need not be there yet.
+        share: the user has said to measure beside others, whose processes on a GPU are then only warned of.
         nvml: stands in for the module `pynvml` in tests.
     """
-    return _sorted(_all(demand.of_plan(plan), machine, store, nvml))
+    checks = _all(demand.of_plan(plan), machine, store, nvml)
+    return _sorted(tolerated(checks, GPU_PROCESSES) if share else checks)
 
 
 def as_it_is(machine: Machine, store: Path, begun: Child | None = None, *, nvml: Any = None) -> list[Check]:

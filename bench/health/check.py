@@ -1,7 +1,7 @@
 """One finding about the machine, and what follows from several."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import psutil
 
@@ -35,6 +35,13 @@ def gathered(readers: Iterable[Callable[[], Check | None]]) -> list[Check]:
         if check is not None:
             found.append(check)
     return found
+
+
+def tolerated(checks: Sequence[Check], name: str) -> list[Check]:
+    """The same checks, where what one of them refuses is only warned of: the user has said to go on beside it."""
+    return [
+        replace(check, level=WARNING) if (check.name, check.level) == (name, REFUSAL) else check for check in checks
+    ]
 
 
 def refuse(checks: Sequence[Check]) -> None:

@@ -14,6 +14,7 @@ from bench.dna.machine import Machine, visible_devices
 from bench.health.check import OK, REFUSAL, WARNING, Check, gathered
 from bench.health.demand import Demand
 
+PROCESSES = "gpu_processes"  # the check of who else computes on a card
 _MUCH_MEMORY = 0.10  # of the card: a driver keeps 1 % to itself, a desktop a few
 
 # Bits of nvmlClocksEventReasons (nvml.h) that hold a clock down against the user's will. Idle clocks, clocks that were
@@ -115,12 +116,12 @@ def _look(nvml: Any, look: _Look, card: int, handle: Any) -> Check | None:
 def _processes(nvml: Any, card: int, handle: Any) -> Check:
     others = len(others_on(nvml, handle))
     if not others:
-        return Check(name="gpu_processes", level=OK, text=f"GPU {card}: nobody else computes on it")
+        return Check(name=PROCESSES, level=OK, text=f"GPU {card}: nobody else computes on it")
     return Check(
-        name="gpu_processes",
+        name=PROCESSES,
         level=REFUSAL,
         text=f"GPU {card} is in use: {others} other process{'es' * (others != 1)} compute{'s' * (others == 1)} on it",
-        fix="wait for it (nvidia-smi shows it), or choose free ones: CUDA_VISIBLE_DEVICES=1,2",
+        fix="wait for it (nvidia-smi shows it), choose free ones (CUDA_VISIBLE_DEVICES=1,2), or --when-busy share",
     )
 
 

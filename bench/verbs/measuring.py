@@ -8,7 +8,7 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -225,7 +225,7 @@ def _run(
     from reports import plans, progress
     from reports.console import console_for
 
-    checks = health.preflight(plan, machine, store.path)
+    checks = health.preflight(plan, machine, store.path, share=when_busy == "share")
     health.refuse(checks)
     if not talk.as_json:
         lines = plans.opening(plan, demo=demo)
@@ -235,7 +235,9 @@ def _run(
     code: int | None = None
     with host_lock.held(when_busy, _say) as shared, opening as launcher:
         ask = numbers.read if talk.as_json else partial(numbers.read, tell=_say)
-        host = _host(launcher, machine, (shared,) if shared else (), ask)
+        disturbed = [shared] if shared else []
+        disturbed += [each.text for each in checks if (each.name, each.level) == (health.GPU_PROCESSES, health.WARNING)]
+        host = replace(_host(launcher, machine, tuple(disturbed), ask), shares_gpus=when_busy == "share")
         plan = begun()
         try:
             with listened_for(lambda: _say("\nEnding after this launch; Ctrl-C again ends it now.")) as asked:

@@ -122,7 +122,7 @@ class _Rehearsed:
         )
         options = self.workload.model_options
         model = build(self.workload.model, self.data.input_shape, self.data.classes, options)
-        self.nudge = _nudge(model, told.nudged) if told.nudged is not None else None
+        self.nudge = _nudge(model, told.nudged, told.nudge_ulp) if told.nudged is not None else None
         self.layout = _MEMORY_FORMATS[self.workload.memory_format]
         self.plain = model.to(place.device).to(memory_format=self.layout)
         self.recipe: Recipe = self.workload.recipe.at_batch(told.configuration.batch_global)
@@ -279,8 +279,8 @@ def conditions(place: Place, model: nn.Module) -> dict[str, Any]:
     }
 
 
-def _nudge(model: nn.Module, seed: int) -> str:
-    """Move every weight by one unit in the last place, up or down by chance; returns what was done.
+def _nudge(model: nn.Module, seed: int, ulp: int) -> str:
+    """Move every weight by so many units in the last place, up or down by chance; returns what was done.
 
     One weight would be diluted by all the others, where another kernel rounds every one of them.
     """
@@ -290,7 +290,8 @@ def _nudge(model: nn.Module, seed: int) -> str:
             up = torch.rand(weight.shape, generator=dice) < 0.5
             towards = torch.where(up, torch.inf, -torch.inf).to(weight.dtype)
             with torch.no_grad():
-                weight.copy_(torch.nextafter(weight, towards))
+                for _ in range(ulp):
+                    weight.copy_(torch.nextafter(weight, towards))
     return f"every weight, by chance {seed}"
 
 

@@ -45,6 +45,7 @@ def a_capsule(**changes) -> Capsule:
         "parts": (part,),
         "ids": {"hw_id": "h", "sw_id": "s", "num_id": None},
         "envelope": Envelope(loss=(1e-6, 2e-6), weights={1: 1e-6, 2: 3e-6}, runs=("a", "b")),
+        "envelope_other_device": Envelope(loss=(1e-5, 2e-5), weights={1: 1e-5, 2: 3e-5}, runs=("a", "b", "c")),
         "finals": {0: 0.9, 1: 0.91},
         "ranks": (RanksCheck(ranks=3, tensor="0.weight", scaled_ulp=3.0, bound=12.7),),
     }
@@ -55,7 +56,7 @@ def test_a_capsule_is_the_same_after_its_journey(tmp_path):
     sent = a_capsule()
     capsule.write(tmp_path / "a.capsule", sent)
     got = capsule.read(tmp_path / "a.capsule")
-    for name in ("created_at", "rehearsal", "ids", "envelope", "finals", "ranks"):
+    for name in ("created_at", "rehearsal", "ids", "envelope", "envelope_other_device", "finals", "ranks"):
         assert getattr(got, name) == getattr(sent, name), name
     for mine, theirs in zip(sent.parts[0].facts, got.parts[0].facts, strict=True):
         assert mine.key == theirs.key

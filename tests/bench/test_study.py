@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from bench import outcome, recovery, study
+from bench import health, outcome, recovery, study
 from bench.dna.fingerprint import Fingerprint
 from bench.dna.machine import Machine
-from bench.errors import BenchError
+from bench.errors import BenchError, CannotError
 from bench.outcome import reasons
 from bench.plan import in_rounds, to_json
 from bench.store import index, packs, read
@@ -139,14 +139,14 @@ def test_a_study_of_many_launches_ends_with_a_pack_that_is_renewed_when_it_is_go
 def carry_out(tmp_path, a_plan):
     """Runs a plan of two rows and two rounds; returns the store, the watcher and the plan."""
 
-    def run(launcher: StandIn, plan=None, *, again: bool = False, draining=lambda: False):
+    def run(launcher: StandIn, plan=None, *, again: bool = False, draining=lambda: False, shares_gpus: bool = False):
         store = Store.open(tmp_path / "store")
         plan = plan or a_plan()
         if not again:
             store.create_study(to_json(plan))
         machine = Machine(cpu_ids=(0, 1), pinnable=True, memory_bytes=2**34)
         watcher = Quiet()
-        host = study.Host(launcher=launcher, machine=machine, fingerprint=FINGERPRINT)
+        host = study.Host(launcher=launcher, machine=machine, fingerprint=FINGERPRINT, shares_gpus=shares_gpus)
         study.run(plan, store, host, watcher, draining)
         return store, watcher, plan
 
@@ -164,6 +164,33 @@ def test_every_launch_is_committed_as_it_ends_and_read_back_as_a_table(carry_out
     assert {row.strategy: row.speedup.estimate for row in found.rows if row.speedup} == pytest.approx(
         {"single": 1.0, "ddp": 2.0}
     )
+
+
+@pytest.mark.parametrize(("shares", "launches"), [(False, 1), (True, 4)])
+def test_memory_that_a_card_does_not_get_back_stops_the_next_launch_and_not_one_that_is_done(
+    carry_out, monkeypatch, shares, launches
+):
+    # Found on a GPU: beside other programs a training that had ended well was told as "this machine cannot".
+    kept = health.Check(name="gpu_memory_returned", level="refusal", text="GPU 0 holds 2 GiB more", fix="kill 7")
+    monkeypatch.setattr(health, "cards", lambda *_: (0,))
+    monkeypatch.setattr(health.GpuMemory, "before", lambda cards: health.GpuMemory(used_bytes=dict.fromkeys(cards, 0)))
+    monkeypatch.setattr(health, "postflight", lambda memory: [kept] if memory.used_bytes else [])
+    launcher = StandIn()
+    if shares:
+        carry_out(launcher, shares_gpus=True)
+    else:
+        with pytest.raises(CannotError, match="holds 2 GiB more"):
+            carry_out(launcher)
+    assert launcher.calls == launches
+
+
+def test_after_the_last_launch_nothing_is_asked_of_a_card(carry_out, a_plan, monkeypatch):
+    monkeypatch.setattr(health, "cards", lambda *_: (0,))
+    monkeypatch.setattr(health.GpuMemory, "before", lambda cards: health.GpuMemory(used_bytes=dict.fromkeys(cards, 0)))
+    monkeypatch.setattr(health, "postflight", lambda memory: pytest.fail("asked") if memory.used_bytes else [])
+    plan = a_plan()
+    _, watcher, _ = carry_out(StandIn(), replace(plan, launches=plan.launches[:1]))
+    assert watcher.heard[-2:] == ["ok", "finished"]
 
 
 def test_all_launches_of_a_round_train_from_its_seed_and_their_rows_say_which(carry_out, a_plan) -> None:

@@ -84,6 +84,19 @@ def test_leaving_the_envelope_once_is_different_and_says_where():
     assert "weights after step 2" in found.reasons[0]
 
 
+def test_another_kind_of_device_may_go_as_far_as_its_own_envelope_and_no_further():
+    wide = a_capsule(allowed=1e-3).envelope
+    reference = replace(a_capsule(), envelope_other_device=wide)
+    here = a_run(weights_from_2=5e-4)
+    assert agree.judge(reference, a_capsule(here)).verdict == DIFFERENT
+    assert agree.judge(reference, a_capsule(here, device="cuda")).verdict == NUMERICS
+    assert agree.judge(reference, a_capsule(a_run(weights_from_2=2e-3), device="cuda")).verdict == DIFFERENT
+
+
+def test_a_capsule_from_before_there_were_two_envelopes_is_judged_by_its_one():
+    assert agree.judge(a_capsule(), a_capsule(a_run(weights_from_2=5e-4), device="cuda")).verdict == DIFFERENT
+
+
 def test_a_loss_that_is_no_number_here_is_different():
     broken = replace(a_run(), losses=(*a_run().losses[:-1], float("nan").hex()))
     assert agree.judge(a_capsule(), a_capsule(broken)).verdict == DIFFERENT

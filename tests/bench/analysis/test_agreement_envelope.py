@@ -1,6 +1,8 @@
 """The envelope, the causes, and the check of N ranks against one."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from bench.analysis import causes, envelope, sharding
+from bench.capsule import Envelope
 
 SHARES = some.lists(some.floats(0, 0.1), min_size=1, max_size=5)
 
@@ -117,3 +120,18 @@ def test_a_gradient_that_is_not_finite_does_not_agree():
 def test_gradients_of_other_parameters_are_an_error_not_an_agreement():
     with pytest.raises(ValueError, match="other parameters"):
         sharding.check(ALONE, ALONE, a_run())
+
+
+@pytest.mark.parametrize(("where", "ieee", "tf32"), [("envelope", 8, 1), ("envelope_other_device", None, 1)])
+def test_an_h100_in_ieee_fp32_is_no_further_from_a_cpu_than_rounding_and_in_tf32_it_is(where, ieee, tf32):
+    # Recorded on an H100, which this machine lacks: once as it should be, once before cuDNN was told not to use TF32.
+    recorded = json.loads((Path(__file__).parent / "recordings" / "lenet_h100.json").read_text())
+    allowed = Envelope(loss=tuple(recorded[where]), weights={}, runs=())
+
+    def left_at(curve):
+        cpu, h100 = (replace(a_run(), facts=(), losses=tuple(x.hex() for x in told)) for told in ([1.0] * 50, curve))
+        escaped = envelope.escape(cpu, h100, allowed)
+        return escaped and escaped.step
+
+    assert left_at([1 + each for each in recorded["ieee"]]) == ieee
+    assert left_at([1 + each for each in recorded["tf32_in_cudnn"]]) == tf32

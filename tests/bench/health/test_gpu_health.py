@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import pytest
 
 from bench.dna.machine import Machine
-from bench.health import GpuMemory, gpu, postflight
+from bench.health import Check, GpuMemory, gpu, postflight
+from bench.health.check import tolerated
 from bench.health.demand import Demand
 
 GIB = 2**30
@@ -109,6 +110,12 @@ def test_other_people_s_computing_on_a_planned_card_is_a_refusal_with_their_numb
     assert "CUDA_VISIBLE_DEVICES" in check.fix
     assert "4711" not in check.text + check.fix
     assert unwell(nvml, (0, 2)) == {}
+
+
+def test_who_says_to_measure_beside_others_is_warned_of_them_and_of_nothing_less():
+    ours = [Check(name="gpu_processes", level="refusal", text="in use"), Check(name="memory", level="refusal", text="")]
+    assert [each.level for each in tolerated(ours, "gpu_processes")] == ["warning", "refusal"]
+    assert [each.text for each in tolerated(ours, "gpu_processes")] == ["in use", ""]
 
 
 def test_a_desktop_and_we_ourselves_are_nobody_s_computing():

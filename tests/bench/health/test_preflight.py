@@ -56,6 +56,9 @@ def test_a_plan_on_cuda_looks_at_its_cards(a_plan, tmp_path):
     assert (found[0].name, found[0].level) == ("gpu_processes", "refusal")
     with pytest.raises(CannotError, match="GPU 0 is in use"):
         refuse(found)
+    beside = preflight(plan, machine, tmp_path, share=True, nvml=Busy())
+    assert [each.level for each in beside if each.name == "gpu_processes"] == ["warning"]
+    refuse(beside)
 
 
 def a_refusal(text):

@@ -169,6 +169,16 @@ def test_a_nudge_moves_every_weight_by_one_unit_and_nothing_before_it(seen):
     assert init
 
 
+@pytest.mark.parametrize("ulp", [1, 8])
+def test_a_nudge_moves_a_weight_as_many_units_in_the_last_place_as_it_says(seen, ulp):
+    plain, nudged = (seen(each).facts for each in (TOLD, replace(TOLD, nudged=1, nudge_ulp=ulp)))
+    for a, b in zip(plain, nudged, strict=True):
+        if a.stage == "init":
+            units = np.abs(a.sample.view(np.int32) - b.sample.view(np.int32))
+            # A weight that crosses zero or an exponent takes the same number of steps on the integer line.
+            assert np.unique(units[np.abs(a.sample) > 1e-30]).tolist() == [ulp]
+
+
 @pytest.mark.parametrize(
     ("mistake", "expected"),
     [
