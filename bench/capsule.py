@@ -43,8 +43,8 @@ class Rehearsal:
 
     workload: Workload  # its `steps` are all the steps there are; nothing is warm-up
     configuration: Configuration
-    nudged: int | None = None  # seed by which every weight is moved up or down before training
-    nudge_ulp: int = 1  # how far, in units in the last place
+    nudged: int | None = None  # seed by which every weight is moved by one unit in the last place before training
+    other_kernels: int | None = None  # seed by which every product is rounded otherwise, at every step
     still: bool = False  # batch norm frozen and dropout off, so that N ranks compute what one does
     backwards: bool = False  # the samples of each batch in reverse: the same gradients, summed in another order
     evaluate: bool = False  # on the test set, after the last step
@@ -105,7 +105,7 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True)
 class Envelope:
-    """How far equal computations drift apart by rounding alone, twice the most that was seen on one machine."""
+    """How far equal computations drift apart by rounding alone: a multiple of the most that was seen on one machine."""
 
     loss: tuple[float, ...]  # relative difference, by step
     weights: Mapping[int, float]  # relative distance, by number of steps made

@@ -20,9 +20,6 @@ from launchers.heartbeat import Beat
 
 RANK = (sys.executable, "-P", "-m", "bench.worker.rehearsal")
 NUDGES = 5  # runs with every weight nudged
-# Another kind of device adds in another order everywhere. An H100's convolution was 5 units away from a CPU's, and both
-# are some 4 away from float64: as far as this, and not one unit, is what its rounding is like.
-OTHER_DEVICE_ULP = 8
 _WHOLE = 2**40  # elements: every one of them
 _TIMEOUT_S, _STALL_S = 3600.0, 600.0
 
@@ -172,27 +169,29 @@ def _envelopes(
 ) -> tuple[capsule.Envelope, capsule.Envelope]:
     """For this kind of device, and for another.
 
-    The rehearsal again with its weights nudged by one unit, and on a CPU with another number of threads; the second
-    also has the runs that were nudged further.
+    The rehearsal again with its weights nudged, and on a CPU with another number of threads; the second also has runs
+    with every product rounded otherwise.
     """
 
-    def nudged(ulp: int) -> dict[str, tuple[Part, ...]]:
+    def again(told: str, rehearsals: Iterable[Rehearsal]) -> dict[str, tuple[Part, ...]]:
         runs = {}
-        for seed in range(nudges):
-            stage.say(f"Measuring how far rounding goes: {seed + 1} of {nudges}, weights moved by {ulp} ulp")
-            parts = rehearsed(replace(rehearsal, nudged=seed, nudge_ulp=ulp), stage)
-            runs[f"{ulp} ulp of {parts[0].nudge}"] = parts
+        for number, each in enumerate(rehearsals, start=1):
+            stage.say(f"Measuring how far rounding goes{told}: {number} of {nudges}")
+            parts = rehearsed(each, stage)
+            runs[str(parts[0].nudge)] = parts
         return runs
 
-    perturbed = nudged(1)
+    perturbed = again("", (replace(rehearsal, nudged=seed) for seed in range(nudges)))
     threads = rehearsal.configuration.cores_per_rank
     if rehearsal.configuration.device == "cpu" and threads and len(stage.machine.cpu_ids) > 1:
         other = 1 if threads > 1 else 2
         stage.say(f"Measuring how far rounding goes: on {other} thread{'s' * (other > 1)}")
         configuration = replace(rehearsal.configuration, cores_per_rank=other)
         perturbed[f"threads {other}"] = rehearsed(replace(rehearsal, configuration=configuration), stage)
-    further, precision = perturbed | nudged(OTHER_DEVICE_ULP), rehearsal.workload.precision
-    return envelope.measured(reference, perturbed, precision), envelope.measured(reference, further, precision)
+    kernels = again(" on another device", (replace(rehearsal, other_kernels=seed) for seed in range(nudges)))
+    further, precision = perturbed | kernels, rehearsal.workload.precision
+    far = envelope.measured(reference, further, precision, envelope.OTHER_DEVICE_FACTOR)
+    return envelope.measured(reference, perturbed, precision), far
 
 
 def _failure(folder: Path, ending: launchers.Ending, processes: int) -> Exception:

@@ -72,6 +72,27 @@ CASES = (
     ),
     Case(name="changed seed", verdict=agreement.DIFFERENT, stage="indices", cause="data pipeline", planted="seed"),
     Case(name="changed seed of the weights", verdict=agreement.DIFFERENT, stage="init", cause="seed", planted="init"),
+    Case(
+        name="other kernels (a stand-in for a GPU)",
+        verdict=agreement.NUMERICS,
+        stage="forward",
+        cause="another kind of device",
+        planted="kernels",
+    ),
+    Case(
+        name="other kernels, products in TF32",
+        verdict=agreement.DIFFERENT,
+        stage="forward",
+        cause="another kind of device",
+        planted="kernels_tf32",
+    ),
+    Case(
+        name="other kernels and momentum 0.91",
+        verdict=agreement.DIFFERENT,
+        stage="forward",
+        cause="another kind of device",
+        planted="kernels_momentum",
+    ),
 )
 
 
@@ -212,11 +233,11 @@ def _first(seen: agreement.Agreement) -> str:
 # --- what is planted: each changes one thing inside a rank, before it begins ---------------------------------------
 
 
-def _momentum() -> None:
+def _momentum(momentum: float = 0.9001) -> None:
     from bench.learn import recipe
 
     plain = recipe.optimizer
-    recipe.optimizer = lambda model, told: plain(model, replace(told, momentum=0.9001))
+    recipe.optimizer = lambda model, told: plain(model, replace(told, momentum=momentum))
 
 
 def _shard() -> None:
@@ -277,6 +298,44 @@ def _init() -> None:
     rehearse.build = build
 
 
+def _kernels(forward_ulp: float = 5.0, gradient_ulp: float = 8.0) -> None:
+    """Every product rounds otherwise, at every step, by up to so many scaled ulp: what an H100 did to a convolution.
+
+    And the rank says that it ran on another kind of device.
+    """
+    import torch
+
+    from bench.worker import rehearse
+
+    plain_build, plain_conditions = rehearse.build, rehearse.conditions
+    dice = torch.Generator().manual_seed(20_26)
+
+    def otherwise(tensor, ulp):
+        share = torch.rand(tensor.shape, generator=dice) * 2 - 1
+        return tensor + share * (ulp * 2.0**-23 * tensor.detach().abs().max())
+
+    def build(*args):
+        model = plain_build(*args)
+        for module in model.modules():
+            if isinstance(module, torch.nn.Conv2d | torch.nn.Linear):
+                module.register_forward_hook(lambda _module, _given, result: otherwise(result, forward_ulp))
+        for weight in model.parameters():
+            weight.register_hook(lambda gradient: otherwise(gradient, gradient_ulp))
+        return model
+
+    rehearse.build = build
+    rehearse.conditions = lambda *args: {**plain_conditions(*args), "device": "cuda"}
+
+
+def _kernels_tf32() -> None:
+    _kernels(forward_ulp=1700.0, gradient_ulp=2200.0)  # as an H100's were, before cuDNN was told not to
+
+
+def _kernels_momentum() -> None:
+    _kernels()
+    _momentum(0.91)
+
+
 def _divisor() -> None:
     """The ranks' gradients are divided by one rank too many."""
     from bench.worker import rehearse
@@ -304,6 +363,9 @@ PLANTS = {
     "crop": _crop,
     "seed": _seed,
     "init": _init,
+    "kernels": _kernels,
+    "kernels_tf32": _kernels_tf32,
+    "kernels_momentum": _kernels_momentum,
     "divisor": _divisor,
 }
 

@@ -141,7 +141,7 @@ def _numerics(reference: Capsule, here: Capsule, decisive: _Pair | None) -> tupl
     if escaped:
         return DIFFERENT, (str(escaped[0]),)
     runs = len(allowed.runs)
-    return NUMERICS, (f"never further off than twice what {runs} perturbed runs show on the recording machine",)
+    return NUMERICS, (f"never further off than rounding explains, by {runs} perturbed runs on the recording machine",)
 
 
 def _envelope(reference: Capsule, here: Capsule) -> Envelope | None:

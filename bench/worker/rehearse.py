@@ -27,7 +27,7 @@ from bench.learn.data import load
 from bench.learn.models import build
 from bench.learn.schedules import scheduler
 from bench.recipe import Recipe
-from bench.worker import bootstrap, group, witness
+from bench.worker import bootstrap, group, perturb, witness
 from bench.worker.train import Trainer
 from launchers.heartbeat import Heart
 
@@ -122,9 +122,11 @@ class _Rehearsed:
         )
         options = self.workload.model_options
         model = build(self.workload.model, self.data.input_shape, self.data.classes, options)
-        self.nudge = _nudge(model, told.nudged, told.nudge_ulp) if told.nudged is not None else None
+        self.nudge = perturb.nudge(model, told.nudged) if told.nudged is not None else None
         self.layout = _MEMORY_FORMATS[self.workload.memory_format]
         self.plain = model.to(place.device).to(memory_format=self.layout)
+        if told.other_kernels is not None:
+            self.nudge = perturb.round_otherwise(self.plain, told.other_kernels + place.group.rank)
         self.recipe: Recipe = self.workload.recipe.at_batch(told.configuration.batch_global)
         batches = self._batches()
         self.trainer = self._trainer(batches.steps_per_epoch or self.steps)
@@ -277,22 +279,6 @@ def conditions(place: Place, model: nn.Module) -> dict[str, Any]:
         "backend": place.group.backend,
         "buckets": buckets,
     }
-
-
-def _nudge(model: nn.Module, seed: int, ulp: int) -> str:
-    """Move every weight by so many units in the last place, up or down by chance; returns what was done.
-
-    One weight would be diluted by all the others, where another kernel rounds every one of them.
-    """
-    dice = torch.Generator().manual_seed(seed)
-    for weight in model.parameters():
-        if weight.is_floating_point():
-            up = torch.rand(weight.shape, generator=dice) < 0.5
-            towards = torch.where(up, torch.inf, -torch.inf).to(weight.dtype)
-            with torch.no_grad():
-                for _ in range(ulp):
-                    weight.copy_(torch.nextafter(weight, towards))
-    return f"every weight, by chance {seed}"
 
 
 def _of_torch(heard: warnings.WarningMessage) -> bool:
