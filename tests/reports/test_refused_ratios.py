@@ -236,8 +236,11 @@ def test_without_any_launch_of_the_baseline_no_row_has_a_ratio_and_each_says_so(
 MIXED = "launches were measured by different methods (method_version)"
 
 
+OURS, OTHER = schema.METHOD_VERSION, schema.METHOD_VERSION + 1
+
+
 def by_another_method(launch: schema.Launch) -> schema.Launch:
-    return replace(launch, method_version=schema.METHOD_VERSION + 1)
+    return replace(launch, method_version=OTHER)
 
 
 def test_launches_of_two_methods_in_one_row_forbid_every_ratio_of_the_study(told):
@@ -247,9 +250,9 @@ def test_launches_of_two_methods_in_one_row_forbid_every_ratio_of_the_study(told
     nowhere(found)
     assert_said(found, MIXED)
     methods = {each["configuration"]: each["method_version"] for each in found.records}
-    assert methods["ddp-cpu-2x1"] == "1;2"
-    assert methods["single-cpu-1x1"] == "1"
-    assert "method 1, 2." in found.seen("html")
+    assert methods["ddp-cpu-2x1"] == f"{OURS};{OTHER}"
+    assert methods["single-cpu-1x1"] == str(OURS)
+    assert f"method {OURS}, {OTHER}." in found.seen("html")
 
 
 def test_rows_of_different_methods_forbid_every_ratio_of_the_study(told):
@@ -259,9 +262,9 @@ def test_rows_of_different_methods_forbid_every_ratio_of_the_study(told):
     nowhere(found)
     assert_said(found, MIXED)
     by_method = {(each["strategy"], each["method_version"]) for each in found.records if each["launches"] != "0"}
-    assert by_method == {("single", "1"), ("ddp", "2")}
+    assert by_method == {("single", str(OURS)), ("ddp", str(OTHER))}
     launches = {each["launch_id"]: each["method_version"] for each in found.document["all_launches"]}
-    assert sorted(launches.values()) == [1] * 6 + [2] * 24
+    assert sorted(launches.values()) == [OURS] * 6 + [OTHER] * 24
 
 
 def test_a_failed_launch_of_another_method_forbids_nothing(told, generated):
@@ -309,5 +312,5 @@ def test_two_studies_of_different_methods_are_told_together_and_not_divided(gene
     assert [each["rows"][1]["speedup"]["n"] for each in document["studies"]] == [6, 6]  # each over its own baseline
     assert all(row["ratio"] is None for row in document["comparison"]["rows"])
     page = Told({"html": (tmp_path / f"{ids[0]}-and-1-more.html").read_text(encoding="utf-8")}).seen("html")
-    assert "Measured by different methods (1, 2)" in page
+    assert f"Measured by different methods ({OURS}, {OTHER})" in page
     assert "no ratio across these studies is formed" in page

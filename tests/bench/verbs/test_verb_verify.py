@@ -76,7 +76,7 @@ def test_what_is_damaged_is_named(verify, filled, told):
         ({"distinct_devices": 2}, "distinct devices 2, planned 1"),
         ({"model": "vgg"}, "model vgg, planned lenet"),
         ({"batch_per_rank": 65}, "batch per rank 65, planned 64"),
-        ({"method_version": 99}, "different methods (3 by version 1, 1 by version 99)"),
+        ({"method_version": 99}, f"different methods (3 by version {schema.METHOD_VERSION}, 1 by version 99)"),
         ({"status": "fine"}, "a status that nobody knows: fine"),
     ],
 )
