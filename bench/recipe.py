@@ -83,6 +83,27 @@ class Recipe:
     phases: tuple[Phase, ...] = ()  # ascending in from_epoch
 
     @property
+    def unread(self) -> frozenset[str]:
+        """The fields that this recipe never comes to read: of another optimizer, schedule or rule, or of no warm-up."""
+        schedules = {self.schedule, *(each.schedule for each in self.phases)}
+        reads = {
+            "milestones": "multistep" in schedules,
+            "gamma": bool(schedules & {"multistep", "step"}),
+            "every_epochs": "step" in schedules,
+            "restart_epochs": "restarts" in schedules,
+            "restart_factor": "restarts" in schedules,
+            "minimum_rate": bool(schedules & {"cosine", "restarts"}),
+            "rising_share": "onecycle" in schedules,
+            "warmup_rate": bool(self.warmup_epochs),
+            "momentum": self.optimizer == "sgd",
+            "nesterov": self.optimizer == "sgd",
+            "betas": self.optimizer == "adamw",
+            "batch_reference": self.batch_rule != "none",
+            "batch_warmup_epochs": self.batch_rule != "none",
+        }
+        return frozenset(name for name, read in reads.items() if not read)
+
+    @property
     def mixes(self) -> bool:
         """Whether samples are mixed at any time."""
         own = self.mixup or self.cutmix

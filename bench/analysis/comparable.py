@@ -22,8 +22,9 @@ def workload_key(workload: Workload) -> str:
 def different_work(a: Plan, b: Plan) -> Iterator[str]:
     """What of the workload differs, as `precision: fp32 against bf16`."""
     mine, theirs = _work(a.workload), _work(b.workload)
-    for name in sorted(mine.keys() | theirs.keys()):
-        x, y = mine.get(name), theirs.get(name)
+    # What only one side reads follows from what decides it (a schedule, an optimizer), and that differs and is told.
+    for name in sorted(mine.keys() & theirs.keys()):
+        x, y = mine[name], theirs[name]
         if x != y:
             yield f"{name.replace('_', ' ')}: {_told(x, y)} against {_told(y, x)}"
 
@@ -87,10 +88,11 @@ def _nearest(row: Row, theirs: Sequence[Row], other: str) -> str:
 
 
 def _work(workload: Workload) -> dict[str, Any]:
-    """The workload as plain JSON types, each part of the recipe by its own name."""
+    """The workload as plain JSON types, each part of the recipe by its own name; nothing that it never reads."""
     told: dict[str, Any] = json.loads(json.dumps(asdict(workload)))
     recipe = told.pop("recipe")
-    return {name: value for name, value in {**told, **recipe}.items() if name not in _FREE}
+    left_out = {*_FREE, *workload.recipe.unread}
+    return {name: value for name, value in {**told, **recipe}.items() if name not in left_out}
 
 
 def _told(value: Any, other: Any) -> str:

@@ -1,13 +1,14 @@
 """What a recipe comes to at a batch, a length and an epoch."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.recipe import Phase, Recipe, Span, from_json
+from bench.learn.schedules import scheduler
+from bench.recipe import SCHEDULES, Phase, Recipe, Span, from_json
 
 BATCHES = st.integers(1, 4096)
 PHASED = Recipe(
@@ -106,3 +107,47 @@ def test_a_recipe_survives_json():
     recipe = Recipe(milestones=(1, 2.5), phases=PHASED.phases, betas=(0.8, 0.9))
     assert from_json(json.loads(json.dumps(asdict(recipe)))) == recipe
     assert from_json({"learning_rate": 0.2}) == Recipe(learning_rate=0.2)  # as an earlier version wrote it
+
+
+OTHERWISE = {
+    "milestones": (1.0,),
+    "gamma": 0.5,
+    "every_epochs": 1.0,
+    "restart_epochs": 1.0,
+    "restart_factor": 2,
+    "minimum_rate": 0.01,
+    "rising_share": 0.6,
+    "warmup_rate": 0.02,
+}
+
+
+def rates(recipe: Recipe) -> list[float]:
+    """Of each of 40 steps, four epochs."""
+    torch = pytest.importorskip("torch")
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=recipe.learning_rate, momentum=0.9)
+    steps = scheduler(optimizer, recipe, 40, 10)
+    found = []
+    for _ in range(40):
+        found.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        if steps is not None:
+            steps.step()
+    return found
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("warmup_epochs", [0.0, 1.0])
+@pytest.mark.parametrize("name", OTHERWISE)
+def test_what_is_said_to_be_unread_changes_no_rate_and_what_is_read_changes_one(schedule, warmup_epochs, name):
+    recipe = Recipe(
+        schedule=schedule, warmup_epochs=warmup_epochs, milestones=(2.0,), every_epochs=2.0, restart_epochs=1.5
+    )
+    changed = rates(replace(recipe, **{name: OTHERWISE[name]})) != rates(recipe)
+    assert changed == (name not in recipe.unread)
+
+
+def test_the_optimizer_and_the_rule_for_batches_decide_what_else_is_read():
+    assert {"betas", "batch_reference", "batch_warmup_epochs"} <= Recipe().unread
+    assert {"momentum", "nesterov"} <= Recipe(optimizer="adamw", batch_rule="linear").unread
+    assert not {"betas", "batch_reference"} & Recipe(optimizer="adamw", batch_rule="linear").unread
+    assert "minimum_rate" not in PHASED.unread

@@ -19,6 +19,7 @@ from bench.analysis.comparison import (
     Noise,
 )
 from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, INVALID, SLOWER
+from bench.recipe import Recipe
 from bench.store.schema import METHOD_VERSION
 
 
@@ -63,6 +64,11 @@ def test_noise_that_hides_the_margin_is_inconclusive_and_says_what_it_would_take
     assert its.detectable > 1.05
 
 
+def test_what_a_recipe_never_reads_keeps_nothing_apart():
+    shorter = Recipe(every_epochs=4.5, milestones=(3.0,), betas=(0.8, 0.9), warmup_rate=0.01)
+    assert compare(side(), side(name="B", workload={"recipe": shorter}), 0.02).comparable
+
+
 def test_four_launches_a_side_get_no_verdict_however_far_apart():
     found = compare(side({SINGLE: around(1000, n=4)}), side({SINGLE: around(500, n=6)}, name="B"), 0.02)
     its = row(found)
@@ -80,6 +86,7 @@ def test_four_launches_a_side_get_no_verdict_however_far_apart():
         ({"model_options": {"width": 2}}, 'model options: {} against {"width": 2}'),
         ({"steps": 50}, "steps: 40 against 50"),
         ({"input_shape": (3, 32, 32)}, "input shape: none against [3, 32, 32]"),
+        ({"recipe": Recipe(schedule="cosine", minimum_rate=1e-3)}, "schedule: constant against cosine"),
     ],
 )
 def test_other_work_is_not_comparable_and_there_is_no_ratio(workload, told):
