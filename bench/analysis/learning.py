@@ -28,7 +28,7 @@ def accuracy(launches: Sequence[Launch], epochs: Sequence[Epoch]) -> Accuracy | 
     seeds = by_seed(launches, last, lambda each: each.top1)
     top1 = over_seeds(seeds, "top-1")
     top5 = [each.top5 for each in last if each.top5 is not None]
-    curve = {number: _mean(each.top1 for each in epochs if each.epoch == number) for number in _numbers(epochs)}
+    curve = _curve(epochs)
     best = max(curve, key=lambda number: (curve[number], -number))
     shown, trained = _mean(each.top1 for each in last), _mean(each.train_top1 for each in last)
     return Accuracy(
@@ -137,8 +137,19 @@ def by_seed(
     return found
 
 
-def _numbers(epochs: Iterable[Epoch]) -> list[int]:
-    return sorted({each.epoch for each in epochs})
+def _curve(epochs: Sequence[Epoch]) -> dict[int, float]:
+    """Mean top-1 after each epoch, over all launches: one that stopped early stays where it stopped.
+
+    Otherwise the later epochs would be those of the launches that went on, which are not like the others.
+    """
+    launches: dict[str, list[Epoch]] = {}
+    for epoch in sorted(epochs, key=lambda each: each.epoch):
+        launches.setdefault(epoch.launch_id, []).append(epoch)
+    reached = {
+        number: [[each.top1 for each in trained if each.epoch <= number] for trained in launches.values()]
+        for number in {each.epoch for each in epochs}
+    }
+    return {number: _mean(so_far[-1] for so_far in all_of_them if so_far) for number, all_of_them in reached.items()}
 
 
 def _mean(values: Iterable[float]) -> float:

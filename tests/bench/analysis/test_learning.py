@@ -24,6 +24,14 @@ def test_the_last_epoch_is_the_result_and_the_best_stands_beside_it():
     assert (found.seeds, found.low, found.high) == (1, None, None)
 
 
+def test_the_best_epoch_is_one_of_all_launches_and_not_of_those_that_went_on():
+    two = launches_of([1, 2])
+    epochs = [*trained(two[0].launch_id, 0.1, 0.5, 0.9), *trained(two[1].launch_id, 0.1, 0.3)]
+    found = learning.accuracy(two, epochs)
+    assert (found.best_top1, found.best_epoch) == (pytest.approx((0.9 + 0.3) / 2), 3)
+    assert found.best_top1 >= found.top1
+
+
 def test_of_two_equally_good_epochs_the_first_is_the_best():
     (one,) = launches_of([7])
     assert learning.accuracy([one], trained(one.launch_id, 0.3, 0.6, 0.6)).best_epoch == 2
