@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import asdict
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -73,16 +73,20 @@ def follow(host: str, port: int, *, node: int, key: bytes, patience_s: float = C
         NoConnectionError: there is no leader, it has another key, or another process is this node already.
     """
     os.environ.pop(KEY_NAME, None)  # ours, not the ranks'
-    signal.signal(signal.SIGTERM, _leave)
-    wire = connect(host, port, key, patience_s=patience_s)
+    before = signal.signal(signal.SIGTERM, _leave)
     try:
+        return _serve(connect(host, port, key, patience_s=patience_s), node)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _serve(wire: Wire, node: int) -> int:
+    with closing(wire):
         wire.tell("hello", node=node, host=socket.gethostname())
         answer = wire.hear(SILENCE_S)
         if answer is None or answer.kind != "welcome":
             raise Refused(f"the leader does not take node {node}: {answer.facts.get('why') if answer else 'silence'}")
         return 0 if _Service(wire, node).serve() else 1
-    finally:
-        wire.close()
 
 
 class _Service:

@@ -1,5 +1,6 @@
 import dataclasses
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -92,6 +93,15 @@ def test_an_agent_without_a_leader_says_where_it_looked():
         port = taken.getsockname()[1]
     with pytest.raises(NoConnectionError, match=f"nobody answers at 127.0.0.1:{port} for 0.3 s"):
         agent.follow("127.0.0.1", port, node=1, key=b"key", patience_s=0.3)
+
+
+def test_an_agent_leaves_the_handling_of_sigterm_as_it_found_it():
+    before = signal.getsignal(signal.SIGTERM)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with pytest.raises(NoConnectionError):
+        agent.follow("127.0.0.1", port, node=1, key=b"key", patience_s=0.1)
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_an_agent_imports_no_torch():
