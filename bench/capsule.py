@@ -135,7 +135,7 @@ class Capsule:
     parts: tuple[Part, ...]
     ids: Mapping[str, str | None]  # hw_id, sw_id, num_id
     envelope: Envelope | None = None
-    envelope_other_device: Envelope | None = None  # the same for another kind of device; None in older capsules
+    envelope_other_device: Envelope | None = None  # the same for another kind of device; fp32 only
     finals: Mapping[int, float] | None = None  # test accuracy after the last step, by seed
     ranks: tuple[RanksCheck, ...] = field(default=())
 

@@ -166,11 +166,11 @@ def _spread(configuration: Configuration, ranks: int) -> Configuration:
 
 def _envelopes(
     rehearsal: Rehearsal, reference: Sequence[Part], stage: Stage, nudges: int
-) -> tuple[capsule.Envelope, capsule.Envelope]:
+) -> tuple[capsule.Envelope, capsule.Envelope | None]:
     """For this kind of device, and for another.
 
     The rehearsal again with its weights nudged, and on a CPU with another number of threads; the second also has runs
-    with every product rounded otherwise.
+    with every product rounded otherwise. How that goes in narrower types than fp32 nobody has measured: no second one.
     """
 
     def again(told: str, rehearsals: Iterable[Rehearsal]) -> dict[str, tuple[Part, ...]]:
@@ -188,10 +188,11 @@ def _envelopes(
         stage.say(f"Measuring how far rounding goes: on {other} thread{'s' * (other > 1)}")
         configuration = replace(rehearsal.configuration, cores_per_rank=other)
         perturbed[f"threads {other}"] = rehearsed(replace(rehearsal, configuration=configuration), stage)
+    near = envelope.measured(reference, perturbed, rehearsal.workload.precision)
+    if rehearsal.workload.precision != "fp32":
+        return near, None
     kernels = again(" on another device", (replace(rehearsal, other_kernels=seed) for seed in range(nudges)))
-    further, precision = perturbed | kernels, rehearsal.workload.precision
-    far = envelope.measured(reference, further, precision, envelope.OTHER_DEVICE_FACTOR)
-    return envelope.measured(reference, perturbed, precision), far
+    return near, envelope.measured(reference, perturbed | kernels, "fp32", envelope.OTHER_DEVICE_FACTOR)
 
 
 def _failure(folder: Path, ending: launchers.Ending, processes: int) -> Exception:

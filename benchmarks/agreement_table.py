@@ -203,7 +203,7 @@ def _lines(cases: list[Case], repeats: list[Repeat]) -> Iterator[str]:
     yield "| otherwise | n | verdicts | first difference | cause named right | as expected |"
     yield "| --- | ---: | --- | --- | ---: | ---: |"
     for case in cases:
-        seen = [each.cases[case.name] for each in repeats]
+        seen = [each.cases[case.name] for each in repeats if case.name in each.cases]  # kept from before it was one
         counters = [Counter(each[what] for each in seen) for what in ("verdict", "first")]
         told = (", ".join(f"{word} {count}" for word, count in counter.most_common()) for counter in counters)
         causes, right = (sum(each[what] for each in seen) for what in ("cause", "right"))

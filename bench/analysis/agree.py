@@ -145,8 +145,11 @@ def _numerics(reference: Capsule, here: Capsule, decisive: _Pair | None) -> tupl
 
 
 def _envelope(reference: Capsule, here: Capsule) -> Envelope | None:
-    """How far rounding may go: further on another kind of device, whose every kernel adds in another order."""
-    kinds = {each.conditions.get("device") for each in (reference, here)}
+    """How far rounding may go: further on another kind of device, whose every kernel adds in another order.
+
+    Two models of GPU are two kinds. CPUs are one: what differs between them is small enough for the narrow envelope.
+    """
+    kinds = {(each.conditions.get("device"), each.conditions.get("device_name")) for each in (reference, here)}
     if len(kinds) > 1 and reference.envelope_other_device is not None:
         return reference.envelope_other_device
     return reference.envelope

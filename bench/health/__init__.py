@@ -1,4 +1,4 @@
-"""Is this machine fit to measure on, before a study and after each launch? Reads only; changes nothing.
+"""Is this machine fit to measure on, before a study and between launches? Reads only; changes nothing.
 
 Each finding is a `Check`. A fact that cannot be read is no check: absence of a warning is no promise.
 """
@@ -38,7 +38,7 @@ def preflight(plan: Plan, machine: Machine, store: Path, *, share: bool = False,
         plan: what will be run.
         machine: what of this host there is to run it on.
         store: where results will go; need not be there yet.
-        share: the user has said to measure beside others, whose processes on a GPU are then only warned of.
+        share: whether others on a GPU are only warned of: the user measures beside them, or waits for them first.
         nvml: stands in for the module `pynvml` in tests.
     """
     checks = _all(demand.of_plan(plan), machine, store, nvml)

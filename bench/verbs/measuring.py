@@ -225,7 +225,7 @@ def _run(
     from reports import plans, progress
     from reports.console import console_for
 
-    checks = health.preflight(plan, machine, store.path, share=when_busy == "share")
+    checks = health.preflight(plan, machine, store.path, share=when_busy != "refuse")
     health.refuse(checks)
     if not talk.as_json:
         lines = plans.opening(plan, demo=demo)
@@ -235,6 +235,8 @@ def _run(
     code: int | None = None
     with host_lock.held(when_busy, _say) as shared, opening as launcher:
         ask = numbers.read if talk.as_json else partial(numbers.read, tell=_say)
+        if when_busy == "wait":  # as it is now that the others are done
+            health.refuse(checks := health.preflight(plan, machine, store.path))
         disturbed = [shared] if shared else []
         disturbed += [each.text for each in checks if (each.name, each.level) == (health.GPU_PROCESSES, health.WARNING)]
         host = replace(_host(launcher, machine, tuple(disturbed), ask), shares_gpus=when_busy == "share")

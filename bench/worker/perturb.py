@@ -1,12 +1,13 @@
 """Perturbations of a rehearsal that change nothing but rounding: they show how far rounding alone drives a run."""
 
+from typing import Any
+
 import torch
 from torch import nn
 
-# What another kind of device does to a product, in scaled units in the last place. An H100's convolution was 5 from a
-# CPU's in float32, and both are some 4 from float64; sums as long as those of a weight's gradient, up to 21. Narrower
-# types add in float32 and round once.
-_FORWARD_ULP, _GRADIENT_ULP, _NARROW_ULP = 8.0, 16.0, 1.0
+# What another kind of device does to a product in float32, in scaled units in the last place. An H100's convolution was
+# 5 from a CPU's, and both are some 4 from float64; sums as long as those of a weight's gradient, up to 21.
+_FORWARD_ULP, _GRADIENT_ULP = 8.0, 16.0
 
 
 def nudge(model: nn.Module, seed: int) -> str:
@@ -25,13 +26,13 @@ def nudge(model: nn.Module, seed: int) -> str:
 
 
 def round_otherwise(model: nn.Module, seed: int) -> str:
-    """Have every layer's result and every gradient move by a few scaled units, by chance and at every step.
+    """Have every layer's result and every weight's gradient move by a few scaled units, by chance and at every step.
 
     This is Monte Carlo arithmetic (Parker, 1997), layer by layer: what other kernels do, that add in another order.
     Weights nudged once are not like it: it is the many chances for a ReLU or a max-pooling to decide otherwise.
 
     Args:
-        model: on its device; gets hooks.
+        model: in float32, on its device; gets hooks.
         seed: of what is added.
 
     Returns:
@@ -42,18 +43,18 @@ def round_otherwise(model: nn.Module, seed: int) -> str:
 
     def moved(tensor: torch.Tensor, ulp: float) -> torch.Tensor:
         with torch.no_grad():
-            units = ulp if tensor.dtype == torch.float32 else _NARROW_ULP
             share = torch.rand(tensor.shape, generator=dice, device=tensor.device) * 2 - 1
-            change = share * (units * torch.finfo(tensor.dtype).eps * tensor.abs().max())
-        return tensor + change.to(tensor.dtype)
+            change = share * (ulp * torch.finfo(tensor.dtype).eps * tensor.abs().max())
+        return tensor + change
+
+    def result_moved(_module: nn.Module, _given: Any, result: Any) -> Any:
+        if isinstance(result, torch.Tensor):
+            return moved(result, _FORWARD_ULP) if result.is_floating_point() else result
+        return tuple(result_moved(_module, _given, each) for each in result) if isinstance(result, tuple) else result
 
     for module in model.modules():
-        if not any(module.children()) and any(True for _ in module.parameters()):
-            module.register_forward_hook(
-                lambda _module, _given, result: (
-                    moved(result, _FORWARD_ULP) if isinstance(result, torch.Tensor) else result
-                )
-            )
+        if next(module.parameters(recurse=False), None) is not None:
+            module.register_forward_hook(result_moved)
     for weight in weights:
         if weight.requires_grad:
             weight.register_hook(lambda gradient: moved(gradient, _GRADIENT_ULP))  # type: ignore[no-untyped-call]

@@ -126,7 +126,8 @@ class _Rehearsed:
         self.layout = _MEMORY_FORMATS[self.workload.memory_format]
         self.plain = model.to(place.device).to(memory_format=self.layout)
         if told.other_kernels is not None:
-            self.nudge = perturb.round_otherwise(self.plain, told.other_kernels + place.group.rank)
+            own = told.other_kernels * place.group.world_size + place.group.rank
+            self.nudge = perturb.round_otherwise(self.plain, own)
         self.recipe: Recipe = self.workload.recipe.at_batch(told.configuration.batch_global)
         batches = self._batches()
         self.trainer = self._trainer(batches.steps_per_epoch or self.steps)

@@ -93,6 +93,15 @@ def test_another_kind_of_device_may_go_as_far_as_its_own_envelope_and_no_further
     assert agree.judge(reference, a_capsule(a_run(weights_from_2=2e-3), device="cuda")).verdict == DIFFERENT
 
 
+def test_two_models_of_gpu_are_two_kinds_of_device():
+    reference = replace(
+        a_capsule(device="cuda", device_name="A100"), envelope_other_device=a_capsule(allowed=1e-3).envelope
+    )
+    here = a_run(weights_from_2=5e-4)
+    assert agree.judge(reference, a_capsule(here, device="cuda", device_name="A100")).verdict == DIFFERENT
+    assert agree.judge(reference, a_capsule(here, device="cuda", device_name="H100")).verdict == NUMERICS
+
+
 def test_a_capsule_from_before_there_were_two_envelopes_is_judged_by_its_one():
     assert agree.judge(a_capsule(), a_capsule(a_run(weights_from_2=5e-4), device="cuda")).verdict == DIFFERENT
 
