@@ -22,6 +22,7 @@ SHOWN = {
     "scaling": ((1,), ("html", "md", "tex", "csv")),
     "training": ((0,), ("html", "md")),
     "side-by-side": ((1, 0), ("html",)),
+    "weak-and-strong": ((1, 2), ("html",)),
 }
 
 

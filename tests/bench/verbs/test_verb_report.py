@@ -17,7 +17,7 @@ PACKED = Path(__file__).parents[3] / "docs/gallery/store.tar.xz"
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory) -> Path:
-    """Two real studies: the newest trains one row, the older scales over two ranks."""
+    """Three real studies: the newest trains one row, the two older ones scale over two ranks."""
     folder = tmp_path_factory.mktemp("colleague")
     with tarfile.open(PACKED) as packed:
         packed.extractall(folder, filter="data")
@@ -54,7 +54,7 @@ def test_without_a_format_it_is_the_page(invoke, tmp_path):
 
 
 def test_several_studies_share_one_report_each_once(invoke, store, tmp_path):
-    newest, older = index.studies(store)
+    newest, older, _ = index.studies(store)
     told = invoke("@-2", "@last", older, "--format", "csv,json")
     assert told.exit_code == 0, told.exception
     assert written(tmp_path / "out") == [f"{older}-and-1-more.csv", f"{older}-and-1-more.json"]
