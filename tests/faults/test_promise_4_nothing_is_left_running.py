@@ -20,7 +20,9 @@ AT_MOST_S = 10.0
 # A study in a process of its own. Rank 1 stops itself, and every rank has a helper in its group and one that has left
 # group and session and is deaf to every polite signal: the hardest to end.
 SUPERVISOR = """
-import os, sys
+import os, signal, sys
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup, or a shell's &, has this test's own processes ignore them
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.path[:0] = {folders!r}
 from pathlib import Path
 from scripted_studies import Scripted, Strike, a_plan, run
