@@ -3,8 +3,8 @@
 Twenty times two studies of six short launches, each study whole before the next begins, as two studies a user compares
 are: what drifts between sessions is in the difference. With --interleaved their launches take turns, A first in one
 round and B in the next: then it is the verdicts that are tried, on this machine's real noise, and not whether the
-machine stays the same for minutes. Anything
-but EQUIVALENT or INCONCLUSIVE for the throughput is a false verdict. With the defaults 240 launches, half an hour.
+machine stays the same for minutes. FASTER or
+SLOWER for the throughput is a false verdict; INVALID is none. With the defaults 240 launches, half an hour.
 
     python benchmarks/compare_aa.py [--comparisons 20] [--rounds 6] [--model lenet-small] [--seconds 1] [--interleaved]
                                     [--store DIR] [--json FILE]
@@ -24,7 +24,7 @@ import launchers
 from bench import planning, resuming, settings, study
 from bench.analysis.compare import compare
 from bench.analysis.comparison import THROUGHPUT
-from bench.analysis.result import EQUIVALENT, INCONCLUSIVE
+from bench.analysis.result import FASTER, SLOWER
 from bench.dna.fingerprint import fingerprint
 from bench.dna.machine import here
 from bench.plan import to_json
@@ -59,7 +59,7 @@ def main() -> None:
         found.append({"a": pair[0], "b": pair[1], "verdict": speed.verdict.word, "ratio": ratio})
         print(f"{number + 1}/{asked.comparisons}: {speed.verdict.word}, ratio {ratio:.4f}" if ratio else found[-1])
     words = Counter(each["verdict"] for each in found)
-    false = sum(count for word, count in words.items() if word not in {EQUIVALENT, INCONCLUSIVE})
+    false = words[FASTER] + words[SLOWER]
     print(
         f"{len(found)} comparisons of {asked.rounds} + {asked.rounds} launches: {dict(words)}; false verdicts: {false}"
     )
