@@ -299,28 +299,14 @@ def _init() -> None:
 
 
 def _kernels(forward_ulp: float = 5.0, gradient_ulp: float = 8.0) -> None:
-    """Every product rounds otherwise, at every step, by up to so many scaled ulp: what an H100 did to a convolution.
-
-    And the rank says that it ran on another kind of device.
-    """
-    import torch
-
-    from bench.worker import rehearse
+    """What the envelope of another device is measured with, by less, and the rank says that it ran on such a device."""
+    from bench.worker import perturb, rehearse
 
     plain_build, plain_conditions = rehearse.build, rehearse.conditions
-    dice = torch.Generator().manual_seed(20_26)
-
-    def otherwise(tensor, ulp):
-        share = torch.rand(tensor.shape, generator=dice) * 2 - 1
-        return tensor + share * (ulp * 2.0**-23 * tensor.detach().abs().max())
 
     def build(*args):
         model = plain_build(*args)
-        for module in model.modules():
-            if isinstance(module, torch.nn.Conv2d | torch.nn.Linear):
-                module.register_forward_hook(lambda _module, _given, result: otherwise(result, forward_ulp))
-        for weight in model.parameters():
-            weight.register_hook(lambda gradient: otherwise(gradient, gradient_ulp))
+        perturb.round_otherwise(model, 20_26, forward_ulp, gradient_ulp)
         return model
 
     rehearse.build = build

@@ -3,8 +3,8 @@
 Twenty times two studies of six short launches, each study whole before the next begins, as two studies a user compares
 are: what drifts between sessions is in the difference. With --interleaved their launches take turns, A first in one
 round and B in the next: then it is the verdicts that are tried, on this machine's real noise, and not whether the
-machine stays the same for minutes. FASTER or
-SLOWER for the throughput is a false verdict; INVALID is none. With the defaults 240 launches, half an hour.
+machine stays the same for minutes. FASTER or SLOWER for the throughput is a false verdict; INVALID is none. With the
+defaults 240 launches, half an hour.
 
     python benchmarks/compare_aa.py [--comparisons 20] [--rounds 6] [--model lenet-small] [--seconds 1] [--interleaved]
                                     [--store DIR] [--json FILE]

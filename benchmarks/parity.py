@@ -1,9 +1,9 @@
 """What does the harness cost? Its loop against a hand-tuned bare loop, with two frameworks beside it.
 
 Every arm trains its own copy of the same model on the same resident batch, in one process, on one thread (with --device
-cuda on one GPU, whose blocks end when it is idle). Blocks run
-A/B/B/A (bare, arm, arm, bare), so a drift that is linear over a block of four cancels; a pair's log ratio is one
-observation, and the interval is a t interval over the pairs. Ratios below 1: the arm is slower than the bare loop.
+cuda on one GPU, whose blocks end when it is idle). Blocks run A/B/B/A (bare, arm, arm, bare), so a drift that is linear
+over a block of four cancels; a pair's log ratio is one observation, and the interval is a t interval over the pairs.
+Ratios below 1: the arm is slower than the bare loop.
 
     python benchmarks/parity.py [--pairs 800] [--device cpu|cuda] [--arms bench,fabric,accelerate] [--json FILE]
 

@@ -39,7 +39,7 @@ def gathered(readers: Iterable[Callable[[], Check | None]]) -> list[Check]:
 
 def tolerated(checks: Sequence[Check], name: str) -> list[Check]:
     """The same checks, where what one of them refuses is only warned of: the user has said to go on beside it."""
-    told = "it slows what is measured; every row says so"
+    told = "what is measured beside it is slower, and its rows say so"
     return [
         replace(check, level=WARNING, fix=told) if (check.name, check.level) == (name, REFUSAL) else check
         for check in checks

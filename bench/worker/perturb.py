@@ -7,7 +7,7 @@ from torch import nn
 
 # What another kind of device does to a product in float32, in scaled units in the last place. An H100's convolution was
 # 5 from a CPU's, and both are some 4 from float64; sums as long as those of a weight's gradient, up to 21.
-_FORWARD_ULP, _GRADIENT_ULP = 8.0, 16.0
+FORWARD_ULP, GRADIENT_ULP = 8.0, 16.0
 
 
 def nudge(model: nn.Module, seed: int) -> str:
@@ -25,7 +25,9 @@ def nudge(model: nn.Module, seed: int) -> str:
     return f"one unit in the last place of every weight, by chance {seed}"
 
 
-def round_otherwise(model: nn.Module, seed: int) -> str:
+def round_otherwise(
+    model: nn.Module, seed: int, forward_ulp: float = FORWARD_ULP, gradient_ulp: float = GRADIENT_ULP
+) -> str:
     """Have every layer's result and every weight's gradient move by a few scaled units, by chance and at every step.
 
     This is Monte Carlo arithmetic (Parker, 1997), layer by layer: what other kernels do, that add in another order.
@@ -34,6 +36,8 @@ def round_otherwise(model: nn.Module, seed: int) -> str:
     Args:
         model: in float32, on its device; gets hooks.
         seed: of what is added.
+        forward_ulp: most that a layer's result moves.
+        gradient_ulp: the same of a weight's gradient.
 
     Returns:
         What was done.
@@ -49,7 +53,7 @@ def round_otherwise(model: nn.Module, seed: int) -> str:
 
     def result_moved(_module: nn.Module, _given: Any, result: Any) -> Any:
         if isinstance(result, torch.Tensor):
-            return moved(result, _FORWARD_ULP) if result.is_floating_point() else result
+            return moved(result, forward_ulp) if result.is_floating_point() else result
         return tuple(result_moved(_module, _given, each) for each in result) if isinstance(result, tuple) else result
 
     for module in model.modules():
@@ -57,5 +61,5 @@ def round_otherwise(model: nn.Module, seed: int) -> str:
             module.register_forward_hook(result_moved)
     for weight in weights:
         if weight.requires_grad:
-            weight.register_hook(lambda gradient: moved(gradient, _GRADIENT_ULP))  # type: ignore[no-untyped-call]
+            weight.register_hook(lambda gradient: moved(gradient, gradient_ulp))  # type: ignore[no-untyped-call]
     return f"every product rounded otherwise, by chance {seed}"

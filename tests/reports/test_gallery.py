@@ -65,8 +65,6 @@ def test_every_page_of_it_is_small_enough_and_names_no_machine():
     ]
     for page in pages:
         text = page.read_text(encoding="utf-8")
-        studies = 1 if page.name in {"scaling.html", "training.html"} else 2
-        assert len(text.encode()) <= 300_000 + 100_000 * (
-            studies - 1
-        )  # a page of two has one set of styles and scripts
+        of_one_study = page.name in {"scaling.html", "training.html"}
+        assert len(text.encode()) <= (300_000 if of_one_study else 400_000)
         assert not re.search(r"/(?:home|tmp|root|Users)/", text)
