@@ -15,11 +15,11 @@ import torch
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from bench.learn import WorkloadError
+from bench.learn import WorkloadError, rng
 from bench.learn.batches import Batch
 from bench.learn.data import DataSet
 from bench.plan import Configuration, Workload
-from bench.worker import another, checkpoint_file, job, rng
+from bench.worker import another, checkpoint_file, job
 from bench.worker.checkpoint_file import Folder, Place
 from bench.worker.train import Trainer
 

@@ -14,13 +14,13 @@ from torch import nn
 from torch.nn.parallel import DataParallel, DistributedDataParallel
 
 from bench import devices
-from bench.learn import WorkloadError, recipe
+from bench.learn import WorkloadError, recipe, rng
 from bench.learn.averaging import Ema
 from bench.learn.batches import Batches
 from bench.learn.data import DataSet, load
 from bench.learn.models import build
 from bench.learn.schedules import scheduler
-from bench.worker import anatomy, bootstrap, checkpoint, checks, energy, group, host, job, overhead, phases, rng
+from bench.worker import anatomy, bootstrap, checkpoint, checks, energy, group, host, job, overhead, phases
 from bench.worker.alone import compute_step_ns
 from bench.worker.checkpoint_file import Place
 from bench.worker.epochs import EpochLoop, Trained

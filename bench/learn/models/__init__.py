@@ -11,9 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn.parameter import is_lazy
 
 from bench.learn import MISSING, WorkloadError
 from bench.learn.catalogue import TIMM, check_model, suggest
+from bench.learn.copying import NotCopiedError, copy_of, random_numbers_kept
 from bench.learn.models.users import from_user
 from bench.learn.naming import files, function
 
@@ -54,7 +56,9 @@ def build(name: str, input_shape: Shape, classes: int, options: Mapping[str, Any
 
 
 def check_forward(name: str, model: nn.Module, input_shape: Shape, classes: int, *, arithmetic: bool = True) -> None:
-    """One forward pass of one black image on the CPU, in evaluation mode; without arithmetic: of its shape alone.
+    """One forward pass of a copy, of one black image on the CPU, in evaluation mode; without arithmetic: of its shape.
+
+    What cannot be copied is not tried: the first step of its training will tell.
 
     Raises:
         WorkloadError: the model raises, or returns anything but [1, classes].
@@ -63,8 +67,13 @@ def check_forward(name: str, model: nn.Module, input_shape: Shape, classes: int,
     image = torch.zeros(1, *input_shape, device=None if arithmetic else "meta")
     was_training = model.training
     try:
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
-            output = model.eval()(image) if arithmetic else functional_call(model.eval(), _weightless(model), (image,))
+        # A lazy layer makes its weights from the first picture, so that one is the model's own.
+        tried = (model if any(map(is_lazy, model.parameters())) else copy_of(model)).eval()
+    except NotCopiedError:
+        return
+    try:
+        with torch.no_grad(), random_numbers_kept(torch.device("cpu")):
+            output = tried(image) if arithmetic else functional_call(tried, _weightless(tried), (image,))
     except Exception as error:
         told = (str(error).splitlines() or [""])[0]
         raise WorkloadError(
@@ -72,7 +81,7 @@ def check_forward(name: str, model: nn.Module, input_shape: Shape, classes: int,
             "Set --input-shape to what it takes.",
         ) from error
     finally:
-        model.train(was_training)
+        tried.train(was_training)
     if not isinstance(output, Tensor):
         raise WorkloadError(
             f"{name} returns a {type(output).__name__}.", "It must return one tensor, [batch, classes]."

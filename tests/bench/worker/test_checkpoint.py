@@ -22,9 +22,9 @@ from tiny_training import (
     what_was_learned,
 )
 
-from bench.learn import WorkloadError
+from bench.learn import WorkloadError, rng
 from bench.plan import Keep
-from bench.worker import another, checkpoint_file, rng
+from bench.worker import another, checkpoint_file
 from bench.worker import run as launch
 
 STEPS = 24  # four epochs of six

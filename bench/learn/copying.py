@@ -1,0 +1,51 @@
+"""Something to try a model on: a copy of it, and random numbers given back, so that the training never knows."""
+
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from bench.learn import rng
+
+
+class NotCopiedError(Exception):
+    """Why a model has no copy: a part of a sentence, in one line."""
+
+
+def copy_of(model: nn.Module) -> nn.Module:
+    """A model with the same weights, buffers and attributes on the same device, that shares none of them.
+
+    Raises:
+        NotCopiedError: it holds what cannot be copied (a lock, an open file), or its copy would share its weights.
+    """
+    # What a pre-forward hook has computed (weight_norm's weight) is no leaf, which tensors refuse to copy.
+    computed = {
+        id(each): each.detach().clone()
+        for module in model.modules()
+        for each in vars(module).values()
+        if isinstance(each, Tensor) and not each.is_leaf
+    }
+    try:
+        copied = copy.deepcopy(model, computed)
+    except Exception as error:
+        told = (str(error).splitlines() or [""])[0]
+        raise NotCopiedError(f"the model cannot be copied ({type(error).__name__}: {told})") from error
+    if not isinstance(copied, nn.Module) or _tensors(model) & _tensors(copied):
+        raise NotCopiedError("a copy of the model would share its weights")
+    return copied
+
+
+def _tensors(model: nn.Module) -> set[int]:
+    return {id(each) for each in (*model.parameters(), *model.buffers())}
+
+
+@contextmanager
+def random_numbers_kept(device: torch.device) -> Iterator[None]:
+    """Whatever is drawn inside, from any generator that a seed reaches, was not drawn for those who follow."""
+    before = rng.state(device)
+    try:
+        yield
+    finally:
+        rng.restore(before, device)
