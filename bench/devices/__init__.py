@@ -24,7 +24,8 @@ class StepTimes:
     """What a clock saw of one segment: arrays with an entry a step (or a block of steps), times in ns.
 
     `start_ns` is on the host's monotonic clock. `wall_ns` is the segment's synchronised bracket, read independently of
-    the steps: the two must agree (closure).
+    the steps: the two must agree (closure). `outside_ns` is the part of the bracket that is known to lie before the
+    first boundary or after the last.
     """
 
     start_ns: "array[int]"
@@ -32,11 +33,12 @@ class StepTimes:
     wait_ns: "array[int]"
     steps: "array[int]"
     wall_ns: int
+    outside_ns: int = 0
 
     @property
     def closure_error(self) -> float:
-        """|sum of the step intervals / wall - 1|."""
-        return abs(sum(self.step_ns) / self.wall_ns - 1) if self.wall_ns else 0.0
+        """|(sum of the step intervals + what lies outside of them) / wall - 1|."""
+        return abs((sum(self.step_ns) + self.outside_ns) / self.wall_ns - 1) if self.wall_ns else 0.0
 
 
 class Clock(Protocol):

@@ -34,7 +34,7 @@ class Trained:
         self.loss_sum = segment.loss_sum
         self.correct += segment.correct or 0
         self.samples += segment.samples
-        self.wall_ns += segment.times.wall_ns
+        self.wall_ns += segment.times.wall_ns - segment.times.outside_ns
         self.learning_rate = segment.learning_rate
 
 

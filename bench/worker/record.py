@@ -36,7 +36,8 @@ class Record:
             self.step += steps
         self.segments += 1
         if in_window:
-            self.closure_errors.append(times.closure_error)
+            lost = 1 - sum(times.steps) * batch / segment.samples  # steps that were trained and not timed
+            self.closure_errors.append(max(times.closure_error, abs(lost)))
         self.losses_finite = self.losses_finite and math.isfinite(segment.loss_sum)
 
     def median_step_ns(self) -> int:

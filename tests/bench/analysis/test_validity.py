@@ -42,8 +42,6 @@ def test_a_sound_launch_has_no_findings(its):
 @pytest.mark.parametrize(
     ("changes", "severity", "words"),
     [
-        ({"closure_error": 0.0011}, INVALID, "miss the wall clock by more than 0.1%"),
-        ({"closure_error": math.nan}, INVALID, "miss the wall clock"),
         ({"closure_error": None}, SUSPECT, "not held against the wall clock"),
         ({"loss_finite": False}, INVALID, "NaN or infinite"),
         ({"loss_last": math.nan}, INVALID, "NaN or infinite"),
@@ -95,6 +93,29 @@ def row(launches, windows=(), *, fixed_work=True):
 
 def test_launches_that_did_the_same_work_are_sound():
     assert row([sound(), sound(), sound()], drifting(None, None, None)) == []
+
+
+@pytest.mark.parametrize(
+    ("errors", "expected"),
+    [
+        ([0.001] * 3, []),
+        ([0.0011], [INVALID]),
+        ([0.0046, 1e-6, 1e-6, 1e-6, 1e-6], [SUSPECT]),  # the row's rate is off by less than 0.1 % all the same
+        ([0.0046, 1e-6, 1e-6], [INVALID]),
+        ([0.2, 0, 0, 0, 0, 0], [INVALID]),
+        ([math.nan, 0, 0, 0, 0, 0], [INVALID]),
+        ([None, 0.0], []),
+    ],
+)
+def test_steps_that_miss_the_wall_clock_forbid_a_ratio_where_they_can_move_the_rows_rate(errors, expected):
+    assert severities(row_findings([sound(closure_error=each) for each in errors], [], fixed_work=True)) == expected
+
+
+def test_a_missed_wall_clock_is_told_with_how_many_by_how_much_and_what_to_do():
+    launches = [sound(closure_error=each) for each in (0.0046, 0, 0, 0, 0)]
+    (found,) = row_findings(launches, [], fixed_work=True)
+    assert found.text == "in 1 of 5 launches the step times miss the wall clock by more than 0.1% (by up to 0.5%)"
+    assert "measure again" in found.fix
 
 
 def test_models_of_different_size_in_one_row_are_invalid():

@@ -1,6 +1,8 @@
 """The clocks of three backends. A fake device with its own time line stands in for CUDA and MPS."""
 
 import itertools
+import subprocess
+import sys
 import time
 
 import pytest
@@ -91,6 +93,89 @@ def test_time_that_belongs_to_no_step_breaks_the_closure_of_the_cpu_clock() -> N
         clock.end()
     time.sleep(0.01)  # work that a backend called done too early, say
     assert clock.stop().closure_error > 0.2
+
+
+def timed(clock: cpu.HostClock, steps: int, step_s: float = 0.01):
+    clock.start()
+    for _ in range(steps):
+        clock.ready()
+        time.sleep(step_s)
+        clock.end()
+
+
+def test_a_core_that_was_taken_away_after_the_last_step_is_no_time_that_escaped(monkeypatch) -> None:
+    clock, counted = cpu.HostClock(2), itertools.count()
+    monkeypatch.setattr(cpu, "_switches", lambda: next(counted))
+    timed(clock, 2)
+    time.sleep(0.03)  # to the two clocks, what a busy machine does between two readings looks like this
+    assert clock.stop().closure_error < 0.001
+
+
+def test_a_core_that_was_taken_away_between_two_clocks_is_no_time_that_escaped(monkeypatch) -> None:
+    delays, other_ns = [0.03], cpu.other_ns
+
+    def disturbed() -> int:
+        if delays:
+            time.sleep(delays.pop())
+        return other_ns()
+
+    monkeypatch.setattr(cpu, "other_ns", disturbed)
+    clock = cpu.HostClock(1)
+    clock.start()
+    delays.append(0.03)  # at the close too
+    clock.ready()
+    time.sleep(0.01)
+    clock.end()
+    assert not delays
+    assert clock.stop().closure_error < 0.001
+
+
+@pytest.mark.parametrize("pace", [0.99, 1.005])
+def test_a_clock_that_runs_at_another_pace_breaks_the_closure(monkeypatch, pace) -> None:
+    monkeypatch.setattr(time, "perf_counter_ns", lambda: round(pace * time.monotonic_ns()))
+    clock = cpu.HostClock(5)
+    timed(clock, 5)
+    assert clock.stop().closure_error == pytest.approx(abs(pace - 1), rel=0.2)
+
+
+def test_a_step_that_is_not_told_breaks_the_closure() -> None:
+    clock = cpu.HostClock(5)
+    timed(clock, 5)
+    times = clock.stop()
+    assert times.closure_error < 0.001
+    del times.step_ns[2]
+    assert times.closure_error > 0.15
+
+
+def test_a_segment_that_ends_before_its_last_step_does_not_excuse_what_came_after(monkeypatch) -> None:
+    monkeypatch.setattr(cpu, "_switches", itertools.count().__next__)
+    clock = cpu.HostClock(3)
+    timed(clock, 2)
+    time.sleep(0.01)
+    assert clock.stop().closure_error > 0.2
+
+
+@pytest.mark.slow
+def test_beside_eight_busy_programs_every_short_segment_closes() -> None:
+    """A core changes hands every few milliseconds here, and a segment lasts two: some end just then."""
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(8)]
+    try:
+        misses = 0
+        for _ in range(500):
+            clock = cpu.HostClock(10)
+            clock.start()
+            for _ in range(10):
+                clock.ready()
+                until = time.perf_counter_ns() + 200_000
+                while time.perf_counter_ns() < until:
+                    pass
+                clock.end()
+            misses += clock.stop().closure_error > 0.001
+    finally:
+        for each in busy:
+            each.kill()
+            each.wait()
+    assert misses == 0
 
 
 def test_a_clock_that_was_made_for_more_steps_tells_only_those_that_ran() -> None:
