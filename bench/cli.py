@@ -1,23 +1,19 @@
 """The verbs. Reads as the table of contents; a verb's module is imported only when the verb runs."""
 
 import json
-import os
-import select
 import sys
-import tempfile
 import traceback
 from collections.abc import Sequence
-from contextlib import suppress
-from datetime import UTC, datetime
 from difflib import get_close_matches
 from importlib import import_module
-from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
 import bench
-from bench.errors import DONE, INTERRUPTED, USAGE, BenchError
+from bench import last_resort
+from bench.errors import CANNOT, DONE, USAGE, BenchError
+from bench.output import Output
 
 VERBS = {  # name -> its module (whose `command` it is), and what it does
     "scale": ("bench.verbs.scale", "Measure how training speeds up over processes and devices."),
@@ -69,22 +65,12 @@ class Verbs(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except BrokenPipeError as error:
-            if not _reader_left():
-                raise RuntimeError("a pipe of our own broke") from error  # click would end in silence
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python still has to flush
-            return DONE
+        except BrokenPipeError as error:  # of our own: see bench.output; click would end in silence
+            raise RuntimeError("a pipe of our own broke") from error
 
     def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Verbs"):
             formatter.write_dl([(name, text) for name, (_, text) in VERBS.items()])
-
-
-def _reader_left() -> bool:
-    """Whether nobody reads our stdout any more, as after `bench ls | head -1`."""
-    watch = select.poll()
-    watch.register(sys.__stdout__ or 1, 0)
-    return any(event & (select.POLLERR | select.POLLHUP) for _, event in watch.poll(0))
 
 
 def _print_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
@@ -114,25 +100,37 @@ def group(ctx: click.Context) -> None:
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one verb; exits with its code, and never with a traceback unless `--debug` asks for it."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    debug = "--debug" in given
+    output = Output()
+    failure, code = _ran([word for word in given if word != "--debug"])
+    if failure is None and code == DONE and (why := output.lost()):
+        hint = "nothing that was measured is lost: bench ls; repeat with its output where there is room"
+        failure = BenchError(f"what was asked for could not be written out: {why}", hint, CANNOT)
+    if failure is not None:
+        _tell(failure, as_json="--json" in given, debug="--debug" in given)
+        code = failure.code
+    sys.exit(code)
+
+
+def _ran(words: list[str]) -> tuple[BenchError | None, int]:
+    """What stood in a verb's way, if anything did, and its exit code."""
+    failure: BenchError
+    cause: BaseException
     try:
-        returned = group.main([word for word in given if word != "--debug"], prog_name="bench", standalone_mode=False)
-        sys.exit(returned if isinstance(returned, int) else DONE)
+        returned = group.main(words, prog_name="bench", standalone_mode=False)
     except BenchError as error:
-        failure = error
+        return error, error.code
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
-        failure = BenchError(
-            error.format_message(), f"see: {context.command_path if context else 'bench'} --help", USAGE
-        )
-        failure.__cause__ = error
+        hint = f"see: {context.command_path if context else 'bench'} --help"
+        failure, cause = BenchError(error.format_message(), hint, USAGE), error
     except (click.Abort, KeyboardInterrupt) as error:
-        failure = BenchError("interrupted", code=INTERRUPTED)
-        failure.__cause__ = error
+        failure, cause = last_resort.interrupted(), error
     except Exception as error:  # noqa: BLE001 - the last resort of a command line
-        failure = _bug(error)
-    _tell(failure, as_json="--json" in given, debug=debug)
-    sys.exit(failure.code)
+        failure, cause = last_resort.failure(error), error
+    else:
+        return None, returned if isinstance(returned, int) else DONE
+    failure.__cause__ = cause
+    return failure, failure.code
 
 
 def _tell(failure: BenchError, *, as_json: bool, debug: bool) -> None:
@@ -142,26 +140,3 @@ def _tell(failure: BenchError, *, as_json: bool, debug: bool) -> None:
         click.echo(json.dumps(failure.document()))
     else:
         click.echo("\n".join(failure.lines), err=True)
-
-
-def _bug(error: Exception) -> BenchError:
-    """Save the traceback, and say where."""
-    text = f"bench {bench.__version__}, Python {sys.version}\n{' '.join(sys.argv)}\n\n"
-    text += "".join(traceback.format_exception(error))
-    saved = _save(f"crash-{datetime.now(UTC):%Y%m%d-%H%M%S}-{os.getpid()}.txt", text)
-    what = "".join(traceback.format_exception_only(error)).strip().splitlines()[-1]
-    failure = BenchError(f"a bug in bench: {what[:200]}", f"traceback saved: {saved}\nplease report it with that file")
-    failure.__cause__ = error
-    return failure
-
-
-def _save(name: str, text: str) -> str:
-    """Write to the platform's folder for logs, or to the temporary one; returns the path, or why there is none."""
-    from platformdirs import user_log_path  # noqa: PLC0415 - help needs click alone
-
-    for folder in (user_log_path("bench", appauthor=False), Path(tempfile.gettempdir())):
-        with suppress(OSError):
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_text(text, encoding="utf-8")
-            return str(folder / name)
-    return "nowhere, no folder can be written; --debug prints it"

@@ -8,13 +8,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import platformdirs
+from platformdirs import user_cache_path
+
+from bench import folders
 
 
 def file_for(kind: str, facts: Mapping[str, Any]) -> Path:
     """The file for these facts: they are in its name, so that a home shared by several machines keeps them apart."""
     key = hashlib.blake2b(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
-    return Path(os.environ.get("BENCH_CACHE_DIR") or platformdirs.user_cache_dir("bench")) / f"{kind}-{key}.json"
+    return Path(os.environ.get("BENCH_CACHE_DIR") or folders.of_user(user_cache_path)) / f"{kind}-{key}.json"
 
 
 def load(file: Path) -> Any:

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 import profiles
+from bench import folders
 from bench.errors import UsageError
 from bench.recipe import IN_EPOCHS
 from bench.settings.document import (
@@ -99,7 +100,7 @@ def resolve(
         UsageError: an unknown key, a wrong value, two lengths of the window in one place, no such profile.
     """
     profile = profile or environ.get("BENCH_PROFILE") or None
-    user_file = user_file or user_config_path("bench", appauthor=False) / FILE
+    user_file = user_file or folders.of_user(user_config_path) / FILE
     variables = {name: text for name in (*NAMES, GPUS) if (text := environ.get(_variable(name)))}
     layers = [
         _from_names(flags, _flag),

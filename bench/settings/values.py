@@ -3,12 +3,11 @@
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
 
-from bench import plan
+from bench import folders, plan
 
 _UNIT_S = {"": 1, "s": 1, "m": 60, "h": 3600}
 
@@ -96,7 +95,7 @@ def checkpoint(word: str) -> str:
 
 
 def _expanded(folder: str) -> str:
-    return str(Path(folder).expanduser())
+    return str(folders.expanded(folder))
 
 
 def seeds(value: Any) -> tuple[int, ...]:

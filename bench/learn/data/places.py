@@ -5,19 +5,20 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
+from bench import folders
 from bench.learn import WorkloadError
 
 
 def cache_folder() -> Path:
     """BENCH_CACHE_DIR, else the platform's own cache folder for `bench`."""
     given = os.environ.get("BENCH_CACHE_DIR")
-    return Path(given).expanduser() if given else user_cache_path("bench")
+    return folders.expanded(given) if given else folders.of_user(user_cache_path)
 
 
 def data_folder(given: str | None) -> Path:
     """The folder asked for, else BENCH_DATA_DIR, else `data` in the cache folder."""
     given = given or os.environ.get("BENCH_DATA_DIR")
-    return Path(given).expanduser() if given else cache_folder() / "data"
+    return folders.expanded(given) if given else cache_folder() / "data"
 
 
 def missing(name: str, root: Path, wanted: str) -> WorkloadError:
