@@ -143,7 +143,7 @@ def _one(plan: Plan, planned: PlannedLaunch, store: Store, host: Host, watcher: 
         pictures=str((folder / "anatomy").resolve()) if plan.keep.anatomy is not None else None,
         has_ceilings=host.fingerprint.measured is not None,
     ).write(folder)
-    load_before = os.getloadavg()[0]
+    load_before, looked = os.getloadavg()[0], _looked(plan, planned, host)
     started_at, started_ns = datetime.now(UTC), time.monotonic_ns()
     command = command_of(plan, planned, folder, host)
     refused: BaseException | None = None
@@ -151,6 +151,7 @@ def _one(plan: Plan, planned: PlannedLaunch, store: Store, host: Host, watcher: 
         ending = host.launcher.launch(command, watcher.beats)
     except BaseException as error:  # noqa: BLE001 - however it is ended, it has begun and needs its one end
         refused, ending = error, _cancelled(command, error, started_ns)
+    looked_again = _looked(plan, planned, host)
     ranks = read_ranks(folder, planned.configuration.processes)
     if hopeless := _hopeless(ranks):
         refused, ending = hopeless, replace(ending, status="cancelled", reason=hopeless.message, failed_rank=None)
@@ -163,6 +164,7 @@ def _one(plan: Plan, planned: PlannedLaunch, store: Store, host: Host, watcher: 
         started_at=started_at.isoformat(timespec="seconds"),
         started_ns=started_ns,
         load_before=load_before,
+        others_share=health.load.others(looked, looked_again),
         ids=(host.fingerprint.hw_id, host.fingerprint.sw_id, host.fingerprint.num_id),
         warnings=host.warnings,
     )
@@ -175,6 +177,13 @@ def _one(plan: Plan, planned: PlannedLaunch, store: Store, host: Host, watcher: 
     if refused is not None:
         raise refused
     return launch, ending.log_tail
+
+
+def _looked(plan: Plan, planned: PlannedLaunch, host: Host) -> health.load.Look | None:
+    """What was used so far of the launch's cores; None where its ranks are not of this process, as Slurm's."""
+    blocks = cores_of(planned.configuration, host.machine)
+    cores = {core for block in blocks for core in block} if blocks else host.machine.cpu_ids
+    return health.load.look(cores) if plan.launcher != "slurm" else None
 
 
 def _checkpoints(plan: Plan, planned: PlannedLaunch, store: Store, attempt: int) -> Path | None:

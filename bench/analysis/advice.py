@@ -13,6 +13,7 @@ from bench.plan import Plan
 
 SPREAD = 0.05  # between launches of one row, as a share
 LOAD_PER_CORE = 0.25
+OTHERS = 0.10  # of the ranks' cores, over the study
 DATA_WAIT = 0.10
 COMMUNICATION = 0.20  # of a step
 OUTLIERS = 0.001  # of the steps; a normal distribution has none in a lifetime
@@ -58,8 +59,17 @@ def _oversubscribed(plan: Plan) -> Iterator[Finding]:
 
 
 def _busy_machine(plan: Plan, repeats: Mapping[str, Repeats]) -> Iterator[Finding]:
-    """Only before the first launch: later, the load is our own."""
+    """By what others used of the ranks' cores; in old stores by the load before the first launch: later it is ours."""
     launches = [launch for each in repeats.values() for launch in (*each.launches, *each.failed)]
+    used = [each.others_share for each in launches if each.others_share is not None]
+    if used:
+        if (share := sum(used) / len(used)) > OTHERS:
+            yield _warning(
+                f"other programs took {share:.0%} of the ranks' cores while they were measured "
+                f"(up to {max(used):.0%} in a launch), which slows rows unevenly",
+                "close other programs and repeat",
+            )
+        return
     first = min(launches, key=lambda launch: (launch.round, launch.position), default=None)
     cores = max((each.processes * (each.cores_per_rank or 1) for each in plan.configurations), default=1)
     if first is not None and first.load_before is not None and first.load_before > max(0.5, LOAD_PER_CORE * cores):

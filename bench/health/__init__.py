@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.dna.child import Child
 from bench.dna.machine import Machine
-from bench.health import demand, disk, gpu, host, limits, software
+from bench.health import demand, disk, gpu, host, limits, load, software
 from bench.health.afterwards import GpuMemory, postflight
 from bench.health.check import OK, REFUSAL, WARNING, Check, refuse, tolerated
 from bench.health.gpu import PROCESSES as GPU_PROCESSES
@@ -23,6 +23,7 @@ __all__ = [
     "GpuMemory",
     "as_it_is",
     "cards",
+    "load",
     "postflight",
     "preflight",
     "refuse",
@@ -32,7 +33,7 @@ __all__ = [
 def preflight(plan: Plan, machine: Machine, store: Path, *, share: bool = False, nvml: Any = None) -> list[Check]:
     """What stands for or against measuring this plan here and now, refusals first; those that are well included.
 
-    Takes milliseconds on CPU; on CUDA what the driver needs to answer.
+    Takes a fifth of a second on CPU, one more where others are busy; on CUDA also what the driver needs to answer.
 
     Args:
         plan: what will be run.

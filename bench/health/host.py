@@ -1,6 +1,5 @@
 """The host as it is now: who else uses it, what feeds it, and how its clocks run."""
 
-import os
 from functools import partial
 from pathlib import Path
 
@@ -8,9 +7,9 @@ import psutil
 
 from bench.dna import linux
 from bench.dna.machine import Machine
+from bench.health import load
 from bench.health.check import OK, WARNING, Check, gathered
 
-_SHARED = 0.25  # of the cores we may use: other programs take more of them than this
 _SWAPPED = 0.25  # of the memory: more than this lies in the swap
 
 # Read through a system call or a port of the board, in microseconds instead of nanoseconds.
@@ -38,19 +37,18 @@ def checks(machine: Machine, root: Path = Path("/")) -> list[Check]:
     return gathered(readers)
 
 
-def _load(machine: Machine) -> Check:
-    """The load is the whole host's: cores that this process may not use take their share of it first."""
-    load, ours = os.getloadavg()[0], len(machine.cpu_ids)
-    elsewhere = max(0, (os.cpu_count() or ours) - ours)
-    shared = load - elsewhere
-    told = f"load {load:.1f} over the last minute, {ours} core{'s' * (ours != 1)} for us"
-    if shared <= max(0.5, _SHARED * ours):
+def _load(machine: Machine) -> Check | None:
+    found, ours = load.others_now(machine.cpu_ids), len(machine.cpu_ids)
+    if found is None:
+        return None
+    told = f"others use {found:.0%} of our {ours} core{'s' * (ours != 1)} now"
+    if found <= load.SHARED:
         return Check(name="load", level=OK, text=f"quiet: {told}")
     return Check(
         name="load",
         level=WARNING,
         text=f"busy: {told}; rows will be slowed unevenly",
-        fix="end what else runs (see: top), or wait a minute if it was your own last study",
+        fix="end what else runs (see: top), or measure when it is done",
     )
 
 

@@ -57,6 +57,7 @@ def launch_of(
     started_at: str,
     started_ns: int,
     load_before: float,
+    others_share: float | None = None,
     ids: tuple[str | None, str | None, str | None],
     warnings: tuple[str, ...] = (),
 ) -> schema.Launch:
@@ -71,6 +72,7 @@ def launch_of(
         started_at: UTC, ISO 8601.
         started_ns: the monotonic clock then.
         load_before: the host's load average then.
+        others_share: share of the ranks' cores that other programs used while it ran; None: not seen.
         ids: of the hardware, the software and the numeric behaviour.
         warnings: of its host.
     """
@@ -106,6 +108,7 @@ def launch_of(
         total_s=ending.duration_s,
         supervisor_cpu=_share(ending.supervisor_cpu_s, ending.duration_s),
         load_before=load_before,
+        others_share=others_share,
         hw_id=hw_id,
         sw_id=sw_id,
         num_id=num_id,

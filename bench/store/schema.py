@@ -120,6 +120,9 @@ class Launch:
     involuntary_switches: int | None = column("involuntary context switches of all ranks over the window", default=None)
     supervisor_cpu: float | None = column("CPU time of the supervisor over the launch's wall time", default=None)
     load_before: float | None = column("load average of the host over one minute before the start", default=None)
+    others_share: float | None = column(
+        "share of its ranks' cores, on the first host, that other programs used while it ran", default=None
+    )
 
     hw_id: str | None = column("DNA: identity of the hardware", default=None)
     sw_id: str | None = column("DNA: identity of the software", default=None)

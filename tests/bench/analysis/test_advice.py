@@ -50,6 +50,24 @@ def test_load_after_the_first_launch_is_our_own():
     assert warnings(change=loaded) == ()
 
 
+@pytest.mark.parametrize(
+    ("shares", "told"),
+    [
+        ([0.02] * 12, None),
+        ([0.5] + [0.02] * 11, None),  # one disturbed launch of twelve
+        ([0.3] * 12, "took 30% of the ranks' cores"),
+        ([0.02] * 6 + [0.6] * 6, "took 31% of the ranks' cores while they were measured (up to 60% in a launch)"),
+    ],
+)
+def test_what_others_used_while_it_was_measured_counts_and_not_a_minute_that_is_over(shares, told):
+    def used(launches):
+        return [
+            replace(each, load_before=8.0, others_share=share) for each, share in zip(launches, shares, strict=True)
+        ]
+
+    assert [told in each for each in warnings(change=used)] == ([True] if told else [])
+
+
 def test_a_baseline_that_drifts_over_the_rounds_is_told():
     falling = [100.0 * 0.98**number for number in range(6)]
     (told,) = warnings({SINGLE: falling, DDP2: [1.9 * each for each in falling]})

@@ -1,13 +1,12 @@
 """The host as it is now, from recorded files and values."""
 
-import os
 from types import SimpleNamespace
 
 import psutil
 import pytest
 
 from bench.dna.machine import Machine
-from bench.health import host
+from bench.health import host, load
 
 FOUR = Machine(cpu_ids=(0, 1, 2, 3), pinnable=True, memory_bytes=16 * 2**30)
 CLOCK = "sys/devices/system/clocksource/clocksource0/current_clocksource"
@@ -18,13 +17,12 @@ GOVERNOR = "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"
 def look(tmp_path, monkeypatch):
     """What is found on a machine with these files, this load and this battery: {name: Check}."""
 
-    def found(files=None, load=0.1, cores=4, battery=None, swapped=0):
+    def found(files=None, share=0.1, battery=None, swapped=0):
         for name, text in (files or {}).items():
             file = tmp_path / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text)
-        monkeypatch.setattr(os, "getloadavg", lambda: (load, 0.0, 0.0))
-        monkeypatch.setattr(os, "cpu_count", lambda: cores)
+        monkeypatch.setattr(load, "others_now", lambda _: share)
         monkeypatch.setattr(psutil, "sensors_battery", lambda: battery, raising=False)
         monkeypatch.setattr(psutil, "swap_memory", lambda: SimpleNamespace(used=swapped))
         monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=16 * 2**30))
@@ -33,20 +31,11 @@ def look(tmp_path, monkeypatch):
     return found
 
 
-@pytest.mark.parametrize(
-    ("load", "cores", "level"),
-    [
-        (0.9, 4, "ok"),  # a quarter of our cores, no more
-        (1.2, 4, "warning"),
-        (40.0, 64, "ok"),  # the host's other 60 cores carry it
-        (63.0, 64, "warning"),
-        (3.0, None, "warning"),  # nobody tells how many cores there are
-    ],
-)
-def test_load_counts_where_it_reaches_our_cores(look, load, cores, level):
-    check = look(load=load, cores=cores)["load"]
+@pytest.mark.parametrize(("share", "level"), [(0.0, "ok"), (0.25, "ok"), (0.3, "warning"), (2.0, "warning")])
+def test_what_others_use_of_our_cores_now_is_told_with_what_to_do(look, share, level):
+    check = look(share=share)["load"]
     assert (check.level, bool(check.fix)) == (level, level == "warning")
-    assert f"load {load:.1f}" in check.text
+    assert f"others use {share:.0%} of our 4 cores now" in check.text
 
 
 def test_a_laptop_on_battery_is_told_to_be_plugged_in(look):
@@ -90,7 +79,7 @@ def test_a_machine_that_hides_everything_gives_no_check_and_no_error(look, monke
     def hidden(*_):
         raise OSError("not here")
 
-    for module, name in ((os, "getloadavg"), (psutil, "swap_memory"), (psutil, "sensors_battery")):
+    for module, name in ((load, "others_now"), (psutil, "swap_memory"), (psutil, "sensors_battery")):
         monkeypatch.setattr(module, name, hidden)
     assert host.checks(FOUR, tmp_path) == []
     monkeypatch.delattr(psutil, "sensors_battery")
