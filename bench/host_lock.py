@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.errors import CannotError
+from bench.plan import SHARED_HOST
 
 FILE = "bench-measuring.lock"
 _LOOK_EVERY_S = 0.5
@@ -48,7 +49,7 @@ def held(
                     "wait for it: --when-busy wait; or measure beside it, which every row will say: --when-busy share",
                 )
             if when_busy == "share":
-                warning = "another study was measuring on this host at the same time"
+                warning = SHARED_HOST
             else:
                 tell(f"Waiting for another study on this host ({holder}) …")
                 while not _taken(handle):

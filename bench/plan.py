@@ -16,6 +16,7 @@ PRECISIONS = ("fp32", "tf32", "bf16", "fp16")
 MEMORY_FORMATS = ("contiguous", "channels_last")
 LAUNCHERS = ("local", "torchrun", "slurm")
 WHEN_BUSY = ("refuse", "wait", "share")  # if another study measures on the same host
+SHARED_HOST = "another study was measuring on this host at the same time"  # the warning of every launch of such a study
 PERCENT = "%"  # the unit of a published share; what is measured is a share of 1
 # What others publish of a training and a run measures too; of one class where `Published.class_name` says which.
 METRICS = (

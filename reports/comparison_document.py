@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from bench.analysis import gates
 from bench.analysis.comparison import Calibration, Compared, Comparison, Machines, Party
+from bench.analysis.gates import Ruling
 from bench.analysis.result import Estimate
 from reports import comparison, machines, words
 
@@ -15,7 +17,7 @@ MACHINES = "bench.machines/1"
 CALIBRATION = "bench.calibration/1"
 
 
-def document(found: Comparison, failed: Sequence[str], exit_code: int) -> dict[str, Any]:
+def document(found: Comparison, rulings: Sequence[Ruling], exit_code: int) -> dict[str, Any]:
     """The document of `bench compare A B --json`; plain JSON types only."""
     told: dict[str, Any] = _finite(
         {
@@ -32,18 +34,19 @@ def document(found: Comparison, failed: Sequence[str], exit_code: int) -> dict[s
             "reasons": list(found.obstacles),
             "notes": list(found.notes),
             "verdict": comparison.sentence(found).replace(words.NARROW, " "),
-            "failed": list(failed),
+            **_gates(rulings),
         }
     )
     return told
 
 
-def several(documents: Sequence[dict[str, Any]], exit_code: int) -> dict[str, Any]:
+def several(documents: Sequence[dict[str, Any]], rulings: Sequence[Ruling], exit_code: int) -> dict[str, Any]:
     """Comparisons of several workloads as one document."""
-    return {"schema": SEVERAL, "exit": exit_code, "comparisons": list(documents)}
+    decision = gates.decision(rulings)
+    return {"schema": SEVERAL, "exit": exit_code, "decision": decision, "comparisons": list(documents)}
 
 
-def machines_document(found: Machines, failed: Sequence[str], exit_code: int) -> dict[str, Any]:
+def machines_document(found: Machines, rulings: Sequence[Ruling], exit_code: int) -> dict[str, Any]:
     """The document of `bench compare A B C … --json`."""
     told: dict[str, Any] = _finite(
         {
@@ -57,6 +60,7 @@ def machines_document(found: Machines, failed: Sequence[str], exit_code: int) ->
                     **{name: getattr(fleet, name) for name in _ROW},
                     "metric": "throughput",
                     "spread": fleet.spread,
+                    "could_name": fleet.could_name,
                     "machines": [
                         {
                             "name": each.party.name,
@@ -65,16 +69,20 @@ def machines_document(found: Machines, failed: Sequence[str], exit_code: int) ->
                             "ratio": _estimate(each.ratio),
                             "outlier": each.word,
                             "p": each.p,
+                            "verdict": each.shown,
+                            "beyond_margin": each.verdict.beyond_margin,
+                            "detectable": each.verdict.detectable,
+                            "reasons": list(each.verdict.reasons),
                         }
                         for each in fleet.machines
                     ],
-                    "reasons": list(fleet.reasons),
+                    "reasons": [*fleet.absent, *fleet.reasons],
                 }
                 for fleet in found.fleets
             ],
             "notes": list(found.notes),
             "verdict": machines.sentence(found).replace(words.NARROW, " "),
-            "failed": list(failed),
+            **_gates(rulings),
         }
     )
     return told
@@ -84,6 +92,15 @@ def calibration_document(found: Calibration, store: str, exit_code: int) -> dict
     """The document of `bench calibrate --json`: what is kept in the store, and where that is."""
     told: dict[str, Any] = _finite({**asdict(found), "schema": CALIBRATION, "store": store, "exit": exit_code})
     return told
+
+
+def _gates(told: Sequence[Ruling]) -> dict[str, Any]:
+    """What the gates came to; `decision` is null where none was asked for."""
+    return {
+        "decision": gates.decision(told),
+        "gates": [asdict(each) for each in told],
+        "failed": [str(each) for each in told if each.decision == gates.FAIL],
+    }
 
 
 _ROW = ("configuration", "strategy", "ranks", "nodes", "device", "cores_per_rank", "batch_per_rank")

@@ -1,11 +1,13 @@
 """Many machines in the terminal: each beside the others, and who is named."""
 
+import math
 from collections.abc import Iterator
 
 from rich.console import Console
 from rich.text import Text
 
 from bench.analysis.comparison import Fleet, MachineRate, Machines
+from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER
 from reports import layout, names, paragraphs, words
 from reports.comparison import STYLES
 from reports.model import Column
@@ -29,25 +31,41 @@ def show(found: Machines, console: Console, *, wide: bool = False) -> None:
 
 
 def sentence(found: Machines) -> str:
-    """Who is named in which row; nobody, where the test names nobody or could not be done."""
+    """Who stands out in which row, or what could have been seen where nobody does."""
     told = []
     for fleet in found.fleets:
         named = [
-            f"{words.clean(each.party.name)} is {each.word}, {_ratio(each)}" for each in fleet.machines if each.word
+            f"{words.clean(each.party.name)} is {each.shown}, {_ratio(each)}{_perhaps(each, found)}"
+            for each in fleet.machines
+            if each.shown in {FASTER, SLOWER}
         ]
         told.append(f"{_name(fleet, found)}: {words.listed(named) if named else _nobody(fleet)}.")
     return " ".join(told) or "No row to compare."
 
 
+def _perhaps(machine: MachineRate, found: Machines) -> str:
+    if machine.word or machine.verdict.beyond_margin:
+        return ""
+    return f", perhaps by less than {words.percent(found.margin)}"
+
+
 def _nobody(fleet: Fleet) -> str:
-    judged = fleet.machines and all(each.p is None for each in fleet.machines)
-    if judged and not any("needed to name" in reason for reason in fleet.reasons):
-        return f"no machine of {len(fleet.machines)} stands out"
-    return "nobody is named"
+    many = len(fleet.machines)
+    if many < 2:
+        return f"{words.count(many, 'machine')} with a number, so nothing is compared"
+    if all(each.verdict.word == EQUIVALENT for each in fleet.machines):
+        return f"all {many} machines are EQUIVALENT"
+    told = f"no machine of {many} is shown to differ"
+    if fleet.could_name is not None:
+        return f"{told}; with {many} machines one could have been named beyond {words.percent(fleet.could_name - 1)}"
+    seen = [each.verdict.detectable for each in fleet.machines if each.verdict.detectable is not None]
+    if seen and all(map(math.isfinite, seen)):
+        told += f"; these launches could show one that differs by {words.percent(max(seen) - 1)}"
+    return told
 
 
 def _ratio(machine: MachineRate) -> str:
-    return f"{words.with_interval(machine.ratio)} of the others"
+    return f"{words.with_interval(machine.ratio)} of the median of the others"
 
 
 def _columns(fleet: Fleet) -> tuple[Column, ...]:
@@ -66,19 +84,34 @@ def _columns(fleet: Fleet) -> tuple[Column, ...]:
             drop=2,
             narrower=Column(key="ratio", header="ratio", cells=tuple(words.point(each.ratio) for each in rows)),
         ),
-        Column(key="verdict", header="verdict", cells=tuple(each.word or "" for each in rows), align="left"),
+        Column(key="verdict", header="verdict", cells=tuple(each.shown for each in rows), align="left"),
     )
 
 
 def _notes(found: Machines) -> Iterator[str]:
     yield from (f"{words.clean(each)}." for each in found.left_out)
     for fleet in found.fleets:
-        yield from (f"{_name(fleet, found)}, {words.clean(each)}." for each in fleet.reasons)
+        name = _name(fleet, found)
+        yield from (f"{name}, {words.clean(each)}." for each in (*fleet.absent, *fleet.reasons))
+        if fleet.could_name is not None:
+            yield (
+                f"{name}: with {words.count(len(fleet.machines), 'machine')} of this spread an outlier is named beyond "
+                f"{words.percent(fleet.could_name - 1)}, four times in five."
+            )
         for each in fleet.machines:
+            machine = words.clean(each.party.name)
             if each.p is not None and each.word is None:
-                name = words.clean(each.party.name)
-                yield f"{name} was picked (p = {each.p:.2g}) but lies within the margin or its own spread."
-    yield "Named by Rosner's generalised extreme Studentised deviate, one machine one value, at 5 % over all machines."
+                yield (
+                    f"{machine} was picked (p = {words.number(each.p)}) but is suspect, or lies within the margin or "
+                    "its own spread."
+                )
+            if each.shown == INCONCLUSIVE:
+                yield f"{name}, {machine}: {'; '.join(map(words.clean, each.verdict.reasons))}."
+    if any(fleet.could_name is not None for fleet in found.fleets):
+        yield (
+            "Outliers are named by Rosner's generalised extreme Studentised deviate, one machine one value, at "
+            f"5{words.NARROW}% over all machines."
+        )
     yield from found.notes
 
 

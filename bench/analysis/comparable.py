@@ -7,7 +7,9 @@ from dataclasses import asdict
 from typing import Any
 
 from bench.analysis.result import INVALID, Row, Study
-from bench.plan import Configuration, Plan, Workload
+from bench.analysis.validity import MISSED, UNSTEADY
+from bench.plan import SHARED_HOST, Configuration, Plan, Workload
+from bench.store.schema import SUSPECT, Launch
 
 # Where the data lie changes nothing; a seed changes what is learned and not how fast (see `bench.analysis.compare`).
 _FREE = ("data_dir", "seed")
@@ -62,6 +64,25 @@ def no_number(row: Row) -> str | None:
     if row.throughput is None:
         return "; ".join(row.reasons) or row.status
     return None
+
+
+def is_noise(row: Row) -> bool:
+    """Whether the row was refused only for what the machine did then: measured again, it may be sound."""
+    if row.verdict is None or row.verdict.word != INVALID:
+        return False
+    return all(any(noise in reason for noise in (UNSTEADY, MISSED)) for reason in row.verdict.reasons)
+
+
+def doubts(row: Row, launches: Sequence[Launch]) -> tuple[str, ...]:
+    """Why a verdict on times should not rest on this row, short of refusing it; empty when it may.
+
+    Args:
+        row: with a number.
+        launches: behind that number.
+    """
+    shared = sum(SHARED_HOST in launch.warnings for launch in launches)
+    beside = (f"{SHARED_HOST} (in {shared} of {len(launches)} launches)",) if shared else ()
+    return (*(row.reasons or ("marked suspect",) if row.status == SUSPECT else ()), *beside)
 
 
 def unmatched(a: Sequence[Row], b: Sequence[Row]) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """B held against A: fingerprints, then every row that both have, every quantity, one verdict each. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from bench.analysis import comparable, dna_effects, learned, quantities
@@ -15,8 +16,9 @@ from bench.analysis.comparison import (
     Difference,
     Found,
 )
-from bench.analysis.result import INVALID, Row, Verdict
+from bench.analysis.result import INCONCLUSIVE, INVALID, Row, Verdict
 from bench.analysis.sides import Side
+from bench.store.schema import NOT_APPLICABLE
 
 
 def compare(a: Side, b: Side, margin: float) -> Comparison:
@@ -66,18 +68,30 @@ def _matched(a: Side, b: Side, *, paired: bool) -> list[tuple[Row, Row]]:
         return [(mine, theirs) for mine in a.rows for theirs in b.rows if mine.configuration != theirs.configuration]
     by_place = {comparable.place(row): row for row in b.rows}
     pairs = [(row, by_place.get(comparable.place(row))) for row in a.rows]
-    return [(mine, theirs) for mine, theirs in pairs if theirs is not None]
+    # What neither machine can run was not measured on either, and is no row of the comparison.
+    return [
+        (mine, theirs)
+        for mine, theirs in pairs
+        if theirs is not None and {mine.status, theirs.status} != {NOT_APPLICABLE}
+    ]
 
 
 def _quantities(a: Side, b: Side, mine: Row, theirs: Row, margin: float, *, paired: bool) -> list[Compared]:
     """All quantities of one pair of rows; of a row without a sound number, only why."""
-    refused = [
-        f"{name}: {why}" for name, row in (("A", mine), ("B", theirs)) if (why := comparable.no_number(row)) is not None
-    ]
+    refused = {
+        name: (row, why) for name, row in (("A", mine), ("B", theirs)) if (why := comparable.no_number(row)) is not None
+    }
     if refused:
-        verdict = Verdict(word=INVALID, reasons=tuple(refused), detectable=None, rounds_needed=None)
+        word = INCONCLUSIVE if all(comparable.is_noise(row) for row, _ in refused.values()) else INVALID
+        reasons = tuple(f"{name}: {why}" for name, (_, why) in refused.items())
+        verdict = Verdict(word=word, reasons=reasons, detectable=None, rounds_needed=None)
         return [_compared(theirs, THROUGHPUT, "samples/s", Found(verdict=verdict))]
     launches = a.ended(mine.configuration), b.ended(theirs.configuration)
+    doubts = [
+        f"{name} is suspect: {doubt}"
+        for name, row, its in zip("AB", (mine, theirs), launches, strict=True)
+        for doubt in comparable.doubts(row, its)
+    ]
     same_work = mine.batch_global == theirs.batch_global
     speed = (
         quantities.throughput_by_round(a, mine, theirs, margin)
@@ -85,15 +99,26 @@ def _quantities(a: Side, b: Side, mine: Row, theirs: Row, margin: float, *, pair
         else quantities.throughput(a, b, mine, theirs, margin)
     )
     seeds = a.accuracy.get(mine.configuration, {}), b.accuracy.get(theirs.configuration, {})
+    loss = learned.loss(a.plan.workload, *launches, margin, same_work=same_work)
+    learnt = learned.accuracy(*seeds, same_losses=learned.same_bits(loss)) if any(seeds) and same_work else None
     found = {
-        (THROUGHPUT, "samples/s"): speed,
-        (EFFICIENCY, ""): None if paired else quantities.efficiency(a, b, mine, theirs, margin),
+        (THROUGHPUT, "samples/s"): _doubted(speed, doubts),
+        (EFFICIENCY, ""): None if paired else _doubted(quantities.efficiency(a, b, mine, theirs, margin), doubts),
         (MEMORY, "bytes"): quantities.peak_memory(*launches, margin),
-        (ENERGY, "J/sample"): quantities.energy(*launches, margin),
-        (LOSS, ""): learned.loss(a.plan.workload, *launches, margin, same_work=same_work),
-        (ACCURACY, ""): learned.accuracy(*seeds) if any(seeds) and same_work else None,
+        (ENERGY, "J/sample"): _doubted(quantities.energy(*launches, margin), doubts),
+        (LOSS, ""): loss,
+        (ACCURACY, ""): learnt,
     }
     return [_compared(theirs, metric, unit, each) for (metric, unit), each in found.items() if each is not None]
+
+
+def _doubted(found: Found | None, doubts: Sequence[str]) -> Found | None:
+    """No word rests on launches that something speaks against; more of the same would not help, measuring again may."""
+    if found is None or found.verdict is None or not doubts:
+        return found
+    reasons = (*doubts, *found.verdict.reasons)
+    doubted = replace(found.verdict, word=INCONCLUSIVE, reasons=reasons, rounds_needed=None, beyond_margin=False)
+    return replace(found, verdict=doubted)
 
 
 def _compared(row: Row, metric: str, unit: str, found: Found) -> Compared:

@@ -99,9 +99,15 @@ class MachineRate:
 
     party: Party
     rate: Estimate  # samples per second
-    ratio: Estimate  # over the geometric mean of the machines that are not named
+    ratio: Estimate  # over the median of the other machines
+    verdict: Verdict  # of its launches against the median of the others; holds for all machines together
     word: str | None  # FASTER or SLOWER: this one is an outlier; None: it is one of the others
     p: float | None  # of the step of the test that named it
+
+    @property
+    def shown(self) -> str:
+        """The word that it gets: as an outlier, else against the others one by one."""
+        return self.word or self.verdict.word
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +123,9 @@ class Fleet:
     batch_per_rank: int
     machines: tuple[MachineRate, ...]  # in the order they were asked for
     spread: float | None  # standard deviation of the log rates of the machines that are not named
-    reasons: tuple[str, ...]  # why nobody can be named, or who was left out
+    absent: tuple[str, ...]  # who has no number in this row, and why
+    reasons: tuple[str, ...]  # why nobody can be named as an outlier
+    could_name: float | None = None  # the ratio from which the test over all machines names one, with 80 % power
 
 
 @dataclass(frozen=True, kw_only=True)

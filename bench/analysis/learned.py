@@ -20,6 +20,7 @@ from bench.store.schema import Epoch, Launch
 
 SEEDS_FOR_A_VERDICT = 5  # a side
 ACCURACY_MARGIN = 0.01  # one point of a hundred
+_SAME = "the same to the last bit"
 
 
 def loss(
@@ -40,7 +41,7 @@ def loss(
     if all(len({each.loss_last for each in (*mine, *theirs) if each.seed == seed}) == 1 for seed in seeds):
         verdict = Verdict(
             word=EQUIVALENT,
-            reasons=(f"the same to the last bit in all {len(x) + len(y)} launches",),
+            reasons=(f"{_SAME} in all {len(x) + len(y)} launches",),
             detectable=None,
             rounds_needed=None,
         )
@@ -49,7 +50,14 @@ def loss(
     return replace(found, verdict=_diverged(verdict))
 
 
-def accuracy(a: Mapping[int, float], b: Mapping[int, float], margin: float = ACCURACY_MARGIN) -> Found:
+def same_bits(found: Found) -> bool:
+    """Whether `loss` found the same to the last bit."""
+    return found.verdict is not None and found.verdict.word == EQUIVALENT and _SAME in found.verdict.reasons[0]
+
+
+def accuracy(
+    a: Mapping[int, float], b: Mapping[int, float], margin: float = ACCURACY_MARGIN, *, same_losses: bool = False
+) -> Found:
     """Top-1 of the last epoch over seeds, B minus A.
 
     Two one-sided tests at 5 % on Welch's interval of the difference; a seed is a replicate.
@@ -58,6 +66,8 @@ def accuracy(a: Mapping[int, float], b: Mapping[int, float], margin: float = ACC
         a: share right, by seed.
         b: the same of B.
         margin: a difference below it counts as none; a share, so 0.01 is one point of a hundred.
+        same_losses: the last losses are the same to the last bit; with the accuracy of each seed the same too, nothing
+            is left for more seeds to tell.
     """
     x, y = list(a.values()), list(b.values())
     if not x or not y:
@@ -65,6 +75,11 @@ def accuracy(a: Mapping[int, float], b: Mapping[int, float], margin: float = ACC
     method = "t interval on top-1 over seeds"
     found = Found(a=_mean(x, method), b=_mean(y, method))
     n = min(len(x), len(y))
+    if same_losses and a == b:
+        none = Estimate(estimate=0.0, low=0.0, high=0.0, n=n, method=method)
+        why = "the same with every seed, as the losses are to the last bit"
+        alike = Verdict(word=EQUIVALENT, reasons=(why,), detectable=None, rounds_needed=None)
+        return replace(found, difference=none, verdict=alike)
     if n < 2:
         difference = Estimate(estimate=y[0] - x[0], low=None, high=None, n=n, method=method)
         return replace(found, difference=difference, verdict=_too_few_seeds(n))
@@ -81,7 +96,8 @@ def accuracy(a: Mapping[int, float], b: Mapping[int, float], margin: float = ACC
         word, reason = DIVERGED, f"the 95 % interval of the difference lies {'above' if low > 0 else 'below'} 0"
     else:
         word, reason = INCONCLUSIVE, f"{n} seeds a side do not tell {points} from nothing: train more seeds"
-    verdict = Verdict(word=word, reasons=(reason,), detectable=None, rounds_needed=None)
+    beyond = low > margin or high < -margin
+    verdict = Verdict(word=word, reasons=(reason,), detectable=None, rounds_needed=None, beyond_margin=beyond)
     return replace(found, difference=difference, verdict=verdict)
 
 

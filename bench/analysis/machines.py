@@ -7,15 +7,16 @@ at once would let two slow machines hide each other.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import special
 
-from bench.analysis import comparable, intervals
+from bench.analysis import comparable, fleet_verdicts, intervals
 from bench.analysis.comparison import Fleet, MachineRate, Machines
-from bench.analysis.intervals import LAUNCHES_FOR_AN_INTERVAL, LEVEL, SIGNIFICANCE, LogMean
-from bench.analysis.result import FASTER, SLOWER, Estimate, Row
+from bench.analysis.intervals import POWER, SIGNIFICANCE
+from bench.analysis.result import FASTER, SLOWER, Row
 from bench.analysis.sides import Side
 
 MACHINES_AT_LEAST = 5  # of four, one is not far enough from three for any limit to be of use
@@ -70,21 +71,42 @@ def outliers(values: Sequence[float], significance: float = SIGNIFICANCE) -> dic
     return dict(steps[: last + 1])
 
 
+def could_name(spread: float, machines: int, margin: float) -> float:
+    """The ratio of one machine over the others from which `outliers` picks it with 80 % power.
+
+    Grubbs's statistic of one value is, in other words, its t against the other m - 1, with m - 2 degrees of freedom,
+    which has to pass `t_{1 - .05 / (2 m)}`. Of a machine that is d away this t is noncentral, with
+    `d / (spread sqrt(m / (m - 1)))`; d is what puts 80 % of it beyond the limit. Never less than the margin.
+
+    Args:
+        spread: standard deviation of the log rates of machines that are alike.
+        machines: how many are compared.
+        margin: a machine within it is not named.
+    """
+    limit = float(special.stdtrit(machines - 2, 1 - SIGNIFICANCE / (2 * machines)))
+    noncentrality = float(special.nctdtrinc(machines - 2, 1 - POWER, limit))
+    return max(1 + margin, math.exp(noncentrality * spread * math.sqrt(machines / (machines - 1))))
+
+
 def _fleet(row: Row, sides: Sequence[Side], margin: float) -> Fleet:
-    reasons = []
-    there: list[tuple[Side, list[float]]] = []
+    absent, there = [], []
     for side in sides:
         mine = next((each for each in side.rows if comparable.place(each) == comparable.place(row)), None)
         why = "it has no such row" if mine is None else comparable.no_number(mine)
         if why is not None or mine is None:
-            reasons.append(f"{side.name}: {why}")
+            absent.append(f"{side.name}: {why}")
         else:
-            there.append((side, np.log(side.rates(mine)).tolist()))
-    means = [float(np.mean(logs)) for _, logs in there]
-    if len(there) < MACHINES_AT_LEAST:
-        reasons.append(f"{len(there)} machine{'s' * (len(there) != 1)}; {MACHINES_AT_LEAST} are needed to name one")
+            doubts = comparable.doubts(mine, side.ended(mine.configuration))
+            there.append(_One(side, np.log(side.rates(mine)).tolist(), doubts))
+    means = [each.mean for each in there]
     found = outliers(means) if len(there) >= MACHINES_AT_LEAST else {}
-    alike = {place: mean for place, mean in enumerate(means) if place not in found}
+    alike = [mean for place, mean in enumerate(means) if place not in found]
+    reasons, power = [], None
+    if len(there) < MACHINES_AT_LEAST:
+        count = f"{len(there)} machine{'s' * (len(there) != 1)}"
+        reasons.append(f"{count}; {MACHINES_AT_LEAST} are needed to name one that is not like the others")
+    else:
+        power = could_name(_spread_of_equals(alike, complete=not found), len(there), margin)
     return Fleet(
         configuration=row.configuration,
         strategy=row.strategy,
@@ -93,35 +115,64 @@ def _fleet(row: Row, sides: Sequence[Side], margin: float) -> Fleet:
         device=row.device,
         cores_per_rank=row.cores_per_rank,
         batch_per_rank=row.batch_per_rank,
-        machines=tuple(
-            _machine(side, logs, [alike[each] for each in alike if each != place], found.get(place), margin)
-            for place, (side, logs) in enumerate(there)
-        ),
-        spread=float(np.std(list(alike.values()), ddof=1)) if len(alike) > 1 else None,
+        machines=_machines(there, found, margin) if len(there) > 1 else (),
+        spread=float(np.std(alike, ddof=1)) if len(alike) > 1 else None,
+        absent=tuple(absent),
         reasons=tuple(reasons),
+        could_name=power,
     )
 
 
-def _machine(side: Side, logs: Sequence[float], others: Sequence[float], p: float | None, margin: float) -> MachineRate:
-    """One machine over the others. One that the test picked is named unless its own launches or the margin object."""
-    method = "Welch t interval of its launches over the other machines' means"
-    estimate, low, high = math.exp(float(np.mean(logs)) - float(np.mean(others or logs))), None, None
-    if len(logs) >= LAUNCHES_FOR_AN_INTERVAL and len(others) > 1:
-        low, high = LogMean.difference(LogMean.of(logs), LogMean.of(others)).interval(LEVEL)
-    sure = low is not None and high is not None and not low <= 1 <= high
-    named = p is not None and sure and not 1 / (1 + margin) <= estimate <= 1 + margin
-    return MachineRate(
-        party=side.party,
-        rate=intervals.rate_interval([math.exp(each) for each in logs]),
-        ratio=Estimate(estimate=estimate, low=low, high=high, n=len(logs), method=method),
-        word=(FASTER if estimate > 1 else SLOWER) if named else None,
-        p=p,
-    )
+@dataclass(frozen=True)
+class _One:
+    """One machine's launches of a row."""
+
+    side: Side
+    logs: Sequence[float]
+    doubts: tuple[str, ...]
+
+    @property
+    def mean(self) -> float:
+        return float(np.mean(self.logs))
+
+
+def _spread_of_equals(means: Sequence[float], *, complete: bool) -> float:
+    """Of machines that are alike: without the farthest, which may be the very one that the test cannot name."""
+    centre = float(np.median(means))
+    nearest = sorted(means, key=lambda each: abs(each - centre))
+    return float(np.std(nearest[:-1] if complete else nearest, ddof=1))
+
+
+def _machines(there: Sequence[_One], found: Mapping[int, float], margin: float) -> tuple[MachineRate, ...]:
+    """Each machine with its verdict; one that the test picked is named unless its own launches or the margin object."""
+    over = fleet_verdicts.apart([each.logs for each in there])
+    verdicts = fleet_verdicts.verdicts(over, [each.doubts for each in there], margin)
+    machines = []
+    for place, (one, apart, verdict) in enumerate(zip(there, over, verdicts, strict=True)):
+        ratio = apart.ratio
+        sure = ratio.low is not None and ratio.high is not None and not ratio.low <= 1 <= ratio.high
+        beyond = not 1 / (1 + margin) <= ratio.estimate <= 1 + margin
+        named = place in found and sure and beyond and not one.doubts
+        machines.append(
+            MachineRate(
+                party=one.side.party,
+                rate=intervals.rate_interval([math.exp(each) for each in one.logs]),
+                ratio=ratio,
+                verdict=verdict,
+                word=(FASTER if ratio.estimate > 1 else SLOWER) if named else None,
+                p=found.get(place),
+            )
+        )
+    return tuple(machines)
 
 
 def _notes(sides: Sequence[Side]) -> tuple[str, ...]:
     software = {side.study.sw_id for side in sides}
-    notes = ["A machine is named if the test picks it, its own launches agree, and it is beyond the margin."]
+    notes = [
+        "An outlier is named if the test picks it, its own launches agree, and it is beyond the margin.",
+        "Verdicts: each machine's launches against the median of the others, at 5 % over all of them (Holm).",
+        "They are about these boxes on that day, not about their kinds.",
+    ]
     if len(software) > 1:
         notes.append(f"{len(software)} different sets of software: a machine that is named may owe it to its software.")
     return tuple(notes)

@@ -12,7 +12,6 @@ from bench.analysis.intervals import LogMean
 from bench.analysis.result import FASTER, INCONCLUSIVE, SLOWER, Estimate, Row, Verdict
 from bench.analysis.sides import Side
 from bench.analysis.unpaired import Arm
-from bench.store import schema
 from bench.store.schema import Launch
 
 _NOT_A_SPEED = {FASTER: HIGHER, SLOWER: LOWER}
@@ -30,7 +29,6 @@ def throughput(a: Side, b: Side, mine: Row, theirs: Row, margin: float) -> Found
         b=intervals.rate_interval(y),
         ratio=intervals.welch_ratio(y, x),
         verdict=unpaired.verdict(*arms, margin=margin),
-        reasons=_suspicions(mine, theirs),
     )
 
 
@@ -52,7 +50,6 @@ def throughput_by_round(side: Side, mine: Row, theirs: Row, margin: float) -> Fo
         b=intervals.rate_interval(list(y.values())),
         ratio=intervals.ratio_interval(y, x),
         verdict=verdict,
-        reasons=_suspicions(mine, theirs),
     )
 
 
@@ -82,16 +79,6 @@ def peak_memory(mine: Sequence[Launch], theirs: Sequence[Launch], margin: float)
 def energy(mine: Sequence[Launch], theirs: Sequence[Launch], margin: float) -> Found:
     """Joules per sample: two windows of one length need not hold the same work."""
     return _of_launches([[_joules(each) for each in side] for side in (mine, theirs)], "energy per sample", margin)
-
-
-def _suspicions(mine: Row, theirs: Row) -> tuple[str, ...]:
-    """What speaks against a number without refusing it."""
-    return tuple(
-        f"{name} is suspect: {reason}"
-        for name, row in (("A", mine), ("B", theirs))
-        if row.status == schema.SUSPECT
-        for reason in row.reasons
-    )
 
 
 def _joules(launch: Launch) -> float | None:

@@ -81,7 +81,7 @@ def verdict(a: Arm, b: Arm, margin: float, launches_required: int = LAUNCHES_FOR
         reasons=(reason,),
         detectable=detectable,
         rounds_needed=None,
-        beyond_margin=low > 1 + margin or high < 1 / (1 + margin),
+        beyond_margin=is_beyond(low, high, margin),
     )
     sources = [arm.noise.source for arm in (a, b) if arm.noise is not None and arm.expected != arm.seen]
     return softened(found, expected, margin, sources, needed if needed > n else None) if sources else found
@@ -104,7 +104,9 @@ def softened(
     )
     low, high = expected.interval(LEVEL)
     if _judged(expected, margin)[0] == found.word:
-        return replace(found, reasons=(*found.reasons, f"{width}; the verdict holds with that too"))
+        beyond = found.beyond_margin and is_beyond(low, high, margin)
+        reasons = (*found.reasons, f"{width}; the verdict holds with that too")
+        return replace(found, reasons=reasons, beyond_margin=beyond)
     doubt = f"{width}, with which it is {low:.4g} to {high:.4g}"
     return replace(
         found,
@@ -113,6 +115,11 @@ def softened(
         rounds_needed=needed,
         beyond_margin=False,
     )
+
+
+def is_beyond(low: float, high: float, margin: float) -> bool:
+    """Whether a whole interval of a ratio lies beyond the margin, on one side."""
+    return low > 1 + margin or high < 1 / (1 + margin)
 
 
 def detectable_ratio(spread: float, launches: int) -> float:

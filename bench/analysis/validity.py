@@ -20,6 +20,7 @@ GRADIENT = 0.01  # relative; TF32 rounds to a tenth of it, a wrong divisor is of
 CLOCK_SHARE = 0.002  # of a step spent in our own calls
 STEPS_AT_LEAST = 10
 STEPS_ENOUGH, SECONDS_ENOUGH = 30, 3.0
+UNSTEADY, MISSED = "no steady state", "the step times miss the wall clock"  # what a machine does, not its work
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,7 +171,7 @@ def _closed(launches: Sequence[Launch]) -> Iterator[Finding]:
     slept = "the machine slept, or its time was being set (timedatectl): measure again once neither is so"
     yield Finding(
         severity=SUSPECT if sum(errors) / len(errors) <= CLOSURE else INVALID,
-        text=f"{where}the step times miss the wall clock by more than {CLOSURE:.1%}{by}",
+        text=f"{where}{MISSED} by more than {CLOSURE:.1%}{by}",
         fix=slept if launches[0].device == "cpu" else f"{slept}; or {others}",
     )
 
@@ -191,7 +192,7 @@ def _steady(windows: Sequence[Window]) -> Iterator[Finding]:
                 continue
             yield Finding(
                 severity=INVALID,
-                text=f"no steady state: in {count} of {len(windows)} launches the steps {what}",
+                text=f"{UNSTEADY}: in {count} of {len(windows)} launches the steps {what}",
                 fix=fix,
             )
 

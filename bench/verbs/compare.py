@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,25 @@ from bench.verbs import sides
 from bench.verbs.options import json_option, store_option
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.analysis.gates import Ruling
     from bench.verbs.sides import Wanted
+
+
+@dataclass(frozen=True)
+class _Gates:
+    """What was asked for with --fail-on and --undecided."""
+
+    names: tuple[str, ...]
+    undecided_fails: bool
+
+    def exit_code(self, told: "Sequence[Ruling]") -> int:
+        from bench.analysis import gates
+
+        decision = gates.decision(told)
+        fails = decision == gates.FAIL or (decision == gates.UNDECIDED and self.undecided_fails)
+        return GATE if fails else DONE
 
 
 @click.command(
@@ -27,12 +46,24 @@ Examples:
 @store_option
 @click.option("--fail-on", metavar="LIST", default="", help="Gates, as in slower,diverged: exit 4 when one fails.")
 @click.option(
+    "--undecided",
+    type=click.Choice(["pass", "fail"]),
+    help="What an undecided gate does: exit 0 or 4.  [pass]",
+)
+@click.option(
     "--threshold", metavar="SHARE", help="Differences below it count as none, as in 5% or 0.05.  [the studies' margin]"
 )
 @json_option
 @click.option("--wide", is_flag=True, help="Every column.")
 @click.option("--no-color", is_flag=True, help="No colour.")
-def command(things: tuple[str, ...], store: Path, fail_on: str, threshold: str | None, **talking: bool) -> int:
+def command(
+    things: tuple[str, ...],
+    store: Path,
+    fail_on: str,
+    undecided: str | None,
+    threshold: str | None,
+    **talking: bool,
+) -> int:
     """Hold B against A: fingerprints first, then a verdict for every row and quantity that both have.
 
     A and B are studies, STUDY/ROW, launches (STUDY.r00p01) or stores (folders); STORE::STUDY is a study of another
@@ -40,9 +71,12 @@ def command(things: tuple[str, ...], store: Path, fail_on: str, threshold: str |
     """
     from bench.analysis import gates
 
-    asked = [gate.strip() for gate in fail_on.split(",") if gate.strip()]
-    if unknown := [gate for gate in asked if gate not in gates.GATES]:
+    names = tuple(dict.fromkeys(gate.strip() for gate in fail_on.split(",") if gate.strip()))
+    if unknown := [gate for gate in names if gate not in gates.GATES]:
         raise UsageError(f"no gate {unknown[0]!r}", hint=f"there is {', '.join(gates.GATES)}")
+    if undecided is not None and not names:
+        raise UsageError("--undecided is about gates, and none is asked for", hint="add --fail-on slower")
+    asked = _Gates(names, undecided_fails=undecided == "fail")
     margin = _share(threshold) if threshold is not None else None
     if len(things) < 2:
         raise UsageError("compare needs two things or more", hint="bench compare @-2 @last")
@@ -52,64 +86,64 @@ def command(things: tuple[str, ...], store: Path, fail_on: str, threshold: str |
     return _many(wanted, margin, asked, **talking)
 
 
-def _two(
-    a: "Wanted", b: "Wanted", margin: float | None, asked: list[str], *, as_json: bool, wide: bool, no_color: bool
-) -> int:
+def _two(a: "Wanted", b: "Wanted", margin: float | None, asked: _Gates, **talking: bool) -> int:
     from bench.analysis import gates
     from bench.analysis.compare import compare
     from reports import comparison, comparison_document
     from reports.console import console_for
 
     documents: list[dict[str, Any]] = []
-    broken: list[str] = []
-    console = console_for(sys.stdout, color=not no_color)
+    told: list[gates.Ruling] = []
+    console = console_for(sys.stdout, color=not talking["no_color"])
     known = list(sides.calibrations([a.store, b.store]))
     for pair in sides.paired_off(a, b):
         mine, theirs = (sides.read(each, known) for each in pair)
         found = compare(mine, theirs, margin or max(mine.plan.margin, theirs.plan.margin))
-        failed = list(gates.failed(found, asked))
-        broken += failed
-        if as_json:
-            documents.append(comparison_document.document(found, failed, GATE if failed else DONE))
+        rulings = gates.rulings(found, asked.names)
+        told += rulings
+        if talking["as_json"]:
+            documents.append(comparison_document.document(found, rulings, asked.exit_code(rulings)))
         else:
-            comparison.show(found, console, wide=wide)
-        if asked and not found.comparable and not failed:
-            click.echo(
-                "warning: nothing could be compared, so no gate was tried (--fail-on invalid fails then)", err=True
-            )
-    code = GATE if broken else DONE
-    if as_json:
-        whole = documents[0] if len(documents) == 1 else comparison_document.several(documents, code)
+            comparison.show(found, console, wide=talking["wide"])
+    code = asked.exit_code(told)
+    if talking["as_json"]:
+        whole = documents[0] if len(documents) == 1 else comparison_document.several(documents, told, code)
         click.echo(json.dumps(whole, indent=2))
-    _tell(broken)
+    _tell(told, code)
     return code
 
 
-def _many(
-    wanted: "list[Wanted]", margin: float | None, asked: list[str], *, as_json: bool, wide: bool, no_color: bool
-) -> int:
+def _many(wanted: "list[Wanted]", margin: float | None, asked: _Gates, **talking: bool) -> int:
     from bench.analysis import gates, machines
     from reports import comparison_document
-    from reports import machines as told
+    from reports import machines as shown
     from reports.console import console_for
 
     read = [sides.read(each, ()) for each in sides.one_of_each(wanted)]
     found = machines.held_together(read, margin or max(side.plan.margin for side in read))
-    failed = list(gates.slow_machines(found, asked))
-    code = GATE if failed else DONE
-    if as_json:
-        click.echo(json.dumps(comparison_document.machines_document(found, failed, code), indent=2))
+    told = gates.of_machines(found, asked.names)
+    code = asked.exit_code(told)
+    if talking["as_json"]:
+        click.echo(json.dumps(comparison_document.machines_document(found, told, code), indent=2))
     else:
-        told.show(found, console_for(sys.stdout, color=not no_color), wide=wide)
-    if others := [gate for gate in asked if gate != "slower"]:
-        click.echo(f"warning: over many machines only the gate slower is tried, not {', '.join(others)}", err=True)
-    _tell(failed)
+        shown.show(found, console_for(sys.stdout, color=not talking["no_color"]), wide=talking["wide"])
+    _tell(told, code)
     return code
 
 
-def _tell(failed: list[str]) -> None:
-    for each in failed:
-        click.echo(f"gate failed: {each}", err=True)
+def _tell(told: "Sequence[Ruling]", code: int) -> None:
+    """What each gate came to, the failures first; nothing where none was asked for."""
+    from bench.analysis import gates
+    from reports import words
+
+    for decision, said in ((gates.FAIL, "failed"), (gates.UNDECIDED, "undecided")):
+        for each in told:
+            if each.decision == decision:
+                click.echo(f"gate {said}: {words.clean(str(each))}", err=True)
+    if gates.decision(told) == gates.PASS:
+        click.echo(f"gates passed: {', '.join(dict.fromkeys(each.gate for each in told))}", err=True)
+    if gates.decision(told) == gates.UNDECIDED and code == DONE:
+        click.echo("undecided is no failure (exit 0); --undecided fail makes it one (exit 4)", err=True)
 
 
 def _share(text: str) -> float:

@@ -188,6 +188,7 @@ def fleet():
             party=party(f"node{place}"),
             rate=estimate(rate, 3.1, n=3),
             ratio=estimate(rate / 2700.4, 0.0012, n=3),
+            verdict=verdict("SLOWER", beyond_margin=True) if rate < 2650 else verdict("EQUIVALENT"),
             word="SLOWER" if rate < 2650 else None,
             p=3e-8 if rate < 2650 else None,
         )
@@ -207,7 +208,9 @@ def fleet():
                 batch_per_rank=64,
                 machines=machines,
                 spread=0.00051,
+                absent=("node8: it has no such row",),
                 reasons=(),
+                could_name=1.02,
             ),
         ),
         notes=("A machine is named if the test picks it, its own launches agree, and it is beyond the margin.",),

@@ -7,8 +7,11 @@ import fabricated_comparisons as made
 import pytest
 from rich.cells import cell_len
 
+from bench.analysis.gates import Ruling
 from reports import calibration, comparison, comparison_document, machines
 from reports.console import console_for
+
+SLOWER = (Ruling(gate="slower", about="throughput of ddp-cpu-2x1", decision="fail"),)
 
 
 @pytest.fixture
@@ -85,14 +88,14 @@ def test_a_quantity_that_nobody_measured_is_a_note_and_no_row(printed):
 
 def test_the_document_has_the_same_verdicts_unrounded():
     found = made.slower()
-    told = json.loads(json.dumps(comparison_document.document(found, ["slower: …"], 4)))
+    told = json.loads(json.dumps(comparison_document.document(found, SLOWER, 4)))
     assert (told["schema"], told["exit"], told["comparable"]) == ("bench.comparison/1", 4, True)
     assert [row["verdict"] for row in told["rows"]] == [row.verdict and row.verdict.word for row in found.rows]
     assert told["rows"][4]["ratio"]["estimate"] == 2019.8 / 2253.4
     assert told["dna"][0] == {"field": "software.torch", "a": "2.14.1", "b": "2.15.0", "effect": "numbers"}
     energy = told["rows"][2]
     assert (energy["a"], energy["b"], energy["ratio"], energy["verdict"]) == (None, None, None, None)
-    assert told["failed"] == ["slower: …"]
+    assert (told["decision"], told["failed"]) == ("fail", ["slower: throughput of ddp-cpu-2x1"])
 
 
 def test_the_document_of_the_contract_has_every_key_of_it():

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from bench.analysis import fleet_verdicts
 from bench.analysis.comparison import Noise
-from bench.analysis.machines import outliers
+from bench.analysis.machines import could_name, outliers
 from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER
 from bench.analysis.unpaired import Arm, detectable_ratio, launches_needed, verdict
 
@@ -136,3 +137,42 @@ def test_the_slow_node_of_the_replayed_public_list_is_always_picked(told):
         {place for place in each if abs(math.expm1(values[row, place])) > MARGIN} for row, each in enumerate(picked)
     ]
     assert told("machines, the slow one of 39 and no other named beyond the margin", beyond.count({17}), studies) == 1
+
+
+@pytest.mark.parametrize("machines", [5, 6, 8, 12, 20])
+def test_the_outlier_said_to_be_named_is_named_four_times_in_five(machines, told):
+    studies, spread = 2000, 0.01
+    values = np.random.default_rng(machines).normal(0, spread, (studies, machines))
+    values[:, 0] -= math.log(could_name(spread, machines, 1e-9))
+    found = sum(0 in outliers(each) for each in values.tolist())
+    power = told(f"machines, power: at the ratio said to be named, {machines} machines", found, studies)
+    assert 0.76 <= power <= 0.84
+
+
+def fleet(values):
+    found = fleet_verdicts.apart(values)
+    return [each.word for each in fleet_verdicts.verdicts(found, [()] * len(found), MARGIN)]
+
+
+@pytest.mark.parametrize("noise", NOISE)
+@pytest.mark.parametrize(("machines", "launches"), [(3, 6), (5, 3), (5, 6), (12, 3), (20, 6)])
+def test_among_equal_machines_one_is_seldom_shown_to_differ(machines, launches, noise, told):
+    studies = 1000
+    values = 0.05 * NOISE[noise](np.random.default_rng(machines), (studies, machines, launches))
+    found = sum(bool({FASTER, SLOWER} & set(fleet(each))) for each in values.tolist())
+    name = f"machines one by one, any false FASTER or SLOWER: {machines} machines, {launches} launches, CV 5%, {noise}"
+    assert within_simulation_error(told(name, found, studies), 0.05, studies)
+
+
+@pytest.mark.parametrize("launches", [3, 6])
+def test_the_one_machine_of_five_that_is_planted_slow_is_shown_to_be(launches, told):
+    """13 % slow among machines that differ by 2 % and launches by 2 %, where the test for outliers has little power."""
+    studies = 500
+    dice = np.random.default_rng(launches)
+    values = dice.normal(0, 0.02, (studies, 5, launches)) + dice.normal(0, 0.02, (studies, 5, 1))
+    values[:, 4] += math.log(0.87)
+    words = [fleet(each)[4] for each in values.tolist()]
+    name = f"machines one by one, power: one of 5 planted 13 % slow, {launches} launches, 2 % between and within"
+    assert told(name, words.count(SLOWER), studies) > 0.8
+    picked = sum(4 in outliers([float(np.mean(one)) for one in each]) for each in values.tolist())
+    told(f"machines, the same picked as an outlier, {launches} launches", picked, studies)

@@ -76,7 +76,32 @@ def test_one_unlucky_launch_does_not_condemn_its_machine():
 def test_four_machines_are_too_few_to_name_one():
     found = machines([around(rate, n=3, cv=0.001) for rate in (1000, 1001, 1002, 500)])
     assert named(found) == {}
-    assert "4 machines; 5 are needed to name one" in found.fleets[0].reasons
+    assert "4 machines; 5 are needed to name one that is not like the others" in found.fleets[0].reasons
+    assert found.fleets[0].could_name is None
+    assert [each.verdict.word for each in found.fleets[0].machines] == ["EQUIVALENT"] * 3 + [SLOWER]
+
+
+def test_one_of_five_that_is_far_off_is_shown_slower_though_no_outlier_can_be_named():
+    found = machines([around(rate, n=6, cv=0.02, seed=rate) for rate in (1000, 1030, 970, 1015, 870)])
+    fleet = found.fleets[0]
+    assert named(found) == {}
+    assert fleet.could_name > 1.15
+    slow = fleet.machines[4]
+    assert [each for each in fleet.machines if each.verdict.word == SLOWER and each.verdict.beyond_margin] == [slow]
+    assert slow.ratio.estimate == pytest.approx(870 / 1007.5, rel=1e-3)
+
+
+def test_a_slow_machine_does_not_make_the_others_look_fast():
+    found = machines([around(1000, n=6, cv=0.002, seed=place) for place in range(4)] + [around(500, n=6)])
+    words = [each.verdict.word for each in found.fleets[0].machines]
+    assert words == ["EQUIVALENT"] * 4 + [SLOWER]
+
+
+def test_two_launches_of_a_machine_are_inconclusive_with_the_reason():
+    found = machines([around(1000, n=3, cv=0.002, seed=place) for place in range(4)] + [[700.0, 701.0]])
+    verdict = found.fleets[0].machines[4].verdict
+    assert verdict.word == "INCONCLUSIVE"
+    assert verdict.reasons[0] == "2 launches; an interval needs 3"
 
 
 def test_a_machine_that_did_other_work_is_left_out_with_the_reason():

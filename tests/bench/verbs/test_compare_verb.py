@@ -76,15 +76,45 @@ def test_a_gate_fails_where_the_interval_and_the_threshold_agree(compare, argume
     assert ("gate failed" in result.stderr) == (code is not None)
 
 
-def test_a_gate_that_could_look_at_nothing_says_so(compare):
-    assert "so no gate was tried" in compare("s-01", "s-03", "--fail-on", "slower").stderr
+def test_a_gate_that_could_look_at_nothing_is_undecided_and_says_what_differs(compare):
+    result = compare("s-01", "s-03", "--fail-on", "slower")
+    assert "gate undecided: slower: not comparable (precision: fp32 against bf16)" in result.stderr
+    assert "--undecided fail makes it one (exit 4)" in result.stderr
 
 
-def test_too_few_launches_pass_every_gate_and_say_how_many_more(compare):
-    result = compare("s-01.r00p00", "s-02.r00p00", "--fail-on", "slower", "--json")
-    speed = json.loads(result.stdout)["rows"][0]
-    assert result.return_value == 0
+@pytest.mark.parametrize(("more", "code"), [((), 0), (("--undecided", "pass"), 0), (("--undecided", "fail"), GATE)])
+def test_too_few_launches_are_undecided_and_say_how_many_more(compare, more, code):
+    result = compare("s-01.r00p00", "s-02.r00p00", "--fail-on", "slower", "--json", *more)
+    document = json.loads(result.stdout)
+    speed = document["rows"][0]
+    assert (result.return_value, document["exit"], document["decision"]) == (code, code, "undecided")
     assert (speed["verdict"], speed["more_launches"]) == ("INCONCLUSIVE", 4)
+    assert "gate undecided: slower: throughput of single-cpu-1x1" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("b", "decision"), [(("s-02",), "fail"), (("s-02", "--threshold", "20%"), "pass"), (("s-03",), "undecided")]
+)
+def test_the_decision_stands_in_the_json(compare, b, decision):
+    document = json.loads(compare("s-01", *b, "--fail-on", "slower", "--json").stdout)
+    assert document["decision"] == decision
+    assert {each["decision"] for each in document["gates"]} == {decision}
+    assert bool(document["failed"]) == (decision == "fail")
+
+
+def test_without_a_gate_there_is_no_decision(compare):
+    result = compare("s-01", "s-02", "--json")
+    assert json.loads(result.stdout)["decision"] is None
+    assert result.stderr == ""
+
+
+def test_two_stores_have_one_decision_over_all_their_works(compare):
+    document = json.loads(compare("lab-a", "lab-b", "--fail-on", "slower", "--json").stdout)
+    assert {each["a"]["study"]: each["decision"] for each in document["comparisons"]} == {
+        "s-02": "pass",
+        "s-03": "undecided",
+    }
+    assert document["decision"] == "undecided"
 
 
 def test_two_stores_are_compared_work_by_work(compare):
@@ -188,6 +218,23 @@ def test_many_machines_name_the_slow_one(tmp_path, monkeypatch):
     assert result.return_value == GATE
     assert "node2::n-02 is SLOWER" in result.stdout
     assert result.stderr.count("gate failed") == 1
+
+
+def test_five_machines_with_one_slow_are_never_left_without_a_word(tmp_path, monkeypatch):
+    """Machines that differ by a few percent of themselves: the test for outliers has no power over five of those."""
+    monkeypatch.chdir(tmp_path)
+    for place, factor in enumerate((1.0, 1.03, 0.97, 1.015, 0.87)):
+        measured(Store.open(f"node{place}"), f"n-0{place}", [factor * rate for rate in SIX], hw_id=f"hw{place}")
+    names = [f"node{place}" for place in range(5)]
+    result = run(*names, "--fail-on", "slower")
+    assert result.return_value == GATE
+    assert "node4::n-04 is SLOWER" in result.stdout
+    assert "with 5 machines of this spread an outlier is named beyond" in " ".join(result.stdout.split())
+    document = json.loads(run(*names, "--json").stdout)
+    row = document["rows"][0]
+    assert row["could_name"] > 1.15
+    assert all(each["verdict"] and each["reasons"] for each in row["machines"])
+    assert [each["outlier"] for each in row["machines"]] == [None] * 5
 
 
 def test_compare_and_calibrate_stand_in_the_table_of_contents():
