@@ -31,7 +31,7 @@ def draw(count: int, names: Sequence[str], dice: torch.Generator) -> Tensor:
 
 def draw_numbers(count: int, name: str, dice: torch.Generator) -> Tensor:
     """Numbers of `count` samples for another augmentation, float32 [count, how many it takes], even over -1..1."""
-    return torch.rand(count, _DRAWS[name], generator=dice) * 2 - 1
+    return torch.rand(count, _DRAWS[name], generator=dice, dtype=torch.float32) * 2 - 1
 
 
 def apply(images: Tensor, drawn: Tensor) -> Tensor:

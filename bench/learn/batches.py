@@ -26,7 +26,9 @@ class Batches:
     """Endless batches of one rank: `for images, labels in Batches(...)`, or one epoch at a time with `epoch(n)`.
 
     An epoch is a fresh order of the training set; what is left after its last whole global batch is dropped. Synthetic
-    data is made ready once and handed out again and again, so that reading it costs nothing.
+    data is made ready once and handed out again and again, so that reading it costs nothing. A model that writes into
+    what it is handed (`x.div_(255)`) would train on what its own earlier steps left: once that is seen, each synthetic
+    batch is made anew in its step, as those of real data always are.
     """
 
     def __init__(
@@ -65,7 +67,36 @@ class Batches:
             )
         self._images = dataset.train_images.to(self.device)
         self._labels = dataset.train_labels.to(self.device)
-        self._prepared = [self._ready(step) for step in range(_PREPARED)] if self.synthetic else []
+        self.written = False  # the model writes into its batches
+        self._prepared = [self._ready(place) for place in range(_PREPARED)] if self.synthetic else []
+        self._handed = [0] * _PREPARED  # how often each was
+        self._versions = [images._version for images, *_ in self._prepared]  # noqa: SLF001 - documented
+
+    def look_for_writes(self) -> bool:
+        """Whether the model writes into its batches; to be asked between two segments, for it compares every number.
+
+        Writes are counted by torch and seen at the next hand-out; one past it (`x.data`, `x.numpy()`) that did not
+        happen in the first steps is seen only here.
+        """
+        if self.synthetic and not self.written:
+            self.written = any(map(self._differs, range(_PREPARED)))
+        return self.written
+
+    def _handed_out(self, place: int) -> Batch:
+        """A prepared batch, with an alias of its images, which alone a model gets to see.
+
+        What else it may do to a tensor (`requires_grad_`, `resize_`) ends with the alias; writes to either are counted
+        by torch in one version.
+        """
+        images, *rest = self._prepared[place]
+        self._handed[place] += 1
+        if not self.written:  # comparing waits for the device, so it is for the second time alone: a warm-up step
+            seen = images._version != self._versions[place]  # noqa: SLF001 - documented, and has no other name
+            self.written = seen or (self._handed[place] == 2 and self._differs(place))
+        return self._ready(place) if self.written else (images.detach(), *rest)  # type: ignore[return-value]
+
+    def _differs(self, place: int) -> bool:
+        return not all(map(torch.equal, self._prepared[place], self._ready(place)))
 
     def change(
         self, augmentations: Sequence[str] | None = None, mixup: float | None = None, cutmix: float | None = None
@@ -97,7 +128,7 @@ class Batches:
     def __iter__(self) -> Iterator[Batch]:
         """Batches without end: epoch after epoch."""
         if self.synthetic:
-            yield from cycle(self._prepared)
+            yield from map(self._handed_out, cycle(range(_PREPARED)))
         for number in count():
             yield from self.epoch(number)
 
@@ -169,7 +200,8 @@ class Normalise:
     def __init__(
         self, dataset: DataSet, device: torch.device, dtype: torch.dtype, memory_format: torch.memory_format
     ) -> None:
-        mean, std = torch.tensor(dataset.mean).view(-1, 1, 1), torch.tensor(dataset.std).view(-1, 1, 1)
+        # In float32 whatever a user's model has made the default.
+        mean, std = (torch.tensor(each, dtype=torch.float32).view(-1, 1, 1) for each in (dataset.mean, dataset.std))
         self.scale, self.shift = (1 / (255 * std)).to(device), (-mean / std).to(device)
         self.dtype, self.memory_format = dtype, memory_format
 

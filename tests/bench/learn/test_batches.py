@@ -85,9 +85,65 @@ def test_an_unknown_augmentation_is_refused_before_anything_is_copied(numbered):
 def test_synthetic_batches_are_ready_and_handed_out_again():
     batches = pipeline(load("synthetic", size=16), batch_per_rank=8, augmentations=())
     first, second, third = islice(batches, 3)
-    assert first[0] is third[0]
+    assert first[0].data_ptr() == third[0].data_ptr()
     assert not torch.equal(first[0], second[0])
     assert (batches.steps_per_epoch, batches.samples_per_epoch) == (None, None)
+
+
+def written_through_numpy(images):
+    images.numpy()[:] = 0
+
+
+COUNTED = (
+    lambda images: images.div_(255),
+    lambda images: images.view(-1)[:5].zero_(),
+    lambda images: torch.neg(images, out=images),
+    lambda images: images.resize_(3),
+    lambda images: images.transpose_(2, 3),
+    lambda images: images.requires_grad_(),
+    lambda images: setattr(images, "data", torch.zeros(3)),
+)
+UNCOUNTED = (written_through_numpy, lambda images: images.data.mul_(0.5))
+
+
+@pytest.mark.parametrize(
+    ("write", "begins"), [*[(each, step) for each in COUNTED for step in (0, 7)], *[(each, 0) for each in UNCOUNTED]]
+)
+def test_what_a_model_does_to_its_batch_is_gone_in_the_next_one(write, begins):
+    """From its first step or, where torch counts the write, from a later one on."""
+    fresh = [images.clone() for images, _ in islice(pipeline(load("synthetic"), augmentations=()), 2)]
+    batches = pipeline(load("synthetic"), augmentations=())
+    for step, (images, labels) in enumerate(islice(batches, 12)):
+        assert torch.equal(images, fresh[step % 2])
+        assert (images.requires_grad, labels.shape) == (False, (4,))
+        if step >= begins:
+            write(images)
+
+
+def test_a_model_that_writes_nothing_is_handed_the_same_memory_in_every_step():
+    batches = pipeline(load("synthetic"), augmentations=())
+    places = {images.data_ptr() for images, _ in islice(batches, 12)}
+    assert len(places) == 2
+    assert not batches.look_for_writes()
+
+
+def test_a_write_that_torch_does_not_count_is_seen_between_two_segments():
+    batches = pipeline(load("synthetic"), augmentations=())
+    for step, (images, _) in enumerate(islice(batches, 12)):
+        if step == 9:
+            written_through_numpy(images)
+    assert batches.look_for_writes()
+
+
+def test_real_data_is_never_handed_out_itself(numbered):
+    """Neither the pictures that lie ready for every epoch nor their labels."""
+    data = numbered(train=20)
+    before = data.train_images.clone(), data.train_labels.clone()
+    for images, labels in pipeline(data, augmentations=()).epoch(0):
+        images.zero_()
+        labels.zero_()
+    assert torch.equal(data.train_images, before[0])
+    assert torch.equal(data.train_labels, before[1])
 
 
 def test_ranks_of_a_synthetic_run_see_their_own_share():
