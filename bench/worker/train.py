@@ -92,15 +92,14 @@ def train_segment(
     scaler, scheduler, heart, ema = trainer.scaler, trainer.scheduler, trainer.heart, trainer.ema
     clip_norm, weights = trainer.clip_norm, [each for group in optimizer.param_groups for each in group["params"]]
     clock = trainer.backend.clock(device, steps, step_ns)
-    loss_sum = torch.full((), loss_before, device=device)
+    loss_sum = torch.full((), loss_before, dtype=torch.float32, device=device)
     correct = torch.zeros((), dtype=torch.int64, device=device)
     loss = loss_sum
     learning_rate = optimizer.param_groups[0]["lr"]
     model.train()
     heart.enter(phase, 0, steps)
-    # The collector would stop one rank at a time, and every other rank waits for it.
+    # From here on the collector is left alone: it is part of what a step costs, and of what memory a loop needs.
     gc.collect()
-    gc.disable()
     trainer.backend.synchronize(device)
     trainer.group.barrier(device)
 
@@ -140,7 +139,6 @@ def train_segment(
         clock.end()
     times = clock.stop()
 
-    gc.enable()
     trainer.last_loss = loss.detach()
     return Segment(
         times=times,

@@ -1,5 +1,6 @@
 """The timed loop, the proofs around it and the assertion of the world: one process, no group underneath."""
 
+import gc
 import itertools
 import math
 import statistics
@@ -105,21 +106,62 @@ def test_one_loss_that_is_not_a_number_spoils_the_sum_of_the_segment(tmp_path) -
     assert not math.isfinite(seen.loss_sum)
 
 
-def test_the_garbage_collector_rests_in_the_window_and_wakes_afterwards(tmp_path) -> None:
-    import gc
+class Cycles(nn.Linear):
+    """Each forward leaves a reference cycle, and so many other objects that the collector would run in any loop."""
 
-    class Watching(nn.Linear):
-        seen: set
+    left = 0
 
+    def forward(self, x):
+        garbage = Garbage()
+        garbage.itself, garbage.many = garbage, [[] for _ in range(1500)]
+        return super().forward(x)
+
+
+class Garbage:
+    def __init__(self) -> None:
+        Cycles.left += 1
+
+    def __del__(self) -> None:
+        Cycles.left -= 1
+
+
+def most_left_by(train, steps: int) -> int:
+    """The most garbage that there was at a time, while a model trained."""
+    most = 0
+
+    class Watching(Cycles):
         def forward(self, x):
-            self.seen.add(gc.isenabled())
+            nonlocal most
+            most = max(most, Cycles.left)
             return super().forward(x)
 
-    model = Watching(4, 3)
-    model.seen = set()
-    segment_of(trainer_of(model, tmp_path))
-    assert model.seen == {False}
-    assert gc.isenabled()
+    gc.collect()
+    train(Watching(4, 3), steps)
+    return most
+
+
+def test_what_a_model_leaves_behind_is_collected_while_it_trains_as_in_a_bare_loop(tmp_path) -> None:
+    """Without the collector there would be a piece of garbage for each step, however many."""
+
+    def bare(model: nn.Module, steps: int) -> None:
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        for images, labels in itertools.islice(batches_of(), steps):
+            optimizer.zero_grad(set_to_none=True)
+            nn.functional.cross_entropy(model(images), labels).backward()
+            optimizer.step()
+
+    ours = most_left_by(lambda model, steps: segment_of(trainer_of(model, tmp_path), steps), 120)
+    assert ours <= 2 * most_left_by(bare, 120)
+    assert ours < 60
+
+
+def test_a_model_that_switched_the_collector_off_finds_it_off(tmp_path) -> None:
+    gc.disable()
+    try:
+        segment_of(trainer_of(nn.Linear(4, 3), tmp_path))
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
 
 
 def test_right_answers_are_counted_when_asked(tmp_path) -> None:
