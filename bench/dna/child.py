@@ -6,14 +6,13 @@ the answer is waited for, and a module that must not compute earlier reads it to
 
 import importlib.util
 import json
-import re
 import subprocess
 import sys
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
-from bench.dna.facts import UnavailableError
+from bench.dna.facts import UnavailableError, plain
 from launchers.environment import environment
 
 
@@ -103,8 +102,3 @@ def document_of(
     """
     with Child(module, arguments, stderr=stderr) as child:
         return child.answer(timeout_s)
-
-
-def plain(text: str) -> str:
-    """A message or a value of somebody else's, without what may be a path: paths tell names of people."""
-    return re.sub(r"\S*[/\\~]\S*", "…", text)[:200]

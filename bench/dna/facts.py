@@ -1,13 +1,50 @@
-"""Facts with their gaps: what could be read, and for what could not, why."""
+"""Facts with their gaps: what could be read, and for what could not, why.
 
+A gap is one of two things, and its reason begins with the word: *absent* (there is no such thing here: no GPU, no
+battery) or *unreadable* (it is there, or may be, and was not told: a hidden /sys, a driver that fails). An absent fact
+can differ from another machine's; an unreadable one contradicts nothing.
+"""
+
+import os
+import re
+import signal
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+import psutil
+
+ABSENT, UNREADABLE = "absent", "unreadable"
+
+# The kernel's own folders, which tell nothing of a person.
+_SYSTEM = re.compile(r"['\"]?/(?:proc|sys|dev|etc)(?:/[\w.,:@+*-]+)*['\"]?[:;,.)]*")
+_LONGEST = 200  # characters of somebody else's text
 
 
 class UnavailableError(Exception):
-    """This fact cannot be had here; the text says why."""
+    """This fact cannot be read here; the text says why."""
+
+
+class AbsentError(UnavailableError):
+    """There is no such thing here; the text says how we know."""
+
+
+# What readers of the system answer with where a fact is hidden or in a form nobody knows. A fact that cannot be read
+# costs itself only, whatever library stumbled over it.
+READ_FAILURES = (
+    UnavailableError,
+    OSError,
+    ValueError,  # undecodable text included
+    LookupError,
+    RuntimeError,
+    AttributeError,
+    TypeError,
+    ArithmeticError,
+    psutil.Error,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,13 +61,37 @@ def gather(readers: Mapping[str, Callable[[], Any]]) -> Facts:
     for name, reader in readers.items():
         try:
             values[name] = reader()
-        except UnavailableError as error:
-            unavailable[name] = str(error)
-        except OSError as error:  # the names of files are the system's, never a user's
-            unavailable[name] = f"{error.filename or 'the system'}: {error.strerror or error}"
-        except (ValueError, LookupError) as error:
-            unavailable[name] = f"not in a form that is understood ({type(error).__name__}: {error})"
+        except READ_FAILURES as error:
+            unavailable[name] = gap(error)
     return Facts(values=values, unavailable=unavailable)
+
+
+def gap(error: Exception) -> str:
+    """The reason of a fact that is missing: which of the two kinds of gap, and what we know of it."""
+    return f"{ABSENT if isinstance(error, AbsentError) else UNREADABLE}: {reason_of(error)}"
+
+
+def is_absent(reason: str) -> bool:
+    """Whether a stored reason says that there is no such thing; older ones, without the word, do not say."""
+    return reason.startswith(f"{ABSENT}:")
+
+
+def reason_of(error: Exception) -> str:
+    """Why a reader failed, without the names of a person's folders."""
+    if isinstance(error, UnavailableError):
+        return plain(str(error))
+    if isinstance(error, OSError):
+        return plain(f"{error.filename or 'the system'}: {error.strerror or type(error).__name__}")
+    return plain(f"not in a form that is understood ({type(error).__name__}: {error})")
+
+
+def plain(text: str) -> str:
+    """A text of somebody else's, without what may be a path: paths tell names of people. The kernel's own stay."""
+    text = re.sub(r"(['\"])(?!/(?:proc|sys|dev|etc)/)[^'\"\n]*[/\\][^'\"\n]*\1", "…", text)  # quoted: may hold blanks
+    home = os.path.expanduser("~")  # noqa: PTH111 - Path.home() raises where there is none
+    if len(home) > 1:
+        text = text.replace(home, "…")
+    return re.sub(r"\S*[/\\~]\S*", lambda found: found[0] if _SYSTEM.fullmatch(found[0]) else "…", text)[:_LONGEST]
 
 
 def merge(*parts: Facts) -> Facts:
@@ -41,8 +102,30 @@ def merge(*parts: Facts) -> Facts:
     )
 
 
+def text_of(file: Path) -> str:
+    """A file of the kernel's; bytes that are no text become question marks instead of an error.
+
+    Raises:
+        OSError: it is not there, or hidden.
+    """
+    return file.read_text(encoding="utf-8", errors="replace").strip()
+
+
+def first_text(files: Iterable[Path]) -> str | None:
+    """The first of some files that can be read and is not empty."""
+    for file in files:
+        try:
+            if text := text_of(file):
+                return text
+        except OSError:
+            continue
+    return None
+
+
 def answer_of(argv: list[str], *, called: str, timeout_s: float) -> str:
     """What a program prints, in the plain locale.
+
+    It gets a process group of its own, which is ended with it: what it started itself is not left behind.
 
     Args:
         argv: the program and its arguments.
@@ -54,11 +137,29 @@ def answer_of(argv: list[str], *, called: str, timeout_s: float) -> str:
     """
     environment = {"LC_ALL": "C", "PATH": "/usr/bin:/bin:/usr/sbin:/sbin"}
     try:
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=timeout_s, check=False, env=environment)
-    except subprocess.TimeoutExpired:
-        raise UnavailableError(f"{called} gave no answer in {timeout_s:g} s") from None
+        process = subprocess.Popen(
+            argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, start_new_session=True
+        )
     except OSError as error:
         raise UnavailableError(f"{called} cannot be started: {error.strerror}") from None
-    if not done.stdout:
-        raise UnavailableError(f"{called} ended with exit code {done.returncode} and no answer")
-    return done.stdout
+    try:
+        stdout, _ = process.communicate(timeout=timeout_s)
+    except subprocess.TimeoutExpired:
+        raise UnavailableError(f"{called} gave no answer in {timeout_s:g} s") from None
+    finally:
+        _end_group(process)
+    if not stdout:
+        raise UnavailableError(f"{called} ended with exit code {process.returncode} and no answer")
+    return stdout.decode("utf-8", errors="replace")
+
+
+def _end_group(process: "subprocess.Popen[bytes]") -> None:
+    """Whoever is left of the group that was started for this process."""
+    if process.poll() is not None and process.returncode == 0:
+        return  # it ended well: what it may have left running on purpose is not ours
+    # Nobody is left; macOS says the second of a group of zombies.
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    if process.stdout is not None:
+        process.stdout.close()

@@ -3,42 +3,40 @@
 Never asked for: serial numbers, UUIDs, bus addresses, and who else is using the card.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from types import ModuleType
 from typing import Any
 
-import pynvml
-
-from bench.dna.facts import Facts, UnavailableError, gather
+from bench.dna import nvml
+from bench.dna.facts import Facts, UnavailableError, gap, gather
 
 _Reader = Callable[[Any, Any], Any]  # (NVML, handle of the card) -> fact
 
 _IDENTITY: Mapping[str, _Reader] = {
-    "name": lambda nvml, card: nvml.nvmlDeviceGetName(card),
-    "compute_capability": lambda nvml, card: ".".join(map(str, nvml.nvmlDeviceGetCudaComputeCapability(card))),
-    "cores": lambda nvml, card: nvml.nvmlDeviceGetNumGpuCores(card),
+    "name": lambda asked, card: asked.nvmlDeviceGetName(card),
+    "compute_capability": lambda asked, card: ".".join(map(str, asked.nvmlDeviceGetCudaComputeCapability(card))),
+    "cores": lambda asked, card: asked.nvmlDeviceGetNumGpuCores(card),
     # Rounded: what the driver keeps for itself differs from one driver to the next.
-    "memory_gib": lambda nvml, card: round(nvml.nvmlDeviceGetMemoryInfo(card).total / 2**30),
-    "memory_bus_bits": lambda nvml, card: nvml.nvmlDeviceGetMemoryBusWidth(card),
-    "max_sm_clock_mhz": lambda nvml, card: nvml.nvmlDeviceGetMaxClockInfo(card, nvml.NVML_CLOCK_SM),
-    "max_memory_clock_mhz": lambda nvml, card: nvml.nvmlDeviceGetMaxClockInfo(card, nvml.NVML_CLOCK_MEM),
-    "pcie_generation": lambda nvml, card: nvml.nvmlDeviceGetMaxPcieLinkGeneration(card),
-    "pcie_lanes": lambda nvml, card: nvml.nvmlDeviceGetMaxPcieLinkWidth(card),
-    "ecc": lambda nvml, card: bool(nvml.nvmlDeviceGetEccMode(card)[0]),
-    "mig": lambda nvml, card: bool(nvml.nvmlDeviceGetMigMode(card)[0]),
+    "memory_gib": lambda asked, card: round(asked.nvmlDeviceGetMemoryInfo(card).total / 2**30),
+    "memory_bus_bits": lambda asked, card: asked.nvmlDeviceGetMemoryBusWidth(card),
+    "max_sm_clock_mhz": lambda asked, card: asked.nvmlDeviceGetMaxClockInfo(card, asked.NVML_CLOCK_SM),
+    "max_memory_clock_mhz": lambda asked, card: asked.nvmlDeviceGetMaxClockInfo(card, asked.NVML_CLOCK_MEM),
+    "pcie_generation": lambda asked, card: asked.nvmlDeviceGetMaxPcieLinkGeneration(card),
+    "pcie_lanes": lambda asked, card: asked.nvmlDeviceGetMaxPcieLinkWidth(card),
+    "ecc": lambda asked, card: bool(asked.nvmlDeviceGetEccMode(card)[0]),
+    "mig": lambda asked, card: bool(asked.nvmlDeviceGetMigMode(card)[0]),
 }
 
 _CONDITIONS: Mapping[str, _Reader] = {
-    "sm_clock_mhz": lambda nvml, card: nvml.nvmlDeviceGetClockInfo(card, nvml.NVML_CLOCK_SM),
-    "memory_clock_mhz": lambda nvml, card: nvml.nvmlDeviceGetClockInfo(card, nvml.NVML_CLOCK_MEM),
-    "power_w": lambda nvml, card: nvml.nvmlDeviceGetPowerUsage(card) / 1000,
-    "power_limit_w": lambda nvml, card: nvml.nvmlDeviceGetEnforcedPowerLimit(card) / 1000,
-    "temperature_c": lambda nvml, card: nvml.nvmlDeviceGetTemperature(card, nvml.NVML_TEMPERATURE_GPU),
-    "throttle_reasons": lambda nvml, card: hex(nvml.nvmlDeviceGetCurrentClocksThrottleReasons(card)),
-    "utilization": lambda nvml, card: nvml.nvmlDeviceGetUtilizationRates(card).gpu / 100,
-    "memory_used_gib": lambda nvml, card: round(nvml.nvmlDeviceGetMemoryInfo(card).used / 2**30, 2),
+    "sm_clock_mhz": lambda asked, card: asked.nvmlDeviceGetClockInfo(card, asked.NVML_CLOCK_SM),
+    "memory_clock_mhz": lambda asked, card: asked.nvmlDeviceGetClockInfo(card, asked.NVML_CLOCK_MEM),
+    "power_w": lambda asked, card: asked.nvmlDeviceGetPowerUsage(card) / 1000,
+    "power_limit_w": lambda asked, card: asked.nvmlDeviceGetEnforcedPowerLimit(card) / 1000,
+    "temperature_c": lambda asked, card: asked.nvmlDeviceGetTemperature(card, asked.NVML_TEMPERATURE_GPU),
+    "throttle_reasons": lambda asked, card: hex(asked.nvmlDeviceGetCurrentClocksThrottleReasons(card)),
+    "utilization": lambda asked, card: asked.nvmlDeviceGetUtilizationRates(card).gpu / 100,
+    "memory_used_gib": lambda asked, card: round(asked.nvmlDeviceGetMemoryInfo(card).used / 2**30, 2),
 }
 
 
@@ -51,29 +49,27 @@ class Gpus:
     driver: Facts
 
 
-def read(nvml: ModuleType | Any = pynvml) -> Gpus:
-    """Ask the NVIDIA driver once. Without one, everything is unavailable, with the driver library's own reason."""
+def read(library: Any = None) -> Gpus:
+    """Ask the NVIDIA driver once; a card that is lost costs its own facts only.
+
+    Args:
+        library: stands in for the module `pynvml` in tests.
+    """
     try:
-        nvml.nvmlInit()
-    except nvml.NVMLError as error:
-        reason = f"NVIDIA driver: {error}"
+        with nvml.driver(library) as asked:
+            cards = nvml.cards(asked)
+            return Gpus(
+                identity=_of_each(asked, cards, _IDENTITY),
+                conditions=_of_each(asked, cards, _CONDITIONS),
+                driver=gather({"driver": asked.nvmlSystemGetDriverVersion}),
+            )
+    except UnavailableError as error:
+        reason = gap(error)
         return Gpus(identity=_none("gpus", reason), conditions=_none("gpus", reason), driver=_none("driver", reason))
-    try:
-        cards = [nvml.nvmlDeviceGetHandleByIndex(index) for index in range(nvml.nvmlDeviceGetCount())]
-        return Gpus(
-            identity=_of_each(nvml, cards, _IDENTITY),
-            conditions=_of_each(nvml, cards, _CONDITIONS),
-            driver=gather({"driver": partial(_ask, nvml, lambda nvml, _: nvml.nvmlSystemGetDriverVersion(), None)}),
-        )
-    except nvml.NVMLError as error:  # a card that has fallen off the bus
-        reason = f"NVIDIA driver: {error}"
-        return Gpus(identity=_none("gpus", reason), conditions=_none("gpus", reason), driver=_none("driver", reason))
-    finally:
-        nvml.nvmlShutdown()
 
 
-def _of_each(nvml: Any, cards: list[Any], readers: Mapping[str, _Reader]) -> Facts:
-    found = [gather({name: partial(_ask, nvml, reader, card) for name, reader in readers.items()}) for card in cards]
+def _of_each(asked: nvml.Driver, cards: Sequence[nvml.Card], readers: Mapping[str, _Reader]) -> Facts:
+    found = [gather({name: partial(_ask, asked, reader, card) for name, reader in readers.items()}) for card in cards]
     return Facts(
         values={"gpus": [dict(facts.values) for facts in found]},
         unavailable={
@@ -84,11 +80,10 @@ def _of_each(nvml: Any, cards: list[Any], readers: Mapping[str, _Reader]) -> Fac
     )
 
 
-def _ask(nvml: Any, reader: _Reader, card: Any) -> Any:
-    try:
-        return reader(nvml, card)
-    except nvml.NVMLError as error:
-        raise UnavailableError(f"NVIDIA driver: {error}") from None
+def _ask(asked: nvml.Driver, reader: _Reader, card: nvml.Card) -> Any:
+    if card.trouble is not None:
+        raise UnavailableError(card.trouble)
+    return reader(asked, card.handle)
 
 
 def _none(name: str, reason: str) -> Facts:

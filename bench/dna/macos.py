@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from functools import cache
 
-from bench.dna.facts import Facts, UnavailableError, answer_of, gather
+from bench.dna.facts import AbsentError, Facts, UnavailableError, answer_of, gather
 
 
 def sysctl() -> str:
@@ -72,7 +72,7 @@ def identity(ask: Callable[[], str] = sysctl, ask_displays: Callable[[], str] = 
         return int(found[0])
 
     def numa_nodes() -> int:
-        raise UnavailableError("macOS does not tell the memory nodes")
+        raise AbsentError("macOS does not tell the memory nodes")
 
     return gather(
         {

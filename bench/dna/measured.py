@@ -20,7 +20,7 @@ import torch
 from torch import nn
 
 from bench.dna import gpu
-from bench.dna.child import plain
+from bench.dna.facts import plain
 from bench.dna.samples import summary, times_s
 
 _MIB = 2**20

@@ -18,7 +18,7 @@ import torch
 
 from bench import devices
 from bench.dna.canaries import ACCELERATORS, EVERYWHERE, RANDOM, SEED, Canary, inputs
-from bench.dna.child import plain
+from bench.dna.facts import plain
 from bench.dna.numbers import METHOD, VARIABLES
 
 _CPU = torch.device("cpu")

@@ -8,7 +8,7 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
-from bench.dna.facts import Facts, UnavailableError, gather, merge
+from bench.dna.facts import AbsentError, Facts, UnavailableError, gather, merge, text_of
 from bench.dna.gpu import Gpus
 
 # Told, not part of the identity: each row's method_version says what a version of ours changes in the numbers.
@@ -60,7 +60,7 @@ def _version(package: str) -> str:
     try:
         return version(package)
     except PackageNotFoundError:
-        raise UnavailableError("not installed") from None
+        raise AbsentError("not installed") from None
 
 
 def _nvidia_packages() -> list[str]:
@@ -76,8 +76,11 @@ def _torch_build(name: str) -> str:
     """A line of torch/version.py, which stands in the installed package: importing it would take seconds."""
     spec = importlib.util.find_spec("torch")
     if spec is None or spec.origin is None:
-        raise UnavailableError("torch is not installed")
-    text = (Path(spec.origin).parent / "version.py").read_text(encoding="utf-8")
+        raise AbsentError("torch is not installed")
+    try:
+        text = text_of(Path(spec.origin).parent / "version.py")
+    except OSError as error:  # the folder's name may tell whose it is
+        raise UnavailableError(f"the version file of torch: {error.strerror}") from None
     found = re.search(rf"^{name}\b[^=\n]*= *'([^']+)'", text, re.MULTILINE)
     if not found:
         raise UnavailableError(f"torch/version.py does not tell {name}")

@@ -42,7 +42,8 @@ def preflight(plan: Plan, machine: Machine, store: Path, *, share: bool = False,
         share: whether others on a GPU are only warned of: the user measures beside them, or waits for them first.
         nvml: stands in for the module `pynvml` in tests.
     """
-    checks = _all(demand.of_plan(plan), machine, store, nvml)
+    asked = demand.of_plan(plan)
+    checks = [*(gpu.present(machine) if asked.device == "cuda" else []), *_all(asked, machine, store, nvml)]
     return _sorted(tolerated(checks, GPU_PROCESSES) if share else checks)
 
 
@@ -56,7 +57,8 @@ def as_it_is(machine: Machine, store: Path, begun: Child | None = None, *, nvml:
         nvml: stands in for the module `pynvml` in tests.
     """
     looked = _all(demand.of_whole(machine), machine, store, nvml)  # first: the canaries are a load, and use the GPU
-    return _sorted([*software.checks(machine), *(_numbers(machine, begun) if begun else []), *looked])
+    numbers = _numbers(machine, begun) if begun else []
+    return _sorted([*software.checks(machine), *gpu.present(machine), *numbers, *looked])
 
 
 def cards(plan: Plan, machine: Machine, *, nvml: Any = None) -> tuple[int, ...]:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.dna.facts import UnavailableError
+from bench.dna.nvml import driver
 from bench.health.check import REFUSAL, WARNING, Check
-from bench.health.gpu import driver, others_on
+from bench.health.gpu import others_on
 
 RETURN_WITHIN_S = 10.0
 _LOOK_EVERY_S = 0.25

@@ -3,15 +3,10 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-import psutil
-
-from bench.dna.facts import UnavailableError
+from bench.dna.facts import READ_FAILURES
 from bench.errors import CannotError
 
 OK, WARNING, REFUSAL = "ok", "warning", "refusal"
-
-# What readers of the system answer with where a fact is hidden, absent or in a form nobody knows.
-_UNREADABLE = (OSError, ValueError, LookupError, RuntimeError, AttributeError, psutil.Error, UnavailableError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +25,7 @@ def gathered(readers: Iterable[Callable[[], Check | None]]) -> list[Check]:
     for reader in readers:
         try:
             check = reader()
-        except _UNREADABLE:
+        except READ_FAILURES:
             continue
         if check is not None:
             found.append(check)

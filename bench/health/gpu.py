@@ -4,13 +4,14 @@ What other people's processes are is nobody's business: they are counted, never 
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from bench.dna import nvml as binding
 from bench.dna.facts import UnavailableError
-from bench.dna.machine import Machine, visible_devices
+from bench.dna.machine import Machine
+from bench.dna.nvidia import visible_devices
 from bench.health.check import OK, REFUSAL, WARNING, Check, gathered
 from bench.health.demand import Demand
 
@@ -31,32 +32,6 @@ _UNCORRECTED, _SINCE_BOOT = 1, 0  # NVML_MEMORY_ERROR_TYPE_UNCORRECTED, NVML_VOL
 _Look = Callable[[Any, int, Any], Check | None]  # (NVML, the driver's number of the card, its handle)
 
 
-@contextmanager
-def driver(nvml: Any = None) -> Iterator[Any]:
-    """The NVIDIA driver's library, open.
-
-    Args:
-        nvml: stands in for the module `pynvml` in tests.
-
-    Raises:
-        UnavailableError: no driver answers, or it stops answering.
-    """
-    if nvml is None:
-        import pynvml  # noqa: PLC0415 - only its users pay for its 100 ms
-
-        nvml = pynvml
-    try:
-        nvml.nvmlInit()
-    except nvml.NVMLError as error:
-        raise UnavailableError(f"NVIDIA driver: {error}") from None
-    try:
-        yield nvml
-    except nvml.NVMLError as error:
-        raise UnavailableError(f"NVIDIA driver: {error}") from None
-    finally:
-        nvml.nvmlShutdown()
-
-
 def planned(demand: Demand, machine: Machine, nvml: Any = None) -> tuple[int, ...]:
     """The driver's numbers of the cards that the study will use; none off CUDA, or where the driver does not answer.
 
@@ -65,13 +40,36 @@ def planned(demand: Demand, machine: Machine, nvml: Any = None) -> tuple[int, ..
     if not demand.cuda_devices:
         return ()
     try:
-        with driver(nvml) as asked:
-            handles = [asked.nvmlDeviceGetHandleByIndex(index) for index in range(asked.nvmlDeviceGetCount())]
-            numbers = {asked.nvmlDeviceGetUUID(handle): str(index) for index, handle in enumerate(handles)}
+        with binding.driver(nvml) as asked:
+            numbers = {
+                _uuid(asked, card): str(card.index) if card.trouble is None else "" for card in binding.cards(asked)
+            }
     except UnavailableError:
         return ()
-    seen = visible_devices(machine.cuda_visible_devices, numbers)[: demand.cuda_devices]
-    return tuple(int(number) for number in seen if number.isdigit())
+    seen = [each for each in visible_devices(machine.cuda_visible_devices, numbers) if each.isdecimal()]
+    return tuple(map(int, seen[: demand.cuda_devices]))
+
+
+def present(machine: Machine) -> list[Check]:
+    """Cards that are there and do not work, and what else has to be said of those that do."""
+    broken = (
+        "nvidia-smi tells more; a card that has fallen off the bus comes back with a reboot, a driver that does not\n"
+    )
+    broken += "    fit its library with a reload"
+    return [
+        *(Check(name="gpu_broken", level=WARNING, text=text, fix=broken) for text in machine.cuda_trouble),
+        *(
+            Check(name="gpu_cards", level=WARNING, text=text, fix="numbers are of these GPUs as they are")
+            for text in machine.cuda_notes
+        ),
+    ]
+
+
+def _uuid(asked: binding.Driver, card: binding.Card) -> str:
+    try:
+        return str(asked.nvmlDeviceGetUUID(card.handle))
+    except UnavailableError:
+        return f"#{card.index}"
 
 
 def checks(cards: Sequence[int], nvml: Any = None) -> list[Check]:
@@ -85,11 +83,9 @@ def checks(cards: Sequence[int], nvml: Any = None) -> list[Check]:
         return []
     looks: tuple[_Look, ...] = (_processes, _memory, _errors, _throttling, _power_limit)
     try:
-        with driver(nvml) as asked:
-            handles = {card: asked.nvmlDeviceGetHandleByIndex(card) for card in cards}
-            return gathered(
-                partial(_look, asked, look, card, handle) for look in looks for card, handle in handles.items()
-            )
+        with binding.driver(nvml) as asked:
+            handles = {card.index: card.handle for card in binding.cards(asked) if card.index in cards}
+            return gathered(partial(look, asked, card, handle) for look in looks for card, handle in handles.items())
     except UnavailableError as error:
         fix = "nvidia-smi tells more; a card that has fallen off the bus comes back with a reboot"
         return [Check(name="gpu_driver", level=WARNING, text=str(error), fix=fix)]
@@ -103,14 +99,6 @@ def others_on(nvml: Any, handle: Any) -> set[int]:
     except nvml.NVMLError:  # cards without a display output need not know
         drawing = set()
     return computing - drawing - {os.getpid()}
-
-
-def _look(nvml: Any, look: _Look, card: int, handle: Any) -> Check | None:
-    """One card that does not tell one thing (virtual ones tell little) costs that check only."""
-    try:
-        return look(nvml, card, handle)
-    except nvml.NVMLError as error:
-        raise UnavailableError(f"NVIDIA driver: {error}") from None
 
 
 def _processes(nvml: Any, card: int, handle: Any) -> Check:

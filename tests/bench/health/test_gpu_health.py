@@ -1,10 +1,12 @@
 """GPUs before and after, on a driver that answers as told. No card stands behind these tests."""
 
 import os
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
+from bench.dna import nvidia
 from bench.dna.machine import Machine
 from bench.health import Check, GpuMemory, gpu, postflight
 from bench.health.check import tolerated
@@ -156,9 +158,12 @@ def test_a_card_that_fell_off_the_bus_is_a_warning_and_no_error():
             raise NVMLError("GPU is lost")
 
     nvml = Lost()
-    (check,) = gpu.checks((0,), nvml)
-    assert (check.name, check.level) == ("gpu_driver", "warning")
-    assert "GPU is lost" in check.text
+    machine = replace(FOUR, cuda=(), cuda_trouble=nvidia.look(None, library=nvml).trouble)
+    assert gpu.planned(TWO_CARDS, machine, nvml) == ()
+    checks = gpu.present(machine)
+    assert [(check.name, check.level) for check in checks] == [("gpu_broken", "warning")] * 4
+    assert "GPU is lost" in checks[3].text
+    assert "GPU 3" in checks[3].text
     assert nvml.opened == 0
 
 
