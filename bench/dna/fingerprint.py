@@ -2,12 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench.dna import conditions, gpu, identity, machine, numbers, software
-from bench.dna.facts import UnavailableError
+from bench.dna.facts import AbsentError, UnavailableError, reason_of
 
 if TYPE_CHECKING:
     from bench.store.schema import Dna
@@ -93,15 +93,17 @@ def fingerprint(ask: AskNumbers | None = None) -> Fingerprint:
         for layer, facts in (("identity", hardware), ("conditions", now), ("software", programs))
         for name, reason in facts.unavailable.items()
     }
-    hw_id = _id(hardware.values, without=identity.LABELS)
-    sw_id = _id(programs.values, without=(software.OURS,))
+    hw_id = _id(identity.hashed(hardware.values))
+    if unread := identity.missing(hardware):
+        gaps["hw_id"] = f"made without {', '.join(unread)}, which could not be read"
+    sw_id = _id({name: value for name, value in programs.values.items() if name != software.OURS})
     numeric = None
     try:
         if ask is None:
-            raise UnavailableError("not asked for")  # noqa: TRY301 - one way for every reason
+            raise AbsentError("not asked for")
         numeric = ask(hw_id, sw_id, len(machine.usable_cpus()))
     except UnavailableError as error:
-        gaps |= dict.fromkeys(("num_id", "numeric"), f"canaries: {error}")
+        gaps |= dict.fromkeys(("num_id", "numeric"), f"canaries: {reason_of(error)}")
     return Fingerprint(
         hw_id=hw_id,
         sw_id=sw_id,
@@ -114,10 +116,9 @@ def fingerprint(ask: AskNumbers | None = None) -> Fingerprint:
     )
 
 
-def _id(facts: Mapping[str, Any], without: Collection[str]) -> str:
+def _id(facts: Mapping[str, Any]) -> str:
     """The first 16 hexadecimal digits of BLAKE2b over the facts as canonical JSON."""
-    kept = {name: value for name, value in facts.items() if name not in without}
-    return hashlib.blake2b(_canonical(kept).encode()).hexdigest()[:16]
+    return hashlib.blake2b(_canonical(facts).encode()).hexdigest()[:16]
 
 
 def _canonical(document: Mapping[str, Any]) -> str:

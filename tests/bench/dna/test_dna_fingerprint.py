@@ -102,6 +102,7 @@ def test_the_conditions_of_the_moment_are_in_no_id(monkeypatch):
     before = fingerprint()
     monkeypatch.setattr(os, "getloadavg", lambda: (99.0, 99.0, 99.0))
     monkeypatch.setattr(psutil, "cpu_freq", lambda: None)
+    monkeypatch.setattr(linux, "clocks_mhz", lambda cpus: {}[0])
     after = fingerprint()
     assert (before.hw_id, before.sw_id) == (after.hw_id, after.sw_id)
     assert after.conditions["load_1m"] == 99.0
@@ -198,8 +199,8 @@ def test_a_package_that_is_not_there_is_a_gap_and_not_a_crash(monkeypatch):
     monkeypatch.setattr(software, "requires", nothing)
     monkeypatch.setattr(software.importlib.util, "find_spec", lambda name: None)
     told = software.read(NO_GPU)
-    assert told.unavailable["torch"] == "not installed"
-    assert told.unavailable["torch_git"] == "torch is not installed"
+    assert told.unavailable["torch"] == "absent: not installed"
+    assert told.unavailable["torch_git"] == "absent: torch is not installed"
     assert "timm" not in told.values | told.unavailable
 
 

@@ -4,16 +4,9 @@ import os
 
 import pytest
 
-from bench.dna.machine import (
-    CPU_ONLY,
-    Machine,
-    cpu_quota,
-    here,
-    torch_build,
-    usable_cpus,
-    usable_memory_bytes,
-    visible_devices,
-)
+from bench.dna.cgroup import cpu_quota
+from bench.dna.machine import CPU_ONLY, Machine, here, torch_build, usable_cpus, usable_memory_bytes
+from bench.dna.nvidia import visible_devices
 
 GPUS = {"GPU-aa11": "H100", "GPU-aa22": "H100", "GPU-bb33": "L4", "GPU-cc44": "T4"}
 
