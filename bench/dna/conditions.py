@@ -1,36 +1,86 @@
 """The state of the machine at one moment: stored beside every launch, part of no id."""
 
 import os
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import psutil
 
-from bench.dna import linux, machine
-from bench.dna.facts import Facts, UnavailableError, gather, merge
+from bench.dna import cgroup, linux, machine
+from bench.dna.facts import AbsentError, Facts, UnavailableError, first_text, gather, merge
 from bench.dna.gpu import Gpus
+
+# Parts of the names of the processor's sensors: Intel's coretemp, AMD's k10temp and zenpower, cpu_thermal and
+# bigcore0_thermal of ARM boards. Others are of disks, network cards, the board.
+_CPU_SENSORS = ("core", "cpu", "k10temp", "zenpower", "x86_pkg_temp", "soc_thermal", "scpi_sensors")
 
 
 def read(gpus: Gpus) -> Facts:
-    """Load, clocks, temperature and power now, and what of the machine this process may use.
+    """Load, clocks, temperature, power and limits now, and what of the machine this process may use.
 
     Args:
         gpus: what the graphics driver told (`bench.dna.gpu.read`).
     """
+    used = machine.usable_cpus()
     cpu = gather(
         {
             "load_1m": lambda: round(os.getloadavg()[0], 2),
-            "usable_threads": lambda: len(machine.usable_cpus()),
-            "available_gib": lambda: round(psutil.virtual_memory().available / 2**30, 2),
-            "cpu_mhz": _cpu_mhz,
-            "governor": linux.governor,
+            "usable_threads": lambda: len(used),
+            "available_gib": lambda: round(machine.available_memory_bytes() / 2**30, 2),
+            "cpu_mhz": partial(_cpu_mhz, used),
             "temperature_c": _temperature_c,
-            "on_battery": _on_battery,
+            "on_battery": on_battery,
+            **limits(used),
         }
     )
     return merge(cpu, gpus.conditions)
 
 
-def _cpu_mhz() -> int:
-    """Mean over the cores."""
+def limits(cpus: Sequence[int], root: Path = Path("/")) -> Mapping[str, Any]:
+    """A reader for each thing that may hold these CPUs or this process down.
+
+    Args:
+        cpus: those that are used.
+        root: folder that holds proc/ and sys/; another than `/` in tests.
+    """
+    return {
+        "governor": lambda: told(linux.governors(cpus, root).values()),
+        "clock_cap_mhz": lambda: clock_cap_mhz(cpus, root),
+        "turbo": lambda: linux.turbo(root),
+        "cpu_quota": lambda: _quota(root),
+        "memory_limit_gib": lambda: _memory_limit_gib(root),
+    }
+
+
+def told(values: Any) -> str:
+    """One word where all are alike, else each with how often: "performance x 1, powersave x 3"."""
+    found = Counter(values)
+    if len(found) == 1:
+        return str(next(iter(found)))
+    return ", ".join(f"{value} x {count}" for value, count in sorted(found.items()))
+
+
+def clock_cap_mhz(cpus: Sequence[int], root: Path = Path("/")) -> int:
+    """The lowest clock that a CPU of these is capped to.
+
+    Raises:
+        AbsentError: none is capped, or no clocks are chosen here.
+    """
+    capped = linux.capped_mhz(cpus, root)
+    if not capped:
+        raise AbsentError("no core's clock is capped")
+    return min(cap for cap, _ in capped.values())
+
+
+def _cpu_mhz(cpus: Sequence[int]) -> int:
+    """Mean over the CPUs that this process may use."""
+    if sys.platform == "linux":
+        clocks = list(linux.clocks_mhz(cpus).values())
+        return round(sum(clocks) / len(clocks))
     clock = psutil.cpu_freq()
     if clock is None or not clock.current:
         raise UnavailableError("the system does not tell the cores' clock")
@@ -38,17 +88,64 @@ def _cpu_mhz() -> int:
 
 
 def _temperature_c() -> float:
-    """The hottest sensor."""
+    """The hottest sensor of the processor."""
     read_sensors = getattr(psutil, "sensors_temperatures", None)  # not on macOS
     sensors = read_sensors() if read_sensors else {}
-    temperatures = [each.current for group in sensors.values() for each in group]
+    names = [name for name in sensors if any(part in name.lower() for part in _CPU_SENSORS)]
+    temperatures = [each.current for name in names for each in sensors[name]]
     if not temperatures:
-        raise UnavailableError("the system shows no temperature sensor")
+        others = ": what there is belongs to other parts" if sensors else ""
+        raise AbsentError(f"the system shows no temperature sensor of the processor{others}")
     return float(max(temperatures))
 
 
-def _on_battery() -> bool:
-    battery = psutil.sensors_battery()
-    if battery is None or battery.power_plugged is None:
-        raise UnavailableError("the system shows no battery")
-    return not battery.power_plugged
+def on_battery(root: Path = Path("/")) -> bool:
+    """Whether the machine itself runs on its battery; that of a mouse or a headset says nothing.
+
+    The kernel's Documentation/ABI/testing/sysfs-class-power: a peripheral's supply has the scope "Device".
+
+    Raises:
+        AbsentError: it has none.
+    """
+    if sys.platform != "linux":
+        battery = psutil.sensors_battery()
+        if battery is None or battery.power_plugged is None:
+            raise AbsentError("the system shows no battery")
+        return not battery.power_plugged
+    supplies = [each for each in sorted((root / "sys/class/power_supply").glob("*")) if _of_machine(each)]
+    batteries = [each for each in supplies if _word(each, "type") == "battery"]
+    if not batteries:
+        raise AbsentError("the system shows no battery of its own")
+    mains = [_word(each, "online") for each in supplies if _word(each, "type") in {"mains", "usb", "wireless"}]
+    if "1" in mains:
+        return False
+    states = {_word(each, "status") for each in batteries}
+    if "discharging" in states:
+        return True
+    if states & {"charging", "full", "not charging"}:
+        return False
+    if mains:
+        return True
+    raise UnavailableError("the battery does not tell whether it is in use")
+
+
+def _of_machine(supply: Path) -> bool:
+    return _word(supply, "scope") != "device" and not supply.name.startswith(("hid", "wacom"))
+
+
+def _word(supply: Path, name: str) -> str:
+    return (first_text((supply / name,)) or "").lower()
+
+
+def _quota(root: Path) -> float:
+    quota = cgroup.cpu_quota(root)
+    if quota is None:
+        raise AbsentError("no control group limits CPU time")
+    return round(quota, 3)
+
+
+def _memory_limit_gib(root: Path) -> float:
+    limit = cgroup.memory(root)
+    if limit is None:
+        raise AbsentError("no control group limits memory")
+    return round(limit.limit_bytes / 2**30, 2)

@@ -34,7 +34,7 @@ def of_plan(plan: Plan) -> Demand:
 def of_whole(machine: Machine) -> Demand:
     """What a study over the whole machine would ask for."""
     devices = machine.cuda_devices
-    cpu_ranks = 1 if machine.mps else min(len(machine.cpu_ids), _MOST_CPU_RANKS)
+    cpu_ranks = 1 if machine.mps else min(machine.cores.places, _MOST_CPU_RANKS)
     return Demand(
         device="cuda" if devices else "mps" if machine.mps else "cpu",
         ranks=devices or cpu_ranks,

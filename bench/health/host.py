@@ -5,12 +5,15 @@ from pathlib import Path
 
 import psutil
 
-from bench.dna import linux
+from bench.dna import conditions, linux
 from bench.dna.machine import Machine
 from bench.health import load
 from bench.health.check import OK, WARNING, Check, gathered
 
 _SWAPPED = 0.25  # of the memory: more than this lies in the swap
+
+# Governors that hold a clock down until somebody asks for more, or for good.
+_SLOW_GOVERNORS = {"powersave", "conservative"}
 
 # Read through a system call or a port of the board, in microseconds instead of nanoseconds.
 _SLOW_CLOCKS = {"acpi_pm", "hpet", "jiffies", "pit", "refined-jiffies", "xen"}
@@ -20,7 +23,7 @@ _GVISOR = ("Sun Jan 10 15:06:54 PST 2016", "gVisor", "gvisor")
 
 
 def checks(machine: Machine, root: Path = Path("/")) -> list[Check]:
-    """Load, swap, battery, governor, clock source and the kernel.
+    """Load, swap, battery, clocks, clock source and the kernel.
 
     Args:
         machine: what of the host this process may use.
@@ -29,8 +32,10 @@ def checks(machine: Machine, root: Path = Path("/")) -> list[Check]:
     readers = (
         partial(_load, machine),
         _swap,
-        _battery,
-        partial(_governor, root),
+        partial(_battery, root),
+        partial(_governor, machine, root),
+        partial(_clock_cap, machine, root),
+        partial(_turbo, root),
         partial(_clock_source, root),
         partial(_kernel, root),
     )
@@ -65,29 +70,50 @@ def _swap() -> Check:
     )
 
 
-def _battery() -> Check | None:
-    battery = psutil.sensors_battery()
-    if battery is None or battery.power_plugged is None:
-        return None
-    if battery.power_plugged:
+def _battery(root: Path) -> Check:
+    if not conditions.on_battery(root):
         return Check(name="battery", level=OK, text="on mains power")
-    return Check(
-        name="battery",
-        level=WARNING,
-        text=f"on battery, {battery.percent:.0f} % left; clocks are held down",
-        fix="plug it in",
-    )
+    return Check(name="battery", level=WARNING, text="on battery; clocks are held down", fix="plug it in")
 
 
-def _governor(root: Path) -> Check:
-    governor = linux.governor(root)
-    if governor != "powersave":
-        return Check(name="governor", level=OK, text=f"frequency governor {governor}")
+def _governor(machine: Machine, root: Path) -> Check:
+    governors = linux.governors(machine.cpu_ids, root)
+    told = conditions.told(governors.values())
+    of = f" on the {len(governors)} cores for us" * (len(set(governors.values())) > 1)
+    slow = [governor for governor in governors.values() if governor in _SLOW_GOVERNORS]
+    if not slow and not of:
+        return Check(name="governor", level=OK, text=f"frequency governor {told}")
+    why = "clocks rise late, or not at all" if slow else "cores run by different rules"
     return Check(
         name="governor",
         level=WARNING,
-        text="frequency governor powersave: clocks rise late, or not at all",
+        text=f"frequency governor {told}{of}: {why}",
         fix="sudo cpupower frequency-set -g performance",
+    )
+
+
+def _clock_cap(machine: Machine, root: Path) -> Check:
+    capped = linux.capped_mhz(machine.cpu_ids, root)
+    if not capped:
+        return Check(name="clock_cap", level=OK, text="no core's clock is capped")
+    cap, able = min(capped.values())
+    cores = f"{len(capped)} of {len(machine.cpu_ids)} cores"
+    return Check(
+        name="clock_cap",
+        level=WARNING,
+        text=f"the clock of {cores} is capped to {cap} MHz, of {able} MHz that they can do",
+        fix=f"sudo cpupower frequency-set -u {able}MHz, unless the cap is meant",
+    )
+
+
+def _turbo(root: Path) -> Check:
+    if linux.turbo(root):
+        return Check(name="turbo", level=OK, text="turbo clocks are allowed")
+    return Check(
+        name="turbo",
+        level=WARNING,
+        text="turbo is switched off: no core goes above its nominal clock",
+        fix="echo 0 > /sys/devices/system/cpu/intel_pstate/no_turbo (or 1 > .../cpufreq/boost), unless that is meant",
     )
 
 

@@ -5,9 +5,8 @@ import shutil
 from functools import partial
 from pathlib import Path
 
-import psutil
-
-from bench.dna.machine import Machine, cpu_quota
+from bench.dna import cgroup
+from bench.dna.machine import Machine, available_memory_bytes
 from bench.health.check import OK, WARNING, Check, gathered
 from bench.health.demand import Demand
 
@@ -30,7 +29,7 @@ def checks(demand: Demand, machine: Machine, root: Path = Path("/")) -> list[Che
     readers = (
         partial(_oversubscription, demand, machine),
         partial(_cpu_quota, root),
-        partial(_memory, demand, machine),
+        partial(_memory, demand, machine, root),
         partial(_shared_memory, demand, root),
     )
     return gathered(readers)
@@ -48,7 +47,7 @@ def _oversubscription(demand: Demand, machine: Machine) -> Check | None:
 
 
 def _cpu_quota(root: Path) -> Check | None:
-    quota = cpu_quota(root)
+    quota = cgroup.cpu_quota(root)
     if quota is None:
         return None
     shown = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -62,8 +61,8 @@ def _cpu_quota(root: Path) -> Check | None:
     )
 
 
-def _memory(demand: Demand, machine: Machine) -> Check:
-    free = min(machine.memory_bytes, psutil.virtual_memory().available)
+def _memory(demand: Demand, machine: Machine, root: Path) -> Check:
+    free = min(machine.memory_bytes, available_memory_bytes(root))
     need = demand.ranks * RANK_BYTES
     ranks = f"{demand.ranks} rank{'s' * (demand.ranks != 1)}"
     if free >= need:

@@ -1,6 +1,7 @@
 """Whether there is a torch, and what it can drive. Told from its files: importing it takes seconds."""
 
 from bench.dna.machine import CPU_ONLY, Machine
+from bench.dna.nvidia import counted
 from bench.health.check import OK, REFUSAL, WARNING, Check
 
 
@@ -29,9 +30,16 @@ def checks(machine: Machine) -> list[Check]:
                 fix="unset CUDA_VISIBLE_DEVICES, unless that is meant",
             )
         ]
-    devices = [f"{machine.cuda_devices} x {machine.cuda[0]}"] if machine.cuda_devices else []
+    devices = [counted(machine.cuda)] if machine.cuda_devices else []
     devices += ["the Apple GPU"] if machine.mps else []
-    devices += [f"{len(machine.cpu_ids)} CPU cores"]
+    devices += [_cores(machine)]
     return [
         Check(name="torch", level=OK, text=f"{torch} ({machine.torch_build or 'unknown'} build): {', '.join(devices)}")
     ]
+
+
+def _cores(machine: Machine) -> str:
+    """The CPUs that this process may use, as what they are."""
+    many = len(machine.cpu_ids)
+    words = machine.cores.words(machine.cpu_ids)
+    return f"{many} CPU{'s' * (many != 1)} ({words})" if words else f"{many} CPU core{'s' * (many != 1)}"

@@ -17,13 +17,12 @@ GOVERNOR = "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"
 def look(tmp_path, monkeypatch):
     """What is found on a machine with these files, this load and this battery: {name: Check}."""
 
-    def found(files=None, share=0.1, battery=None, swapped=0):
+    def found(files=None, share=0.1, swapped=0):
         for name, text in (files or {}).items():
             file = tmp_path / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text)
         monkeypatch.setattr(load, "others_now", lambda _: share)
-        monkeypatch.setattr(psutil, "sensors_battery", lambda: battery, raising=False)
         monkeypatch.setattr(psutil, "swap_memory", lambda: SimpleNamespace(used=swapped))
         monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=16 * 2**30))
         return {check.name: check for check in host.checks(FOUR, tmp_path)}
@@ -38,14 +37,30 @@ def test_what_others_use_of_our_cores_now_is_told_with_what_to_do(look, share, l
     assert f"others use {share:.0%} of our 4 cores now" in check.text
 
 
+def a_supply(name, **told):
+    return {f"sys/class/power_supply/{name}/{each}": f"{text}\n" for each, text in told.items()}
+
+
+LAPTOP = a_supply("BAT0", type="Battery", status="Discharging", scope="System")
+
+
 def test_a_laptop_on_battery_is_told_to_be_plugged_in(look):
-    assert look(battery=SimpleNamespace(percent=41.2, power_plugged=False))["battery"].fix == "plug it in"
-    assert look(battery=SimpleNamespace(percent=41.2, power_plugged=True))["battery"].level == "ok"
+    assert look(LAPTOP)["battery"].fix == "plug it in"
+    assert look(LAPTOP | a_supply("AC", type="Mains", online="1"))["battery"].level == "ok"
 
 
-@pytest.mark.parametrize("battery", [None, SimpleNamespace(percent=50, power_plugged=None)])
-def test_a_machine_that_shows_no_battery_has_no_such_check(look, battery):
-    assert "battery" not in look(battery=battery)
+@pytest.mark.parametrize(
+    "supplies",
+    [
+        {},
+        a_supply("hidpp_battery_0", type="Battery", scope="Device", status="Discharging"),  # a mouse
+        a_supply("hid-ac:7a", type="Battery", status="Discharging"),  # a headset that tells no scope
+        a_supply("AC", type="Mains", online="1"),
+        a_supply("BAT0", type="Battery", status="Unknown"),  # it does not tell
+    ],
+)
+def test_a_machine_that_shows_no_battery_of_its_own_has_no_such_check(look, supplies):
+    assert "battery" not in look(supplies)
 
 
 def test_swap_is_heavy_from_a_quarter_of_the_memory_on(look):
@@ -79,8 +94,6 @@ def test_a_machine_that_hides_everything_gives_no_check_and_no_error(look, monke
     def hidden(*_):
         raise OSError("not here")
 
-    for module, name in ((load, "others_now"), (psutil, "swap_memory"), (psutil, "sensors_battery")):
+    for module, name in ((load, "others_now"), (psutil, "swap_memory")):
         monkeypatch.setattr(module, name, hidden)
-    assert host.checks(FOUR, tmp_path) == []
-    monkeypatch.delattr(psutil, "sensors_battery")
     assert host.checks(FOUR, tmp_path) == []
