@@ -161,6 +161,8 @@ class Plan:
     estimated_bytes: int
     launcher: str = "local"  # one of LAUNCHERS
     notes: tuple[str, ...] = ()  # what the recipe comes to in this study, in sentences
+    machine_notes: tuple[str, ...] = ()  # what of the machine stands beside every number, in sentences
+    placement: Mapping[str, str] = field(default_factory=dict)  # row's key -> what its cores are, where not whole cores
     settings: Mapping[str, Any] = field(default_factory=dict)  # the same settings -> what they came to, as JSON types
     seeds: tuple[int, ...] = ()  # one a round, from the first again when they run out; empty: the workload's in each
     profile: str | None = None
@@ -230,6 +232,7 @@ def from_json(document: Mapping[str, Any]) -> Plan:
             **({"keep": keep_from_json(document["keep"])} if "keep" in document else {}),
             "workload": workload_from_json(document["workload"]),
             "notes": tuple(document.get("notes", ())),
+            "machine_notes": tuple(document.get("machine_notes", ())),
             "baseline": Configuration(**document["baseline"]),
             "configurations": tuple(Configuration(**each) for each in document["configurations"]),
             "seeds": tuple(document.get("seeds", ())),

@@ -1,7 +1,7 @@
 """A plan before it runs: what `--dry-run` prints, and the lines that open a study."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -22,13 +22,14 @@ def opening(plan: Plan, *, demo: bool) -> list[str]:
             "No --model given: the demo, a small LeNet on real handwritten digits (8x8 scans, 1,437 to train on).",
             "Real use:  bench scale --model resnet18 --data cifar10 --ranks 1,2",
         ]
-    rows = ", ".join(row_name(row) for row in plan.configurations)
+    rows = ", ".join(row_name(row, plan.placement) for row in plan.configurations)
     lines.append(
         f"Plan     {words.count(len(plan.configurations), 'row')} x {words.count(plan.rounds, 'round')} = "
         f"{words.count(len(plan.launches), 'launch')} of {plan.workload.window}, about "
         f"{words.duration(plan.estimated_s)}"
     )
     lines.append(f"Rows     {rows}")
+    lines += [f"Machine  {note}" for note in plan.machine_notes]
     lines += [f"Recipe   {note}" for note in plan.notes]
     lines += [f"n/a      {row_name(each.configuration)}: {each.reason}" for each in plan.unrunnable]
     return lines
@@ -56,7 +57,7 @@ def lines(plan: Plan, commands: Sequence[Command]) -> list[str]:
         command = first[row.key]
         told += [
             "",
-            f"{row_name(row)}: {row.processes} process{'es' * (row.processes != 1)}, batch {row.batch_per_rank} each",
+            f"{row_name(row, plan.placement)}: {words.count(row.processes, 'process')}, batch {row.batch_per_rank} each",
         ]
         settings = " ".join(f"{name}={shlex.quote(value)}" for name, value in sorted(_ours(command).items()))
         told.append(f"  {settings} {shlex.join(command.argv)}")
@@ -81,10 +82,12 @@ def document(plan: Plan, commands: Sequence[Command]) -> dict[str, Any]:
     return {**to_json(plan), "commands": told, "exit": 0}
 
 
-def row_name(row: Configuration) -> str:
-    """A row in words: `ddp cpu x2, 1 core each`."""
+def row_name(row: Configuration, placement: Mapping[str, str] | None = None) -> str:
+    """A row in words: `ddp cpu x2, 1 core each`, or `ddp cpu x2, on 2 threads of 1 core`."""
     cores = f", {row.cores_per_rank} core{'s' * (row.cores_per_rank != 1)}" if row.cores_per_rank else ""
     each = " each" if cores and row.processes > 1 else ""
+    if of := (placement or {}).get(row.key):
+        cores, each = f", on {of}", ""
     hosts = f" on {row.nodes} nodes" if row.nodes > 1 else ""
     return f"{row.strategy} {row.device} x{row.ranks}{hosts}{cores}{each}"
 

@@ -29,6 +29,7 @@ def warnings(plan: Plan, rows: Sequence[Row], repeats: Mapping[str, Repeats]) ->
         repeats: the launches behind each row, by configuration key.
     """
     yield from _superlinear(rows)
+    yield from (_warning(text, "bench doctor tells more of this machine") for text in plan.machine_notes)
     yield from _oversubscribed(plan)
     yield from _busy_machine(plan, repeats)
     yield from _drifting_machine(repeats.get(plan.baseline.key))

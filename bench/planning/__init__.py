@@ -9,7 +9,8 @@ from typing import Any
 
 from bench.dna.machine import Machine
 from bench.plan import Configuration, Keep, Plan, Published, Workload, in_rounds
-from bench.planning import cost, recipes
+from bench.planning import cost, placement, recipes
+from bench.planning.placement import cores_of
 from bench.planning.rows import rows_of
 from bench.settings import Settings
 
@@ -86,6 +87,8 @@ def build(
         published=tuple(Published(**each.model_dump()) for each in settings.published),
         targets=dict(settings.targets),
         keep=Keep(**settings.keep.model_dump()),
+        machine_notes=tuple(placement.notes(rows.runnable, machine, settings.scale.device)),
+        placement=placement.words(rows.runnable, machine),
         notes=(*recipes.notes(settings, workload.recipe, rows.runnable), *_notes(workload, rows.runnable)),
         estimated_s=rounds * round_s,
         estimated_bytes=rounds * sum(cost.launch_bytes(workload, row) for row in rows.runnable),
@@ -139,16 +142,3 @@ def new_study_id(model: str, now: datetime, token: int) -> str:
     told = f"{place.rpartition('/')[2].removesuffix('.py')} {name}".lower()
     slug = re.sub(r"[^a-z0-9]+", "-", told).strip("-")[:30].strip("-")
     return f"{now:%y%m%d%H%M}-{slug or 'model'}-{token % 0x10000:04x}"
-
-
-def cores_of(configuration: Configuration, machine: Machine) -> tuple[tuple[int, ...], ...] | None:
-    """CPU ids of each process of one host: neighbouring blocks, one after the other; None where nothing is to be bound.
-
-    Where more cores are asked for than there are, the blocks start over from the first core, and overlap.
-    """
-    cores = configuration.cores_per_rank
-    if cores is None or not machine.pinnable:
-        return None
-    ids = machine.cpu_ids
-    blocks = (range(rank * cores, (rank + 1) * cores) for rank in range(configuration.processes // configuration.nodes))
-    return tuple(tuple(dict.fromkeys(ids[place % len(ids)] for place in block)) for block in blocks)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from bench.dna.machine import CPU_ONLY, Machine
 from bench.errors import CannotError, UsageError
 from bench.plan import Configuration, Unrunnable
+from bench.planning.placement import device_of
 from bench.settings import Settings
 
 LADDER_TOP_CPU = 8  # more ranks on one host add no hardware: they are run when asked for, not assumed
@@ -88,10 +89,8 @@ def rows_of(settings: Settings, machine: Machine, *, one_row: bool = False) -> R
 
 def _settle(settings: Settings, machine: Machine, *, one_row: bool) -> _Request:
     scale = settings.scale
-    device = scale.device
-    if device == "auto":
-        device = "cuda" if machine.cuda_devices else "mps" if machine.mps else "cpu"
-    capacity = {"cpu": len(machine.cpu_ids), "cuda": machine.cuda_devices, "mps": int(machine.mps)}[device]
+    device = device_of(scale.device, machine)
+    capacity = {"cpu": machine.cores.places, "cuda": machine.cuda_devices, "mps": int(machine.mps)}[device]
     nodes, per_node = _nodes(settings, capacity if device != "cpu" else 1)
     ranks, strategies = scale.ranks, scale.strategy
     if nodes:
@@ -167,8 +166,12 @@ def _usual_strategies(device: str, capacity: int, ranks: tuple[int, ...]) -> tup
 
 
 def _all_cores(request: _Request) -> list[Configuration]:
-    """On CPUs: one process with every core, which is what a user would do instead of starting ranks."""
-    usable = len(request.machine.cpu_ids)
+    """On CPUs: one process with every core, which is what a user would do instead of starting ranks.
+
+    Second threads of the cores are left out, as torch leaves them out, unless one core is all there is.
+    """
+    cores = len(request.machine.cores.cores)
+    usable = cores if cores > 1 else len(request.machine.cpu_ids)
     if request.device != "cpu" or request.cores == usable:
         return []
     return [request.configuration("single", cores=usable)]
@@ -250,7 +253,7 @@ def _refusal(request: _Request, unrunnable: tuple[Unrunnable, ...]) -> CannotErr
     """What was asked for, what there is, and a command that runs."""
     settings, machine = request.settings, request.machine
     what = f"--profile {settings.profile}" if settings.profile else f"--model {settings.model.name}"
-    fitting = ",".join(str(ranks) for ranks in _ladder(min(len(machine.cpu_ids), LADDER_TOP_CPU)))
+    fitting = ",".join(str(ranks) for ranks in _ladder(min(machine.cores.places, LADDER_TOP_CPU)))
     spread = f"--device cpu --ranks {fitting.rpartition(',')[2] if request.verb == 'bench run' else fitting}"
     if request.device != "cuda":
         reason = unrunnable[-1].reason if unrunnable else "nothing to run"
@@ -276,7 +279,7 @@ def _cuda_facts(machine: Machine) -> str:
     build = machine.torch_build or "unknown"
     torch = f"torch {machine.torch_version} is a {build} build" if machine.torch_version else "torch is not installed"
     present = f"{_count(len(machine.cuda), 'NVIDIA GPU')} present" if machine.cuda else ""
-    return "; ".join(filter(None, (torch, driver, present, hiding)))
+    return "; ".join(filter(None, (*machine.cuda_trouble, torch, driver, present, hiding, *machine.cuda_notes)))
 
 
 def _count(number: int, noun: str) -> str:
