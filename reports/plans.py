@@ -57,7 +57,7 @@ def lines(plan: Plan, commands: Sequence[Command]) -> list[str]:
         command = first[row.key]
         told += [
             "",
-            f"{row_name(row, plan.placement)}: {words.count(row.processes, 'process')}, batch {row.batch_per_rank} each",
+            _row_line(row, plan),
         ]
         settings = " ".join(f"{name}={shlex.quote(value)}" for name, value in sorted(_ours(command).items()))
         told.append(f"  {settings} {shlex.join(command.argv)}")
@@ -65,6 +65,11 @@ def lines(plan: Plan, commands: Sequence[Command]) -> list[str]:
             told.append("  cores " + " | ".join(",".join(map(str, cores)) for cores in command.cores))
     told += ["", "Nothing was started."]
     return told
+
+
+def _row_line(row: Configuration, plan: Plan) -> str:
+    processes = f"{row.processes} process{'es' * (row.processes != 1)}"
+    return f"{row_name(row, plan.placement)}: {processes}, batch {row.batch_per_rank} each"
 
 
 def document(plan: Plan, commands: Sequence[Command]) -> dict[str, Any]:
