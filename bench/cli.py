@@ -3,6 +3,7 @@
 import json
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
@@ -101,6 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one verb; exits with its code, and never with a traceback unless `--debug` asks for it."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     output = Output()
+    warnings.showwarning = _show_warning
     failure, code = _ran([word for word in given if word != "--debug"])
     if failure is None and code == DONE and (why := output.lost()):
         hint = "nothing that was measured is lost: bench ls; repeat with its output where there is room"
@@ -131,6 +133,17 @@ def _ran(words: list[str]) -> tuple[BenchError | None, int]:
         return None, returned if isinstance(returned, int) else DONE
     failure.__cause__ = cause
     return failure, failure.code
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *where: Any, **how: Any) -> None:
+    """Ours as a sentence; others' as Python shows them."""
+    if category.__module__.partition(".")[0] == "bench":
+        click.echo(f"warning: {message}", err=True)
+    else:
+        _shown_by_python(message, category, *where, **how)
+
+
+_shown_by_python = warnings.showwarning
 
 
 def _tell(failure: BenchError, *, as_json: bool, debug: bool) -> None:

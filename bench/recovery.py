@@ -13,8 +13,9 @@ from bench.plan import Plan, PlannedLaunch
 from bench.store import fsops, index, schema
 from bench.store.attempts import Attempt, open_attempts
 from bench.store.commit import AlreadyCommittedError, ClaimedError, Store
-from bench.store.layout import StorePath, existing
-from bench.store.sweeping import sweep, sweep_packs
+from bench.store.layout import StorePath, UnreadableError, existing
+from bench.store.survey import survey
+from bench.store.sweeping import sweep_claims, sweep_packs, sweep_staging
 from launchers import Ending
 
 OUTCOME = "outcome.json"
@@ -91,17 +92,24 @@ def recover(store_path: StorePath, study_id: str | None = None, *, force: bool =
         CannotError: the store cannot be written.
     """
     store = Store.open(store_path, create=False)
-    known = index.studies(store.path)
-    studies = known if study_id is None else [study_id]
+    studies = index.studies(store.path) if study_id is None else [study_id]
+    closed: list[Recovery] = []
     try:
-        removed = sweep(store.path, studies, force=force)
-        closed = [close_stale(store, each, force=force) for each in studies]
-        removed += sweep_packs(store.path, studies)  # closing made them stale
+        removed = sweep_staging(store.path)
+        for each in studies:
+            try:
+                removed += sweep_claims(store.path, each, force=force)
+                closed.append(close_stale(store, each, force=force))
+                removed += sweep_packs(store.path, each)  # closing made them stale
+            except UnreadableError as error:  # costs nobody else
+                closed.append(Recovery(unclosed=(error.message,)))
     except OSError as error:
         raise CannotError(
             f"the store {store.path} cannot be written: {error.strerror or error}", hint="make room, and repeat"
         ) from error
-    return replace(_merged(closed), removed=tuple(removed))
+    if study_id is None:
+        closed.append(Recovery(unclosed=[str(each) for each in survey(store.path).odd if each.hides]))
+    return replace(_merged(closed), removed=tuple(sorted(removed)))
 
 
 def close_stale(store: Store, study_id: str, *, force: bool = False) -> Recovery:

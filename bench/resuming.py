@@ -27,17 +27,25 @@ def unfinished(store: Store, asked: Plan) -> Plan:
         UsageError: there is none; with what the newest unfinished one has otherwise.
     """
     nearest: tuple[str, list[str]] | None = None
+    unreadable: list[str] = []
     for study_id in index.studies(store.path):
-        found = index.plan(store.path, study_id)
-        if not index.unsettled(store.path, found, []):
+        try:
+            found = index.plan(store.path, study_id)
+            left = index.unsettled(store.path, found, [])
+        except CannotError as error:  # nobody can tell whether it is the one that is meant
+            unreadable.append(error.message)
+            continue
+        if not left:
             continue
         changed = list(differences(found, asked))
         if not changed:
             return found
         nearest = nearest or (study_id, changed)
     if nearest is None:
+        told = "".join(f"; {each}" for each in unreadable[:1])
         raise UsageError(
-            "there is no unfinished study to resume", f"{store.path} holds: bench ls; without --resume a new one begins"
+            f"there is no unfinished study to resume{told}",
+            f"{store.path} holds: bench ls; without --resume a new one begins",
         )
     study_id, changed = nearest
     told = "; ".join(changed[:_TOLD_AT_MOST]) + (f"; {len(changed) - 4} more" if len(changed) > _TOLD_AT_MOST else "")

@@ -2,8 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,7 +12,7 @@ from bench.errors import CannotError
 from bench.plan import Plan, PlannedLaunch
 from bench.store import index, packs, parquet, read, schema
 from bench.store.attempts import open_attempts
-from bench.store.layout import Layout, StorePath, existing
+from bench.store.layout import Layout, StorePath, UnreadableError, entries, existing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,11 +24,12 @@ class Checked:
     planned: int | None  # None: the plan cannot be read
     files: int  # named by markers and looked at
     wrong: Sequence[str]  # what is not as it must be
+    unread: Sequence[str]  # what could not be looked at, so that nothing is known of it
     notes: Sequence[str]  # what a reader of the store should know, and is no fault
 
     @property
     def is_right(self) -> bool:
-        return not self.wrong
+        return not self.wrong and not self.unread
 
 
 def check(store: StorePath, study_id: str) -> Checked:
@@ -44,53 +45,64 @@ def check(store: StorePath, study_id: str) -> Checked:
     """
     layout = existing(store)
     wrong: list[str] = []
+    unread: list[str] = []
     notes: list[str] = []
+    plan = None
     try:
         plan = index.plan(store, study_id)
+    except UnreadableError as error:
+        unread.append(error.message)
     except CannotError as error:
-        plan = None
         wrong.append(error.message)
     torn: list[index.Damage] = []
     markers = index.every_marker(store, study_id, torn)
-    wrong += [f"{each.path} {each.reason}" for each in torn]
+    for each in torn:  # of no launch: a copy, which is in nobody's way
+        into = unread if each.is_unread else wrong if each.launch_id else notes
+        into.append(f"{each.path} {each.reason}")
     rows: list[schema.Launch] = []
     for marker in markers:
-        wrong += _files(layout, marker, rows)
+        wrong += _files(layout, marker, rows, unread)
     if plan is not None:
         wrong += _against_the_plan(plan, rows)
     wrong += _methods(rows)
-    for attempt in open_attempts(store, study_id):
-        if attempt.owner.alive():
-            notes.append(f"{attempt} is running (process {attempt.owner.pid})")
-        else:
-            wrong.append(f"{attempt} was begun and never ended: bench recover {study_id}")
+    with _noted(unread):
+        for attempt in open_attempts(store, study_id):
+            if attempt.owner.alive():
+                notes.append(f"{attempt} is running (process {attempt.owner.pid})")
+            else:
+                wrong.append(f"{attempt} was begun and never ended: bench recover {study_id}")
     settled = index.settled(store, study_id, [])
     wrong += _packed(read.Committed(layout=layout, markers=tuple(settled.values())))
-    if plan is not None:
+    if plan is not None and not unread:
         left = {each.launch_id for each in index.unsettled(store, plan, [])}
         wrong += _rounds(plan, left)
         notes += [f"--resume runs {len(left)} of {len(plan.launches)} launches"] * (len(left) > 0)
     superseded = len(markers) - len(settled)
     notes += [f"superseded by a later attempt: {superseded}"] * (superseded > 0)
     named = {file.path for marker in markers for file in marker.files}
-    notes += [f"{path}: no marker names it, nobody reads it" for path in _unnamed(layout, study_id, named)]
+    with _noted(unread):
+        notes += [f"{path}: no marker names it, nobody reads it" for path in _unnamed(layout, study_id, named)]
     return Checked(
         study_id=study_id,
         launches=len(settled),
         planned=len(plan.launches) if plan is not None else None,
         files=len(named),
         wrong=wrong,
+        unread=list(dict.fromkeys(unread)),
         notes=notes,
     )
 
 
-def _files(layout: Layout, marker: index.Marker, rows: list[schema.Launch]) -> Iterator[str]:
-    """What is wrong with one marker's files; the row of its launch goes to `rows`."""
+def _files(layout: Layout, marker: index.Marker, rows: list[schema.Launch], unread: list[str]) -> Iterator[str]:
+    """What is wrong with one marker's files; the row of its launch goes to `rows`, what cannot be seen to `unread`."""
     tables = Counter(file.table for file in marker.files)
     if tables["launches"] != 1:
         yield f"launch {marker.launch_id}: its marker names {tables['launches']} files of its row, not one"
     for file in marker.files:
         data = read.table_of(layout, marker, file)
+        if isinstance(data, index.Damage) and data.is_unread:
+            unread.append(f"launch {marker.launch_id}: {file.path} {data.reason}")
+            continue
         if isinstance(data, index.Damage):
             yield f"launch {marker.launch_id}: {file.path} {data.reason}"
             continue
@@ -199,6 +211,16 @@ def _packed(files: read.Committed) -> Iterator[str]:
 
 
 def _unnamed(layout: Layout, study_id: str, named: set[str]) -> list[str]:
-    folders = [Path(table) / study_id for table in schema.TABLES]
-    found = [file for folder in folders for file in (layout.root / folder).glob("*")]
+    found = [file for table in schema.TABLES for file in entries(layout.root / table / study_id)]
     return sorted({file.relative_to(layout.root).as_posix() for file in found} - named)
+
+
+@contextmanager
+def _noted(unread: list[str]) -> Iterator[None]:
+    """What cannot be looked at within goes on the list, and costs only what is within."""
+    try:
+        yield
+    except UnreadableError as error:
+        unread.append(error.message)
+    except OSError as error:
+        unread.append(f"{error.filename} cannot be read: {error.strerror or error}")

@@ -5,6 +5,7 @@ An attempt is open until it has a marker. Its marker is created exclusively, so 
 """
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
@@ -14,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from bench.errors import CannotError
 from bench.store import index
-from bench.store.layout import Layout, StorePath, existing, named
+from bench.store.layout import Layout, StorePath, UnreadableError, entries, existing, named
 from bench.store.owner import Owner
 
 if TYPE_CHECKING:
     from bench.store.commit import Store  # it brings pyarrow, and `bench ls` reads attempts
 
 ATTEMPT_SCHEMA = "bench.attempt/1"
+_NOTE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.a\d+\.json")  # a copy of one has another name, and is none
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,13 +106,20 @@ def attempts(store: StorePath, study_id: str) -> list[Attempt]:
     """Every attempt of a study that was begun, in order of launches and attempts.
 
     One whose file cannot be read has an owner that cannot be looked for, so that nobody takes it for dead.
+
+    Raises:
+        UnreadableError: nobody can see which attempts there are.
     """
-    folder = existing(store).attempts(study_id)
-    return [_read(file, study_id) for file in sorted(folder.glob("[!.]*.json"), key=_place)]
+    found = files(existing(store).attempts(study_id), study_id)
+    return [_read(file, study_id) for file in sorted(found, key=_place) if _NOTE.fullmatch(file.name)]
 
 
 def open_attempts(store: StorePath, study_id: str) -> list[Attempt]:
-    """The attempts that were begun and have no marker: running, or left by a process that died."""
+    """The attempts that were begun and have no marker: running, or left by a process that died.
+
+    Raises:
+        UnreadableError: nobody can see which attempts there are, or which have ended.
+    """
     layout = existing(store)
     return [each for each in attempts(store, study_id) if not has_marker(layout, each)]
 
@@ -118,7 +127,24 @@ def open_attempts(store: StorePath, study_id: str) -> list[Attempt]:
 def has_marker(layout: Layout, attempt: Attempt) -> bool:
     """An empty one is none: it claims the name where there are no hard links (see `fsops.publish`)."""
     file = layout.marker(attempt.study_id, attempt.launch_id, attempt.attempt)
-    return file.is_file() and file.stat().st_size > 0
+    try:
+        return file.stat().st_size > 0
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise _unseen(attempt.study_id, file, error) from error
+
+
+def files(folder: Path, study_id: str) -> list[Path]:
+    """The documents in a folder of a study.
+
+    Raises:
+        UnreadableError: the folder is there and cannot be looked into.
+    """
+    try:
+        return entries(folder, ".json")
+    except OSError as error:
+        raise _unseen(study_id, folder, error) from error
 
 
 def _refuse(earlier: Attempt, *, take_over: bool) -> None:
@@ -143,13 +169,20 @@ def _refuse(earlier: Attempt, *, take_over: bool) -> None:
 def _seen(layout: Layout, study_id: str) -> defaultdict[str, list[int]]:
     """The attempts of each launch that have left a note or a marker, whole or torn."""
     seen: defaultdict[str, list[int]] = defaultdict(list)
-    for file in layout.attempts(study_id).glob("[!.]*.json"):
+    for file in files(layout.attempts(study_id), study_id):
         launch_id, number = _place(file)
         seen[launch_id].append(number)
-    for file in layout.markers(study_id).glob("[!.]*.json"):
+    for file in files(layout.markers(study_id), study_id):
         launch_id, number = named(file.stem)
         seen[launch_id].append(number)
     return seen
+
+
+def _unseen(study_id: str, path: Path, error: OSError) -> UnreadableError:
+    return UnreadableError(
+        f"study {study_id}: {path} cannot be read: {error.strerror or error}",
+        hint="look at whose it is; until it can be read, nobody knows which launches have ended",
+    )
 
 
 def _place(file: Path) -> tuple[str, int]:

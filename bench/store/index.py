@@ -3,7 +3,7 @@
 import json
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -11,7 +11,8 @@ from typing import Any
 
 from bench.errors import CannotError, UsageError
 from bench.plan import Plan, PlannedLaunch, from_json
-from bench.store.layout import StorePath, existing, named
+from bench.store.layout import Layout, StorePath, UnreadableError, entries, existing, named
+from bench.store.survey import document, survey
 
 UNSETTLED = ("cancelled", "lost")  # says nothing of the launch: --resume runs it again
 # Of a launch that keeps checkpoints, every failure: it is there to be trained to its end, and can be gone on with.
@@ -57,12 +58,19 @@ class Damage:
     launch_id: str
     path: str
     reason: str
+    is_unread: bool = False  # it may be whole: it could not be looked at
 
     def __str__(self) -> str:
+        if not self.launch_id:
+            return f"study {self.study_id}: {self.path} {self.reason}"
         return f"launch {self.launch_id}: {self.path} {self.reason}; its rows are left out"
 
 
-class DamageWarning(UserWarning):
+class StoreWarning(UserWarning):
+    """Something in a store is not as it should be, and was passed over."""
+
+
+class DamageWarning(StoreWarning):
     """A damaged file was left out."""
 
 
@@ -81,10 +89,7 @@ def studies(store: StorePath) -> list[str]:
         NoStoreError: no store at this path.
         CannotError: a newer bench wrote it.
     """
-    layout = existing(store)
-    # A folder without a plan is a study that was never created: the process died before its first promise.
-    ids = [file.parent.name for file in layout.studies.glob("[!.]*/study.json")]
-    return sorted(ids, key=lambda study_id: (_created_at(store, study_id), study_id), reverse=True)
+    return [each.study_id for each in survey(store).studies]
 
 
 def study_plan(store: StorePath, study_id: str) -> dict[str, Any]:
@@ -92,16 +97,17 @@ def study_plan(store: StorePath, study_id: str) -> dict[str, Any]:
 
     Raises:
         UsageError: no such study.
-        CannotError: its file is damaged.
+        CannotError: its file is missing or damaged.
     """
-    file = existing(store).plan(study_id)
-    try:
-        document: dict[str, Any] = json.loads(file.read_bytes())
-    except FileNotFoundError:
-        raise _no_such("study", study_id, studies(store)) from None
-    except (OSError, ValueError) as error:
-        raise CannotError(f"the plan of study {study_id} cannot be read: {error}", hint=f"look at {file}") from error
-    return document
+    layout = existing(store)
+    found = document(layout, study_id)
+    if isinstance(found, dict):
+        return found
+    if study_id not in (known := studies(store)):
+        raise _no_such("study", study_id, known)
+    kind = CannotError if found.is_damaged else UnreadableError
+    hint = f"look at {layout.plan(study_id)}, and at: bench verify"
+    raise kind(f"the plan of study {study_id} cannot be read: {found.reason}", hint=hint)
 
 
 def plan(store: StorePath, study_id: str) -> Plan:
@@ -113,7 +119,7 @@ def plan(store: StorePath, study_id: str) -> Plan:
     """
     try:
         return from_json(study_plan(store, study_id))
-    except (TypeError, KeyError) as error:
+    except (TypeError, KeyError, ValueError, AttributeError, IndexError) as error:
         raise CannotError(f"the plan of study {study_id} is not one of this version of bench: {error}") from error
 
 
@@ -141,8 +147,16 @@ def unsettled(store: StorePath, plan: Plan, damaged: list[Damage] | None = None)
     """The launches of a plan that --resume must run: not committed, or lost or cancelled at last.
 
     A crash, a hang or a full device is a result, and is not run again unless the launch keeps checkpoints.
+
+    Raises:
+        UnreadableError: some marker cannot be looked at, so that what has a result is not known.
     """
-    latest, again = settled(store, plan.study_id, damaged), run_again(plan)
+    seen: list[Damage] = []
+    latest, again = settled(store, plan.study_id, seen), run_again(plan)
+    for each in seen:
+        if each.is_unread:
+            raise UnreadableError(str(each), hint="until it can be read, nothing of the study is run")
+        note(each, damaged)
     return [each for each in plan.launches if each.launch_id not in latest or latest[each.launch_id].status in again]
 
 
@@ -154,25 +168,42 @@ def run_again(plan: Plan) -> tuple[str, ...]:
 def every_marker(store: StorePath, study_id: str, damaged: list[Damage] | None = None) -> list[Marker]:
     """The markers of all attempts, superseded ones among them; arguments as for `markers`."""
     layout = existing(store)
-    found = []
-    for file in sorted(layout.markers(study_id).glob("[!.]*.json")):
+    folder, found = layout.markers(study_id), []
+    try:
+        files = entries(folder, ".json")
+    except OSError as error:
+        note(_unread(layout, study_id, "", folder, error), damaged)
+        return []
+    for file in files:
         launch_id, attempt = named(file.stem)
-        marker = _marker(file)
+        path = file.relative_to(layout.root).as_posix()
+        try:
+            marker = Marker.from_bytes(file.read_bytes())
+        except OSError as error:
+            note(_unread(layout, study_id, launch_id, file, error), damaged)
+            continue
+        except (ValueError, TypeError, KeyError):
+            marker = None
         # Its name is what makes it exclusive: one that names another launch must not stand in for that.
         if marker is not None and (marker.study_id, marker.launch_id, marker.attempt) == (study_id, launch_id, attempt):
             found.append(marker)
+        elif marker is not None and marker.study_id == study_id and (folder / _file_of(marker)).exists():
+            reason = f"is a copy of {_file_of(marker)} under another name: nobody reads it"
+            note(Damage(study_id=study_id, launch_id="", path=path, reason=reason), damaged)
         else:
-            path = file.relative_to(layout.root).as_posix()
             damage = Damage(study_id=study_id, launch_id=launch_id, path=path, reason="cannot be read as a marker")
             note(damage, damaged)
     return found
 
 
-def _marker(file: Path) -> Marker | None:
-    try:
-        return Marker.from_bytes(file.read_bytes())
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
+def _file_of(marker: Marker) -> str:
+    return f"{marker.launch_id}.a{marker.attempt}.json" if marker.attempt else f"{marker.launch_id}.json"
+
+
+def _unread(layout: Layout, study_id: str, launch_id: str, path: Path, error: OSError) -> Damage:
+    reason = f"cannot be read: {error.strerror or error}"
+    told = path.relative_to(layout.root).as_posix()
+    return Damage(study_id=study_id, launch_id=launch_id, path=told, reason=reason, is_unread=True)
 
 
 def resolve(store: StorePath, text: str) -> str:
@@ -180,14 +211,23 @@ def resolve(store: StorePath, text: str) -> str:
 
     Raises:
         UsageError: none or several are meant; the message names what there is.
+        CannotError: the one that is meant cannot be read.
     """
-    known = studies(store)
+    found = survey(store).studies
     if text == "@last" or re.fullmatch(r"@-[1-9]\d*", text):
         back = 1 if text == "@last" else int(text.removeprefix("@-"))
-        if back > len(known):
-            raise UsageError(f"{text} is not there: the store {store} has {len(known)} studies")
-        return known[back - 1]
-    return _one("study", text, known)
+        if back > len(found):
+            raise UsageError(f"{text} is not there: the store {store} has {len(found)} studies")
+        meant = found[back - 1]
+        if meant.unreadable:  # to take an older one in its place would be a wrong answer
+            whole = next((each.study_id for each in found if not each.unreadable), None)
+            hint = f"the newest that can be read is {whole}" if whole else "look at it with: bench verify"
+            raise UnreadableError(f"{text} is {meant}", hint=hint)
+        for each in found:
+            if each.is_ahead and not meant.is_ahead:
+                warnings.warn(StoreWarning(str(each)), stacklevel=2)
+        return meant.study_id
+    return _one("study", text, [each.study_id for each in found])
 
 
 def resolve_launch(store: StorePath, text: str, damaged: list[Damage] | None = None) -> Marker:
@@ -223,11 +263,3 @@ def _no_such(kind: str, text: str, known: Sequence[str]) -> UsageError:
 
 def _some(ids: Sequence[str]) -> str:
     return ", ".join(ids[:3]) + (f" and {len(ids) - 3} more" if len(ids) > 3 else "")
-
-
-def _created_at(store: StorePath, study_id: str) -> str:
-    try:
-        document: Mapping[str, Any] = study_plan(store, study_id)
-    except CannotError:
-        return ""  # sorts as the oldest; whoever asks for it is told why
-    return str(document.get("created_at", ""))

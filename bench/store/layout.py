@@ -33,6 +33,10 @@ class NoStoreError(UsageError, FileNotFoundError):
     """There is no store at this path."""
 
 
+class UnreadableError(CannotError):
+    """Something of one study is there and cannot be looked at; other studies are not concerned."""
+
+
 @dataclass(frozen=True)
 class Layout:
     """The paths of one store."""
@@ -105,6 +109,30 @@ def named(name: str) -> tuple[str, int]:
     return (later[1], int(later[2])) if later else (name, 0)
 
 
+def is_id(name: str) -> bool:
+    """Whether a study or a launch can have this name."""
+    return _ID.fullmatch(name) is not None
+
+
+def entries(folder: Path, suffix: str = "") -> list[Path]:
+    """What lies in a folder of a store, in order, without hidden names; nothing where there is no such folder.
+
+    Unlike `glob`, which takes a folder that may not be read for one that is empty.
+
+    Raises:
+        OSError: it is there and cannot be read.
+    """
+    try:
+        with os.scandir(folder) as found:
+            return sorted(
+                Path(each.path) for each in found if not each.name.startswith(".") and each.name.endswith(suffix)
+            )
+    except FileNotFoundError:
+        if folder.is_symlink():
+            raise
+        return []
+
+
 def existing(store: StorePath) -> Layout:
     """The layout of a store that is there.
 
@@ -128,7 +156,7 @@ def existing(store: StorePath) -> Layout:
 
 
 def _checked(identity: str) -> str:
-    if not _ID.fullmatch(identity):
+    if not is_id(identity):
         raise ValueError(f"{identity!r} cannot be an id: letters, digits, dot, dash and underscore only")
     return identity
 

@@ -4,6 +4,7 @@ Nothing there is ever replaced but a file that our own interrupted copy left unf
 """
 
 import json
+import os
 import re
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
@@ -15,10 +16,12 @@ from typing import Any
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
+from bench import folders
 from bench.errors import BenchError, CannotError, UsageError
 from bench.store import fsops, index
 from bench.store.commit import Store
 from bench.store.layout import LAYOUT_VERSION, NoStoreError, existing
+from bench.store.survey import survey
 
 _FORMAT = (json.dumps({"layout": LAYOUT_VERSION}, indent=1) + "\n").encode()
 
@@ -40,6 +43,8 @@ class Place:
             UsageError: nobody knows this protocol.
             CannotError: the package for it is not installed, or there is no connection.
         """
+        if (local := _local(url)) is not None:
+            return Place(url=url, root=str(local).rstrip("/"), system=LocalFileSystem(), folder=local)
         given, url = url, re.sub(r"(://[^/:@]*):[^/@]*@", r"\1@", url)  # a password is used, and never told
         try:
             system, root = url_to_fs(given)
@@ -51,8 +56,7 @@ class Place:
             raise UsageError(f"{url}: {error}", hint=hint) from error
         except Exception as error:  # each file system raises its own library's errors
             raise _cannot(url, "be reached", error) from error
-        folder = Path(root) if isinstance(system, LocalFileSystem) else None
-        return Place(url=url, root=root.rstrip("/"), system=system, folder=folder)
+        return Place(url=url, root=root.rstrip("/"), system=system, folder=None)
 
     def is_same(self, other: "Place") -> bool:
         """Whether both are one folder."""
@@ -87,8 +91,14 @@ class Place:
                 self.remove("FORMAT")
             self.create("FORMAT", _FORMAT)
 
-    def sizes(self) -> dict[str, int | None]:
-        """Every file here with its bytes (None: nobody tells)."""
+    def sizes(self, unread: dict[str, str] | None = None) -> dict[str, int | None]:
+        """Every file here with its bytes (None: nobody tells).
+
+        Args:
+            unread: takes the folders that cannot be looked into, with the reason.
+        """
+        if self.folder is not None:
+            return _sizes(self.folder, {} if unread is None else unread)
         with self._telling("be listed"):
             self.system.invalidate_cache()
             try:
@@ -141,28 +151,30 @@ class Place:
             else:
                 self.system.rm_file(self._full(path))
 
-    def resolve(self, words: Sequence[str], paths: Collection[str]) -> list[str]:
+    def resolve(self, words: Sequence[str], paths: Collection[str], notes: list[str]) -> list[str]:
         """Ids of the studies that are meant by ids, their beginnings, `@last` or `@-2`; of all of them without words.
 
         Args:
             words: what was written.
             paths: every file here, see `sizes`.
+            notes: takes what else lies here, where all are meant.
 
         Raises:
-            UsageError: none or several are meant by one of them.
+            BenchError: none or several are meant by one of them, or one that cannot be read.
         """
-        plans = [path for path in paths if re.fullmatch(r"studies/[^./][^/]*/study\.json", path)]
-        if not words:
-            return sorted(path.split("/")[1] for path in plans)
         if self.folder is not None:
-            return _meant(self.folder, words)
+            return _meant(self.folder, words, notes)
+        plans = [path for path in paths if re.fullmatch(r"studies/[^./][^/]*/study\.json", path)]
         with tempfile.TemporaryDirectory() as name:  # names mean the same everywhere: they are resolved by the plans
             for path in ("FORMAT", *plans):
                 file = Path(name, path)
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_bytes(self.read(path))
+            for path in paths:
+                if path.startswith("commits/"):
+                    Path(name, path).parent.mkdir(parents=True, exist_ok=True)
             try:
-                return _meant(Path(name), words)
+                return _meant(Path(name), words, notes)
             except UsageError as error:
                 raise UsageError(error.message.replace(name, self.url), error.hint) from error
 
@@ -207,8 +219,45 @@ class Place:
             raise _cannot(self.url, what, error) from error
 
 
-def _meant(store: Path, words: Sequence[str]) -> list[str]:
-    return list(dict.fromkeys(index.resolve(store, word) for word in words))
+def _meant(store: Path, words: Sequence[str], notes: list[str]) -> list[str]:
+    if words:
+        return list(dict.fromkeys(index.resolve(store, word) for word in words))
+    found = survey(store)
+    notes += map(str, found.odd)
+    return sorted(each.study_id for each in found.studies)
+
+
+def _local(url: str) -> Path | None:
+    """The folder of this machine that is meant; None of a URL of another kind.
+
+    Not for fsspec to say: it takes `::` in any path for the end of a first file system.
+    """
+    scheme, separator, path = url.partition("://")
+    if separator and scheme in {"file", "local"}:
+        return folders.expanded(path).absolute()
+    if not separator or not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.:-]*", scheme):
+        return folders.expanded(url).absolute()
+    return None
+
+
+def _sizes(root: Path, unread: dict[str, str]) -> dict[str, int | None]:
+    """Every file of a folder of this machine; links are followed, except to a folder that they lie in."""
+    found: dict[str, int | None] = {}
+    waiting = [(root, frozenset[str]())]
+    while waiting:
+        folder, above = waiting.pop()
+        here = os.path.realpath(folder)
+        try:
+            for each in os.scandir(folder) if here not in above else ():
+                if each.is_dir():
+                    waiting.append((Path(each.path), above | {here}))
+                elif each.is_file():
+                    found[Path(each.path).relative_to(root).as_posix()] = each.stat().st_size
+        except FileNotFoundError:  # it went away meanwhile, or was never there
+            continue
+        except OSError as error:
+            unread[folder.relative_to(root).as_posix()] = error.strerror or str(error)
+    return found
 
 
 def _cannot(url: str, what: str, error: Exception) -> CannotError:

@@ -217,6 +217,7 @@ def _array(column: pa.ChunkedArray) -> np.ndarray[Any, Any]:
 
 def table_of(layout: Layout, marker: Marker, file: DataFile, columns: Sequence[str] | None = None) -> pa.Table | Damage:
     """The rows of one file that a marker names (of some columns, or of all), or what is wrong with it."""
+    is_unread = False
     try:
         data = (layout.root / file.path).read_bytes()
         if len(data) != file.bytes:
@@ -227,6 +228,10 @@ def table_of(layout: Layout, marker: Marker, file: DataFile, columns: Sequence[s
             return parquet.decode(file.table, data, columns)
     except FileNotFoundError:
         reason = "is missing"
-    except (OSError, pa.ArrowException) as error:
+    except OSError as error:
+        reason, is_unread = f"cannot be read: {error.strerror or error}", True
+    except pa.ArrowException as error:
         reason = f"cannot be read ({type(error).__name__})"
-    return Damage(study_id=marker.study_id, launch_id=marker.launch_id, path=file.path, reason=reason)
+    return Damage(
+        study_id=marker.study_id, launch_id=marker.launch_id, path=file.path, reason=reason, is_unread=is_unread
+    )

@@ -30,6 +30,7 @@ class Transfer:
     bytes: int  # copied
     present: int  # files that were there already
     refused: tuple[str, ...]  # why a study or launch was left out, a sentence each
+    notes: tuple[str, ...] = ()  # what was passed over and is no study's or launch's own
 
 
 @dataclass(kw_only=True)
@@ -66,9 +67,10 @@ def transfer(
         raise UsageError(f"{target.url} is the store itself", hint="name another place")
     source.require_store()
     copying = _Copying(source, target, tell)
-    studies = source.resolve(words, copying.here)
+    notes: list[str] = []
+    studies = source.resolve(words, copying.here, notes)
     target.make_store()
-    return copying.run(studies, logs=logs)
+    return copying.run(studies, notes, logs=logs)
 
 
 class _Copying:
@@ -76,11 +78,13 @@ class _Copying:
 
     def __init__(self, source: Place, target: Place, tell: Tell) -> None:
         self._source, self._target, self._tell = source, target, tell
-        self.here, self._there = source.sizes(), target.sizes()
+        self._unread: dict[str, str] = {}
+        self.here, self._there = source.sizes(self._unread), target.sizes()
         self._refused: list[str] = []
         self._files = self._bytes = self._present = self._launches = self._done = self._total = 0
 
-    def run(self, studies: Sequence[str], *, logs: bool) -> Transfer:
+    def run(self, studies: Sequence[str], notes: Sequence[str], *, logs: bool) -> Transfer:
+        studies = [study_id for study_id in studies if self._is_readable(study_id)]
         # The plan, and what was written beside it later.
         plans = {study_id: self._paths(f"studies/{study_id}/", r"[^./][^/]*\.json") for study_id in studies}
         launches = {study_id: self._launches_of(study_id, logs=logs) for study_id in studies}
@@ -101,7 +105,17 @@ class _Copying:
             bytes=self._bytes,
             present=self._present,
             refused=tuple(self._refused),
+            notes=tuple(notes),
         )
+
+    def _is_readable(self, study_id: str) -> bool:
+        """Whether all that a study needs can be seen; what cannot is not taken for absent."""
+        plan = f"studies/{study_id}/study.json"
+        needed = ("studies", f"studies/{study_id}", f"studies/{study_id}/attempts", "commits", f"commits/{study_id}")
+        why = [f"{path} cannot be read: {self._unread[path]}" for path in needed if path in self._unread]
+        why += [f"{plan} is missing"] * (plan not in self.here)
+        self._refused += [f"study {study_id} was left out: {each}" for each in why[:1]]
+        return not why
 
     def _guarded(self, what: str, launches: Sequence[_Launch], copy: Callable[[], None]) -> None:
         """One that is refused costs nobody else."""
@@ -131,7 +145,7 @@ class _Copying:
             if logs:
                 folder = f"studies/{study_id}/logs/{name_of(launch_id, attempt)}/"
                 launch.files |= dict.fromkeys(self._paths(folder, ".+"))
-        for path in self._paths(f"studies/{study_id}/attempts/", r"[^./][^/]*\.json"):
+        for path in self._paths(f"studies/{study_id}/attempts/", r"[A-Za-z0-9][A-Za-z0-9._-]*\.a\d+\.json"):
             launch_id = PurePosixPath(path).stem.rpartition(".a")[0]
             found.setdefault(launch_id, _Launch(launch_id=launch_id)).files[path] = None
         return [found[launch_id] for launch_id in sorted(found)]

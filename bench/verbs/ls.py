@@ -5,14 +5,16 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import click
 
 from bench.errors import CannotError
-from bench.store.attempts import open_attempts
-from bench.store.index import UNSETTLED, Damage, markers, studies, study_plan
+from bench.store.attempts import Attempt, open_attempts
+from bench.store.index import UNSETTLED, Damage, markers, study_plan
+from bench.store.layout import UnreadableError
+from bench.store.survey import survey
 from bench.verbs.options import json_option, store_option
 
 SCHEMA = "bench.ls/1"
@@ -48,65 +50,70 @@ Examples:
 @click.option("-q", "--quiet", is_flag=True, help="Print ids only.")
 def command(store: Path, as_json: bool, quiet: bool) -> None:
     """List the studies of a store, newest first."""
-    if quiet and not as_json:
-        for study_id in studies(store):
-            click.echo(study_id)
-        return
-    damaged: list[Damage] = []
-    lines = [_line(store, study_id, damaged) for study_id in studies(store)]
+    found = survey(store)
+    notes, lines = found.notes(), list[Line]()
+    if not quiet or as_json:
+        lines = [_line(store, each.study_id, notes) for each in found.studies]
     if as_json:
         document = {
             "schema": SCHEMA,
             "store": str(store),
             "studies": [asdict(line) for line in lines],
-            "warnings": [str(each) for each in damaged],
+            "warnings": notes,
             "exit": 0,
         }
         click.echo(json.dumps(document, indent=2))
         return
-    for text in _table(lines):
+    for text in [each.study_id for each in found.studies] if quiet else _table(lines):
         click.echo(text)
-    for each in damaged:
-        click.echo(f"warning: {each}", err=True)
-    if not lines:
+    for note in notes:
+        click.echo(f"warning: {note}", err=True)
+    if not found.studies and not quiet:
         click.echo(f"No study in {store} yet. Start one: bench scale", err=True)
 
 
-def _line(store: Path, study_id: str, damaged: list[Damage]) -> Line:
+def _line(store: Path, study_id: str, notes: list[str]) -> Line:
+    """A study's line; what of it cannot be read goes to `notes`, and hides no other study."""
+    damaged: list[Damage] = []
     ended = [marker.status for marker in markers(store, study_id, damaged)]
-    begun = open_attempts(store, study_id)
+    notes += map(str, damaged)
+    begun, is_unread = list[Attempt](), any(each.is_unread for each in damaged)
+    try:
+        begun = open_attempts(store, study_id)
+    except UnreadableError as error:
+        notes += [error.message] * (not is_unread)
+        is_unread = True
+    line = Line(
+        study=study_id,
+        created_at=None,
+        model=None,
+        data=None,
+        rows=None,
+        launches_planned=None,
+        launches_done=len(ended),
+        statuses=dict(sorted(Counter(ended).items())),
+        open=len(begun),
+        status="unreadable",
+    )
     try:
         plan = study_plan(store, study_id)
         planned = len(plan["launches"])
-        return Line(
-            study=study_id,
-            created_at=plan["created_at"],
-            model=plan["workload"]["model"],
-            data=plan["workload"]["data"],
+        line = replace(
+            line,
+            created_at=str(plan["created_at"]),
+            model=str(plan["workload"]["model"]),
+            data=str(plan["workload"]["data"]),
             rows=len(plan["configurations"]) + len(plan["unrunnable"]),
             launches_planned=planned,
-            launches_done=len(ended),
-            statuses=dict(sorted(Counter(ended).items())),
-            open=len(begun),
-            status="running"
-            if any(each.owner.alive() for each in begun)
-            else "done"
-            if sum(status not in UNSETTLED for status in ended) == planned
-            else "unfinished",
         )
-    except (CannotError, KeyError, TypeError):  # one study that cannot be read does not hide the others
-        return Line(
-            study=study_id,
-            created_at=None,
-            model=None,
-            data=None,
-            rows=None,
-            launches_planned=None,
-            launches_done=len(ended),
-            statuses=dict(sorted(Counter(ended).items())),
-            open=len(begun),
-            status="unreadable",
-        )
+    except (CannotError, KeyError, TypeError):
+        return line
+    if is_unread:
+        return line
+    if any(each.owner.alive() for each in begun):
+        return replace(line, status="running")
+    is_done = sum(status not in UNSETTLED for status in ended) == planned
+    return replace(line, status="done" if is_done else "unfinished")
 
 
 def _table(lines: Sequence[Line]) -> list[str]:

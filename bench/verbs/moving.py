@@ -45,7 +45,7 @@ def move(source: str, target: str, studies: tuple[str, ...], *, logs: bool, sche
         click.echo(json.dumps(document, indent=2))
         return code
     click.echo(_sentence(told, there.url))
-    for each in told.refused:
+    for each in (*told.refused, *told.notes):
         click.echo(f"warning: {each}", err=True)
     return code
 

@@ -8,8 +8,8 @@ import click
 
 from bench.errors import CannotError
 from bench.store import index
-from bench.store.attempts import open_attempts
-from bench.store.layout import existing
+from bench.store.attempts import Attempt, open_attempts
+from bench.store.layout import UnreadableError, existing
 from bench.verbs.cards import LaunchCard, StudyCard, finite
 from bench.verbs.options import json_option, store_option
 
@@ -87,6 +87,19 @@ def _why_lines(card: StudyCard | LaunchCard, seen: "Learned | None") -> list[str
     return [f"{name} trained no whole epochs, so it has no accuracy to ask about: --epochs N trains and evaluates."]
 
 
+def _begun(store: Path, study_id: str, damaged: list[index.Damage]) -> list[Attempt]:
+    """The attempts that have not ended, as far as that can be seen; a marker's damage has told of the rest."""
+    try:
+        return open_attempts(store, study_id)
+    except UnreadableError as error:
+        if not any(each.is_unread for each in damaged):
+            path = f"studies/{study_id}/attempts"
+            damaged.append(
+                index.Damage(study_id=study_id, launch_id="", path=path, reason=error.message, is_unread=True)
+            )
+        return []
+
+
 def _card(store: Path, text: str, damaged: list[index.Damage]) -> StudyCard | LaunchCard:
     from bench.store import read
 
@@ -98,7 +111,7 @@ def _card(store: Path, text: str, damaged: list[index.Damage]) -> StudyCard | La
             plan=index.plan(store, study_id),
             launches=read.launches(store, study_id, damaged),
             dna=read.dna(store, study_id, damaged),
-            begun=open_attempts(store, study_id),
+            begun=_begun(store, study_id, damaged),
         )
     marker = index.resolve_launch(store, text, damaged)
     rows = {each.launch_id: each for each in read.launches(store, marker.study_id, damaged)}

@@ -16,6 +16,7 @@ import click
 from bench.errors import UsageError
 from bench.store import index
 from bench.store.layout import Layout, existing
+from bench.store.survey import survey
 
 if TYPE_CHECKING:
     from bench.analysis.comparison import Calibration
@@ -184,7 +185,7 @@ def _newest_by_work(wanted: Wanted) -> dict[str, Wanted]:
     """The newest study of each work in a store, newest first; of a study, itself."""
     if wanted.study_id is not None:
         return {_work(index.plan(wanted.store, wanted.study_id)): wanted}
-    studies = index.studies(wanted.store)
+    studies = [each.study_id for each in survey(wanted.store).studies if not each.unreadable]
     if not studies:
         raise UsageError(f"the store {wanted.store} has no study", hint="`bench scale` makes the first")
     found: dict[str, Wanted] = {}

@@ -263,7 +263,7 @@ def test_of_two_that_copy_at_once_the_slower_finds_it_there(source, target, monk
     """Both have looked and found nothing before either writes."""
     transfer(source, target)
     monkeypatch.setattr(
-        Place, "sizes", lambda self, sizes=Place.sizes: sizes(self) if self.url == source.url else {"FORMAT": 1}
+        Place, "sizes", lambda self, _=None, sizes=Place.sizes: sizes(self) if self.url == source.url else {"FORMAT": 1}
     )
     told = transfer(source, target)
     assert (told.files, told.launches, told.present, told.refused) == (0, 7, 29, ())

@@ -88,6 +88,7 @@ def test_json_is_one_document(bench):
         "files": 13,
         "present": 16,
         "refused": [],
+        "notes": [],
         "exit": 0,
     }
     assert json.loads(bench("pull", "copy", "--json")[1])["schema"] == "bench.pull/1"

@@ -58,8 +58,8 @@ def test_a_study_that_cannot_be_read_hides_no_other(ls, filled):
     (filled.path / "studies" / NEW / "study.json").write_text('{"study_id": "26')
     (filled.path / "commits" / OLD / f"{OLD}.r00p00.json").write_text("")
     result = ls()
-    assert [line.split()[0] for line in result.stdout.splitlines()[1:]] == [OLD, NEW]
-    assert "unreadable" in result.stdout.splitlines()[2]
+    assert [line.split()[0] for line in result.stdout.splitlines()[1:]] == [NEW, OLD]
+    assert "unreadable" in result.stdout.splitlines()[1]
     assert f"warning: launch {OLD}.r00p00" in result.stderr
 
 
