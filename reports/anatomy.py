@@ -1,6 +1,7 @@
 """The layers of a launch as lines of text: what each costs, how it learns, and which are ill."""
 
 from bench.analysis.anatomy import Anatomy, LayerSummary
+from bench.analysis.digits import significant
 
 _HEAD = ("layer", "kind", "params", "MAC", "share", "grad mean", "grad max", "update/weight", "")
 
@@ -49,4 +50,4 @@ def _count(number: int) -> str:
 
 
 def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3g}"
+    return "-" if value is None else significant(value, 3)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from bench.analysis.digits import significant
 from bench.analysis.result import Beside, Estimate, Row, Study, Target, TimeTo
 from bench.plan import PERCENT
 from reports import names, words
@@ -116,7 +117,7 @@ def _learned(row: Row) -> Iterator[str]:
     over = f", mean of {found.seeds} seeds" if found.seeds > 1 else ""
     top5 = f", top-5 {words.percent(found.top5, 2)}" if found.top5 is not None else ""
     after = words.count(found.epoch, "epoch")
-    yield f"top-1 {words.percent(found.top1, 2)}{spread}{over}{top5}, loss {found.loss:.3f} after {after}"
+    yield f"top-1 {words.percent(found.top1, 2)}{spread}{over}{top5}, loss {words.number(found.loss, 3)} after {after}"
     if found.best_epoch is not None and found.best_epoch != found.epoch:
         yield (
             f"its best epoch, {found.best_epoch}, had {words.percent(found.best_top1, 2)}, "
@@ -141,13 +142,14 @@ def time(found: TimeTo) -> str:
         )
         if seconds is not None
     ]
-    return f"{target} was reached{some} after {found.epochs:.3g} epoch{'s' * (found.epochs != 1)}: {', '.join(how)}"
+    after = f"{significant(found.epochs, 3)} epoch{'s' * (found.epochs != 1)}"
+    return f"{target} was reached{some} after {after}: {', '.join(how)}"
 
 
 def _target(found: Target) -> str:
     name = _NAMES.get(found.metric, found.metric)
     if found.at_most:
-        wanted, lacking = f"at most {found.wanted:g}", f"{found.missed_by or 0:.3f}"
+        wanted, lacking = f"at most {significant(found.wanted, 6)}", f"{found.missed_by or 0:.3f}"
     else:
         wanted, lacking = f"at least {words.percent(found.wanted, 1)}", f"{100 * (found.missed_by or 0):.2f} points"
     if found.missed_by is None:
@@ -181,7 +183,7 @@ def _measured(each: Beside) -> str:
 def _published(each: Beside) -> str:
     told = each.published
     if told.low is not None and told.high is not None:
-        return f"{told.low:g} to {told.high:g}{_unit(each)}"
+        return f"{_plain(told.low)} to {_plain(told.high)}{_unit(each)}"
     return f"{_plain(told.value)}{_unit(each)}"
 
 

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bench.analysis.comparison import Fleet, MachineRate, Machines
+from bench.analysis.digits import significant
 from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER
 from reports import layout, names, paragraphs, words
 from reports.comparison import STYLES
@@ -102,7 +103,7 @@ def _notes(found: Machines) -> Iterator[str]:
             machine = words.clean(each.party.name)
             if each.p is not None and each.word is None:
                 yield (
-                    f"{machine} was picked (p = {words.number(each.p)}) but is suspect, or lies within the margin or "
+                    f"{machine} was picked (p = {significant(each.p, 2)}) but is suspect, or lies within the margin or "
                     "its own spread."
                 )
             if each.shown == INCONCLUSIVE:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
+from bench.analysis.digits import significant
 from bench.analysis.why import Cause, Diagnosis
 from reports import words
 
@@ -24,6 +25,8 @@ def lines(found: Diagnosis, possible: str | None = None) -> Iterator[str]:
         yield from textwrap.wrap(possible, _WIDTH)
     if not found.causes:
         yield "Nothing that usually costs accuracy was found in the record."
+    elif all(cause.low is None for cause in found.causes):
+        yield "It diverged, so nothing else is asked of its recipe:"
     else:
         yield "The usual causes that its record has, the costliest first; costs are those of others, and do not add up:"
     for number, cause in enumerate(found.causes, 1):
@@ -48,5 +51,7 @@ def _hanging(lead: str, told: str) -> list[str]:
 
 
 def _cost(cause: Cause) -> str:
-    low, high = f"{cause.low:.2g}", f"{cause.high:.2g}"
+    if cause.low is None or cause.high is None:
+        return "everything that came after"
+    low, high = significant(cause.low, 2), significant(cause.high, 2)
     return f"{low} points" if low == high else f"usually {low} to {high} points"

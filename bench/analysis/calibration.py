@@ -16,6 +16,7 @@ from scipy import stats
 
 from bench.analysis import unpaired
 from bench.analysis.comparison import Calibration, FalseAlarms, Noise
+from bench.analysis.digits import percent
 from bench.analysis.intervals import LEVEL, welch_ratio
 from bench.analysis.result import FASTER, SLOWER, Estimate
 from bench.analysis.unpaired import Arm
@@ -98,7 +99,7 @@ def of(
         pair_spread=math.sqrt(2) * best.within_pairs.estimate,
         freedom=best.launches - 1,
         pair_freedom=pairs,
-        source=f"{best.configuration}, {best.launches} launches, CV {100 * best.cv.estimate:.2g} %",
+        source=f"{best.configuration}, {best.launches} launches, CV {percent(best.cv.estimate)}",
     )
 
 

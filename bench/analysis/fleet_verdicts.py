@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
+from bench.analysis.digits import limit, span
 from bench.analysis.intervals import LAUNCHES_FOR_AN_INTERVAL, LEVEL, POWER, SIGNIFICANCE, LogMean
 from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER, Estimate, Verdict
 from bench.analysis.unpaired import is_beyond
@@ -76,8 +77,12 @@ def _judged(seen: LogMean, level: float, margin: float) -> tuple[str, str, bool]
     low, high = seen.interval(level)
     inner_low, inner_high = seen.interval(1 - 2 * SIGNIFICANCE)
     if inner_low >= 1 / (1 + margin) and inner_high <= 1 + margin:
-        return EQUIVALENT, f"the 90 % interval {inner_low:.4f} to {inner_high:.4f} lies within the margin", False
-    interval = f"the {100 * level:.4g} % interval {low:.4f} to {high:.4f} over the others"
+        return (
+            EQUIVALENT,
+            f"the 90 % interval {span(inner_low, inner_high)} lies within the margin",
+            False,
+        )
+    interval = f"the {limit(level)} interval {span(low, high)} over the others"
     if low > 1 or high < 1:
         word = FASTER if low > 1 else SLOWER
         return word, f"{interval} lies {'above' if low > 1 else 'below'} 1", is_beyond(low, high, margin)

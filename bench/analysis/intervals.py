@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from bench.analysis.digits import limit, percent, span
 from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER, Estimate, Verdict
 
 ROUNDS_FOR_A_VERDICT = 6  # the fewest at which the exact test can reach 5 %: its smallest p is 2 / 2^rounds
@@ -160,14 +161,14 @@ def verdict(differences: Sequence[float], margin: float, rounds_required: int = 
     low, high = seen.interval(LEVEL)
     inner_low, inner_high = seen.interval(1 - 2 * SIGNIFICANCE)
     excludes_one = low > 1 or high < 1
-    size = f"difference of {_percent(math.expm1(seen.mean), '+')}"
+    size = f"difference of {percent(math.expm1(seen.mean), '+')}"
     if inner_low >= 1 / (1 + margin) and inner_high <= 1 + margin:
-        reason = f"the 90 % interval {inner_low:.4g} to {inner_high:.4g} lies within {_percent(margin)} of 1"
+        reason = f"the 90 % interval {span(inner_low, inner_high)} lies within {limit(margin)} of 1"
         if excludes_one:
             reason += f"; the {size} is not chance, but too small to matter"
         return Verdict(word=EQUIVALENT, reasons=(reason,), detectable=detectable, rounds_needed=None)
 
-    interval = f"the 95 % interval {low:.4g} to {high:.4g}"
+    interval = f"the 95 % interval {span(low, high)}"
     agreed = sign_flip(differences) if excludes_one and _exact_test_applies(n) else None
     if excludes_one and (agreed is None or agreed < SIGNIFICANCE):
         word, beyond = (FASTER, low > 1 + margin) if low > 1 else (SLOWER, high < 1 / (1 + margin))
@@ -177,12 +178,12 @@ def verdict(differences: Sequence[float], margin: float, rounds_required: int = 
     if excludes_one:
         reason = f"{interval} excludes 1, but the exact sign-flip test does not agree (p = {agreed:.2g})"
     else:
-        reason = f"{interval} contains 1 and reaches beyond {_percent(margin)}"
+        reason = f"{interval} contains 1 and reaches beyond {limit(margin)}"
     needed = rounds_needed(spread, margin, rounds_required)
     if needed > n:
-        advice = f"these rounds tell {_percent(detectable - 1)} from nothing; {needed} would tell {_percent(margin)}"
+        advice = f"these rounds tell {percent(detectable - 1)} from nothing; {needed} would tell {limit(margin)}"
     else:
-        advice = f"{n} rounds are enough to see {_percent(margin)}: the {size} is too near to a limit to call"
+        advice = f"{n} rounds are enough to see {limit(margin)}: the {size} is too near to a limit to call"
     return Verdict(
         word=INCONCLUSIVE,
         reasons=(reason, advice),
@@ -259,10 +260,6 @@ def _check(rates: Sequence[float]) -> None:
         raise ValueError("no rates")
     if not all(math.isfinite(rate) and rate > 0 for rate in rates):
         raise ValueError(f"rates must be positive numbers: {list(rates)}")
-
-
-def _percent(share: float, sign: str = "") -> str:
-    return f"{100 * share:{sign}.2g} %"
 
 
 @lru_cache(maxsize=1024)

@@ -11,6 +11,7 @@ import numpy as np
 
 from bench.analysis import unpaired
 from bench.analysis.comparison import DIVERGED, Found
+from bench.analysis.digits import significant
 from bench.analysis.intervals import LEVEL, SIGNIFICANCE, LogMean
 from bench.analysis.quantities import shown
 from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER, Estimate, Verdict
@@ -89,7 +90,7 @@ def accuracy(
     if n < SEEDS_FOR_A_VERDICT:
         return replace(found, difference=difference, verdict=_too_few_seeds(n))
     inner_low, inner_high = _bounds(seen, 1 - 2 * SIGNIFICANCE)
-    points = f"{100 * margin:.2g} points"
+    points = f"{significant(100 * margin, 2)} points"
     if -margin <= inner_low and inner_high <= margin:
         word, reason = EQUIVALENT, f"the 90 % interval of the difference lies within {points}"
     elif low > 0 or high < 0:

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from statistics import fmean
 
+from bench.analysis import macro
 from bench.analysis.learned import last_epochs, over_seeds
 from bench.analysis.learning import by_seed
+from bench.analysis.macro import Macro
 from bench.analysis.result import Beside, Estimate, Row
 from bench.plan import PERCENT, Plan, Published
 from bench.store.schema import ClassScore, Epoch, Launch
@@ -24,6 +25,11 @@ _OF_A_CLASS: Mapping[str, Callable[[ClassScore], float | None]] = {
     "precision": lambda score: score.precision,
     "recall": lambda score: score.recall,
     "f1": lambda score: score.f1,
+}
+_MEANS: Mapping[str, Callable[[Macro], float | None]] = {
+    "precision": lambda mean: mean.precision,
+    "recall": lambda mean: mean.recall,
+    "f1": lambda mean: mean.f1,
 }
 
 
@@ -138,17 +144,20 @@ class _Study:
 
     def _of_classes(self, published: Published, at: int | None) -> Estimate | None:
         seeds = {launch.launch_id: launch.seed for launch in self.launches}
-        value = _OF_A_CLASS.get(published.metric, _OF_A_CLASS["recall"])
+        value, mean = _OF_A_CLASS.get(published.metric, _OF_A_CLASS["recall"]), _MEANS.get(published.metric)
         found: dict[int, list[float]] = {}
         for launch_id in sorted({each.launch_id for each in self.classes}):
-            mine = [each for each in self.classes if each.launch_id == launch_id]
-            epoch = max(each.epoch for each in mine) if at is None else at - 1
-            mine = [each for each in mine if each.epoch == epoch]
+            every = [each for each in self.classes if each.launch_id == launch_id]
+            epoch = max(each.epoch for each in every) if at is None else at - 1
+            mine = macro.scored(sorted((each for each in every if each.epoch == epoch), key=lambda each: each.label))
             if published.class_name is not None:
-                mine = [each for each in mine if each.name.lower() == published.class_name.lower()]
-            known = [told for each in mine if (told := value(each)) is not None]
-            if known and len(known) == len(mine):
-                told = min(known) if published.metric == "worst_recall" else fmean(known)
+                name = published.class_name.lower()
+                told = next((value(each) for each in mine if each.name.lower() == name), None)
+            elif mean is not None:
+                told = mean(macro.mean(mine))
+            else:
+                told = min((each.recall for each in mine if each.recall is not None), default=None)
+            if told is not None:
                 found.setdefault(seeds[launch_id], []).append(told)
         return over_seeds(found, published.metric)
 

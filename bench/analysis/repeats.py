@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.analysis import steady, validity
+from bench.analysis.divergence import Divergence
 from bench.analysis.steady import Steps, Window
 from bench.analysis.validity import Finding
 from bench.plan import Configuration
@@ -59,6 +60,7 @@ def gather(
     planned: int,
     fixed_work: bool,
     beside: Sequence[Finding] = (),
+    diverged: Mapping[str, Divergence] | None = None,
 ) -> Repeats:
     """The launches of one configuration; failed ones are counted and never averaged in.
 
@@ -69,6 +71,7 @@ def gather(
         planned: how many there should be.
         fixed_work: every launch was told the same number of steps or epochs.
         beside: findings from outside the row that hold for it too.
+        diverged: what the epochs of a launch say of its losses, by its id.
     """
     begun = [each for each in launches if each.status != schema.NOT_RUN]
     begun.sort(key=lambda launch: (launch.round, launch.position))
@@ -76,7 +79,11 @@ def gather(
     cut = steady.equal_cut([steps[each.launch_id] for each in ended if each.launch_id in steps])
     windows = [_window(steps.get(each.launch_id), cut) for each in ended]
     timed = [(launch, window) for launch, window in zip(ended, windows, strict=True) if window is not None]
-    alone = [each for pair in zip(ended, windows, strict=True) for each in validity.launch_findings(*pair)]
+    alone = [
+        each
+        for launch, window in zip(ended, windows, strict=True)
+        for each in validity.launch_findings(launch, window, (diverged or {}).get(launch.launch_id))
+    ]
     together = validity.row_findings(ended, [window for _, window in timed], fixed_work=fixed_work)
     return Repeats(
         configuration=configuration,

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from bench.analysis import advice, laws, learning, published, rows, speedup, validity
+from bench.analysis import advice, divergence, laws, learning, published, rows, speedup, validity
+from bench.analysis.divergence import Divergence
 from bench.analysis.intervals import ROUNDS_FOR_A_VERDICT
 from bench.analysis.repeats import Repeats, gather, standing
 from bench.analysis.result import Row, Study, Target, Title
@@ -40,7 +41,7 @@ def analyse(
         machine: what it calls its processor and its devices, comma-separated.
     """
     quick = plan.quick or plan.rounds < ROUNDS_FOR_A_VERDICT
-    repeats = _gathered(plan, launches, steps)
+    repeats = _gathered(plan, launches, steps, divergence.of_launches(epochs))
     baseline = repeats.get(plan.baseline.key)
     found = []
     for key, each in repeats.items():
@@ -116,7 +117,9 @@ def _targets(
     )
 
 
-def _gathered(plan: Plan, launches: Sequence[Launch], steps: Mapping[str, Steps]) -> dict[str, Repeats]:
+def _gathered(
+    plan: Plan, launches: Sequence[Launch], steps: Mapping[str, Steps], diverged: Mapping[str, Divergence]
+) -> dict[str, Repeats]:
     """Every runnable configuration's launches, with what speaks against the study as a whole and against each other."""
     by_key = defaultdict(list)
     for launch in launches:
@@ -132,6 +135,7 @@ def _gathered(plan: Plan, launches: Sequence[Launch], steps: Mapping[str, Steps]
             planned=planned[each.key],
             fixed_work=_fixed_work(plan.workload),
             beside=common,
+            diverged=diverged,
         )
         for each in plan.configurations
     }

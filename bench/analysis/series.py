@@ -188,5 +188,5 @@ def _class(name: str, matrix: npt.NDArray[np.int64], number: int) -> ClassResult
     right, support, called = int(matrix[number, number]), int(matrix[number].sum()), int(matrix[:, number].sum())
     precision = right / called if called else None
     recall = right / support if support else None
-    f1 = 2 * right / (called + support) if precision is not None and recall is not None else None
+    f1 = 2 * right / (called + support) if support else None
     return ClassResult(name=name, support=support, precision=precision, recall=recall, f1=f1)

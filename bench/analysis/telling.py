@@ -8,6 +8,7 @@ from typing import Any
 
 from bench.analysis import cards, reach, scaling, series
 from bench.analysis.comparison import Comparison
+from bench.analysis.digits import significant
 from bench.analysis.recipe_facts import recipe_facts
 from bench.analysis.report import Attempted, Report, StudyReport
 from bench.analysis.result import INVALID, Row, Study
@@ -154,7 +155,7 @@ def _facts(plan: Plan, launches: Sequence[Launch]) -> dict[str, str]:
         "rounds": plan.rounds,
         "order of launches": f"random in each round, seed {plan.order_seed}",
         "launcher": plan.launcher,
-        "time limit of a launch": f"{plan.timeout_s:g} s",
+        "time limit of a launch": f"{significant(plan.timeout_s, 6)} s",
         "operations per sample": first.flop_per_sample if first else None,
     }
     return {name: str(value) for name, value in told.items() if value is not None and _is_known(value)}

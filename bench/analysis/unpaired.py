@@ -13,6 +13,7 @@ import numpy as np
 from scipy import special
 
 from bench.analysis.comparison import Noise
+from bench.analysis.digits import limit, percent, span
 from bench.analysis.intervals import LEVEL, POWER, SIGNIFICANCE, LogMean
 from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER, Verdict
 
@@ -70,7 +71,10 @@ def verdict(a: Arm, b: Arm, margin: float, launches_required: int = LAUNCHES_FOR
 
     word, reason = _judged(seen, margin)
     if word in {FASTER, SLOWER} and (p := _exact(a.logs, b.logs)) is not None and p >= SIGNIFICANCE:
-        word, reason = INCONCLUSIVE, f"{reason}, but the exact permutation test does not agree (p = {p:.2g})"
+        word, reason = (
+            INCONCLUSIVE,
+            f"{reason}, but the exact permutation test does not agree (p = {p:.2g})",
+        )
     spread = math.hypot(a.expected.error * math.sqrt(len(a.logs)), b.expected.error * math.sqrt(len(b.logs)))
     needed = launches_needed(spread, margin)
     if word == INCONCLUSIVE:
@@ -107,7 +111,7 @@ def softened(
         beyond = found.beyond_margin and is_beyond(low, high, margin)
         reasons = (*found.reasons, f"{width}; the verdict holds with that too")
         return replace(found, reasons=reasons, beyond_margin=beyond)
-    doubt = f"{width}, with which it is {low:.4g} to {high:.4g}"
+    doubt = f"{width}, with which it is {span(low, high)}"
     return replace(
         found,
         word=INCONCLUSIVE,
@@ -148,21 +152,19 @@ def _judged(seen: LogMean, margin: float) -> tuple[str, str]:
     low, high = seen.interval(LEVEL)
     inner_low, inner_high = seen.interval(1 - 2 * SIGNIFICANCE)
     if inner_low >= 1 / (1 + margin) and inner_high <= 1 + margin:
-        reason = f"the 90 % interval {inner_low:.4g} to {inner_high:.4g} lies within {_percent(margin)} of 1"
+        reason = f"the 90 % interval {span(inner_low, inner_high)} lies within {limit(margin)} of 1"
         return EQUIVALENT, reason + "; the difference is not chance, but too small to matter" * (low > 1 or high < 1)
-    interval = f"the 95 % interval {low:.4g} to {high:.4g}"
+    interval = f"the 95 % interval {span(low, high)}"
     if low > 1 or high < 1:
         return (FASTER, f"{interval} lies above 1") if low > 1 else (SLOWER, f"{interval} lies below 1")
-    return INCONCLUSIVE, f"{interval} contains 1 and reaches beyond {_percent(margin)}"
+    return INCONCLUSIVE, f"{interval} contains 1 and reaches beyond {limit(margin)}"
 
 
 def _undecided(reason: str, needed: int, margin: float, n: int, detectable: float) -> Verdict:
     if needed > n:
-        told = f"they could show {_percent(detectable - 1)}; {needed} launches a side would show {_percent(margin)}"
+        told = f"they could show {percent(detectable - 1)}; {needed} launches a side would show {limit(margin)}"
     else:
-        told = (
-            f"{n} launches a side are enough to see {_percent(margin)}: the difference is too near to a limit to call"
-        )
+        told = f"{n} launches a side are enough to see {limit(margin)}: the difference is too near to a limit to call"
     return Verdict(
         word=INCONCLUSIVE,
         reasons=(reason, told),
@@ -191,10 +193,6 @@ def _exact(a: Sequence[float], b: Sequence[float]) -> float | None:
         n_resamples=EXACT_CHOICES,
     )
     return float(test.pvalue)
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.2g} %"
 
 
 @lru_cache(maxsize=1024)

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from bench.analysis.divergence import Divergence
 from bench.analysis.steady import SLOWING, Window
 from bench.store import schema
 from bench.store.schema import Launch
@@ -35,8 +36,15 @@ class Finding:
         return f"{self.text}: {self.fix}"
 
 
-def launch_findings(launch: Launch, window: Window | None) -> Iterator[Finding]:
-    """What speaks against one launch that ended well; `window` is None when it left no timed step."""
+def launch_findings(launch: Launch, window: Window | None, divergence: Divergence | None = None) -> Iterator[Finding]:
+    """What speaks against one launch that ended well.
+
+    Args:
+        launch: its row.
+        window: its kept steps; None when it left no timed one.
+        divergence: what its epochs say of its losses; None: nothing, or there are none.
+    """
+    yield from _loss_was_a_number(launch, divergence)
     yield from _work_was_done(launch)
     yield from _plan_was_met(launch)
     yield from _clock_was_right(launch, window)
@@ -44,15 +52,24 @@ def launch_findings(launch: Launch, window: Window | None) -> Iterator[Finding]:
         yield Finding(severity=SUSPECT, text=launch.reason or "marked suspect", fix="see the launch's log")
 
 
-def _work_was_done(launch: Launch) -> Iterator[Finding]:
-    if launch.loss_finite is False or not all(
-        math.isfinite(loss) for loss in _known(launch.loss_first, launch.loss_last)
-    ):
+def _loss_was_a_number(launch: Launch, divergence: Divergence | None) -> Iterator[Finding]:
+    losses = _known(launch.loss_first, launch.loss_last)
+    in_training = divergence is not None and divergence.in_training
+    if in_training or launch.loss_finite is False or not all(map(math.isfinite, losses)):
         yield Finding(
             severity=INVALID,
-            text="the loss became NaN or infinite",
+            text=str(divergence) if in_training else "the loss became NaN or infinite",
             fix="lower the learning rate or use a wider precision; speed on broken numbers is not speed",
         )
+    elif divergence is not None:
+        yield Finding(
+            severity=SUSPECT,
+            text=str(divergence),
+            fix="training's loss stayed finite; look at running statistics and averaged weights",
+        )
+
+
+def _work_was_done(launch: Launch) -> Iterator[Finding]:
     if launch.loss_finite is None or launch.weights_moved is None:
         yield Finding(
             severity=SUSPECT,

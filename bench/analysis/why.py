@@ -5,9 +5,12 @@ orders the causes; it does not add up, and it is no measurement of this run.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from bench.analysis import divergence
+from bench.analysis.digits import significant
+from bench.analysis.divergence import Divergence
 from bench.analysis.result import Row
 from bench.plan import Plan, Workload
 from bench.store.schema import Epoch
@@ -25,6 +28,7 @@ _NORMED = re.compile(r"resnet|wrn-|densenet|mobilenet|efficientnet|regnet|resnex
 # Points of top-1, by the most epochs, and by the most samples on a rank, that they are the cost of.
 _COST_OF_LENGTH = ((12, (10.0, 33.0)), (30, (2.0, 3.0)), (60, (1.0, 2.0)), (LONG_RUN, (0.5, 1.0)))
 _COST_OF_BATCH = ((2, (8.0, 11.0)), (4, (3.0, 4.0)), (BATCH_NORM_NEEDS, (0.3, 1.2)))
+_NARROW = {"fp16": "65 504", "bf16": "3.4e38"}
 _MARGIN = 0.001  # of top-1: less between the best and the last epoch is luck
 
 
@@ -34,8 +38,8 @@ class Cause:
 
     name: str
     seen: str  # what the record says
-    low: float  # its usual cost in points of top-1
-    high: float
+    low: float | None  # its usual cost in points of top-1; None: all that was to be learned
+    high: float | None
     source: str
     fix: str
 
@@ -59,14 +63,58 @@ def diagnose(plan: Plan, row: Row, epochs: Sequence[Epoch]) -> Diagnosis:
         epochs: of the row's launches; without any, what only they can show is left out.
     """
     run = _Run(plan, row, epochs)
+    if broken := divergence.of_launches(epochs):
+        return Diagnosis(
+            configuration=row.configuration,
+            top1=row.accuracy.top1 if row.accuracy else None,
+            causes=tuple(_diverged(run, broken)),
+            sound=(),  # what a recipe costs is not asked of a training that ended in no number
+        )
     found = {name: cause for name, look in _CAUSES.items() if (cause := look(run)) is not None}
-    ordered = sorted(found.values(), key=lambda cause: -(cause.low + cause.high))
+    ordered = sorted(found.values(), key=lambda cause: -((cause.low or 0) + (cause.high or 0)))
     return Diagnosis(
         configuration=row.configuration,
         top1=row.accuracy.top1 if row.accuracy else None,
         causes=tuple(ordered),
         sound=tuple(name for name in _CAUSES if name not in found),
     )
+
+
+def _diverged(run: "_Run", broken: Mapping[str, Divergence]) -> Iterator[Cause]:
+    """A loss that is no number any more: the rate first, then what the numbers were kept in."""
+    recipe, precision = run.recipe, run.workload.precision
+    launches = len({each.launch_id for each in run.epochs})
+    several = f" in {len(broken)} of {launches} launches" if launches > 1 else ""
+    seen = "; ".join(dict.fromkeys(map(str, sorted(broken.values(), key=lambda each: each.epoch))))
+    rates = [each.learning_rate for each in run.epochs]
+    highest = f"{max(rates):g}" if rates else f"{recipe.learning_rate:g}"
+    if all(not each.in_training for each in broken.values()):
+        yield Cause(
+            name="diverged",
+            seen=f"{seen}{several}, while training's loss stayed finite",
+            low=None,
+            high=None,
+            source="this run",
+            fix="look at running statistics and at averaged weights ([recipe] ema_decay)",
+        )
+        return
+    yield Cause(
+        name="learning rate",
+        seen=f"{seen}{several}, at a learning rate of up to {highest}",
+        low=None,
+        high=None,
+        source="this run: from there on nothing was learned, and its accuracy is that of broken weights",
+        fix="a tenth of that rate, [recipe] warmup_epochs or clip_norm; then look for NaN in the data itself",
+    )
+    if precision in _NARROW:
+        yield Cause(
+            name="precision",
+            seen=f"{precision} holds numbers up to {_NARROW[precision]} only, or with few digits",
+            low=None,
+            high=None,
+            source="docs.pytorch.org/docs/stable/notes/amp_examples.html",
+            fix=f"--precision fp32 tells whether that is it{'; bf16 has the range of fp32' * (precision == 'fp16')}",
+        )
 
 
 class _Run:
@@ -183,7 +231,7 @@ def _rate(run: _Run) -> Cause | None:
         return None
     return Cause(
         name="learning rate",
-        seen=f"{recipe.learning_rate:g} at a batch of {batch} is {share:.2g} of the usual rate (0.1 at 128)",
+        seen=f"{recipe.learning_rate:g} at a batch of {batch} is {significant(share, 2)} of the usual 0.1 at 128",
         low=3,
         high=7,
         source="CIFAR-10, a large LeNet at 40 epochs: 78 % at a low constant rate, 85 % with OneCycle up to 0.1"
@@ -200,7 +248,7 @@ def _global_batch(run: _Run) -> Cause | None:
         return None
     return Cause(
         name="global batch",
-        seen=f"the ranks together took {grown:.3g} times the batch of {reference}, at the same learning rate",
+        seen=f"the ranks together took {significant(grown, 3)} times the batch of {reference}, at the same rate",
         low=0.3 * grown,
         high=1.0 * grown,
         source="the rate grows with the batch: arXiv:1706.02677, section 2.1; the cost is an estimate",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.analysis import macro
 from bench.analysis.result import Study
 from bench.analysis.steady import Steps
 from bench.exporting.record import Point, Record, Run, Setting
@@ -115,7 +116,7 @@ def _values(row: Epoch) -> dict[str, float]:
 
 def _last(classes: Sequence[ClassScore]) -> tuple[ClassScore, ...]:
     last = max((each.epoch for each in classes), default=None)
-    return tuple(sorted((each for each in classes if each.epoch == last), key=lambda each: each.label))
+    return macro.scored(sorted((each for each in classes if each.epoch == last), key=lambda each: each.label))
 
 
 def _weights(store: Path, study_id: str, launch_id: str, attempt: int) -> Path | None:

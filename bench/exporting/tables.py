@@ -1,12 +1,14 @@
 """A record as tables of plain values, each a list of rows with the same keys; headers carry units."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from bench.analysis import macro
 from bench.exporting.record import Point, Record, Run, ids
 from bench.store.schema import ClassScore
+from reports import words
 
 Rows = list[dict[str, Any]]
 
@@ -88,20 +90,25 @@ def scores(score: ClassScore) -> dict[str, Any]:
 
 def classification_report(run: Run) -> str:
     """Precision, recall and F1 of every class as text, with their plain means; shares of 1."""
-    width = max(12, *(len(each.name) for each in run.classes))
+    names = [words.clean(each.name) for each in run.classes]
+    width = max(12, *map(len, names))
     lines = [f"{'':{width}}  precision     recall         f1    support"]
     lines += [
-        f"{each.name:{width}}{_share(each.precision)}{_share(each.recall)}{_share(each.f1)}{each.support:11d}"
-        for each in run.classes
+        f"{name:{width}}{_share(each.precision)}{_share(each.recall)}{_share(each.f1)}{each.support:11d}"
+        for name, each in zip(names, run.classes, strict=True)
     ]
-    means = [_mean(getattr(each, name) for each in run.classes) for name in ("precision", "recall", "f1")]
+    means = macro.mean(run.classes)
     images = sum(each.support for each in run.classes)
     right = sum(each.confusion[place] for place, each in enumerate(run.classes))
     lines += [
         "",
-        f"{'macro mean':{width}}{''.join(map(_share, means))}{images:11d}",
+        f"{'macro mean':{width}}{_share(means.precision)}{_share(means.recall)}{_share(means.f1)}{images:11d}",
         f"{'accuracy':{width}}{'':22}{_share(right / images if images else None)}{images:11d}",
     ]
+    if means.never_called:
+        lines += ["", f"- {means.never_called} of these classes were never called: no precision, 0 in the macro mean"]
+    if means.classes < len(run.classes):
+        lines += ["", f"- {len(run.classes) - means.classes} of these classes have no samples: not in the macro mean"]
     epoch = run.classes[0].epoch + 1
     return "\n".join([f"{run.launch.launch_id}, {run.launch.configuration}, after epoch {epoch}", "", *lines, ""])
 
@@ -128,8 +135,3 @@ def _parsed(text: str | None) -> Any:
 
 def _share(value: float | None) -> str:
     return f"{'-' if value is None else f'{value:.4f}':>11}"
-
-
-def _mean(values: Iterable[float | None]) -> float | None:
-    known = [each for each in values if each is not None]
-    return sum(known) / len(known) if known else None

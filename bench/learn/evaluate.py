@@ -48,7 +48,7 @@ class PerClass:
     support: int
     precision: float | None  # right among those called so
     recall: float | None  # right among those that are
-    f1: float | None  # harmonic mean of both
+    f1: float | None  # harmonic mean of both; 0 of a class that was never called
 
 
 def shard(size: int, rank: int, world_size: int) -> range:
@@ -131,8 +131,8 @@ def per_class(counts: Counts) -> tuple[PerClass, ...]:
     scores = []
     for hits, support, calls in zip(right, are, called, strict=True):
         precision, recall = _share(hits, calls), _share(hits, support)
-        # 2 P R / (P + R) = 2 hits / (support + calls), which is also right when both are 0
-        f1 = 2 * hits / (support + calls) if support and calls else None
+        # 2 P R / (P + R) = 2 hits / (support + calls), which is also right when both are 0, or none was called so
+        f1 = 2 * hits / (support + calls) if support else None
         scores.append(PerClass(support=support, precision=precision, recall=recall, f1=f1))
     return tuple(scores)
 

@@ -198,7 +198,7 @@ class ClassScore:
     support: int = column("validation samples of this class")
     precision: float | None = column("right among those called so; null when none was", default=None)
     recall: float | None = column("right among those that are; null when there is none", default=None)
-    f1: float | None = column("harmonic mean of both; null when either is", default=None)
+    f1: float | None = column("2 TP / (2 TP + FP + FN); null when there is none of this class", default=None)
     confusion: tuple[int, ...] = column("how often this class was called class 0, 1, 2, …")
 
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.analysis.digits import significant
 from bench.plan import Configuration, Plan
 from bench.store import checkpoints, index
 from bench.store.attempts import Attempt
@@ -197,7 +198,7 @@ def _shown(value: Any) -> str:
     if value is None or value in ({}, ()):
         return "-"
     if isinstance(value, float):
-        return f"{value:g}"
+        return significant(value, 6)
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import profiles
 from bench.analysis import learning, why
+from bench.analysis.digits import significant
 from bench.analysis.result import Row, Study, TimeTo
 from bench.plan import Plan
 from bench.store import index, read
@@ -96,7 +97,7 @@ class Learned:
             if same and name.endswith("-best") and name != self.plan.profile:
                 best = max(each["value"] for each in profile["published"] if each["metric"] == "top1")
                 epochs = profile["measure"]["epochs"]
-                return f"Known to be possible: {best:g} % after {epochs} epochs, with --profile {name}."
+                return f"Known to be possible: {significant(best, 6)} % after {epochs} epochs, with --profile {name}."
         return None
 
 

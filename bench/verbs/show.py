@@ -83,7 +83,13 @@ def _learned(
 def _why_lines(card: StudyCard | LaunchCard, seen: "Learned | None") -> list[str]:
     if seen is not None:
         return list(seen.why_lines())
+    launches = card.launches if isinstance(card, StudyCard) else [card.launch]
     name = card.plan.study_id if isinstance(card, StudyCard) else card.launch.launch_id
+    if broken := [each.launch_id for each in launches if each.loss_finite is False]:
+        return [
+            f"{name} diverged: the loss became NaN or infinite in {len(broken)} of {len(launches)} launches.",
+            "Look at the learning rate first, then at the precision: a tenth of the rate, or --precision fp32.",
+        ]
     return [f"{name} trained no whole epochs, so it has no accuracy to ask about: --epochs N trains and evaluates."]
 
 

@@ -108,7 +108,7 @@ def _rebuilt(element: ET.Element, source: _Source) -> ET.Element:
     tag = element.tag.removeprefix(_SVG)
     new = ET.Element(tag, _looks(element, source.ink))
     if tag == "path":
-        new.set("d", compact(element.attrib["d"]))
+        new.set("d", compact(element.get("d", "")))  # empty: a line through no number
         return new
     x, y = (float(element.get(name, "0")) for name in ("x", "y"))
     if tag == "use":
@@ -157,6 +157,8 @@ def _is_nothing(element: ET.Element) -> bool:
     """The empty backgrounds of figure and axes, and texts without letters."""
     if element.tag == "text":
         return not element.text
+    if element.tag == "path" and not element.get("d"):
+        return True
     return element.tag == "path" and element.get("fill") == "none" and "stroke" not in element.attrib
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from bench.analysis.digits import significant
 from bench.errors import CannotError
 from bench.exporting import tables
 from bench.exporting.files import drafted
@@ -170,7 +171,7 @@ def _accuracy(record: Record, run: Run) -> list[str]:
         return ["Nothing was evaluated: the run was of a number of steps or seconds, not of epochs.", ""]
     last = run.epochs[-1]
     lines = ["| after the last epoch | |", "| --- | --- |", f"| epochs | {last.index} |"]
-    lines += [f"| {name} | {value:.6g} |" for name, value in last.values.items()]
+    lines += [f"| {name} | {significant(value, 6)} |" for name, value in last.values.items()]
     alike = [each for each in record.runs if each.launch.configuration == run.launch.configuration]
     reached = [each.epochs[-1].values["top1"] for each in alike if each.epochs]
     among = (

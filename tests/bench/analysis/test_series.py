@@ -211,7 +211,7 @@ def test_a_class_that_is_never_called_has_no_precision_and_one_without_samples_n
     found, launches, _ = analysed()
     (row,) = series.classes(found, launches, scores(launches[0], ((0, 2, 0), (0, 5, 0), (0, 0, 0))))
     cat, _, ship = row.classes
-    assert (cat.precision, cat.recall, cat.f1) == (None, 0, None)
+    assert (cat.precision, cat.recall, cat.f1) == (None, 0, 0)
     assert (ship.precision, ship.recall, ship.f1) == (None, None, None)
 
 

@@ -1,5 +1,6 @@
 """Each usual cause of a low accuracy is found where it is, not found where it is not, and the costliest comes first."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ from analysis_fakes import epoch, launch, plan
 from bench.analysis import learning, why
 from bench.analysis.rows import without_a_number
 from bench.plan import Recipe, Workload
+from reports import why as told
 
 SOUND = Recipe(learning_rate=0.1, weight_decay=5e-4, schedule="cosine")
 
@@ -29,6 +31,38 @@ def diagnosed(recipe=SOUND, *, batch=128, ranks=1, epochs=200, tops=None, rates=
     row = without_a_number(mine, "ok", (), is_baseline=False)
     row = replace(row, accuracy=learning.accuracy([one], trained))
     return why.diagnose(whole, row, trained)
+
+
+def broken(losses, **changed):
+    """A run whose losses were these."""
+    told = {"model": "resnet18", "data": "cifar10", "epochs": len(losses), **changed}
+    mine = row_of(batch=128)
+    whole = plan([mine], rounds=1, workload=Workload(recipe=Recipe(learning_rate=3.0), **told))
+    one = launch(whole.launches[0])
+    trained = [
+        epoch(one.launch_id, number, learning_rate=3.0, train_loss=loss, validation_loss=loss, top1=0.1)
+        for number, loss in enumerate(losses)
+    ]
+    row = replace(without_a_number(mine, "ok", (), is_baseline=True), accuracy=learning.accuracy([one], trained))
+    return why.diagnose(whole, row, trained)
+
+
+@pytest.mark.parametrize("losses", [(math.nan,) * 3, (2.0, math.nan, math.nan), (2.0, 1.0, math.inf)])
+def test_a_loss_that_is_no_number_is_the_first_and_only_thing_to_look_at(losses):
+    (cause,) = broken(losses).causes
+    assert cause.name == "learning rate"
+    since = next(number for number, loss in enumerate(losses, 1) if not math.isfinite(loss))
+    assert f"from epoch {since} on" in cause.seen
+    assert "up to 3" in cause.seen
+    text = "\n".join(told.lines(broken(losses)))
+    assert "crop" not in text
+    assert "Looked at and not found" not in text
+
+
+@pytest.mark.parametrize("precision", ["fp16", "bf16"])
+def test_after_a_divergence_a_narrow_precision_comes_second(precision):
+    causes = broken((2.0, math.nan), precision=precision).causes
+    assert [each.name for each in causes] == ["learning rate", "precision"]
 
 
 def found(**changed):

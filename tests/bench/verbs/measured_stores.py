@@ -1,6 +1,7 @@
 """Stores with studies that might have been measured: real files, made-up rates."""
 
 import json
+import math
 from dataclasses import replace
 
 from bench.plan import Configuration, Plan, Workload, in_rounds, to_json
@@ -13,9 +14,23 @@ SINGLE = Configuration(
 STEPS = 40
 
 
-def measured(store: Store, study_id: str, rates, *, hw_id="hw", torch="2.15.0", created_at="", top1=None, **workload):
-    """A study of one row with one launch a rate; with `top1`, of one epoch that ends with it."""
-    length = {"steps": STEPS} if top1 is None else {"epochs": 1}
+def measured(
+    store: Store,
+    study_id: str,
+    rates,
+    *,
+    hw_id="hw",
+    torch="2.15.0",
+    created_at="",
+    top1=None,
+    losses=None,
+    **workload,
+):
+    """A study of one row with one launch a rate.
+
+    With `top1` each trained one epoch that ended with it; with `losses`, a list for each launch, an epoch a loss.
+    """
+    length = {"epochs": 1} if top1 is not None else {"epochs": len(losses[0])} if losses else {"steps": STEPS}
     work = Workload(model="lenet", data="digits", **length, **workload)
     plan = Plan(
         study_id=study_id,
@@ -40,14 +55,17 @@ def measured(store: Store, study_id: str, rates, *, hw_id="hw", torch="2.15.0", 
         estimated_bytes=1,
     )
     store.create_study(to_json(plan))
-    for planned, rate in zip(plan.launches, rates, strict=True):
-        commit(store, plan, planned, rate, hw_id=hw_id, torch=torch, top1=top1)
+    for number, (planned, rate) in enumerate(zip(plan.launches, rates, strict=True)):
+        mine = losses[number] if losses else None
+        commit(store, plan, planned, rate, hw_id=hw_id, torch=torch, top1=top1, losses=mine)
     return plan
 
 
-def commit(store, plan, planned, rate, *, hw_id, torch="2.15.0", top1=None):
+def commit(store, plan, planned, rate, *, hw_id, torch="2.15.0", top1=None, losses=None):
     """One launch of a plan, at this rate."""
     launch = replace(_launch(plan, planned, hw_id), sw_id=f"sw-{torch}")
+    if losses and not all(map(math.isfinite, losses)):
+        launch = replace(launch, loss_finite=False, loss_last=losses[-1])
     dna = schema.Dna(
         study_id=launch.study_id,
         launch_id=launch.launch_id,
@@ -58,7 +76,11 @@ def commit(store, plan, planned, rate, *, hw_id, torch="2.15.0", top1=None):
         software=json.dumps({"torch": torch}),
     )
     epochs = [_epoch(launch, top1)] if top1 is not None else []
-    store.commit(launch, _steps(launch, rate), epochs, [], dna)
+    classes = []
+    for number, loss in enumerate(losses or ()):
+        epochs.append(replace(_epoch(launch, 0.5), epoch=number, train_loss=loss, validation_loss=loss))
+        classes += _never_called(launch, number)
+    store.commit(launch, _steps(launch, rate), epochs, classes, dna)
 
 
 def _launch(plan, planned, hw_id):
@@ -132,3 +154,23 @@ def _epoch(launch, top1):
         top1=top1,
         validation_samples=360,
     )
+
+
+def _never_called(launch, epoch):
+    """Two classes, of which a broken network calls everything the first."""
+    scores = ((0.5, 1.0, 2 / 3), (None, 0.0, 0.0))
+    return [
+        schema.ClassScore(
+            study_id=launch.study_id,
+            launch_id=launch.launch_id,
+            epoch=epoch,
+            label=label,
+            name=("cat", "dog")[label],
+            support=180,
+            precision=precision,
+            recall=recall,
+            f1=f1,
+            confusion=(180, 0),
+        )
+        for label, (precision, recall, f1) in enumerate(scores)
+    ]
