@@ -5,12 +5,11 @@ orders the causes; it does not add up, and it is no measurement of this run.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
-from bench.analysis import divergence
+from bench.analysis import diagnosis, divergence
+from bench.analysis.diagnosis import Cause, Diagnosis
 from bench.analysis.digits import significant
-from bench.analysis.divergence import Divergence
 from bench.analysis.result import Row
 from bench.plan import Plan, Workload
 from bench.store.schema import Epoch
@@ -28,30 +27,7 @@ _NORMED = re.compile(r"resnet|wrn-|densenet|mobilenet|efficientnet|regnet|resnex
 # Points of top-1, by the most epochs, and by the most samples on a rank, that they are the cost of.
 _COST_OF_LENGTH = ((12, (10.0, 33.0)), (30, (2.0, 3.0)), (60, (1.0, 2.0)), (LONG_RUN, (0.5, 1.0)))
 _COST_OF_BATCH = ((2, (8.0, 11.0)), (4, (3.0, 4.0)), (BATCH_NORM_NEEDS, (0.3, 1.2)))
-_NARROW = {"fp16": "65 504", "bf16": "3.4e38"}
 _MARGIN = 0.001  # of top-1: less between the best and the last epoch is luck
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cause:
-    """One thing that usually costs accuracy, as this run did it."""
-
-    name: str
-    seen: str  # what the record says
-    low: float | None  # its usual cost in points of top-1; None: all that was to be learned
-    high: float | None
-    source: str
-    fix: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Diagnosis:
-    """What was looked for in one row, and what of it was found."""
-
-    configuration: str
-    top1: float | None
-    causes: tuple[Cause, ...]  # the costliest first
-    sound: tuple[str, ...]  # names of the causes that this run does not have
 
 
 def diagnose(plan: Plan, row: Row, epochs: Sequence[Epoch]) -> Diagnosis:
@@ -67,7 +43,7 @@ def diagnose(plan: Plan, row: Row, epochs: Sequence[Epoch]) -> Diagnosis:
         return Diagnosis(
             configuration=row.configuration,
             top1=row.accuracy.top1 if row.accuracy else None,
-            causes=tuple(_diverged(run, broken)),
+            causes=tuple(diagnosis.of_divergence(broken, run.epochs, plan.workload)),
             sound=(),  # what a recipe costs is not asked of a training that ended in no number
         )
     found = {name: cause for name, look in _CAUSES.items() if (cause := look(run)) is not None}
@@ -78,43 +54,6 @@ def diagnose(plan: Plan, row: Row, epochs: Sequence[Epoch]) -> Diagnosis:
         causes=tuple(ordered),
         sound=tuple(name for name in _CAUSES if name not in found),
     )
-
-
-def _diverged(run: "_Run", broken: Mapping[str, Divergence]) -> Iterator[Cause]:
-    """A loss that is no number any more: the rate first, then what the numbers were kept in."""
-    recipe, precision = run.recipe, run.workload.precision
-    launches = len({each.launch_id for each in run.epochs})
-    several = f" in {len(broken)} of {launches} launches" if launches > 1 else ""
-    seen = "; ".join(dict.fromkeys(map(str, sorted(broken.values(), key=lambda each: each.epoch))))
-    rates = [each.learning_rate for each in run.epochs]
-    highest = f"{max(rates):g}" if rates else f"{recipe.learning_rate:g}"
-    if all(not each.in_training for each in broken.values()):
-        yield Cause(
-            name="diverged",
-            seen=f"{seen}{several}, while training's loss stayed finite",
-            low=None,
-            high=None,
-            source="this run",
-            fix="look at running statistics and at averaged weights ([recipe] ema_decay)",
-        )
-        return
-    yield Cause(
-        name="learning rate",
-        seen=f"{seen}{several}, at a learning rate of up to {highest}",
-        low=None,
-        high=None,
-        source="this run: from there on nothing was learned, and its accuracy is that of broken weights",
-        fix="a tenth of that rate, [recipe] warmup_epochs or clip_norm; then look for NaN in the data itself",
-    )
-    if precision in _NARROW:
-        yield Cause(
-            name="precision",
-            seen=f"{precision} holds numbers up to {_NARROW[precision]} only, or with few digits",
-            low=None,
-            high=None,
-            source="docs.pytorch.org/docs/stable/notes/amp_examples.html",
-            fix=f"--precision fp32 tells whether that is it{'; bf16 has the range of fp32' * (precision == 'fp16')}",
-        )
 
 
 class _Run:

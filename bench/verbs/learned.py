@@ -7,6 +7,7 @@ from typing import Any
 
 import profiles
 from bench.analysis import learning, why
+from bench.analysis.diagnosis import Diagnosis
 from bench.analysis.digits import significant
 from bench.analysis.result import Row, Study, TimeTo
 from bench.plan import Plan
@@ -79,7 +80,7 @@ class Learned:
             document["why"] = [causes.document(self._why(row)) for row in self.rows]
         return document
 
-    def _why(self, row: Row) -> why.Diagnosis:
+    def _why(self, row: Row) -> Diagnosis:
         return why.diagnose(self.plan, row, self.epochs[row.configuration])
 
     def _reached(self) -> Iterator[str]:
