@@ -115,6 +115,15 @@ def _scatter_add(values: torch.Tensor) -> torch.Tensor:
     return torch.zeros(7, values.shape[1], dtype=values.dtype, device=values.device).scatter_add_(0, rows, values)
 
 
+def _subnormal(values: torch.Tensor) -> torch.Tensor:
+    """Numbers below the smallest normal one, and what comes of them: zeros where one of the two is flushed.
+
+    Any library that was linked with -ffast-math switches that on for the thread that loads it.
+    """
+    small = values * 2.0**-130
+    return torch.cat([small, small * 2.0**60])
+
+
 _IMAGES, _WEIGHT = (8, 16, 28, 28), (32, 16, 3, 3)
 _ABOVE = (8, 32, 28, 28)
 _MANY = (1_000_003,)
@@ -146,6 +155,7 @@ EVERYWHERE: Mapping[str, Canary] = {
     "layer_norm": Canary(shapes=((257, 768),), run=lambda x: functional.layer_norm(x, (768,))),
     "batch_norm": Canary(shapes=(_IMAGES,), run=_batch_norm),
     "batch_norm_dx": Canary(shapes=(_IMAGES, _IMAGES), run=_gradient(0, _batch_norm)),
+    "subnormal": Canary(shapes=(_SOME,), run=_subnormal),
     "avg_pool": Canary(shapes=(_IMAGES,), run=lambda x: functional.avg_pool2d(x, 3)),
 }
 

@@ -93,6 +93,11 @@ PATTERNS: tuple[_Pattern, ...] = (
         package="mkl",
     ),
     _Pattern(
+        text="subnormal numbers are flushed to zero on one side, which a library does that was linked with -ffast-math",
+        marks=_set("subnormal"),
+        evidence=MEASURED,
+    ),
+    _Pattern(
         text="the generator of random numbers changed, which the version of torch decides",
         marks=_RANDOM,
         unless=_set("layer_norm batch_norm sigmoid"),
