@@ -1,5 +1,6 @@
 """A model from the user's own code: `FILE.py:CALLABLE` or `MODULE:CALLABLE`."""
 
+import re
 import sys
 import traceback
 from importlib import import_module
@@ -49,13 +50,16 @@ def from_user(name: str) -> nn.Module:
 
 
 def _load(place: str) -> ModuleType:
-    """Import the file or module. Folders go to the END of sys.path: the user's files must not shadow anybody's."""
+    """Import the file or module as `python FILE` or `python -m MODULE` would: its folder comes first on sys.path.
+
+    So a fork of a library that lies beside the file is what the file imports.
+    """
     if not place.endswith(".py"):
-        _append_to_path(Path.cwd())
+        _put_first(Path.cwd())
         return import_module(place)
-    file = Path(place).resolve()
-    _append_to_path(file.parent)  # so that the file may import its neighbours
-    name = f"bench_user_{file.stem}"  # a file called random.py must not become the module `random`
+    file = Path(place).expanduser().absolute()
+    _put_first(file.resolve().parent)
+    name = _module_name(file.stem)
     spec = spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
         raise ImportError(f"{file} cannot be loaded as Python")
@@ -65,9 +69,17 @@ def _load(place: str) -> ModuleType:
     return module
 
 
-def _append_to_path(folder: Path) -> None:
-    if str(folder) not in sys.path:
-        sys.path.append(str(folder))
+def _module_name(stem: str) -> str:
+    """The file's own, so that its classes can be pickled and its neighbours import it; unless that name is taken.
+
+    A file called random.py must not become the module `random`.
+    """
+    taken = stem in sys.modules or stem in sys.stdlib_module_names or not stem.isidentifier()
+    return re.sub(r"\W", "_", f"bench_user_{stem}") if taken else stem
+
+
+def _put_first(folder: Path) -> None:
+    sys.path[:] = [str(folder), *(place for place in sys.path if place != str(folder))]
 
 
 def _where(error: BaseException, place: str) -> str:

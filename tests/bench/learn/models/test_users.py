@@ -50,13 +50,40 @@ def test_a_callable_in_a_module_of_the_current_folder_makes_the_model(tmp_path, 
     assert isinstance(build("users_module:make", SHAPE, 10), nn.Sequential)
 
 
-def test_the_users_folder_stands_last_on_the_path_and_shadows_nothing(tmp_path, monkeypatch):
+def test_a_file_called_like_a_module_of_python_does_not_become_that_module(tmp_path, monkeypatch):
     (tmp_path / "random.py").write_text(GOOD)
     monkeypatch.chdir(tmp_path)
     build("random.py:make", SHAPE, 10)
-    assert sys.path[-1] == str(tmp_path)
     assert hasattr(sys.modules["random"], "shuffle")
     assert "random has no callable 'make'" in refusal("random:make")
+
+
+def test_a_fork_of_an_installed_library_beside_the_file_is_what_gets_imported(tmp_path):
+    installed = tmp_path / "installed"
+    for folder in (installed, tmp_path / "work"):
+        (folder / "users_library").mkdir(parents=True)
+        (folder / "users_library" / "__init__.py").write_text(f"NAME = {folder.name!r}\n")
+    sys.path.insert(0, str(installed))
+    (tmp_path / "work" / "users_net.py").write_text(f"import users_library\n{GOOD}make.fork = users_library.NAME\n")
+    build(f"{tmp_path}/work/users_net.py:make", SHAPE, 10)
+    assert sys.modules["users_net"].make.fork == "work"
+
+
+def test_what_a_link_points_to_finds_its_own_neighbours(tmp_path):
+    (tmp_path / "v1").mkdir()
+    (tmp_path / "v1" / "users_beside.py").write_text(GOOD)
+    (tmp_path / "v1" / "net.py").write_text("from users_beside import make\n")
+    (tmp_path / "users_link.py").symlink_to(tmp_path / "v1" / "net.py")
+    assert isinstance(build(f"{tmp_path}/users_link.py:make", SHAPE, 10), nn.Sequential)
+
+
+def test_an_object_of_the_file_can_be_pickled_and_the_file_is_imported_once(tmp_path):
+    (tmp_path / "users_pair.py").write_text(
+        f"import dataclasses\n@dataclasses.dataclass\nclass Pair:\n    a: int\n{GOOD}"
+        "def checked():\n    import pickle, users_pair\n    assert users_pair.Pair is Pair\n"
+        "    assert pickle.loads(pickle.dumps(Pair(1))) == Pair(1)\n    return make()\n"
+    )
+    assert isinstance(build(f"{tmp_path}/users_pair.py:checked", SHAPE, 10), nn.Sequential)
 
 
 def test_a_file_that_raises_is_named_with_line_and_exception(tmp_path):
