@@ -169,6 +169,7 @@ class Plan:
     published: tuple[Published, ...] = ()  # what the profile quotes
     targets: Mapping[str, float] = field(default_factory=dict)  # of TARGETS -> what the last epoch has to reach
     keep: Keep = field(default_factory=Keep)
+    not_passed: tuple[str, ...] = ()  # names of variables that were set in the shell, and that ranks do not get
     schema: str = "bench.plan/1"
 
     def workload_of(self, planned: PlannedLaunch) -> Workload:
@@ -236,6 +237,7 @@ def from_json(document: Mapping[str, Any]) -> Plan:
             "baseline": Configuration(**document["baseline"]),
             "configurations": tuple(Configuration(**each) for each in document["configurations"]),
             "seeds": tuple(document.get("seeds", ())),
+            "not_passed": tuple(document.get("not_passed", ())),
             "published": tuple(Published(**each) for each in document.get("published", ())),
             "unrunnable": tuple(
                 Unrunnable(configuration=Configuration(**each["configuration"]), reason=each["reason"])

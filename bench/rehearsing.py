@@ -30,7 +30,6 @@ _DETERMINISTIC = {
     "NCCL_ALGO": "Ring",
     "NCCL_PROTO": "Simple",
     "NCCL_NVLS_ENABLE": "0",
-    "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
 }
 
 

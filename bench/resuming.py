@@ -14,7 +14,7 @@ from bench.store.commit import Store
 # What a profile quotes and wants reached decides nothing that is run.
 _OWN = (
     *("study_id", "created_at", "command", "launches", "order_seed", "origins", "settings"),
-    *("profile", "published", "targets"),
+    *("profile", "published", "targets", "not_passed"),
 )
 _NO_MATTER = ("study.store", "study.when_busy", "study.order_seed", "study.rdzv")
 _TOLD_AT_MOST = 4

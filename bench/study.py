@@ -24,6 +24,7 @@ from bench.store.commit import Store
 from bench.store.layout import Layout
 from bench.worker.job import Job
 from launchers import Ending, flight_recorder
+from launchers.environment import asked_for
 from launchers.heartbeat import Beat
 
 if TYPE_CHECKING:
@@ -96,8 +97,7 @@ def run(plan: Plan, store: Store, host: Host, watcher: Watcher, draining: Callab
 def command_of(plan: Plan, planned: PlannedLaunch, folder: Path, host: Host) -> launchers.Command:
     """What one launch starts; printed by `--dry-run` as it is."""
     configuration = planned.configuration
-    # Numbered as the driver's own tools number them, so that a device means the same in every table.
-    settings = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+    settings = asked_for()  # by value: another host has no such variables
     if configuration.backend == "nccl":
         settings |= flight_recorder.WANTED
     if configuration.cores_per_rank is not None:

@@ -50,6 +50,8 @@ def lines(plan: Plan, commands: Sequence[Command]) -> list[str]:
         f"Order    seed {plan.order_seed}: every row once a round, in a fresh random order",
         f"Disk     about {disk} (an estimate, like the time)",
     ]
+    if plan.not_passed:
+        told.append(f"Not passed to ranks, though set here (--env NAME passes one): {', '.join(plan.not_passed)}")
     first: dict[str, Command] = {}
     for each, command in zip(plan.launches, commands, strict=True):
         first.setdefault(each.configuration.key, command)

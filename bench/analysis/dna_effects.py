@@ -12,6 +12,12 @@ NUMBERS, SPEED, COSMETIC = "numbers", "speed", "cosmetic"
 ORDER = (NUMBERS, SPEED, COSMETIC)
 MOMENTARY = None  # a state of one moment, never the same twice: no difference between machines
 
+# Variables that decide where and when something is computed, and not in which order.
+_OF_SPEED = (
+    *("CUDA_LAUNCH_BLOCKING", "CUDA_DEVICE_MAX_CONNECTIONS", "CUDA_MODULE_LOADING", "GLOO_*", "KMP_BLOCKTIME"),
+    *("MALLOC_*", "_RJEM_MALLOC_CONF", "MIMALLOC_*", "TCMALLOC_*", "PYTORCH_*ALLOC_CONF", "NCCL_IB_*", "NCCL_NET*"),
+)
+
 # Patterns of "layer.name", the first that fits decides. What can change the numbers can change the speed too.
 EFFECTS: tuple[tuple[str, str | None], ...] = (
     ("identity.cpu_label", COSMETIC),  # a name for people, from a program that may time out
@@ -34,6 +40,7 @@ EFFECTS: tuple[tuple[str, str | None], ...] = (
     ("software.kernel", SPEED),
     ("software.python", SPEED),
     ("software.driver", SPEED),
+    *((f"software.variables.{name}", SPEED) for name in _OF_SPEED),
     ("software.*", NUMBERS),  # torch, its libraries, libm, decoders of images
     ("conditions.governor", SPEED),
     ("conditions.on_battery", SPEED),
@@ -45,6 +52,8 @@ EFFECTS: tuple[tuple[str, str | None], ...] = (
     ("launch.*.threads_per_rank", NUMBERS),  # a sum is cut into as many parts
     ("launch.*.device_names", NUMBERS),
     ("launch.*.launcher", COSMETIC),
+    ("source.*", NUMBERS),
+    ("commit.*", COSMETIC),  # the content of every file is compared
     ("numeric.ulp.*", MOMENTARY),  # distances from the truth, which follow from the bits
     ("numeric.*", NUMBERS),
 )
@@ -72,6 +81,9 @@ def facts(rows: Iterable[Dna]) -> tuple[dict[str, set[str]], set[str]]:
             for name, value in _flat(layer, json.loads(text) if text else {}):
                 told.setdefault(name, set()).add(value)
         unread |= set(json.loads(row.unavailable))
+        unread |= {"software.variables"} - {f"software.{name}" for name in json.loads(row.software or "{}")}
+    if "software.variables" not in unread:  # the canaries' own are among them
+        told = {field: values for field, values in told.items() if not field.startswith("numeric.variables.")}
     return told, unread
 
 

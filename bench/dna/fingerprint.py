@@ -96,7 +96,7 @@ def fingerprint(ask: AskNumbers | None = None) -> Fingerprint:
     hw_id = _id(identity.hashed(hardware.values))
     if unread := identity.missing(hardware):
         gaps["hw_id"] = f"made without {', '.join(unread)}, which could not be read"
-    sw_id = _id({name: value for name, value in programs.values.items() if name != software.OURS})
+    sw_id = _id(software.hashed(programs.values))
     numeric = None
     try:
         if ask is None:

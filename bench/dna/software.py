@@ -4,10 +4,13 @@ import importlib.util
 import platform
 import re
 import sys
+from collections.abc import Mapping
 from functools import partial
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
+from typing import Any
 
+from bench.dna import variables
 from bench.dna.facts import AbsentError, Facts, UnavailableError, gather, merge, text_of
 from bench.dna.gpu import Gpus
 
@@ -29,18 +32,34 @@ def read(gpus: Gpus) -> Facts:
             "kernel": lambda: f"{platform.system()} {platform.release()}",
             "libc": _libc,
             "python": lambda: f"{platform.python_implementation()} {platform.python_version()}",
+            "variables": variables.told,
             "torch_git": partial(_torch_build, "git_version"),
             **{name: partial(_version, name) for name in _PACKAGES},
         }
     )
     optional = gather({name: partial(_version, name) for name in (*_OPTIONAL, *_nvidia_packages())})
+    everywhere = gather({"preloaded": variables.preloaded_everywhere})
     toolkit = gather({name: partial(_torch_build, name) for name in ("cuda", "hip")})
     return merge(
         system,
         Facts(values=optional.values, unavailable={}),
         Facts(values={f"torch_{name}": value for name, value in toolkit.values.items()}, unavailable={}),
+        Facts(
+            values={name: value for name, value in everywhere.values.items() if value},
+            unavailable=everywhere.unavailable,
+        ),
         gpus.driver,
     )
+
+
+def hashed(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What of it makes another software: of the variables only what is preloaded, which is code of its own.
+
+    The others change what one and the same software does, and are compared one by one.
+    """
+    told = {name: value for name, value in values.items() if name not in {OURS, "variables"}}
+    preloaded = {name: value for name, value in values.get("variables", {}).items() if name in variables.PRELOADS}
+    return told | preloaded
 
 
 def _os() -> str:

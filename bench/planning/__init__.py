@@ -90,6 +90,7 @@ def build(
         machine_notes=tuple(placement.notes(rows.runnable, machine, settings.scale.device)),
         placement=placement.words(rows.runnable, machine),
         notes=(*recipes.notes(settings, workload.recipe, rows.runnable), *_notes(workload, rows.runnable)),
+        not_passed=settings.not_passed,
         estimated_s=rounds * round_s,
         estimated_bytes=rounds * sum(cost.launch_bytes(workload, row) for row in rows.runnable),
     )

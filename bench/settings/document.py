@@ -138,6 +138,7 @@ class StudySettings(Section):
     when_busy: Annotated[str, values.one_of(*plan.WHEN_BUSY)] = "refuse"  # when another study is measuring on this host
     launcher: Annotated[str, values.one_of(*plan.LAUNCHERS)] = "local"
     rdzv: Text | None = None  # HOST:PORT where the nodes of torchrun meet
+    env: Annotated[tuple[Annotated[Text, AfterValidator(values.variable)], ...], Items] = ()  # NAME or NAME=VALUE
 
 
 class KeepSettings(Section):

@@ -31,6 +31,7 @@ from bench.settings.document import (
     StudySettings,
 )
 from bench.settings.values import suggestion
+from launchers.environment import not_passed
 
 DEMO = "demo"  # the profile that runs when nothing is asked for
 FILE = "bench.toml"
@@ -68,6 +69,7 @@ class Settings(Document):
 
     profile: str | None
     written_for: int | None  # epochs of the run that the recipe's own epochs were written for; None: nobody said
+    not_passed: tuple[str, ...]  # names of variables that are set, and that ranks do not get
     origins: dict[str, str]  # "section.key" -> a flag, a variable, a file, a profile or "default"
 
 
@@ -121,7 +123,9 @@ def resolve(
     if not any(key in said for key in WINDOW):
         said["measure.seconds"] = WINDOW_QUICK_S if said.get("measure.quick") else WINDOW_S
     kept = {"description": described.description, "published": described.quoted(), "targets": described.targets}
-    own = {"profile": profile, "origins": origins, "written_for": written_for}
+    asked = {word.partition("=")[0] for word in said.get("study.env", ())}
+    left_out = tuple(name for name in not_passed(environ) if name not in asked)
+    own = {"profile": profile, "origins": origins, "written_for": written_for, "not_passed": left_out}
     return Settings.model_validate({**_nested(said), **kept, **own})
 
 

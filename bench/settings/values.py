@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
 
 from bench import folders, plan
+from launchers.environment import PLANNED
 
 _UNIT_S = {"": 1, "s": 1, "m": 60, "h": 3600}
 
@@ -91,6 +92,17 @@ _CHECKPOINT = re.compile(r"best|last(:[1-9]\d*)?|every:[1-9]\d*")
 def checkpoint(word: str) -> str:
     if not _CHECKPOINT.fullmatch(word):
         raise ValueError(f"is none of last, last:K, best and every:K.{suggestion(word, ('last', 'best', 'every:'))}")
+    return word
+
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(=.*)?", re.DOTALL)
+
+
+def variable(word: str) -> str:
+    if not _VARIABLE.fullmatch(word):
+        raise ValueError("should be the name of a variable, or NAME=VALUE")
+    if (name := word.partition("=")[0]) in PLANNED:
+        raise ValueError(f"cannot be passed: {name} is set by the plan and the launcher, in each rank")
     return word
 
 

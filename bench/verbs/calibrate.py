@@ -15,7 +15,7 @@ import click
 from bench.errors import DONE, CannotError, UsageError
 from bench.verbs import measuring, sides
 from bench.verbs.measuring import Talk
-from bench.verbs.options import refuse_unknown_names, study_options
+from bench.verbs.options import pass_on_variables, refuse_unknown_names, study_options
 
 if TYPE_CHECKING:
     from bench.analysis.comparison import Calibration
@@ -51,6 +51,7 @@ def command(flags: Mapping[str, Any], profile: str | None, *, dry_run: bool, res
     if resume:
         raise UsageError("a calibration is one session and cannot be resumed", hint="begin a new one, without --resume")
     refuse_unknown_names(settings)
+    pass_on_variables(settings)
     machine, store = here(), Path(settings.study.store)
     plan = _plan(settings, machine)
     if dry_run:

@@ -57,14 +57,14 @@ def measure(
     from bench.dna.machine import here
     from bench.settings import resolve
     from bench.verbs import elsewhere
-    from bench.verbs.options import refuse_unknown_names
+    from bench.verbs.options import pass_on_variables, refuse_unknown_names
     from launchers import FOLLOW, SUBMIT
 
     talk = Talk(**talking)
     settings = resolve(flags, os.environ, Path.cwd(), profile)
     refuse_unknown_names(settings)
-    gates = exits.gates(fail_on, settings)
-    given = elsewhere.given_study()
+    pass_on_variables(settings)
+    gates, given = exits.gates(fail_on, settings), elsewhere.given_study()
     study_id = given or _new_study_id(settings)
     store_path = Path(settings.study.store)
     module = elsewhere.launcher_of(settings)

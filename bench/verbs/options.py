@@ -1,5 +1,6 @@
 """The flags of `scale` and `run`, as text: what they mean and whether they are right is for `bench.settings` to say."""
 
+import os
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -53,11 +54,13 @@ _SETTINGS: dict[str, tuple[str | tuple[str, ...] | None, str]] = {
     "--checkpoint-steps": ("N", "Also every N steps within an epoch."),
     "--from": ("FILE", "Start from this checkpoint."),
     "--anatomy": ("[K]", "Look into the layers, every K steps [100]; no throughput."),
+    "--env": ("NAME", "Pass a variable to the ranks, or NAME=VALUE; repeatable."),
     "--store": ("DIR", "Where results go [bench-results]."),
     "--when-busy": (plan.WHEN_BUSY, "If another study measures on this host [refuse]."),
 }
 # Flags whose value may be left out -> the value it then has.
 _BARE = {"--anatomy": "100"}
+_REPEATED = {"--env"}
 _OTHERS: dict[str, tuple[str | None, str]] = {
     "--profile": ("NAME", "Of `bench profiles`, or FILE.toml."),
     "--resume": (None, "Go on with the store's newest unfinished study."),
@@ -70,6 +73,7 @@ _OTHERS: dict[str, tuple[str | None, str]] = {
 _OF_A_WORKLOAD = (
     *("--model", "--data", "--data-dir", "--input-shape", "--classes", "--augment", "--device", "--ranks"),
     *("--cores-per-rank", "--batch", "--precision", "--memory-format", "--seed", "--steps", "--when-busy"),
+    "--env",
 )
 
 store_option = click.option(
@@ -120,7 +124,7 @@ def _with_flags(
     @wraps(command)
     def gathered(**given: Any) -> Any:
         said = {name: given.pop(name) for name in map(_parameter, settings)}
-        return command(flags={name: value for name, value in said.items() if value not in {None, False}}, **given)
+        return command(flags={name: value for name, value in said.items() if value not in {None, False, ()}}, **given)
 
     options = [_option(flag, value, text) for flag, (value, text) in {**settings, **others}.items()]
     for option in reversed(options):
@@ -146,6 +150,18 @@ def refuse_unknown_names(settings: "Settings") -> None:
         raise BenchError(error.message, error.hint, error.exit_code) from error
 
 
+def pass_on_variables(settings: "Settings") -> None:
+    """From here on, what this process starts gets the variables that the settings name.
+
+    Raises:
+        UsageError: one of them is not set.
+    """
+    from bench.settings import variables
+    from launchers.environment import pass_on
+
+    pass_on(variables.asked(settings.study.env, os.environ, settings.origins["study.env"]))
+
+
 def _parameter(flag: str) -> str:
     return flag.removeprefix("--").replace("-", "_")
 
@@ -155,6 +171,8 @@ def _option(flag: str, value: str | tuple[str, ...] | None, text: str) -> Callab
         return click.option(flag, is_flag=True, help=text)
     if flag in _BARE:
         return click.option(flag, metavar=value, is_flag=False, flag_value=_BARE[flag], help=text)
+    if flag in _REPEATED:
+        return click.option(flag, metavar=value, multiple=True, help=text)
     if isinstance(value, tuple):
         return click.option(flag, metavar="|".join(value), type=_Word(value), help=text)
     return click.option(flag, metavar=value, help=text, shell_complete=_COMPLETED.get(flag))

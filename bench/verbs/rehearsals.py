@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench import plan as nouns
 from bench.errors import CannotError, UsageError
-from bench.verbs.options import refuse_unknown_names
+from bench.verbs.options import pass_on_variables, refuse_unknown_names
 
 if TYPE_CHECKING:
     from bench.capsule import Rehearsal
@@ -36,6 +36,7 @@ def asked(
     said = {"steps": STEPS, **flags}
     settings = resolve(said, os.environ, Path.cwd(), profile)
     refuse_unknown_names(settings)
+    pass_on_variables(settings)
     ranks = settings.scale.ranks if "ranks" in flags and isinstance(settings.scale.ranks, tuple) else ()
     several = len(set(ranks)) > 1
     if several:

@@ -5,11 +5,10 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NoReturn
 
 from bench.learn import WorkloadError
-from bench.worker import bootstrap, job
+from bench.worker import bootstrap, job, reads
 
 
 def run(work: Callable[[bootstrap.Rank], None]) -> NoReturn:
@@ -19,14 +18,16 @@ def run(work: Callable[[bootstrap.Rank], None]) -> NoReturn:
         work: imports torch itself, so that cores, threads and signals are settled before; leaves "ok" on disk.
     """
     rank = bootstrap.start()
-    # For MODULE:CALLABLE; last, so that nothing of the user's shadows anything of ours.
-    sys.path.append(str(Path.cwd()))
+    reads.listen()
     try:
         work(rank)
     except BaseException as error:  # noqa: BLE001 - whatever it is, the supervisor must hear of it
         traceback.print_exc()
         # When it failed decides who failed first; a file's own time is rounded to the kernel's tick.
-        job.write_result(rank.folder, rank.rank, {**_told(error), "monotonic_ns": time.monotonic_ns()})
+        told = _told(error)
+        if unseen := reads.warnings():
+            told["hint"] = "; ".join(filter(None, (told.get("hint"), *unseen)))
+        job.write_result(rank.folder, rank.rank, {**told, "monotonic_ns": time.monotonic_ns()})
         code = 1
     else:
         code = 0
