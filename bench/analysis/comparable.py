@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from bench.analysis import source
 from bench.analysis.result import INVALID, Row, Study
 from bench.analysis.validity import MISSED, UNSTEADY
 from bench.plan import SHARED_HOST, Configuration, Plan, Workload
@@ -41,6 +42,12 @@ def obstacles(a: Study, b: Study, a_plan: Plan, b_plan: Plan) -> tuple[str, ...]
     if None not in {a.title.params, b.title.params} and a.title.params != b.title.params:
         found.append(f"parameters of the model: {a.title.params} against {b.title.params}")
     return tuple(found)
+
+
+def other_code(a: Sequence[Launch], b: Sequence[Launch]) -> Iterator[str]:
+    """That the user's own files are not the same on both sides."""
+    if names := source.different(a, b):
+        yield f"source of the model differs ({source.named(names)}); --other-source compares all the same"
 
 
 def place(row: Row | Configuration) -> tuple[object, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bench.analysis import comparable, dna_effects, learned, quantities
+from bench.analysis import comparable, dna_effects, learned, quantities, source
 from bench.analysis.comparison import (
     ACCURACY,
     EFFICIENCY,
@@ -21,16 +21,19 @@ from bench.analysis.sides import Side
 from bench.store.schema import NOT_APPLICABLE
 
 
-def compare(a: Side, b: Side, margin: float) -> Comparison:
+def compare(a: Side, b: Side, margin: float, *, other_source: bool = False) -> Comparison:
     """Every quantity of every row that both sides have; rows of one study are paired by round.
 
     Args:
         a: what it is held against.
         b: what is judged: FASTER means that B is.
         margin: differences below it count as none, as a share.
+        other_source: compare although the user's own files differ: what then differs may be the code's.
     """
     paired = a.study.study_id == b.study.study_id and a.launch_id is None and b.launch_id is None
     against = () if paired else comparable.obstacles(a.study, b.study, a.plan, b.plan)
+    code = () if paired else tuple(comparable.other_code(a.launches, b.launches))
+    against = against if other_source else (*against, *code)
     matched = [] if against else _matched(a, b, paired=paired)
     rows = [each for mine, theirs in matched for each in _quantities(a, b, mine, theirs, margin, paired=paired)]
     lonely = () if paired or against else comparable.unmatched(a.rows, b.rows)
@@ -44,13 +47,17 @@ def compare(a: Side, b: Side, margin: float) -> Comparison:
         notes=(),
         margin=margin,
     )
-    return replace(found, notes=_notes(found, paired=paired))
+    mixed = ("The source of the model differs: what differs may be the code's as well as the machine's.",)
+    return replace(found, notes=(*_notes(found, paired=paired), *(mixed if code and other_source else ())))
 
 
 def fingerprints(a: Side, b: Side) -> tuple[Difference, ...]:
     """Where the machines, their software and the threads of their ranks differ."""
     (mine, gaps), (theirs, more_gaps) = (dna_effects.facts(side.dna) for side in (a, b))
-    return dna_effects.differences({**mine, **_of_launches(a)}, {**theirs, **_of_launches(b)}, gaps | more_gaps)
+    mine, theirs = (
+        {**told, **_of_launches(side), **source.facts(side.launches)} for told, side in ((mine, a), (theirs, b))
+    )
+    return dna_effects.differences(mine, theirs, gaps | more_gaps)
 
 
 def _of_launches(side: Side) -> dict[str, set[str]]:

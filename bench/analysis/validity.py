@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from bench.analysis import source
 from bench.analysis.divergence import Divergence
 from bench.analysis.steady import SLOWING, Window
 from bench.store import schema
@@ -47,6 +48,7 @@ def launch_findings(launch: Launch, window: Window | None, divergence: Divergenc
     yield from _loss_was_a_number(launch, divergence)
     yield from _work_was_done(launch)
     yield from _plan_was_met(launch)
+    yield from _code_was_one(launch)
     yield from _clock_was_right(launch, window)
     if launch.status == schema.SUSPECT:
         yield Finding(severity=SUSPECT, text=launch.reason or "marked suspect", fix="see the launch's log")
@@ -112,6 +114,15 @@ def _plan_was_met(launch: Launch) -> Iterator[Finding]:
             severity=INVALID,
             text="several ranks shared one device",
             fix="ask for no more ranks than there are devices",
+        )
+
+
+def _code_was_one(launch: Launch) -> Iterator[Finding]:
+    if names := source.unequal_ranks(launch):
+        yield Finding(
+            severity=INVALID,
+            text=f"the ranks loaded {source.named(names)} with different contents",
+            fix="edit nothing while a launch starts, and have the same files on every host",
         )
 
 
@@ -222,6 +233,7 @@ def study_findings(launches: Sequence[Launch]) -> Iterator[Finding]:
             text="launches were measured by different methods (method_version)",
             fix="numbers may have changed between them; repeat the study with one version",
         )
+    yield from _code_stayed(launches)
     for name, ids in (("machine", [each.hw_id for each in launches]), ("software", [each.sw_id for each in launches])):
         if not _same(ids):
             yield Finding(
@@ -229,6 +241,15 @@ def study_findings(launches: Sequence[Launch]) -> Iterator[Finding]:
                 text=f"the {name} changed within the study",
                 fix="hold two studies against each other with bench compare instead",
             )
+
+
+def _code_stayed(launches: Sequence[Launch]) -> Iterator[Finding]:
+    if changes := list(source.changes(launches)):
+        yield Finding(
+            severity=INVALID,
+            text=f"file {source.named(changes)}, so the launches did not run one and the same code",
+            fix="repeat the study whole, and edit a copy while it runs",
+        )
 
 
 def against_baseline(launches: Sequence[Launch], baseline: Sequence[Launch]) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from bench.analysis.steady import Steps, launch_rate
 from bench.outcome.reasons import LOOKED_INTO, about_hosts, about_patience, why_no_energy, why_null
+from bench.outcome.source import about_source, source_of
 from bench.plan import Plan, PlannedLaunch
 from bench.store import schema
 from bench.worker import job
@@ -117,7 +118,8 @@ def launch_of(
     if ending.status == schema.OK:
         told = [RankResult.from_json(rank.told) for rank in ranks]
         launch, why = _measured(launch, told, ranks, started_ns), dict(energy_j=why_no_energy(told))
-        launch = replace(launch, warnings=(*launch.warnings, *about_patience(workload, told[0])))
+        said = (*launch.warnings, *about_patience(workload, told[0]), *about_source(told))
+        launch = replace(launch, warnings=said, source=source_of(told, workload.model))
     return replace(
         launch, unavailable=schema.unavailable(**(why if launch.energy_j is None else {}), **why_null(launch))
     )

@@ -129,6 +129,12 @@ class Launch:
     num_id: str | None = column("DNA: identity of the numeric behaviour", default=None)
     unavailable: str = column("JSON object: column -> why it is null", default="{}")
 
+    source: str | None = column(
+        "JSON object: the user's own files that were loaded (name -> digest of the content), the commit they are of, "
+        "and those that ranks loaded with different content",
+        default=None,
+    )
+
     @property
     def why_untimed(self) -> str | None:
         """Why there is no throughput; None where there is one, or nobody said."""

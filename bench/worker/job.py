@@ -130,6 +130,8 @@ class RankResult:
     anatomy: bool = False  # the layers were looked into, so nothing was timed
     layers: list[LayerResult] = field(default_factory=list)  # of rank 0; empty without an anatomy
     warnings: list[str] = field(default_factory=list)  # of rank 0
+    source: dict[str, str] = field(default_factory=dict)  # the user's loaded files -> digest of the content
+    edited: list[str] = field(default_factory=list)  # of these, what had another content at the end
 
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> "RankResult":

@@ -20,12 +20,13 @@ from bench.learn.batches import Batches
 from bench.learn.data import DataSet, load
 from bench.learn.models import build
 from bench.learn.schedules import scheduler
-from bench.worker import anatomy, bootstrap, checkpoint, checks, energy, group, host, job, overhead, phases
+from bench.worker import anatomy, bootstrap, checkpoint, checks, energy, group, host, job, overhead, phases, reads
 from bench.worker.alone import compute_step_ns
 from bench.worker.checkpoint_file import Place
 from bench.worker.epochs import EpochLoop, Trained
 from bench.worker.gradients import gradient_error
 from bench.worker.record import Record
+from bench.worker.source import Loaded
 from bench.worker.train import Segment, Trainer, train_segment
 
 _MEMORY_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
@@ -103,11 +104,10 @@ class _Launch:
             std=workload.std,
         )
         model = build(workload.model, self.data.input_shape, self.data.classes, workload.model_options)
+        self.source = Loaded().look()
         self.memory_format = _MEMORY_FORMATS[workload.memory_format]
         self.plain: nn.Module = model.to(self.device).to(memory_format=self.memory_format)
-        self.batch = (
-            configuration.batch_global // configuration.processes
-        )  # DataParallel scatters one from its one process
+        self.batch = configuration.batch_global // configuration.processes  # DataParallel scatters its process's
         self.batches = Batches(
             self.data,
             device=self.device,
@@ -281,7 +281,8 @@ class _Launch:
             checkpoint_s=self.checkpoints.spent_s if self.told.checkpoints is not None else None,
             anatomy=self.told.keep.anatomy is not None,
             layers=self.anatomy.end() if self.anatomy is not None and self.group.rank == 0 else [],
-            warnings=self.checkpoints.warnings if self.group.rank == 0 else [],
+            warnings=[*self.checkpoints.warnings, *reads.warnings()] if self.group.rank == 0 else [],
+            **self.source.look().told(),  # again: an import may wait until it is needed
         )
         step_ns = max(self.group.gather(record.median_step_ns()))
         result = replace(result, compute_step_ns=compute_step_ns(self.trainer, self.batches, self.batch, step_ns))
