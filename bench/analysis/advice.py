@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from bench.analysis import changed
 from bench.analysis.repeats import Repeats
 from bench.analysis.result import Row
 from bench.analysis.steady import line
@@ -38,6 +39,7 @@ def warnings(plan: Plan, rows: Sequence[Row], repeats: Mapping[str, Repeats]) ->
     yield from _communicating(rows)
     yield from _outliers(repeats)
     yield from _costly_supervisor(repeats)
+    yield from changed.warnings([launch for each in repeats.values() for launch in each.launches])
     yield from _told_by_launches(repeats)
 
 

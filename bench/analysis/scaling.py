@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from bench.analysis import advice, divergence, laws, learning, published, rows, speedup, validity
+from bench.analysis import advice, changed, divergence, laws, learning, published, rows, speedup, validity
 from bench.analysis.divergence import Divergence
 from bench.analysis.intervals import ROUNDS_FOR_A_VERDICT
 from bench.analysis.repeats import Repeats, gather, standing
@@ -174,7 +174,7 @@ def _title(plan: Plan, launches: Sequence[Launch]) -> Title:
         model=workload.model,
         params=next((launch.params for launch in launches if launch.params is not None), None),
         data=workload.data,
-        precision=workload.precision,
+        precision=changed.precision(workload.precision, launches),
         memory_format=workload.memory_format,
         scaling=plan.scaling,
         batch=baseline.batch_per_rank if plan.scaling == "weak" else baseline.batch_global,

@@ -1,5 +1,6 @@
 """What a launch left in its folder, as rows of the store. Reads files; measures nothing."""
 
+import json
 import zipfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -135,6 +136,15 @@ def _energy_j(told: Sequence[RankResult]) -> float | None:
     return sum(read) if read and all(each.energy_gap is None for each in told) else None
 
 
+def _changed(told: Sequence[RankResult]) -> dict[str, list[Any]]:
+    """What changed in any rank; of values that differ by rank, all."""
+    changed: dict[str, list[Any]] = {}
+    for name, values in (pair for each in told for pair in each.changed.items()):
+        seen = changed.setdefault(name, [])
+        seen += [value for value in values if value not in seen]
+    return changed
+
+
 def _measured(
     launch: schema.Launch, told: Sequence[RankResult], ranks: Sequence[RankOutcome], started_ns: int
 ) -> schema.Launch:
@@ -146,6 +156,8 @@ def _measured(
         distinct_devices=first.distinct_devices,
         device_names=tuple(each.device_name for each in told),
         threads_per_rank=max(each.threads for each in told),
+        cores=tuple(each.cores for each in told if each.cores is not None),
+        changed=json.dumps(_changed(told)),
         startup_s=(max(each.first_step_monotonic_ns for each in told) - started_ns) / 1e9,
         warmup_steps=int(steps.steps[own & ~kept].sum()),
         window_steps=int(steps.steps[own & kept].sum()),
@@ -169,6 +181,7 @@ def _measured(
         energy_j=_energy_j(told),
         worker_cpu_s=sum(each.window_cpu_s for each in told),
         involuntary_switches=sum(each.window_switches for each in told),
+        collection_s=max((each.collection_s for each in told if each.collection_s is not None), default=None),
         warnings=(
             *launch.warnings,
             *[LOOKED_INTO] * first.anatomy,

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from launchers.heartbeat import Heart
 
 _PR_SET_PDEATHSIG = 1
 _TERMINATED = 128 + signal.SIGTERM
+_armed: list[int] = []  # the log, and the pipe that signals are told through; empty in a process that is no rank
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,11 +44,12 @@ def start() -> Rank:
     supervisor = os.environ.get("BENCH_SUPERVISOR_PID")
     if supervisor is not None and sys.platform == "linux":
         _die_with(int(supervisor))
-    faulthandler.enable()  # a crash in native code leaves its stack in the log
-    faulthandler.register(signal.SIGUSR1, all_threads=True)  # written without the interpreter's lock, so also in a hang
-    _end_at_sigterm()
+    log = os.dup(sys.__stderr__.fileno() if sys.__stderr__ is not None else 2)
+    faulthandler.enable(log)  # a crash in native code leaves its stack in the log
+    faulthandler.register(signal.SIGUSR1, log, all_threads=True)  # without the interpreter's lock, so also in a hang
+    _armed[:] = [log, _end_at_sigterm()]
     rank = int(os.environ["RANK"])
-    folder = Path(os.environ.get("BENCH_RUN_FOLDER", "."))
+    folder = Path(os.environ.get("BENCH_RUN_FOLDER", ".")).absolute()  # a model's code may change the working folder
     return Rank(
         rank=rank,
         world_size=int(os.environ["WORLD_SIZE"]),
@@ -69,11 +72,48 @@ def _die_with(supervisor: int) -> None:
         os._exit(_TERMINATED)
 
 
-def _end_at_sigterm() -> None:
+def arm_again() -> None:
+    """Take back what a user's code may have done to the signals and streams that this rank is ended and watched by.
+
+    A handler of its own for SIGTERM stays, and is called as far as a rank that ends within milliseconds comes to it.
+    """
+    if not _armed:
+        return
+    log, pipe = _armed
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None or getattr(stream, "closed", False):
+            setattr(sys, name, os.fdopen(os.dup(log), "w", buffering=1))
+    signal.set_wakeup_fd(pipe, warn_on_full_buffer=False)
+    if not callable(signal.getsignal(signal.SIGTERM)):  # ignored or the default: the pipe would not be written to
+        signal.signal(signal.SIGTERM, _leave_to_the_thread)
+    if signal.getsignal(signal.SIGUSR1) is not signal.SIG_DFL:  # faulthandler's own is not known to `signal`
+        signal.signal(signal.SIGUSR1, signal.SIG_DFL)
+        faulthandler.unregister(signal.SIGUSR1)
+        faulthandler.register(signal.SIGUSR1, log, all_threads=True)
+
+
+def say(text: str) -> None:
+    """Write to the log, whatever has become of the streams."""
+    with suppress(OSError):
+        os.write(_armed[0] if _armed else 2, text.encode(errors="replace"))
+
+
+def flush() -> None:
+    """The last words of this process; a stream that somebody closed or replaced has none."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):
+            stream.flush()
+
+
+def _end_at_sigterm() -> int:
     """Have SIGTERM end this process within milliseconds, whatever the main thread does.
 
     A Python handler would not run before the main thread comes back from its collective, which can be never. The
     interpreter's C handler however writes the signal's number to a pipe at once, and a thread waits there.
+
+    Returns:
+        The pipe's end that is written to.
     """
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
@@ -82,6 +122,7 @@ def _end_at_sigterm() -> None:
     threading.Thread(target=_wait_for_sigterm, args=(reader,), name="sigterm", daemon=True).start()
     # A forked data loader worker shares the pipe: when it is told to end, this rank must not. Nor may it ignore it.
     os.register_at_fork(after_in_child=_forget_sigterm)
+    return writer
 
 
 def _leave_to_the_thread(number: int, frame: object) -> None:
@@ -96,6 +137,5 @@ def _forget_sigterm() -> None:
 def _wait_for_sigterm(reader: int) -> None:
     while signal.SIGTERM not in os.read(reader, 64):
         pass  # another signal with a Python handler, such as SIGCHLD
-    sys.stdout.flush()
-    sys.stderr.flush()
+    flush()
     os._exit(_TERMINATED)

@@ -132,6 +132,9 @@ class RankResult:
     warnings: list[str] = field(default_factory=list)  # of rank 0
     source: dict[str, str] = field(default_factory=dict)  # the user's loaded files -> digest of the content
     edited: list[str] = field(default_factory=list)  # of these, what had another content at the end
+    changed: dict[str, list[Any]] = field(default_factory=dict)  # of its process, see `process_state.Watch.changed`
+    cores: str | None = None  # that it might run on when its window ended; None: the system does not tell
+    collection_s: float | None = None  # that the garbage collector took of the window
 
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> "RankResult":

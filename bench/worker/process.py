@@ -1,9 +1,9 @@
 """A rank as a process: prepared, let work, and its end told to the supervisor. No torch."""
 
 import os
-import sys
 import time
 import traceback
+import warnings
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -22,7 +22,7 @@ def run(work: Callable[[bootstrap.Rank], None]) -> NoReturn:
     try:
         work(rank)
     except BaseException as error:  # noqa: BLE001 - whatever it is, the supervisor must hear of it
-        traceback.print_exc()
+        bootstrap.say(traceback.format_exc())
         # When it failed decides who failed first; a file's own time is rounded to the kernel's tick.
         told = _told(error)
         if unseen := reads.warnings():
@@ -31,11 +31,20 @@ def run(work: Callable[[bootstrap.Rank], None]) -> NoReturn:
         code = 1
     else:
         code = 0
-    sys.stdout.flush()
-    sys.stderr.flush()
+    bootstrap.flush()
     # Everything is on disk. Leaving the ordinary way takes torch a second, and a communicator that waits for a peer
     # which will never come would not let go at all.
     os._exit(code)
+
+
+def put_back() -> None:
+    """Take back what of a user's settings could lose a launch, and changes nothing of what is measured.
+
+    Warnings that raise are for whoever mends them: torch's own would end a launch that is finished.
+    """
+    bootstrap.arm_again()
+    if any(action == "error" for action, *_ in warnings.filters):
+        warnings.simplefilter("default")
 
 
 def _told(error: BaseException) -> dict[str, Any]:

@@ -24,6 +24,7 @@ class Record:
     segments: int = 0
     window_cpu_s: float = 0.0
     window_switches: int = 0
+    window_collection_ns: int = 0  # by Python's garbage collector
 
     def add(self, segment: Segment, *, epoch: int, in_window: bool, batch: int) -> None:
         """Append a segment's steps."""

@@ -1,36 +1,45 @@
 """One launch as one rank lives it: build, join, check the world, warm up, time the window, prove that it trained."""
 
 import math
-import resource
 import statistics
 import time
 from dataclasses import asdict, replace
-from importlib.metadata import version
-from types import ModuleType
 from typing import Any
 
 import torch
 from torch import nn
 from torch.nn.parallel import DataParallel, DistributedDataParallel
 
-from bench import devices
 from bench.learn import WorkloadError, recipe, rng
 from bench.learn.averaging import Ema
 from bench.learn.batches import Batches
 from bench.learn.data import DataSet, load
 from bench.learn.models import build
 from bench.learn.schedules import scheduler
-from bench.worker import anatomy, bootstrap, checkpoint, checks, energy, group, host, job, overhead, phases, reads
+from bench.worker import (
+    anatomy,
+    bootstrap,
+    checkpoint,
+    checks,
+    energy,
+    host,
+    job,
+    joining,
+    overhead,
+    phases,
+    process,
+    reads,
+)
 from bench.worker.alone import compute_step_ns
 from bench.worker.checkpoint_file import Place
 from bench.worker.epochs import EpochLoop, Trained
 from bench.worker.gradients import gradient_error
+from bench.worker.meters import Meters
 from bench.worker.record import Record
 from bench.worker.source import Loaded
 from bench.worker.train import Segment, Trainer, train_segment
 
 _MEMORY_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
-_COLLECTIVE_TIMEOUT_S = 300.0
 
 
 def run(rank: bootstrap.Rank, told: job.Job) -> None:
@@ -63,36 +72,19 @@ class _Launch:
 
     def join(self) -> None:
         """Take the device and the threads, form the group, and hold both against the plan."""
-        rank, configuration = self.rank, self.configuration
-        rank.heart.enter("joining")
-        self.backend: ModuleType = devices.load(configuration.device)
-        devices.set_float32_precision(self.workload.precision)
-        self.device: torch.device = self.backend.prepare(rank.local_rank, configuration.cores_per_rank)
-        self.group = group.join(
-            configuration,
-            rank=rank.rank,
-            world_size=rank.world_size,
-            launch_id=self.told.launch_id,
-            # After the supervisor, who names the culprit of a hang; a collective that gives up first names a victim.
-            timeout_s=max(2 * self.told.stall_s, _COLLECTIVE_TIMEOUT_S),
-        )
-        self.places = group.assert_world(
-            self.group,
-            configuration,
-            node=rank.node,
-            place=self.backend.place(self.device),
-            threads=torch.get_num_threads(),
-            software=f"torch {torch.__version__}, bench {version('scaling-bench')}",
-            oversubscribed=self.told.oversubscribed,
-        )
-        driven = configuration.ranks if configuration.strategy == "dp" else 1
-        self.energy = energy.meter(self.device, devices=driven, first_of_host=rank.local_rank == 0)
+        place = joining.join(self.rank, self.told)
+        self.backend, self.device, self.group = place.backend, place.device, place.group
+        self.places, self.watch = place.places, place.watch
+        driven = self.configuration.ranks if self.configuration.strategy == "dp" else 1
+        self.energy = energy.meter(self.device, devices=driven, first_of_host=self.rank.local_rank == 0)
+        self.meters = Meters(self.energy)
 
     def prepare(self) -> None:
         """Data on the device; model built on the CPU from the seed, so that every device starts from equal weights."""
         workload, configuration = self.workload, self.configuration
         self.rank.heart.enter("preparing")
         rng.seed(workload.seed)
+        self.watch.planted(workload.seed)
         self.data: DataSet = load(
             workload.data,
             workload.data_dir,
@@ -105,6 +97,8 @@ class _Launch:
         )
         model = build(workload.model, self.data.input_shape, self.data.classes, workload.model_options)
         self.source = Loaded().look()
+        self.watch.model = model
+        self._look()
         self.memory_format = _MEMORY_FORMATS[workload.memory_format]
         self.plain: nn.Module = model.to(self.device).to(memory_format=self.memory_format)
         self.batch = configuration.batch_global // configuration.processes  # DataParallel scatters its process's
@@ -175,9 +169,9 @@ class _Launch:
     ) -> Segment:
         if self.anatomy is not None:
             in_window, self.anatomy.epoch = False, epoch
+        self._look()
         if in_window:
-            self.energy.start()
-        used_s, switched = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
+            self.meters.start()
         segment = train_segment(
             self.trainer,
             batches,
@@ -189,11 +183,16 @@ class _Launch:
             loss_before=loss_before,
         )
         if in_window:
-            self.energy.stop()
-            self.record.window_cpu_s += time.process_time() - used_s
-            self.record.window_switches += resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw - switched
+            self.meters.stop(self.record)
+        self._look()
+        self.watch.look_at_input(self.batches, after_window=in_window)
         self.record.add(segment, epoch=epoch, in_window=in_window, batch=self.batch)
         return segment
+
+    def _look(self) -> None:
+        """Between what is timed: note what the model's code has changed, and take back what would lose the launch."""
+        self.watch.look()
+        process.put_back()
 
     def train_steps(self) -> None:
         """Warm up, then one window of the asked steps, or of as many as the asked seconds hold on the slowest rank."""
@@ -244,6 +243,8 @@ class _Launch:
         """Prove that it trained, and leave everything in the launch's folder."""
         heart, record = self.rank.heart, self.record
         heart.enter("finishing")
+        self._look()
+        peak_memory_bytes = self.backend.peak_memory_bytes(self.device)  # before anything is tried on a copy
         digest = checks.weights_digest(self.plain)
         first, last = self.trainer.first_loss, self.trainer.last_loss
         hardware_tag, boot_tag = host.tags(self.rank, self.configuration.nodes)
@@ -268,9 +269,12 @@ class _Launch:
             losses_finite=record.losses_finite,
             weights_moved=digest != self.digest_before,
             weights_equal=len(set(self.group.gather(digest))) == 1 if self.group.world_size > 1 else None,
-            peak_memory_bytes=self.backend.peak_memory_bytes(self.device),
+            peak_memory_bytes=peak_memory_bytes,
             window_cpu_s=record.window_cpu_s,
             window_switches=record.window_switches,
+            collection_s=record.window_collection_ns / 1e9,
+            changed=self.watch.changed,
+            cores=self.watch.cores,
             energy_j=self.energy.joules,
             energy_gap=self.energy.gap,
             hardware_tag=hardware_tag,

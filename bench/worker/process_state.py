@@ -1,0 +1,178 @@
+"""What belongs to the whole process, and what a user's code may change there: read when nothing is timed, and compared.
+
+The code of a model runs in the rank's own process. It may set the threads to one as it is imported, move the rank to
+another core in its first forward, or let products of float32 be rounded to bfloat16; the plan knows nothing of it.
+"""
+
+import gc
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from bench.learn.batches import Batches
+
+# Names that threads, devices and kernels are chosen by; where a compiler keeps its files is no matter.
+_VARIABLES = (
+    *("OMP_*", "KMP_*", "GOMP_*", "MKL_*", "OPENBLAS_*", "ONEDNN_*", "DNNL_*", "ATEN_*", "MALLOC_*"),
+    *("CUDA_*", "CUDNN_*", "NVIDIA_*", "NCCL_*", "GLOO_*", "TORCH_*", "PYTORCH_*"),
+)
+_ROUNDED = (
+    ("fp32", 2e-5),
+    ("tf32", 1.5e-3),
+)  # relative error of a product of 128 terms: up to there it is of this kind
+_SWITCHES = {"cpu": ("mkldnn.matmul", "mkldnn.conv", "mkldnn.rnn"), "cuda": ("cuda.matmul", "cudnn.conv", "cudnn.rnn")}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcessState:
+    """What held at one moment; of the calling thread, where a system keeps it by thread."""
+
+    threads: int  # within an operation
+    interop_threads: int
+    cores: str  # that this rank may run on, as "0-3,8"; empty where the system does not tell
+    float32_precision: str  # the switches of the libraries that multiply on this device
+    weights: str  # dtypes of the model's weights
+    default_dtype: str
+    default_device: str
+    autocast: str  # the dtype it casts to everywhere, or "off"
+    deterministic: bool
+    kernels: str  # which libraries of kernels are off
+    autotuner: bool  # cuDNN's
+    anomaly_detection: bool
+    denormals: str  # "kept" or "flushed to zero"
+    collector: str  # "on" or "off", and its thresholds
+    traced: bool  # a profiler or a debugger is called for every line or function
+    priority: int  # nice value
+    seed: int  # that torch's generator was last started from
+    variables: str  # of the environment, set since the process began
+
+
+def read(device: torch.device, model: nn.Module | None, variables: Mapping[str, str]) -> ProcessState:
+    """What holds now. `variables`: the environment that the process began with."""
+    return ProcessState(
+        threads=torch.get_num_threads(),
+        interop_threads=torch.get_num_interop_threads(),
+        cores=spans(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else "",
+        float32_precision=_switches(device),
+        weights=_dtypes(model) if model is not None else "float32",
+        default_dtype=_name(torch.get_default_dtype()),
+        default_device=torch.get_default_device().type,
+        autocast=_name(torch.get_autocast_dtype(device.type)) if torch.is_autocast_enabled(device.type) else "off",
+        deterministic=torch.are_deterministic_algorithms_enabled(),
+        kernels=", ".join(name for name in ("cudnn", "mkldnn") if not getattr(torch.backends, name).enabled),
+        autotuner=torch.backends.cudnn.benchmark,
+        anomaly_detection=torch.is_anomaly_enabled(),
+        denormals="kept" if float("5e-324") * torch.get_num_threads() else "flushed to zero",
+        collector=f"{'on' if gc.isenabled() else 'off'} {' '.join(map(str, gc.get_threshold()))}",
+        traced=sys.gettrace() is not None or sys.getprofile() is not None,
+        priority=os.getpriority(os.PRIO_PROCESS, 0),
+        seed=torch.initial_seed(),
+        variables=", ".join(sorted(_changed_variables(variables))),
+    )
+
+
+class Watch:
+    """One rank's process, from when it was as planned until its results are written."""
+
+    def __init__(self, device: torch.device, precision: str) -> None:
+        """`precision`: as asked for, and set."""
+        self._device, self._variables = device, dict(os.environ)
+        self.model: nn.Module | None = None
+        self._cores = ""
+        self._seen = {name: [value] for name, value in asdict(read(device, None, self._variables)).items()}
+        self._seen["products"] = ["tf32" if precision == "tf32" and device.type == "cuda" else "fp32"]
+
+    def planted(self, seed: int) -> None:
+        """Random numbers have been started from this seed, as planned."""
+        self._seen["seed"] = [seed]
+
+    def look(self) -> None:
+        """Note what has another value than before. Not to be called while anything is timed."""
+        now = asdict(read(self._device, self.model, self._variables))
+        self._cores = now["cores"]
+        if now["float32_precision"] != self._seen["float32_precision"][0]:
+            now["products"] = rounding(self._device)
+        for name, value in now.items():
+            if value not in self._seen[name]:
+                self._seen[name].append(value)
+
+    def look_at_input(self, batches: Batches, *, after_window: bool) -> None:
+        """Note that the model writes into its batches; the window trained on what is first seen after it."""
+        known = batches.written
+        if batches.look_for_writes():
+            seen = self._seen.setdefault("input", ["as given"])
+            found = "written to, unseen" if after_window and not known else "written to"
+            if found not in seen:
+                seen.append(found)
+
+    @property
+    def cores(self) -> str | None:
+        """That the rank might run on when it was last looked at; None where the system does not tell."""
+        return self._cores or None
+
+    @property
+    def changed(self) -> dict[str, list[Any]]:
+        """What has had more than one value, and all of them in the order in which they were seen."""
+        return {name: values for name, values in self._seen.items() if len(values) > 1}
+
+
+@torch.no_grad()
+def rounding(device: torch.device) -> str:
+    """How products of float32 are rounded on this device: a small one of each kind, against float64.
+
+    A switch alone does not tell: many processors multiply in float32 whatever it allows.
+    """
+    dice = torch.Generator().manual_seed(0)
+    matrix, image, kernel = (
+        torch.rand(shape, generator=dice, dtype=torch.float64, device="cpu") - 0.5
+        for shape in ((128, 128), (2, 16, 16, 16), (16, 16, 3, 3))
+    )
+    worst = 0.0
+    for product, one, other in ((torch.mm, matrix, matrix), (functional.conv2d, image, kernel)):
+        exact = product(one, other)
+        with torch.autocast(device.type, enabled=False):
+            found = product(one.float().to(device), other.float().to(device)).cpu().double()
+        worst = max(worst, float((found - exact).abs().max() / exact.abs().max()))
+    return next((word for word, most in _ROUNDED if worst < most), "bf16")
+
+
+def spans(cores: set[int]) -> str:
+    """Numbers as the kernel writes them: {0, 1, 2, 5} as `0-2,5`."""
+    runs: list[list[int]] = []
+    for core in sorted(cores):
+        if runs and core == runs[-1][1] + 1:
+            runs[-1][1] = core
+        else:
+            runs.append([core, core])
+    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in runs)
+
+
+def _switches(device: torch.device) -> str:
+    """One word where all of them say the same."""
+    found = {}
+    for name in _SWITCHES.get(device.type, ()):
+        library, operation = name.split(".")
+        found[name] = str(getattr(getattr(torch.backends, library), operation).fp32_precision)
+    words = set(found.values())
+    return words.pop() if len(words) == 1 else ", ".join(f"{name} {word}" for name, word in found.items())
+
+
+def _dtypes(model: nn.Module) -> str:
+    return ", ".join(sorted({_name(each.dtype) for each in model.parameters() if each.is_floating_point()}))
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def _changed_variables(before: Mapping[str, str]) -> Iterator[str]:
+    for name in {*before, *os.environ}:
+        if before.get(name) != os.environ.get(name) and any(fnmatchcase(name, each) for each in _VARIABLES):
+            yield name
