@@ -1,6 +1,7 @@
 """Proof that training happened, taken outside the timed window."""
 
 import hashlib
+import math
 
 import torch
 from torch import nn
@@ -33,3 +34,9 @@ def flop_per_sample(model: nn.Module, images: torch.Tensor) -> float:
 
 def parameter_count(model: nn.Module) -> int:
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+
+
+def finite(loss: torch.Tensor | None) -> float | None:
+    """A loss as a number JSON and parquet can hold: None when there is none or it is not finite."""
+    value = None if loss is None else float(loss.item())
+    return value if value is not None and math.isfinite(value) else None

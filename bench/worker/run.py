@@ -264,8 +264,8 @@ class _Launch:
             clock_ns_per_step=overhead.clock_ns_per_step(self.backend, self.device, heart),
             compute_step_ns=None,
             gradient_error=gradient_error(self.trainer, self.plain, next(iter(self.batches)), self.group),
-            loss_first=_finite(first),
-            loss_last=_finite(last),
+            loss_first=checks.finite(first),
+            loss_last=checks.finite(last),
             losses_finite=record.losses_finite,
             weights_moved=digest != self.digest_before,
             weights_equal=len(set(self.group.gather(digest))) == 1 if self.group.world_size > 1 else None,
@@ -296,9 +296,3 @@ class _Launch:
         job.write_result(self.rank.folder, self.rank.rank, {"status": "ok", **asdict(result)})
         self.group.leave()
         heart.enter("done")
-
-
-def _finite(loss: torch.Tensor | None) -> float | None:
-    """A loss as a number JSON and parquet can hold: None when there is none or it is not finite."""
-    value = None if loss is None else float(loss.item())
-    return value if value is not None and math.isfinite(value) else None
