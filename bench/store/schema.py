@@ -67,14 +67,8 @@ class Launch:
     distinct_devices: int | None = column("distinct accelerators in use, or distinct CPU sets", default=None)
     device_names: tuple[str, ...] = column("device of each rank, as the device calls itself", default=())
     threads_per_rank: int | None = column("torch's intra-op threads in each rank", default=None)
-    cores: tuple[str, ...] = column(
-        "CPU cores that each rank might run on when its window ended, as 0-1; empty where the system does not tell",
-        default=(),
-    )
-    changed: str = column(
-        "JSON object: what the model's own code changed, of its process or of its input -> the values seen, in order",
-        default="{}",
-    )
+    cores: tuple[str, ...] = column("CPU cores of each rank at the window's end, as 0-1; empty: not told", default=())
+    changed: str = column("JSON: what the model's code changed of its process or input -> values seen", default="{}")
 
     status: str = column("ok, suspect or why there is no number")
     reason: str | None = column("one sentence for any status but ok", default=None)
@@ -126,9 +120,7 @@ class Launch:
     )
     worker_cpu_s: float | None = column("CPU time of all ranks over the window", default=None)
     involuntary_switches: int | None = column("involuntary context switches of all ranks over the window", default=None)
-    collection_s: float | None = column(
-        "time that Python's garbage collector took of the window, slowest rank", default=None
-    )
+    collection_s: float | None = column("of the window, by Python's garbage collector, slowest rank", default=None)
     supervisor_cpu: float | None = column("CPU time of the supervisor over the launch's wall time", default=None)
     load_before: float | None = column("load average of the host over one minute before the start", default=None)
     others_share: float | None = column(
