@@ -1,17 +1,20 @@
 """After a death: every attempt that nobody runs any more gets its one terminal status. Deletes no launch's files."""
 
+import contextlib
 import json
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from bench.errors import CannotError
 from bench.outcome import epochs_of, launch_of, layers_of, read_ranks, steps_of
 from bench.plan import Plan, PlannedLaunch
-from bench.store import fsops, index, schema
+from bench.store import fsops, index, late, lease, schema
 from bench.store.attempts import Attempt, open_attempts
+from bench.store.attempts import attempts as every_attempt
 from bench.store.commit import AlreadyCommittedError, ClaimedError, Store
 from bench.store.layout import StorePath, UnreadableError, existing
 from bench.store.survey import survey
@@ -19,6 +22,8 @@ from bench.store.sweeping import sweep_claims, sweep_packs, sweep_staging
 from launchers import Ending
 
 OUTCOME = "outcome.json"
+# What reading the files of ranks may raise when they are not whole.
+_UNREADABLE = (OSError, EOFError, ValueError, KeyError, TypeError, IndexError, zipfile.BadZipFile)
 OUTCOME_SCHEMA = "bench.outcome/1"
 _RESERVED_BYTES = 128 * 1024  # the row, its reason and the machine's fingerprint take a tenth of it
 
@@ -77,7 +82,13 @@ def keep(folder: Path, launch: schema.Launch, dna: schema.Dna | None) -> None:
         ) from error
 
 
-def recover(store_path: StorePath, study_id: str | None = None, *, force: bool = False) -> Recovery:
+def recover(
+    store_path: StorePath,
+    study_id: str | None = None,
+    *,
+    force: bool = False,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Recovery:
     """Close every attempt of a store that nobody runs any more, and remove what dead writers left.
 
     Can be repeated: a second call finds nothing to do.
@@ -86,6 +97,7 @@ def recover(store_path: StorePath, study_id: str | None = None, *, force: bool =
         store_path: the store's folder.
         study_id: of one study (a whole id); None: of all.
         force: close also those begun where their processes cannot be looked for. Only when nothing runs there.
+        tell: takes a line when there is somebody to listen for.
 
     Raises:
         NoStoreError: no store at this path.
@@ -99,7 +111,7 @@ def recover(store_path: StorePath, study_id: str | None = None, *, force: bool =
         for each in studies:
             try:
                 removed += sweep_claims(store.path, each, force=force)
-                closed.append(close_stale(store, each, force=force))
+                closed.append(close_stale(store, each, force=force, tell=tell))
                 removed += sweep_packs(store.path, each)  # closing made them stale
             except UnreadableError as error:  # costs nobody else
                 closed.append(Recovery(unclosed=(error.message,)))
@@ -112,35 +124,63 @@ def recover(store_path: StorePath, study_id: str | None = None, *, force: bool =
     return replace(_merged(closed), removed=tuple(sorted(removed)))
 
 
-def close_stale(store: Store, study_id: str, *, force: bool = False) -> Recovery:
+def close_stale(
+    store: Store, study_id: str, *, force: bool = False, tell: Callable[[str], None] = lambda _: None
+) -> Recovery:
     """Close the attempts of one study that nobody runs any more; those this process itself began count among them.
 
-    One that had ended is committed from what its folder keeps. Any other gets a row of its own that says `lost`.
+    One that had ended is committed from what its folder keeps. Any other gets a row of its own that says `lost`. Owners
+    that cannot be looked for are listened for: see bench/store/lease.py.
+
+    Args:
+        store: to write into.
+        study_id: a whole id.
+        force: an owner that cannot be looked for counts as dead.
+        tell: takes a line when there is somebody to listen for.
 
     Raises:
+        UnreadableError: the study cannot be looked into.
         CannotError: the disk does not take a row.
     """
     finished: list[schema.Launch] = []
     lost: list[schema.Launch] = []
-    running: list[Attempt] = []
-    elsewhere: list[Attempt] = []
     unclosed: list[str] = []
-    for attempt in open_attempts(store.path, study_id):
-        alive = False if attempt.owner.is_this_process else attempt.owner.alive()
-        if alive:
-            running.append(attempt)
-        elif alive is None and not force:
-            elsewhere.append(attempt)
+    found = lease.owners(store.path, open_attempts(store.path, study_id), force=force, tell=tell)
+    for attempt in found.gone:
+        try:
+            launch = _close(store, attempt)
+        except (_UnclosableError, ClaimedError) as error:
+            unclosed.append(str(error))
+        except AlreadyCommittedError:
+            continue  # somebody else was faster; an attempt is closed once
         else:
-            try:
-                launch = _close(store, attempt)
-            except (_UnclosableError, ClaimedError) as error:
-                unclosed.append(str(error))
-            except AlreadyCommittedError:
-                continue  # somebody else was faster; an attempt is closed once
-            else:
-                (lost if launch.status == "lost" else finished).append(launch)
-    return Recovery(finished=finished, lost=lost, running=running, elsewhere=elsewhere, unclosed=unclosed)
+            (lost if launch.status == "lost" else finished).append(launch)
+    finished += _came_late(store, study_id, force=force, tell=tell)
+    return Recovery(finished=finished, lost=lost, running=found.running, elsewhere=found.unknown, unclosed=unclosed)
+
+
+def _came_late(store: Store, study_id: str, *, force: bool, tell: Callable[[str], None]) -> Iterator[schema.Launch]:
+    """Save what attempts that were given up as lost have finished after all, if their owners died before they could."""
+    layout, settled = existing(store.path), index.settled(store.path, study_id, [])
+    without = {launch_id for launch_id, marker in settled.items() if marker.status in index.UNSETTLED}
+    lost = {
+        (each.launch_id, each.attempt)
+        for each in index.every_marker(store.path, study_id, [])
+        if each.status == "lost" and each.launch_id in without
+    }
+    ended = {
+        each: outcome
+        for each in (every_attempt(store.path, study_id) if lost else ())
+        if (each.launch_id, each.attempt) in lost
+        and (outcome := _kept(layout.folder(study_id, each.launch_id, each.attempt), each)) is not None
+    }
+    for attempt in lease.owners(store.path, list(ended), force=force, tell=tell).gone:
+        outcome = ended[attempt]
+        plan, planned = _planned(store, attempt)
+        with contextlib.suppress(*_UNREADABLE):  # then it stays lost
+            row, _ = late.commit(store, plan, outcome.launch, partial(_commit, store, planned, attempt, outcome))
+            if row.attempt != attempt.attempt:
+                yield row
 
 
 def lost_of(plan: Plan, planned: PlannedLaunch, attempt: Attempt, reason: str) -> schema.Launch:
@@ -182,6 +222,25 @@ class _UnclosableError(Exception):
 
 def _close(store: Store, attempt: Attempt) -> schema.Launch:
     """Give an attempt its terminal status; returns the row."""
+    plan, planned = _planned(store, attempt)
+    folder = existing(store.path).folder(attempt.study_id, attempt.launch_id, attempt.attempt)
+    outcome = _kept(folder, attempt)
+    if outcome is None:
+        reason = "how it ended is not known: the process that ran it died, or its machine did"
+    else:
+        try:
+            _commit(store, planned, attempt, outcome, outcome.launch)
+        except _UNREADABLE as error:
+            reason = f"it ended, but what its ranks left cannot be read ({type(error).__name__})"
+        else:
+            return outcome.launch
+    since = f"started {attempt.started_at}; " if attempt.started_at else ""
+    launch = lost_of(plan, planned, attempt, f"{since}{reason}")
+    store.commit(launch, None, [], [], None)
+    return launch
+
+
+def _planned(store: Store, attempt: Attempt) -> tuple[Plan, PlannedLaunch]:
     try:
         plan = index.plan(store.path, attempt.study_id)
     except CannotError as error:
@@ -189,26 +248,23 @@ def _close(store: Store, attempt: Attempt) -> schema.Launch:
     planned = next((each for each in plan.launches if each.launch_id == attempt.launch_id), None)
     if planned is None:
         raise _UnclosableError(f"{attempt} is not in its study's plan")
+    return plan, planned
+
+
+def _commit(store: Store, planned: PlannedLaunch, attempt: Attempt, outcome: _Outcome, row: schema.Launch) -> None:
+    """Commit a row with what the ranks of an attempt left.
+
+    Raises:
+        OSError: or another of `_UNREADABLE`: that is not whole.
+        CannotError: the disk does not take it, or it is there already.
+    """
     folder = existing(store.path).folder(attempt.study_id, attempt.launch_id, attempt.attempt)
-    outcome = _kept(folder, attempt)
-    if outcome is None:
-        reason = "how it ended is not known: the process that ran it died, or its machine did"
-    else:
-        try:
-            ranks = read_ranks(folder, planned.configuration.processes)
-            epochs, classes = epochs_of(outcome.launch, ranks)
-            steps = steps_of(outcome.launch, ranks)
-            if outcome.launch.status != schema.OK or steps is not None:
-                layers = layers_of(outcome.launch, ranks)
-                store.commit(outcome.launch, steps, epochs, classes, outcome.dna, layers=layers)
-                return outcome.launch
-            reason = "it ended well, but what its ranks left is gone"
-        except (OSError, EOFError, ValueError, KeyError, TypeError, IndexError, zipfile.BadZipFile) as error:
-            reason = f"it ended, but what its ranks left cannot be read ({type(error).__name__})"
-    since = f"started {attempt.started_at}; " if attempt.started_at else ""
-    launch = lost_of(plan, planned, attempt, f"{since}{reason}")
-    store.commit(launch, None, [], [], None)
-    return launch
+    ranks = read_ranks(folder, planned.configuration.processes)
+    epochs, classes = epochs_of(row, ranks)
+    steps = steps_of(row, ranks)
+    if row.status == schema.OK and steps is None:
+        raise FileNotFoundError(folder)
+    store.commit(row, steps, epochs, classes, outcome.dna, layers=layers_of(row, ranks))
 
 
 def _kept(folder: Path, attempt: Attempt) -> _Outcome | None:

@@ -1,6 +1,6 @@
 """Which study of a store an unfinished one is gone on with, and how a plan differs from it where there is none."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -55,17 +55,17 @@ def unfinished(store: Store, asked: Plan) -> Plan:
     )
 
 
-def take_up(store: Store, study_id: str, *, force: bool = False) -> None:
-    """Close what nobody runs any more of a study that is about to be gone on with.
+def take_up(store: Store, study_id: str, *, force: bool = False, tell: Callable[[str], None] = lambda _: None) -> None:
+    """Close what nobody runs any more of a study that is about to be gone on with; arguments as for `close_stale`.
 
     Raises:
         CannotError: a living process runs it, or one on another machine may.
     """
-    closed = recovery.close_stale(store, study_id, force=force)
+    closed = recovery.close_stale(store, study_id, force=force, tell=tell)
     if closed.running:
         now = closed.running[0]
         raise CannotError(
-            f"study {study_id} is being run by process {now.owner.pid} of this machine, since {now.started_at}",
+            f"study {study_id} is being run by {now.owner}, since {now.started_at}",
             "wait for it, or end that process and repeat",
         )
     if closed.elsewhere:

@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -19,9 +20,10 @@ from bench.errors import BenchError, CannotError
 from bench.outcome import RankOutcome, epochs_of, launch_of, layers_of, read_ranks, steps_of
 from bench.plan import Plan, PlannedLaunch
 from bench.planning import cores_of
-from bench.store import attempts, checkpoints, index, packing, read, schema
+from bench.store import attempts, checkpoints, index, late, lease, packing, read, schema
 from bench.store.commit import Store
 from bench.store.layout import Layout
+from bench.store.owner import Owner
 from bench.worker.job import Job
 from launchers import Ending, flight_recorder
 from launchers.environment import asked_for
@@ -71,6 +73,12 @@ def run(plan: Plan, store: Store, host: Host, watcher: Watcher, draining: Callab
         BenchError: the workload itself cannot run (no such callable, torn data, …), which it would say in every
             launch; somebody else runs this study; or the machine is no longer fit for the next launch.
     """
+    with lease.held(store.path, plan.study_id, Owner.of_this_process().token):
+        _launches(plan, store, host, watcher, draining)
+    packing.pack(store, plan.study_id)
+
+
+def _launches(plan: Plan, store: Store, host: Host, watcher: Watcher, draining: Callable[[], bool]) -> None:
     began = time.monotonic()
     to_do = {each.launch_id for each in index.unsettled(store.path, plan)}
     watcher.started(plan)
@@ -88,10 +96,12 @@ def run(plan: Plan, store: Store, host: Host, watcher: Watcher, draining: Callab
         health.refuse(health.postflight(memory))  # before the next launch: after the last one nothing is at stake
         watcher.launch_started(planned, number, len(plan.launches))
         memory = health.GpuMemory.before(cards)
-        launch, log_tail = _one(plan, planned, store, host, watcher)
+        try:
+            launch, log_tail = _one(plan, planned, store, host, watcher)
+        except attempts.SettledError:  # another host was faster, or came back with it
+            continue
         watcher.launch_ended(launch, log_tail)
     watcher.finished()
-    packing.pack(store, plan.study_id)
 
 
 def command_of(plan: Plan, planned: PlannedLaunch, folder: Path, host: Host) -> launchers.Command:
@@ -126,7 +136,8 @@ def commands(plan: Plan, host: Host, store: Path) -> list[launchers.Command]:
 
 def _one(plan: Plan, planned: PlannedLaunch, store: Store, host: Host, watcher: Watcher) -> tuple[schema.Launch, str]:
     """Run one launch, and commit it whatever became of it; returns its row, and the guilty rank's last lines."""
-    attempt = attempts.begin(store, plan.study_id, planned.launch_id, again=index.run_again(plan)).attempt
+    again = index.run_again(plan)
+    attempt = attempts.begin(store, plan.study_id, planned.launch_id, again=again, lease_s=lease.LEASE_S).attempt
     folder = Layout(store.path).folder(plan.study_id, planned.launch_id, attempt)
     folder.mkdir(parents=True, exist_ok=True)
     recovery.reserve(folder)
@@ -171,8 +182,13 @@ def _one(plan: Plan, planned: PlannedLaunch, store: Store, host: Host, watcher: 
     dna = host.fingerprint.row(plan.study_id, planned.launch_id)
     recovery.keep(folder, launch, dna)
     epochs, classes = epochs_of(launch, ranks)
-    store.commit(launch, steps_of(launch, ranks), epochs, classes, dna, layers=layers_of(launch, ranks))
-    for rank in ranks:
+    steps, layers = steps_of(launch, ranks), layers_of(launch, ranks)
+    launch, told = late.commit(
+        store, plan, launch, lambda row: store.commit(row, steps, epochs, classes, dna, layers=layers)
+    )
+    if told is not None:
+        warnings.warn(index.StoreWarning(told), stacklevel=2)
+    for rank in ranks if told is None or launch.attempt != attempt else ():
         rank.forget()
     if refused is not None:
         raise refused

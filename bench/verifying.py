@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from bench.errors import CannotError
 from bench.plan import Plan, PlannedLaunch
-from bench.store import index, packs, parquet, read, schema
+from bench.store import index, lease, packs, parquet, read, schema
 from bench.store.attempts import open_attempts
 from bench.store.layout import Layout, StorePath, UnreadableError, entries, existing
 
@@ -66,11 +66,10 @@ def check(store: StorePath, study_id: str) -> Checked:
         wrong += _against_the_plan(plan, rows)
     wrong += _methods(rows)
     with _noted(unread):
-        for attempt in open_attempts(store, study_id):
-            if attempt.owner.alive():
-                notes.append(f"{attempt} is running (process {attempt.owner.pid})")
-            else:
-                wrong.append(f"{attempt} was begun and never ended: bench recover {study_id}")
+        owners = lease.owners(layout.root, open_attempts(store, study_id), own_ended=False)
+        notes += [f"{attempt} is running ({attempt.owner})" for attempt in owners.running]
+        ended = [*owners.unknown, *owners.gone]
+        wrong += [f"{attempt} was begun and never ended: bench recover {study_id}" for attempt in ended]
     settled = index.settled(store, study_id, [])
     wrong += _packed(read.Committed(layout=layout, markers=tuple(settled.values())))
     if plan is not None and not unread:
@@ -78,7 +77,7 @@ def check(store: StorePath, study_id: str) -> Checked:
         wrong += _rounds(plan, left)
         notes += [f"--resume runs {len(left)} of {len(plan.launches)} launches"] * (len(left) > 0)
     superseded = len(markers) - len(settled)
-    notes += [f"superseded by a later attempt: {superseded}"] * (superseded > 0)
+    notes += [f"superseded by another attempt: {superseded}"] * (superseded > 0)
     named = {file.path for marker in markers for file in marker.files}
     with _noted(unread):
         notes += [f"{path}: no marker names it, nobody reads it" for path in _unnamed(layout, study_id, named)]

@@ -34,6 +34,7 @@ class Attempt:
     attempt: int
     owner: Owner
     started_at: str  # UTC, ISO 8601; empty when its file cannot be read
+    lease_s: float = 0.0  # its owner gives a sign of life at least as often; 0 where it gives none
 
     def to_bytes(self) -> bytes:
         return (json.dumps({"schema": ATTEMPT_SCHEMA, **asdict(self)}, indent=1) + "\n").encode()
@@ -48,6 +49,10 @@ class Attempt:
         return f"launch {self.launch_id}{again}"
 
 
+class SettledError(CannotError):
+    """The launch has a result."""
+
+
 class StaleAttemptError(CannotError):
     """An earlier attempt is open and nobody runs it: `bench.recovery.close_stale` closes it."""
 
@@ -59,6 +64,7 @@ def begin(
     *,
     take_over: bool = False,
     again: Collection[str] = index.UNSETTLED,
+    lease_s: float = 0.0,
 ) -> Attempt:
     """Write that this process begins a launch; on disk on return. Nothing of it may start before.
 
@@ -68,10 +74,12 @@ def begin(
         launch_id: of a launch without a result.
         take_over: an owner that cannot be looked for, on another machine, counts as dead.
         again: statuses that are no result, so that the launch may be begun once more (`index.run_again`).
+        lease_s: how often this process gives a sign of life (`bench.store.lease.held`).
 
     Raises:
         StaleAttemptError: an earlier attempt is open, and its owner is dead.
-        CannotError: somebody runs the launch, or may; it has a result already; or the disk does not take the note.
+        SettledError: it has a result already.
+        CannotError: somebody runs the launch, or may; or the disk does not take the note.
     """
     layout = existing(store.path)
     # In this order: whoever begins the launch after we count takes our number; whoever did before is seen to run it or,
@@ -82,24 +90,40 @@ def begin(
             _refuse(earlier, take_over=take_over)
     latest = index.settled(store.path, study_id, []).get(launch_id)
     if latest is not None and latest.status not in again:
-        raise CannotError(f"launch {launch_id} has a result already ({latest.status})", hint="it is not run again")
+        raise SettledError(f"launch {launch_id} has a result already ({latest.status})", hint="it is not run again")
+    attempt = _written(store, study_id, launch_id, number, lease_s)
+    if attempt is None:
+        raise CannotError(f"launch {launch_id} has just been begun by another process", hint="wait for it")
+    return attempt
+
+
+def begin_late(store: "Store", study_id: str, launch_id: str) -> Attempt | None:
+    """Write down an attempt for a result that is here already; None when somebody else took its number.
+
+    Raises:
+        CannotError: the disk does not take the note.
+    """
+    number = max(_seen(existing(store.path), study_id)[launch_id], default=-1) + 1
+    return _written(store, study_id, launch_id, number, 0.0)
+
+
+def _written(store: "Store", study_id: str, launch_id: str, number: int, lease_s: float) -> Attempt | None:
     attempt = Attempt(
         study_id=study_id,
         launch_id=launch_id,
         attempt=number,
         owner=Owner.of_this_process(),
         started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        lease_s=lease_s,
     )
     try:
-        is_new = store.publish(attempt.to_bytes(), layout.attempt(study_id, launch_id, number))
+        is_new = store.publish(attempt.to_bytes(), Layout(store.path).attempt(study_id, launch_id, number))
     except OSError as error:
         raise CannotError(
             f"launch {launch_id} cannot be begun in {store.path}: {error.strerror or error}",
             hint="launches saved before it are kept; --resume goes on with the study",
         ) from error
-    if not is_new:
-        raise CannotError(f"launch {launch_id} has just been begun by another process", hint="wait for it")
-    return attempt
+    return attempt if is_new else None
 
 
 def attempts(store: StorePath, study_id: str) -> list[Attempt]:
@@ -152,7 +176,7 @@ def _refuse(earlier: Attempt, *, take_over: bool) -> None:
     alive = False if owner.is_this_process else owner.alive()  # ours ended before we begin it again
     if alive:
         raise CannotError(
-            f"{earlier} is being run by process {owner.pid} of this machine, since {earlier.started_at}",
+            f"{earlier} is being run by {owner}, since {earlier.started_at}",
             hint="wait for it, or end that process and repeat with --resume",
         )
     if alive is None and not take_over:
@@ -161,7 +185,7 @@ def _refuse(earlier: Attempt, *, take_over: bool) -> None:
         )
         raise CannotError(
             f"{earlier} {when}, and may still run there",
-            hint=f"if nothing of it runs there any more: bench recover {earlier.study_id} --force",
+            hint=f"bench recover {earlier.study_id} listens for it; if nothing runs there any more: --force",
         )
     raise StaleAttemptError(f"{earlier} was never ended", hint=f"bench recover {earlier.study_id} closes it")
 

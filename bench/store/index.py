@@ -135,12 +135,21 @@ def markers(store: StorePath, study_id: str, damaged: list[Damage] | None = None
 
 
 def settled(store: StorePath, study_id: str, damaged: list[Damage] | None = None) -> dict[str, Marker]:
-    """The latest committed attempt of each launch; arguments as for `markers`."""
-    latest: dict[str, Marker] = {}
+    """The committed attempt of each launch that counts: the latest that says something of it, else the latest.
+
+    An attempt that was given up may come back with its result while a later one is lost: the result counts. Arguments
+    as for `markers`.
+    """
+    counts: dict[str, Marker] = {}
     for marker in every_marker(store, study_id, damaged):
-        if marker.launch_id not in latest or marker.attempt > latest[marker.launch_id].attempt:
-            latest[marker.launch_id] = marker
-    return latest
+        other = counts.get(marker.launch_id)
+        if other is None or _weight(marker) > _weight(other):
+            counts[marker.launch_id] = marker
+    return counts
+
+
+def _weight(marker: Marker) -> tuple[bool, int]:
+    return (marker.status not in UNSETTLED, marker.attempt)
 
 
 def unsettled(store: StorePath, plan: Plan, damaged: list[Damage] | None = None) -> list[PlannedLaunch]:

@@ -3,6 +3,7 @@
 FORMAT                                    {"layout": 1}
 studies/STUDY/study.json                  the plan; written once
 studies/STUDY/attempts/LAUNCH.aN.json     who began attempt N of a launch, and when; written before anything starts
+studies/STUDY/beats/TOKEN                 changed every few seconds by whoever runs the study, and removed at its end
 studies/STUDY/logs/LAUNCH/                what the ranks said
 studies/STUDY/checkpoints/LAUNCH/         the state of its training, written by rank 0 of the attempt whose name it has
 TABLE/STUDY/LAUNCH.parquet                the rows of one launch; written once
@@ -71,6 +72,10 @@ class Layout:
 
     def attempts(self, study_id: str) -> Path:
         return self.studies / _checked(study_id) / "attempts"
+
+    def beat(self, study_id: str, token: str) -> Path:
+        """The file that the owner of this token changes as long as it runs the study."""
+        return self.studies / _checked(study_id) / "beats" / _checked(token)
 
     def attempt(self, study_id: str, launch_id: str, attempt: int) -> Path:
         return self.attempts(study_id) / f"{_checked(launch_id)}.a{attempt}.json"

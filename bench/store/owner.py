@@ -1,7 +1,7 @@
 """Which process owns an attempt, and whether it lives. Standard library and psutil.
 
-What is written names no machine: the boot's and the machine's own numbers are hashed with the owner's random token as
-the key, so that they can be held against this machine's and tell nothing else, not even that two studies share one.
+What is written names no machine: the boot's own number is hashed with the owner's random token as the key, so that it
+can be compared with this machine's and tells nothing else, not even that two studies share one.
 """
 
 import hashlib
@@ -9,7 +9,6 @@ import os
 import secrets
 import subprocess
 import sys
-import uuid
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -29,7 +28,7 @@ class Owner:
     pid_space: int  # within which a pid means a process: a container has its own
     process_start: str  # by a clock that nobody sets; empty where it cannot be read
     boot: str  # keyed hash of this start of the machine; empty where the system does not say
-    host: str  # keyed hash of the machine
+    host: str = ""  # of an earlier bench: a hash of the machine's id and network card, which copies of it share
 
     @staticmethod
     def of_this_process() -> "Owner":
@@ -40,13 +39,17 @@ class Owner:
             pid_space=_pid_space(),
             process_start=_process_start(os.getpid()) or "",
             boot=_keyed(token, _boot()),
-            host=_keyed(token, _machine()),
         )
 
     @staticmethod
     def unknown() -> "Owner":
         """Of an attempt whose file cannot be read."""
-        return Owner(token="", pid=0, pid_space=0, process_start="", boot="", host="")
+        return Owner(token="", pid=0, pid_space=0, process_start="", boot="")
+
+    def __str__(self) -> str:
+        if self.alive() is None:
+            return f"process {self.pid} of another host or container"
+        return f"process {self.pid} of this machine"
 
     @property
     def is_this_process(self) -> bool:
@@ -54,12 +57,10 @@ class Owner:
 
     def alive(self) -> bool | None:
         """Whether the process runs; None when that cannot be told: of another machine, or of another container."""
-        same_host = bool(self.host) and self.host == _keyed(self.token, _machine())
         boot = _keyed(self.token, _boot())
-        if self.boot and boot:
-            if self.boot != boot:
-                return False if same_host else None  # restarting a machine ends everything on it
-        elif not same_host:
+        # Another start of this machine, or another machine: containers of one image, and copies of a virtual machine,
+        # agree in all that names a machine. Whether somebody lives there is for its lease to say.
+        if not self.boot or self.boot != boot:
             return None
         if self.pid_space != _pid_space():
             return None
@@ -107,15 +108,6 @@ def _boot() -> str:
             asked = ("/usr/sbin/sysctl", "-n", "kern.bootsessionuuid")
             return subprocess.run(asked, capture_output=True, text=True, check=False, timeout=5).stdout.strip()
     return ""
-
-
-@cache
-def _machine() -> str:
-    # Both: images of a machine are copied with its id, and a network card moves to another machine.
-    told = ""
-    with suppress(OSError):
-        told = Path("/etc/machine-id").read_text().strip()
-    return f"{told} {uuid.getnode():x}"
 
 
 def _keyed(token: str, text: str) -> str:

@@ -81,6 +81,7 @@ class _Copying:
         self._unread: dict[str, str] = {}
         self.here, self._there = source.sizes(self._unread), target.sizes()
         self._refused: list[str] = []
+        self._open: list[str] = []
         self._files = self._bytes = self._present = self._launches = self._done = self._total = 0
 
     def run(self, studies: Sequence[str], notes: Sequence[str], *, logs: bool) -> Transfer:
@@ -105,7 +106,7 @@ class _Copying:
             bytes=self._bytes,
             present=self._present,
             refused=tuple(self._refused),
-            notes=tuple(notes),
+            notes=(*notes, *self._open),
         )
 
     def _is_readable(self, study_id: str) -> bool:
@@ -146,8 +147,11 @@ class _Copying:
                 folder = f"studies/{study_id}/logs/{name_of(launch_id, attempt)}/"
                 launch.files |= dict.fromkeys(self._paths(folder, ".+"))
         for path in self._paths(f"studies/{study_id}/attempts/", r"[A-Za-z0-9][A-Za-z0-9._-]*\.a\d+\.json"):
-            launch_id = PurePosixPath(path).stem.rpartition(".a")[0]
-            found.setdefault(launch_id, _Launch(launch_id=launch_id)).files[path] = None
+            launch_id, _, number = PurePosixPath(path).stem.rpartition(".a")
+            if f"commits/{study_id}/{name_of(launch_id, int(number))}.json" in self.here:
+                found.setdefault(launch_id, _Launch(launch_id=launch_id)).files[path] = None
+            else:  # its owner gives signs of life here and not there, where it would soon count as dead
+                self._open.append(f"launch {launch_id} has not ended there: nothing of it is copied yet")
         return [found[launch_id] for launch_id in sorted(found)]
 
     def _paths(self, folder: str, pattern: str) -> list[str]:

@@ -141,7 +141,7 @@ def _begun(plan: "Plan", store: "Store", *, resume: bool, given: bool) -> "Plan"
         return index.plan(store.path, plan.study_id)
     if resume:
         plan = resuming.unfinished(store, plan)
-        resuming.take_up(store, plan.study_id)
+        resuming.take_up(store, plan.study_id, tell=_say)
         return plan
     store.create_study(to_json(plan))
     return plan

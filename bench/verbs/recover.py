@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,9 @@ Examples:
 @click.argument("ids", metavar="[STUDY]...", nargs=-1)
 @store_option
 @click.option(
-    "--force", is_flag=True, help="Close also launches begun on other machines. Only when nothing runs there."
+    "--force",
+    is_flag=True,
+    help="Close other hosts' launches without listening for them.",
 )
 @json_option
 def command(ids: tuple[str, ...], store: Path, force: bool, as_json: bool) -> int:
@@ -38,7 +41,8 @@ def command(ids: tuple[str, ...], store: Path, force: bool, as_json: bool) -> in
     from bench.recovery import recover
 
     studies = [index.resolve(store, text) for text in ids]
-    found = [recover(store, each, force=force) for each in dict.fromkeys(studies)] or [recover(store, force=force)]
+    tell = partial(click.echo, err=True)
+    found = [recover(store, each, force=force, tell=tell) for each in dict.fromkeys(studies) or (None,)]
     if as_json:
         document = {
             "schema": SCHEMA,
@@ -57,9 +61,10 @@ def command(ids: tuple[str, ...], store: Path, force: bool, as_json: bool) -> in
     for part in found:
         lines += [f"✓ launch {each.launch_id} had ended ({each.status}): saved now" for each in part.finished]
         lines += [f"! launch {each.launch_id} is lost: {each.reason}" for each in part.lost]
-        lines += [f"  {each} is running (process {each.owner.pid}): left alone" for each in part.running]
+        lines += [f"  {each} is running ({each.owner}): left alone" for each in part.running]
         lines += [
-            f"! {each} was begun on another machine at {each.started_at}: left alone; --force closes it"
+            f"! {each} was begun on another host or in another container at {each.started_at} by a bench that gives no "
+            "sign of life: left alone; --force closes it"
             for each in part.elsewhere
         ]
         lines += [f"! {each}" for each in part.unclosed]

@@ -137,7 +137,7 @@ def test_what_runs_is_left_alone_and_told(store, left, plan):
         left(
             owner=replace(
                 Owner.of_this_process(), token=token, pid=alive.pid, process_start=owner._process_start(alive.pid),
-                boot=owner._keyed(token, owner._boot()), host=owner._keyed(token, owner._machine()),
+                boot=owner._keyed(token, owner._boot()),
             )
         )  # fmt: skip
         found = recovery.recover(store.path, force=True)

@@ -14,7 +14,7 @@ from bench.errors import BenchError, CannotError
 from bench.outcome import reasons
 from bench.plan import in_rounds, to_json
 from bench.store import index, packs, read
-from bench.store.commit import AlreadyCommittedError, Store
+from bench.store.commit import Store
 from bench.store.layout import Layout
 from bench.worker import job
 from launchers import Ending
@@ -288,7 +288,7 @@ def test_a_study_that_drains_begins_no_further_launch(carry_out) -> None:
     assert len(index.unsettled(store.path, plan)) == 2
 
 
-def test_a_launch_that_another_process_has_closed_is_not_counted_twice(carry_out, tmp_path) -> None:
+def test_a_launch_that_another_process_has_given_up_keeps_its_result_and_is_counted_once(carry_out, tmp_path) -> None:
     class Fenced(StandIn):
         def launch(self, command, watch):
             ending = super().launch(command, watch)
@@ -296,10 +296,13 @@ def test_a_launch_that_another_process_has_closed_is_not_counted_twice(carry_out
             recovery.close_stale(store, index.studies(store.path)[0], force=True)
             return ending
 
-    with pytest.raises(AlreadyCommittedError):
+    with pytest.warns(index.StoreWarning, match="its result is kept as attempt 1"):
         carry_out(Fenced())
     store = tmp_path / "store"
-    assert [launch.status for launch in read.launches(store, index.studies(store)[0])] == ["lost"]
+    launches = read.launches(store, index.studies(store)[0])
+    assert [(launch.status, launch.attempt) for launch in launches] == [("ok", 1)] * 4
+    assert "given up as lost by another process" in launches[0].warnings[-1]
+    assert not any(vars(recovery.recover(store)).values()), "nothing is left to recover"
 
 
 def test_a_workload_that_cannot_be_had_stops_the_study_at_its_first_launch(carry_out, tmp_path) -> None:
