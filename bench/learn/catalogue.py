@@ -33,7 +33,7 @@ def models() -> list[ModelName]:
 
 def data_names() -> list[str]:
     """The data sets that `--data` knows."""
-    return sorted(files("data"))
+    return sorted(files("sources"))
 
 
 def suggest(name: str, among: Iterable[str] | None = None) -> list[str]:

@@ -1,4 +1,4 @@
-"""How a new file in `models/` or `data/` is found by the names it gives itself, without importing it."""
+"""How a new file in `models/` or `sources/` is found by the names it gives itself, without importing it."""
 
 import ast
 import inspect
@@ -38,7 +38,7 @@ def decorated(file: Path, decorator: str) -> dict[str, tuple[str, ...]]:
 
 @cache
 def files(kind: str) -> dict[str, Path]:
-    """Name -> the file that answers to it, for `kind` "models" or "data", in order of files.
+    """Name -> the file that answers to it, for `kind` "models" or "sources", in order of files.
 
     Raises:
         ValueError: two files claim one name.

@@ -1,17 +1,15 @@
-"""A data set by its name.
-
-A data set is one file here. It decorates a function with `named` and is called with a `Request`; nothing else needs to
-know of it.
-"""
+"""A data set as tensors: whole, in memory, on the CPU. What lies on the disk is `bench.learn.sources`' to find."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
-from bench.learn import WorkloadError
-from bench.learn.catalogue import check_data
-from bench.learn.data.dataset import DataSet, Request, Shape
-from bench.learn.naming import function
+import torch
+
+from bench.learn.data.dataset import DataSet
+from bench.learn.data.synthetic import images
+from bench.learn.sources import Request, find
+from bench.learn.sources.decoded import fault_in
+from bench.learn.sources.source import Shape
 
 __all__ = ["DataSet", "load"]
 
@@ -26,6 +24,7 @@ def load(
     size: int = 512,
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
+    allow_empty_classes: bool = False,
 ) -> DataSet:
     """The whole data set, in memory, on the CPU. `size`: how many distinct samples to make up, for synthetic data.
 
@@ -34,23 +33,47 @@ def load(
     Raises:
         WorkloadError: no such data set, its files are missing or torn, or they are not what was asked for.
     """
-    check_data(name)
     request = Request(
         name=name,
         folder=str(folder) if folder is not None else None,
         input_shape=input_shape,
         classes=classes,
-        seed=seed,
-        size=size,
+        mean=mean,
+        std=std,
+        allow_empty_classes=allow_empty_classes,
     )
-    dataset: DataSet = function("data", name)(request)
-    for key, said in (("mean", mean), ("std", std)):
-        if said is not None and len(said) != len(dataset.mean):
-            raise WorkloadError(
-                f"{key} has {len(said)} numbers; {name} has {len(dataset.mean)} channels.", "Give one for each channel."
-            )
-    return replace(
-        dataset,
-        mean=dataset.mean if mean is None else tuple(mean),
-        std=dataset.std if std is None else tuple(std),
+    source = find(request)
+    constants = {
+        "class_names": source.class_names,
+        "mean": source.mean if mean is None else tuple(mean),
+        "std": source.std if std is None else tuple(std),
+    }
+    sides = "x".join(map(str, source.shape))
+    if source.account is None:
+        made, labels = images(source.shape, len(source.class_names), size, seed)
+        told = f"{size:,} random images of {sides} in {len(source.class_names)} classes, again and again"
+        return DataSet(
+            name=name,
+            train_images=made,
+            train_labels=labels,
+            test_images=None,
+            test_labels=None,
+            described=f"{name}: {told}",
+            **constants,
+        )
+    arrays = source.arrays()
+    training, validation = arrays.training, arrays.validation
+    for part in (training, validation):
+        fault_in(part.images)
+    told = f"{len(training.labels):,} training and {len(validation.labels):,} test images of {sides}"
+    return DataSet(
+        name=name,
+        train_images=torch.from_numpy(training.images),
+        train_labels=torch.from_numpy(training.labels),
+        test_images=torch.from_numpy(validation.images),
+        test_labels=torch.from_numpy(validation.labels),
+        described=f"{name}: {told} in {len(source.class_names)} classes, from {source.place}",
+        account=arrays.account,
+        digest=arrays.digest,
+        **constants,
     )

@@ -33,7 +33,7 @@ def test_two_files_cannot_claim_one_name(folder):
 
 def test_the_function_behind_a_name_is_the_one_that_carries_it():
     assert naming.function("models", "wrn-28-10").__name__ == "wideresnet"
-    assert naming.function("data", "cifar100").__name__ == "cifar100"
+    assert naming.function("sources", "cifar100").__name__ == "cifar100"
 
 
 def test_a_class_with_names_of_its_own_is_not_in_the_way(folder, monkeypatch):

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from bench.learn.data.decoded import remembered
+from bench.account import Seen
+from bench.learn.sources.decoded import remembered
+from bench.learn.sources.source import Part
 
 SHAPE = (1, 2, 2)
 

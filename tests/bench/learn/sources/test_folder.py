@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 
 from bench.learn import WorkloadError
-from bench.learn.data import folder as module
 from bench.learn.data import load
+from bench.learn.sources import folder as module
 
 SHAPE = (3, 8, 8)
 
@@ -92,7 +92,8 @@ def test_a_class_that_is_missing_from_a_part_is_named(tmp_path):
     tree(tmp_path)
     for file in (tmp_path / "val" / "bees").iterdir():
         file.unlink()
-    assert "Class 'bees' has no pictures in" in refusal(tmp_path)
+    told = refusal(tmp_path)
+    assert "Class 'bees' has 2 training pictures (train/) and no validation pictures (val/)" in told
 
 
 def test_a_class_that_is_only_tested_is_named(tmp_path):

@@ -21,14 +21,20 @@ def data_folder(given: str | None) -> Path:
     return folders.expanded(given) if given else cache_folder() / "data"
 
 
-def missing(name: str, root: Path, wanted: str) -> WorkloadError:
+def missing(name: str, root: Path, wanted: str, instead: str = "") -> WorkloadError:
     """The error for a data set that is not where it was looked for."""
-    state = f"has no {wanted}" if root.is_dir() else "does not exist"
+    state = f"has no {wanted}" if root.is_dir() else "is a file" if root.exists() else "does not exist"
     return WorkloadError(
-        f"{name} was not found: {root} {state}.", "Give its folder with --data-dir, or set BENCH_DATA_DIR."
+        f"{name} was not found: {root} {state}.",
+        instead or "Give its folder with --data-dir, or set BENCH_DATA_DIR.",
     )
 
 
 def torn(file: Path, what: str) -> WorkloadError:
     """The error for a file that is there and cannot be read."""
     return WorkloadError(f"{file} is damaged: {what}.", "Delete it and get it again.")
+
+
+def first_line(error: BaseException) -> str:
+    """Of an error of somebody else's, which may be long or empty."""
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,29 @@
+"""A data set by its name, as it lies on the disk: found, counted and checked without torch.
+
+A data set is one file here. It decorates a function with `named`, is called with a `Request` and returns a `Source`;
+nothing else needs to know of it.
+"""
+
+from bench.learn import WorkloadError
+from bench.learn.catalogue import check_data
+from bench.learn.naming import function
+from bench.learn.sources.source import Arrays, Request, Source
+
+__all__ = ["Arrays", "Request", "Source", "find"]
+
+
+def find(request: Request) -> Source:
+    """The data set that is asked for, indexed; no picture is read yet.
+
+    Raises:
+        WorkloadError: no such data set, its files are missing, or they are not what was asked for.
+    """
+    check_data(request.name)
+    source: Source = function("sources", request.name)(request)
+    for key, said in (("mean", request.mean), ("std", request.std)):
+        if said is not None and len(said) != len(source.mean):
+            raise WorkloadError(
+                f"{key} has {len(said)} numbers; {request.name} has {len(source.mean)} channels.",
+                "Give one for each channel.",
+            )
+    return source

@@ -1,0 +1,180 @@
+"""CIFAR-10 and CIFAR-100 (A. Krizhevsky, 2009): 50,000 training and 10,000 test images of 3x32x32.
+
+Read as the authors' pickles (the folders that torchvision unpacks) or as parquet in the hub's layout.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bench.account import TRAINING, VALIDATION, Account
+from bench.learn import WorkloadError
+from bench.learn.naming import named
+from bench.learn.sources import hub, pickles
+from bench.learn.sources.places import data_folder, missing
+from bench.learn.sources.source import Labels, Part, Request, Source, refuse_empty_classes, refuse_other_sizes
+
+_SHAPE = (3, 32, 32)
+_PUBLISHED = (50_000, 10_000)  # training and test pictures of either
+_ARCHIVES = ("*.tar.gz", "*.tgz", "*.tar", "*.zip")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Layout:
+    """Where one of the two keeps what."""
+
+    classes: int
+    pickles: str  # the folder of the authors' archive
+    train: tuple[str, ...]
+    test: str
+    meta: str
+    names_key: str
+    labels_key: str
+    hub_folders: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+_CIFAR10 = _Layout(
+    classes=10,
+    pickles="cifar-10-batches-py",
+    train=tuple(f"data_batch_{part}" for part in range(1, 6)),
+    test="test_batch",
+    meta="batches.meta",
+    names_key="label_names",
+    labels_key="labels",
+    hub_folders=(".", "plain_text", "data"),
+    mean=(0.4914, 0.4822, 0.4465),
+    std=(0.2470, 0.2435, 0.2616),
+)
+_CIFAR100 = _Layout(
+    classes=100,
+    pickles="cifar-100-python",
+    train=("train",),
+    test="test",
+    meta="meta",
+    names_key="fine_label_names",
+    labels_key="fine_labels",
+    hub_folders=(".", "cifar100", "data"),
+    mean=(0.5071, 0.4865, 0.4409),
+    std=(0.2673, 0.2564, 0.2762),
+)
+
+
+@named("cifar10")
+def cifar10(request: Request) -> Source:
+    """CIFAR-10: 10 classes, 5,000 training and 1,000 test images of each. Raises as `_load` does."""
+    return _load(request, _CIFAR10)
+
+
+@named("cifar100")
+def cifar100(request: Request) -> Source:
+    """CIFAR-100 with its 100 fine labels. Raises as `_load` does."""
+    return _load(request, _CIFAR100)
+
+
+def _load(request: Request, layout: _Layout) -> Source:
+    """Find the data set, and check that labels and class names agree.
+
+    Raises:
+        WorkloadError: the files are missing, incomplete or damaged, or another shape was asked for.
+    """
+    refuse_other_sizes(request, _SHAPE, layout.classes)
+    root = data_folder(request.folder)
+    tops = (root, root / request.name)
+    pickled = next((each for top in tops for each in (top, top / layout.pickles) if _holds_any(each, layout)), None)
+    parquet = next((top / each for top in tops for each in layout.hub_folders if _holds_parquet(top / each)), None)
+    if pickled is not None:
+        return _of_pickles(request, layout, pickled, parquet)
+    if parquet is not None:
+        return _of_parquet(request, layout, parquet)
+    archive = next((each for top in tops for kind in _ARCHIVES for each in sorted(top.glob(kind))), None)
+    instead = f"Unpack {archive} first: archives are not read." if archive else ""
+    raise missing(request.name, root, f"{layout.pickles} and no train-*.parquet", instead)
+
+
+def _holds_any(folder: Path, layout: _Layout) -> bool:
+    return any((folder / name).is_file() for name in (*layout.train, layout.test, layout.meta))
+
+
+def _holds_parquet(folder: Path) -> bool:
+    return any(next(folder.glob(name), None) for name in ("train-*.parquet", "test-*.parquet", "train.parquet"))
+
+
+def _of_parquet(request: Request, layout: _Layout, folder: Path) -> Source:
+    files = {split: hub.parts(folder, split) for split in ("train", "test")}
+    for split, found in files.items():
+        if not found:
+            raise WorkloadError(f"{folder} has no {split}-*.parquet.", "Get the missing part.")
+    names = hub.class_names(files["train"][0])
+    _refuse_other_classes(request, layout, folder, names)
+    train, test = (hub.labels(files[split], layout.classes) for split in ("train", "test"))
+
+    def read() -> tuple[Part, Part]:
+        return hub.read(files["train"], _SHAPE, train, request), hub.read(files["test"], _SHAPE, test, request)
+
+    return _source(request, layout, folder, names, (train, test), read, len(files["train"]) + len(files["test"]))
+
+
+def _of_pickles(request: Request, layout: _Layout, folder: Path, parquet: Path | None) -> Source:
+    everything = (*layout.train, layout.test, layout.meta)
+    lacking = [name for name in everything if not (folder / name).is_file()]
+    if lacking:
+        raise WorkloadError(f"{folder} lacks {', '.join(lacking)}.", "Unpack the archive again.")
+    names = pickles.names(folder / layout.meta, layout.names_key)
+    _refuse_other_classes(request, layout, folder, names)
+    parts = tuple(
+        pickles.read(folder, files, layout.labels_key, _SHAPE, layout.classes) for files in (layout.train, (layout.test,))
+    )
+    beside = [(f"the parquet files in {parquet.name}/ are not used: {layout.pickles} is there", "")] if parquet else []
+    labels = parts[0].labels, parts[1].labels
+    return _source(request, layout, folder, names, labels, lambda: (parts[0], parts[1]), len(everything), beside)
+
+
+def _refuse_other_classes(request: Request, layout: _Layout, folder: Path, names: tuple[str, ...] | None) -> None:
+    if names is not None and len(names) != layout.classes:
+        raise WorkloadError(
+            f"{folder} holds {len(names)} classes; {request.name} has {layout.classes}.", "Check --data and --data-dir."
+        )
+
+
+def _source(
+    request: Request,
+    layout: _Layout,
+    folder: Path,
+    names: tuple[str, ...] | None,
+    labels: tuple[Labels, Labels],
+    read: Callable[[], tuple[Part, Part]],
+    files: int,
+    remarks: Sequence[tuple[str, str]] = (),
+) -> Source:
+    names = names or tuple(str(label) for label in range(layout.classes))
+    training, validation = (tuple(np.bincount(each, minlength=layout.classes).tolist()) for each in labels)
+    if (len(labels[0]), len(labels[1])) != _PUBLISHED:
+        whole = " and ".join(f"{count:,}" for count in _PUBLISHED)
+        what = f"these are {len(labels[0]):,} training and {len(labels[1]):,} test pictures; {request.name} has {whole}"
+        remarks = [*remarks, (what, "do not compare its accuracy with published numbers")]
+    account = Account(
+        name=request.name,
+        found=files,
+        taken=files,
+        folders={TRAINING: "train", VALIDATION: "test"},
+        split="its test part is for validation",
+        classes=names,
+        training=training,
+        validation=validation,
+        remarks=tuple(remarks),
+    )
+    refuse_empty_classes(request, account)
+    return Source(
+        name=request.name,
+        shape=_SHAPE,
+        class_names=names,
+        mean=layout.mean,
+        std=layout.std,
+        place=str(folder),
+        account=account,
+        read=read,
+    )

@@ -1,0 +1,83 @@
+"""Decoded images are kept: 60,000 JPEGs take seconds, and every launch of a study would pay them again.
+
+Three files for each part, in the cache folder. A copy is known by its files' paths, sizes and times, by the labels and
+class names they were taken for, the shape, and the version that decoded it: whatever changes, it is decoded anew. A
+copy that is torn or does not fit is ignored; a folder that cannot be written is too.
+"""
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL
+
+from bench.account import Seen
+from bench.learn.sources.places import cache_folder
+from bench.learn.sources.source import Part
+
+_PAGE_BYTES = 4096
+_FORMAT = 2  # raise it when the same files would decode to something else
+
+
+def remembered(files: Sequence[Path], shape: tuple[int, int, int], taken_for: Any, decode: Callable[[], Part]) -> Part:
+    """What `decode` returns for these files, from the kept copy where there is one; images are then memory-mapped.
+
+    Args:
+        files: what is decoded.
+        shape: of an image.
+        taken_for: what else the result depends on, in JSON's types: labels, class names.
+        decode: makes it.
+    """
+    facts = []
+    for file in files:
+        known = file.stat()  # the change time too: a copy tool restores the other one
+        facts.append((str(file.resolve()), known.st_size, known.st_mtime_ns, known.st_ctime_ns))
+    key = sha256(json.dumps([_FORMAT, PIL.__version__, shape, facts, taken_for]).encode()).hexdigest()[:32]
+    place = cache_folder() / "decoded" / key
+    kept = _read(place, shape)
+    if kept is not None:
+        return kept
+    fresh = decode()
+    with suppress(OSError):
+        _write(place.with_suffix(".images.npy"), lambda stream: np.save(stream, fresh.images))
+        _write(place.with_suffix(".labels.npy"), lambda stream: np.save(stream, fresh.labels))
+        _write(place.with_suffix(".digests.npy"), lambda stream: np.save(stream, fresh.digests))
+        _write(place.with_suffix(".seen.json"), lambda stream: stream.write(json.dumps(asdict(fresh.seen)).encode()))
+    return fresh
+
+
+def fault_in(images: np.ndarray) -> None:
+    """Have every page of a memory-mapped array in memory now, not in the middle of a measurement."""
+    images.reshape(-1)[::_PAGE_BYTES].sum()
+
+
+def _read(place: Path, shape: tuple[int, int, int]) -> Part | None:
+    try:
+        images = np.load(place.with_suffix(".images.npy"), mmap_mode="c")  # "c": torch wants memory to be writable
+        labels = np.load(place.with_suffix(".labels.npy"))
+        digests = np.load(place.with_suffix(".digests.npy"))
+        seen = Seen(**json.loads(place.with_suffix(".seen.json").read_bytes()))
+    except (OSError, ValueError, EOFError, TypeError):
+        return None
+    fits = images.dtype == np.uint8 and labels.dtype == np.int64 and digests.dtype == np.uint64 and labels.ndim == 1
+    if not fits or images.shape != (len(labels), *shape) or digests.shape != labels.shape:
+        return None
+    return Part(images, labels, digests, seen)
+
+
+def _write(file: Path, save: Callable[[Any], object]) -> None:
+    """Whole or not at all: another rank may be reading."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_suffix(f".{os.getpid()}.tmp")
+    try:
+        with partial.open("wb") as stream:
+            save(stream)
+        partial.replace(file)
+    finally:
+        partial.unlink(missing_ok=True)

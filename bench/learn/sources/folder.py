@@ -1,0 +1,167 @@
+"""Class-folder trees: `train/<class>/*.jpg` beside `val/` or `test/`, or one flat `<class>/` tree to be split."""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import blake2b
+from math import prod
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+from bench.account import TRAINING, VALIDATION, Account
+from bench.learn import WorkloadError
+from bench.learn.naming import named
+from bench.learn.sources.decoded import remembered
+from bench.learn.sources.files import Tree, Where, walked
+from bench.learn.sources.layout import Classes, Layout, understood
+from bench.learn.sources.pictures import CHANNELS, Look, decode, summary, threads
+from bench.learn.sources.places import data_folder, first_line, missing
+from bench.learn.sources.progress import Progress
+from bench.learn.sources.source import Part, Request, Shape, Source, digest_of, refuse_empty_classes
+
+_SHARE_OF_FREE_MEMORY = 4  # at most a quarter of it
+_NOT_TAKEN = "of folders that are not used"
+
+Picture = tuple[Where, int]  # place, label
+
+
+@named("folder")
+def folder(request: Request) -> Source:
+    """Pictures scaled and centre-cropped to `input_shape` (default 3x224x224), all of them in memory as uint8.
+
+    A tree without a folder for validation is split 80 to 20 within each class by a hash of each file's name: the same
+    on every machine, and unmoved by new pictures.
+
+    Raises:
+        WorkloadError: no such tree, an empty class, or more pictures than a quarter of the free memory.
+    """
+    shape = request.input_shape or (3, 224, 224)
+    if shape[0] not in CHANNELS:
+        raise WorkloadError(f"Pictures have 1 or 3 channels, not {shape[0]}.", "Set --input-shape, such as 3,224,224.")
+    root = data_folder(request.folder)
+    if not root.is_dir():
+        raise missing(request.name, root, "class folders with pictures in them")
+    tree = walked(root, request.tell)
+    layout = understood(tree)
+    training, validation = (layout.training, layout.validation) if layout.validation is not None else _split(layout)
+    names = tuple(sorted({*training, *validation}))
+    if request.classes not in (None, len(names)):
+        raise WorkloadError(
+            f"{root} has {len(names)} classes with pictures, not {request.classes}.",
+            f"Look for the ones that are missing or empty; if these are all, say --classes {len(names)}.",
+        )
+    account = _account(request, tree, layout, names, training, validation)
+    refuse_empty_classes(request, account)
+    _refuse_too_many(sum((*account.training, *account.validation)), shape)
+    parts = _numbered(names, training), _numbered(names, validation)
+    colour = shape[0] == 3
+    return Source(
+        name=request.name,
+        shape=shape,
+        class_names=names,
+        mean=(0.485, 0.456, 0.406) if colour else (0.449,),  # ImageNet's, and their mean
+        std=(0.229, 0.224, 0.225) if colour else (0.226,),
+        place=str(root),
+        account=account,
+        read=lambda: (_read(root, parts[0], names, shape, request), _read(root, parts[1], names, shape, request)),
+        namer=lambda row: "/".join(parts[1][row][0]),
+    )
+
+
+def _split(layout: Layout) -> tuple[Classes, Classes]:
+    """One picture in five of each class for validation; at least one of each, where the class has two."""
+    training: dict[str, Sequence[Where]] = {}
+    validation: dict[str, Sequence[Where]] = {}
+    for name, pictures in layout.training.items():
+        lots = {each: _lot(name, each[layout.depth :]) for each in pictures}
+        ranked = sorted(pictures, key=lambda each: (lots[each] % 5 != 0, lots[each]))
+        count = sum(lot % 5 == 0 for lot in lots.values())
+        chosen = set(ranked[: min(max(count, 1), len(ranked) - 1)])
+        training[name] = [each for each in pictures if each not in chosen]
+        validation[name] = [each for each in pictures if each in chosen]
+    return training, validation
+
+
+def _lot(name: str, place: Where) -> int:
+    """A number that depends on the class and the file's name in it alone."""
+    told = "/".join((name, *place)).encode(errors="surrogateescape")
+    return int.from_bytes(blake2b(told, digest_size=8).digest())
+
+
+def _account(
+    request: Request, tree: Tree, layout: Layout, names: Sequence[str], training: Classes, validation: Classes
+) -> Account:
+    taken = {each for part in (training, validation) for pictures in part.values() for each in pictures}
+    for each in tree.pictures:
+        if each not in taken:
+            in_a_part = "/".join(each[:-1]) in {*layout.folders.values(), ""}
+            what = "outside of class folders" if in_a_part else _NOT_TAKEN
+            tree.leave_out(f"pictures {what}", each, "move them into a class folder of a part to use them")
+    where = layout.folders.get(VALIDATION)
+    return Account(
+        name=request.name,
+        found=tree.found,
+        taken=len(taken),
+        left_out=tree.left_out,
+        folders=layout.folders,
+        split=f"{where}/ is for validation" if where else "one in five of each class is for validation",
+        classes=tuple(names),
+        training=tuple(len(training.get(name, ())) for name in names),
+        validation=tuple(len(validation.get(name, ())) for name in names),
+        remarks=layout.remarks,
+    )
+
+
+def _numbered(names: Sequence[str], classes: Mapping[str, Sequence[Where]]) -> list[Picture]:
+    return [(place, label) for label, name in enumerate(names) for place in classes.get(name, ())]
+
+
+def _refuse_too_many(count: int, shape: Shape) -> None:
+    wanted, free = count * prod(shape), psutil.virtual_memory().available
+    sides = "x".join(map(str, shape))
+    if wanted > free / _SHARE_OF_FREE_MEMORY:
+        raise WorkloadError(
+            f"{count:,} pictures of {sides} are {wanted / 2**30:.1f} GiB; {free / 2**30:.1f} GiB are free.",
+            "Only a quarter of the free memory is used so far: ask for smaller images with --input-shape.",
+        )
+
+
+def _read(root: Path, pictures: Sequence[Picture], names: Sequence[str], shape: Shape, request: Request) -> Part:
+    files = [root.joinpath(*place) for place, _ in pictures]
+    labels = [label for _, label in pictures]
+    return remembered(files, shape, [names, labels], lambda: _decoded(root, pictures, shape, request))
+
+
+def _decoded(root: Path, pictures: Sequence[Picture], shape: Shape, request: Request) -> Part:
+    """Every picture; those that cannot be read are all found before the first of them is named.
+
+    Raises:
+        WorkloadError: there are some.
+    """
+    images = np.empty((len(pictures), *shape), dtype=np.uint8)
+    digests = np.empty(len(pictures), dtype=np.uint64)
+    progress = Progress(request.tell, f"Data     decoding {len(pictures):,} pictures of {root}")
+
+    def put(row: int) -> Look | str:
+        place, label = pictures[row]
+        try:
+            blob = root.joinpath(*place).read_bytes()
+            images[row], look = decode(blob, shape)
+        except (OSError, ValueError) as error:
+            return (error.strerror if isinstance(error, OSError) else None) or first_line(error)
+        digests[row] = digest_of(blob)
+        progress.at(row + 1, len(pictures))
+        return look
+
+    with ThreadPoolExecutor(threads()) as pool:
+        told = list(pool.map(put, range(len(pictures))))
+    damaged = [(row, each) for row, each in enumerate(told) if isinstance(each, str)]
+    if damaged:
+        row, reason = damaged[0]
+        more = f"; {len(damaged) - 1} more of {len(pictures):,} cannot be read either" if len(damaged) > 1 else ""
+        raise WorkloadError(
+            f"{root.joinpath(*pictures[row][0])} is damaged: {reason}{more}.", "Delete it or get it again."
+        )
+    looks = [each for each in told if isinstance(each, Look)]
+    return Part(images, np.array([label for _, label in pictures], dtype=np.int64), digests, summary(looks))

@@ -1,0 +1,153 @@
+"""The nouns: what is asked of a data set, what was found of it, and its pictures as arrays."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.account import TRAINING, VALIDATION, Account, Seen
+from bench.learn import WorkloadError
+
+Shape = tuple[int, int, int]  # channels, height, width
+Images = NDArray[np.uint8]  # [n, channels, height, width]
+Labels = NDArray[np.int64]  # [n]
+Digests = NDArray[np.uint64]  # [n], of each picture as it is stored
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What was asked of a data set; None: the data set's own."""
+
+    name: str
+    folder: str | None = None
+    input_shape: Shape | None = None
+    classes: int | None = None
+    mean: Sequence[float] | None = None
+    std: Sequence[float] | None = None
+    allow_empty_classes: bool = False
+    tell: Tell = lambda _: None  # told how far it is, when that takes longer than a moment
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Training or validation pictures, in the order in which they are numbered."""
+
+    images: Images
+    labels: Labels
+    digests: Digests
+    seen: Seen
+
+
+@dataclass(frozen=True, eq=False)
+class Arrays:
+    """All pictures of a data set, and the account of them."""
+
+    training: Part
+    validation: Part
+    account: Account
+    digest: str  # of what is trained on: equal on two machines that hold the same pictures under the same labels
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A data set that was found and counted."""
+
+    name: str
+    shape: Shape
+    class_names: tuple[str, ...]
+    mean: tuple[float, ...]  # per channel, of pixels as 0..1
+    std: tuple[float, ...]
+    place: str  # in words
+    account: Account | None = None  # None: made up, there are no files and nothing to evaluate on
+    read: Callable[[], tuple[Part, Part]] | None = None  # training and validation
+    namer: Callable[[int], str] = lambda row: f"number {row}"  # of a validation picture
+
+    @property
+    def training_pictures(self) -> int | None:
+        """In one epoch; None where there is no epoch."""
+        return sum(self.account.training) if self.account is not None else None
+
+    def arrays(self) -> Arrays:
+        """Every picture, and the account with what was seen in them.
+
+        Raises:
+            WorkloadError: some cannot be decoded.
+        """
+        if self.account is None or self.read is None:
+            raise WorkloadError(f"{self.name} has no pictures on a disk.", "Use another --data.")
+        training, validation = self.read()
+        known = np.isin(validation.digests, training.digests)
+        account = replace(
+            self.account,
+            seen={TRAINING: training.seen, VALIDATION: validation.seen},
+            shared=int(known.sum()),
+            shared_example=self.namer(int(known.argmax())) if known.any() else "",
+            repeated=len(training.digests) - len(np.unique(training.digests)),
+        )
+        return Arrays(training, validation, account, self._digest(training, validation))
+
+    def _digest(self, training: Part, validation: Part) -> str:
+        """Of classes, labels and pictures. The shape is no part of it: that is asked for, not found."""
+        digest = blake2b(repr((self.name, self.class_names)).encode(), digest_size=16)
+        for part in (training, validation):
+            digest.update(len(part.labels).to_bytes(8))
+            digest.update(part.labels.astype("<i8").tobytes())
+            digest.update(part.digests.astype("<u8").tobytes())
+        return digest.hexdigest()
+
+
+def digest_of(blob: Any) -> int:
+    """Of one picture's bytes, for telling copies and data sets apart."""
+    return int.from_bytes(blake2b(blob, digest_size=8).digest())
+
+
+def refuse_other_sizes(request: Request, input_shape: Shape, classes: int) -> None:
+    """For data sets whose images come in one size.
+
+    Raises:
+        WorkloadError: another shape or number of classes was asked for.
+    """
+    asked: list[tuple[str, Any, Any]] = [
+        (
+            "--input-shape",
+            request.input_shape and ",".join(map(str, request.input_shape)),
+            ",".join(map(str, input_shape)),
+        ),
+        ("--classes", request.classes, classes),
+    ]
+    for flag, wanted, own in asked:
+        if wanted not in (None, own):
+            raise WorkloadError(
+                f"{request.name} has {flag} {own}, not {wanted}.", f"Leave {flag} away, in a profile too."
+            )
+
+
+def refuse_empty_classes(request: Request, account: Account) -> None:
+    """A class that is only trained has no accuracy, one that is only evaluated is always wrong.
+
+    Raises:
+        WorkloadError: there is one, and nobody allowed it.
+    """
+    if request.allow_empty_classes:
+        return
+    for part, own, other, others in (
+        (TRAINING, account.training, VALIDATION, account.validation),
+        (VALIDATION, account.validation, TRAINING, account.training),
+    ):
+        lacking = [
+            name for name, mine, theirs in zip(account.classes, own, others, strict=True) if theirs and not mine
+        ]
+        if lacking:
+            told = [
+                f"{each} pictures{f' ({where}/)' if (where := account.folders.get(each)) else ''}"
+                for each in (other, part)
+            ]
+            more = f", as {len(lacking) - 1} more of {len(account.classes)}" if len(lacking) > 1 else ""
+            raise WorkloadError(
+                f"Class {lacking[0]!r} has {told[0]} and no {told[1]}{more}.",
+                "Every class needs some in every part; if that is meant: --allow-empty-classes",
+            )
