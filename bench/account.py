@@ -1,4 +1,4 @@
-"""The account of a run's data: what was found, what was taken, what was left out and why. Nouns and their words; pure."""
+"""The account of a run's data: what was found, taken and left out, and why. Nouns and their words; pure."""
 
 import json
 from collections.abc import Iterator, Mapping

@@ -37,6 +37,7 @@ class Workload:
     data_dir: str | None = None
     input_shape: tuple[int, int, int] | None = None  # channels, height, width; None: the data set's own
     classes: int | None = None  # None: the data set's own
+    allow_empty_classes: bool = False  # one that only one part has pictures of is no error
     augment: tuple[str, ...] = ()  # words, some with a number after a colon
     mean: tuple[float, ...] | None = None  # per channel, of pixels as 0..1; None: the data set's own
     std: tuple[float, ...] | None = None
@@ -160,6 +161,7 @@ class Plan:
     estimated_s: float
     estimated_bytes: int
     launcher: str = "local"  # one of LAUNCHERS
+    data_notes: tuple[str, ...] = ()  # what the data are, and what of them was not taken, in sentences
     notes: tuple[str, ...] = ()  # what the recipe comes to in this study, in sentences
     machine_notes: tuple[str, ...] = ()  # what of the machine stands beside every number, in sentences
     placement: Mapping[str, str] = field(default_factory=dict)  # row's key -> what its cores are, where not whole cores
@@ -234,6 +236,7 @@ def from_json(document: Mapping[str, Any]) -> Plan:
             "workload": workload_from_json(document["workload"]),
             "notes": tuple(document.get("notes", ())),
             "machine_notes": tuple(document.get("machine_notes", ())),
+            "data_notes": tuple(document.get("data_notes", ())),
             "baseline": Configuration(**document["baseline"]),
             "configurations": tuple(Configuration(**each) for each in document["configurations"]),
             "seeds": tuple(document.get("seeds", ())),

@@ -11,10 +11,11 @@ from bench.store import index
 from bench.store.commit import Store
 
 # What may differ between two runs of one plan: its name, its time, its order, and where the results lie.
-# What a profile quotes and wants reached decides nothing that is run.
+# What a profile quotes and wants reached decides nothing that is run, nor do estimates. What the data are each launch
+# says itself, and a study whose launches had other data is INVALID.
 _OWN = (
     *("study_id", "created_at", "command", "launches", "order_seed", "origins", "settings"),
-    *("profile", "published", "targets", "not_passed"),
+    *("profile", "published", "targets", "not_passed", "estimated_s", "estimated_bytes", "data_notes"),
 )
 _NO_MATTER = ("study.store", "study.when_busy", "study.order_seed", "study.rdzv")
 _TOLD_AT_MOST = 4

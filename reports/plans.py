@@ -30,6 +30,7 @@ def opening(plan: Plan, *, demo: bool) -> list[str]:
     )
     lines.append(f"Rows     {rows}")
     lines += [f"Machine  {note}" for note in plan.machine_notes]
+    lines += [f"Data     {note}" for note in plan.data_notes]
     lines += [f"Recipe   {note}" for note in plan.notes]
     lines += [f"n/a      {row_name(each.configuration)}: {each.reason}" for each in plan.unrunnable]
     return lines

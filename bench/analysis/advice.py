@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from bench.analysis import changed
+from bench.analysis import changed, same_data
 from bench.analysis.repeats import Repeats
 from bench.analysis.result import Row
 from bench.analysis.steady import line
@@ -40,6 +40,7 @@ def warnings(plan: Plan, rows: Sequence[Row], repeats: Mapping[str, Repeats]) ->
     yield from _outliers(repeats)
     yield from _costly_supervisor(repeats)
     yield from changed.warnings([launch for each in repeats.values() for launch in each.launches])
+    yield from _of_the_data(repeats)
     yield from _told_by_launches(repeats)
 
 
@@ -144,6 +145,13 @@ def _costly_supervisor(repeats: Mapping[str, Repeats]) -> Iterator[Finding]:
             f"watching the ranks took up to {worst:.0%} of a core, which they lacked",
             "please report it with the launch's files",
         )
+
+
+def _of_the_data(repeats: Mapping[str, Repeats]) -> Iterator[Finding]:
+    """What was left out of the data, and what a reader must know of the rest."""
+    account = same_data.account_of([launch for each in repeats.values() for launch in each.launches])
+    for what, fix in account.notes if account is not None else ():
+        yield _warning(f"data: {what}", fix)
 
 
 def _told_by_launches(repeats: Mapping[str, Repeats]) -> Iterator[Finding]:

@@ -72,7 +72,8 @@ def wants_seeds(agreement: Agreement, reference: Capsule) -> bool:
 def _obstacle(reference: Capsule, here: Capsule) -> str | None:
     """Why the two cannot be compared at all; None when they can."""
     a, b = reference.rehearsal, here.rehearsal
-    elsewhere = ("data_dir", "model")  # a user's own file may lie elsewhere; its tensors tell whether it is the same
+    # A user's own file may lie elsewhere; its tensors tell whether it is the same.
+    elsewhere = ("data_dir", "allow_empty_classes", "model")
     names = [name for name in vars(a.workload) if getattr(a.workload, name) != getattr(b.workload, name)]
     if others := [name for name in names if name not in elsewhere]:
         return f"another workload was rehearsed: {', '.join(others)}"

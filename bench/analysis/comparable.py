@@ -6,14 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from bench.analysis import source
+from bench.analysis import same_data, source
 from bench.analysis.result import INVALID, Row, Study
 from bench.analysis.validity import MISSED, UNSTEADY
 from bench.plan import SHARED_HOST, Configuration, Plan, Workload
 from bench.store.schema import SUSPECT, Launch
 
-# Where the data lie changes nothing; a seed changes what is learned and not how fast (see `bench.analysis.compare`).
-_FREE = ("data_dir", "seed")
+# Where the data lie changes nothing, and what they are their digest tells; a seed changes what is learned and not how
+# fast (see `bench.analysis.compare`).
+_FREE = ("data_dir", "allow_empty_classes", "seed")
 
 
 def workload_key(workload: Workload) -> str:
@@ -48,6 +49,12 @@ def other_code(a: Sequence[Launch], b: Sequence[Launch]) -> Iterator[str]:
     """That the user's own files are not the same on both sides."""
     if names := source.different(a, b):
         yield f"source of the model differs ({source.named(names)}); --other-source compares all the same"
+
+
+def other_data(a: Sequence[Launch], b: Sequence[Launch]) -> Iterator[str]:
+    """That the two were trained on other pictures, labels or classes."""
+    if (apart := same_data.different(a, b)) is not None:
+        yield f"the data differ: {apart}"
 
 
 def place(row: Row | Configuration) -> tuple[object, ...]:

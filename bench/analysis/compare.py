@@ -34,6 +34,7 @@ def compare(a: Side, b: Side, margin: float, *, other_source: bool = False) -> C
     against = () if paired else comparable.obstacles(a.study, b.study, a.plan, b.plan)
     code = () if paired else tuple(comparable.other_code(a.launches, b.launches))
     against = against if other_source else (*against, *code)
+    against = against if paired else (*against, *comparable.other_data(a.launches, b.launches))
     matched = [] if against else _matched(a, b, paired=paired)
     rows = [each for mine, theirs in matched for each in _quantities(a, b, mine, theirs, margin, paired=paired)]
     lonely = () if paired or against else comparable.unmatched(a.rows, b.rows)

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from bench.analysis import source
+from bench.analysis import same_data, source
 from bench.analysis.divergence import Divergence
 from bench.analysis.steady import SLOWING, Window
 from bench.store import schema
@@ -234,6 +234,8 @@ def study_findings(launches: Sequence[Launch]) -> Iterator[Finding]:
             fix="numbers may have changed between them; repeat the study with one version",
         )
     yield from _code_stayed(launches)
+    for change in same_data.changes(launches):
+        yield Finding(severity=INVALID, text=f"the data changed {change}", fix="leave the data alone, and repeat")
     for name, ids in (("machine", [each.hw_id for each in launches]), ("software", [each.sw_id for each in launches])):
         if not _same(ids):
             yield Finding(

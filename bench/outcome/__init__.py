@@ -168,6 +168,8 @@ def _measured(
         resumed_step=first.resumed_step,
         checkpoint_s=max((each.checkpoint_s for each in told if each.checkpoint_s is not None), default=None),
         anatomy=first.anatomy,
+        data_hash=first.data_hash,
+        data_account=first.data_account,
         params=first.params,
         flop_per_sample=first.flop_per_sample,
         epoch_samples=first.epoch_samples,

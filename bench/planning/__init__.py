@@ -7,7 +7,9 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
+from bench.account import Account
 from bench.dna.machine import Machine
+from bench.errors import UsageError
 from bench.plan import Configuration, Keep, Plan, Published, Workload, in_rounds
 from bench.planning import cost, placement, recipes
 from bench.planning.placement import cores_of
@@ -32,6 +34,7 @@ def build(
     command: str,
     order_seed: int,
     one_row: bool = False,
+    data: Account | None = None,
 ) -> Plan:
     """The whole study, before anything is started.
 
@@ -43,9 +46,11 @@ def build(
         command: what repeats it.
         order_seed: seed of the order of launches within each round.
         one_row: for `bench run`: one configuration, without a baseline beside it.
+        data: what was found of the data; None: there is nothing to find.
 
     Raises:
-        UsageError: the request contradicts itself: a batch that cannot be shared, more cores than there are.
+        UsageError: the request contradicts itself: a batch that cannot be shared, more cores than there are, fewer
+            pictures than a batch.
         CannotError: no row that was asked for can run on this machine.
     """
     rows = rows_of(settings, machine, one_row=one_row)
@@ -53,7 +58,10 @@ def build(
     recipes.check_rows(workload.recipe, rows.runnable)
     measure, study = settings.measure, settings.study
     origins = dict(settings.origins)
-    round_s = sum(cost.launch_s(workload, row) for row in rows.runnable)
+    samples = sum(data.training) if data is not None else 0
+    if data is not None:
+        _refuse_too_few(data, rows.runnable)
+    round_s = sum(cost.launch_s(workload, row, samples) for row in rows.runnable)
     rounds = measure.rounds
     if study.budget is not None:
         affordable = max(MINIMUM_ROUNDS, math.floor(study.budget / round_s))
@@ -89,10 +97,11 @@ def build(
         keep=Keep(**settings.keep.model_dump()),
         machine_notes=tuple(placement.notes(rows.runnable, machine, settings.scale.device)),
         placement=placement.words(rows.runnable, machine),
+        data_notes=_data_notes(data),
         notes=(*recipes.notes(settings, workload.recipe, rows.runnable), *_notes(workload, rows.runnable)),
         not_passed=settings.not_passed,
         estimated_s=rounds * round_s,
-        estimated_bytes=rounds * sum(cost.launch_bytes(workload, row) for row in rows.runnable),
+        estimated_bytes=rounds * sum(cost.launch_bytes(workload, row, samples) for row in rows.runnable),
     )
 
 
@@ -100,6 +109,22 @@ def _notes(workload: Workload, rows: Sequence[Configuration]) -> Iterator[str]:
     """What a reader would want to know before waiting for it."""
     if workload.precision == "fp16" and any(row.device == "cpu" for row in rows):
         yield "fp16: most CPUs compute it a hundred times slower than bf16, which is --precision bf16."
+
+
+def _data_notes(data: Account | None) -> tuple[str, ...]:
+    """Of data that lie on a disk: what they are, and everything that was left out or is remarkable."""
+    if data is None or not data.found:
+        return ()
+    return (data.summary, *("; ".join(filter(None, note)) for note in data.notes))
+
+
+def _refuse_too_few(data: Account, rows: Sequence[Configuration]) -> None:
+    samples, largest = sum(data.training), max(row.batch_global for row in rows)
+    if samples < largest:
+        raise UsageError(
+            f"{data.name} has {samples:,} training images; one global batch is {largest:,}",
+            "use a smaller --batch or fewer ranks",
+        )
 
 
 def _values(settings: Settings) -> dict[str, Any]:
@@ -123,6 +148,7 @@ def workload_of(settings: Settings) -> Workload:
         data_dir=data.dir,
         input_shape=data.input_shape,
         classes=data.classes,
+        allow_empty_classes=data.allow_empty_classes,
         augment=data.augment,
         mean=data.mean,
         std=data.std,

@@ -13,24 +13,22 @@ _CORES_OF = {"cuda": 200, "mps": 30}  # cores that the device is worth
 
 _SIDE = {"digits": 32, "cifar10": 32, "cifar100": 32, "synthetic": 32}
 _SIDE_ELSE = 224
-_EPOCH_SAMPLES = {"digits": 1_437, "cifar10": 50_000, "cifar100": 50_000}
-_EPOCH_SAMPLES_ELSE = 10_000
 _STEP_S = 1e-4  # of Python alone
 _FEWEST_STEPS = 20  # of a window of seconds, however slow a step is
 _LAUNCH_BYTES, _STEP_BYTES = 40_000, 20  # small tables and logs; a row of a step in compressed parquet
 
 
-def launch_s(workload: Workload, row: Configuration) -> float:
-    """Seconds from start to end: start-up, warm-up and window."""
+def launch_s(workload: Workload, row: Configuration, samples: int) -> float:
+    """Seconds from start to end: start-up, warm-up and window. `samples`: of an epoch, where epochs are trained."""
     step_s = _step_s(workload, row)
     warmup_s = 0.0 if workload.epochs else workload.warmup_steps * step_s  # of whole epochs it is a part
-    window_s = max(workload.seconds or 0.0, _window_steps(workload, row) * step_s)
+    window_s = max(workload.seconds or 0.0, _window_steps(workload, row, samples) * step_s)
     return _START_S[row.device] + warmup_s + window_s
 
 
-def launch_bytes(workload: Workload, row: Configuration) -> int:
+def launch_bytes(workload: Workload, row: Configuration, samples: int) -> int:
     """Bytes that one launch leaves in the store."""
-    steps = workload.warmup_steps + _window_steps(workload, row)
+    steps = workload.warmup_steps + _window_steps(workload, row, samples)
     return _LAUNCH_BYTES + row.processes * steps * _STEP_BYTES
 
 
@@ -47,10 +45,9 @@ def _step_s(workload: Workload, row: Configuration) -> float:
     return max(_STEP_S, row.batch_per_rank * sample_s / _CORES_OF.get(row.device, row.cores_per_rank or 1))
 
 
-def _window_steps(workload: Workload, row: Configuration) -> int:
+def _window_steps(workload: Workload, row: Configuration, samples: int) -> int:
     if workload.steps is not None:
         return workload.steps
     if workload.epochs is not None:
-        samples = _EPOCH_SAMPLES.get(workload.data, _EPOCH_SAMPLES_ELSE)
         return workload.epochs * math.ceil(samples / row.batch_global)
     return max(_FEWEST_STEPS, math.ceil((workload.seconds or 0.0) / _step_s(workload, row)))

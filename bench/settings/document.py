@@ -40,6 +40,7 @@ class DataSettings(Section):
     dir: Folder | None = None
     input_shape: Annotated[tuple[int, int, int], PlainValidator(values.shape)] | None = None  # channels, height, width
     classes: Positive | None = None
+    allow_empty_classes: bool = False  # one that only one part has pictures of
     augment: Annotated[tuple[Text, ...], Items] = ()  # words of docs/training.md, as in crop,flip,jitter:0.2
     mean: Numbers | None = None  # per channel, of pixels as 0..1; None: the data set's own
     std: Numbers | None = None

@@ -137,6 +137,14 @@ class Launch:
         "and those that ranks loaded with different content",
         default=None,
     )
+    data_hash: str | None = column(
+        "digest of the data's classes, labels and pictures; null for synthetic data", default=None
+    )
+    data_account: str | None = column(
+        "JSON object: files found, taken and left out, pictures of each class and part, sizes and modes; "
+        "null for synthetic data",
+        default=None,
+    )
 
     @property
     def why_untimed(self) -> str | None:

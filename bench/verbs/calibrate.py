@@ -67,6 +67,7 @@ def command(flags: Mapping[str, Any], profile: str | None, *, dry_run: bool, res
 
 def _plan(settings: "Settings", machine: "Machine") -> "Plan":
     from bench import planning
+    from bench.verbs.data import account_of
 
     asked = settings.study.order_seed
     now = datetime.now(UTC)
@@ -78,6 +79,7 @@ def _plan(settings: "Settings", machine: "Machine") -> "Plan":
         command=shlex.join(["bench", *sys.argv[1:]]),
         order_seed=secrets.randbelow(2**31) if asked is None else asked,
         one_row=True,
+        data=account_of(settings),
     )
 
 

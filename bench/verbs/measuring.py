@@ -19,6 +19,7 @@ from bench.errors import DONE, GATE, INTERRUPTED, PARTIAL, TERMINATED, UsageErro
 from bench.verbs import exits
 
 if TYPE_CHECKING:
+    from bench.account import Account
     from bench.analysis.result import Study
     from bench.dna.fingerprint import AskNumbers
     from bench.dna.machine import Machine
@@ -57,6 +58,7 @@ def measure(
     from bench.dna.machine import here
     from bench.settings import resolve
     from bench.verbs import elsewhere
+    from bench.verbs.data import account_of
     from bench.verbs.options import pass_on_variables, refuse_unknown_names
     from launchers import FOLLOW, SUBMIT
 
@@ -84,7 +86,8 @@ def measure(
 
         return _tell(study.analysed(store_path, study_id), store_path, DONE, talk, gates)
     machine = here()
-    plan = _plan(settings, machine, study_id, one_row=one_row)
+    account = account_of(settings, (lambda _: None) if talk.as_json else _say)
+    plan = _plan(settings, machine, study_id, account, one_row=one_row)
     if dry_run:
         _tell_plan(plan, machine, settings.study.store, talk)
         return DONE
@@ -159,7 +162,7 @@ def _refuse_without_nodes(settings: "Settings") -> None:
         raise UsageError(f"--launcher {settings.study.launcher} needs to know how many hosts", "add --nodes 1,2,4")
 
 
-def _plan(settings: "Settings", machine: "Machine", study_id: str, *, one_row: bool) -> "Plan":
+def _plan(settings: "Settings", machine: "Machine", study_id: str, data: "Account | None", *, one_row: bool) -> "Plan":
     from bench import planning
 
     asked = settings.study.order_seed
@@ -172,6 +175,7 @@ def _plan(settings: "Settings", machine: "Machine", study_id: str, *, one_row: b
         command=_command(order_seed if asked is None else None),
         order_seed=order_seed,
         one_row=one_row,
+        data=data,
     )
 
 

@@ -22,6 +22,7 @@ _SETTINGS: dict[str, tuple[str | tuple[str, ...] | None, str]] = {
     "--data-dir": ("DIR", "The data set's own folder, or one that holds it."),
     "--input-shape": ("C,H,W", "Of an image, as in 3,32,32."),
     "--classes": ("N", "How many there are to tell apart."),
+    "--allow-empty-classes": (None, "Some classes have no validation pictures, or no others."),
     "--augment": ("LIST", "As in crop,flip,jitter:0.2; none for none."),
     "--gpus": ("LIST", "1,2,4 is short for --device cuda --ranks 1,2,4."),
     "--device": (("auto", *plan.DEVICES), "auto: cuda, else mps, else cpu."),
@@ -74,6 +75,7 @@ _OF_A_WORKLOAD = (
     *("--model", "--data", "--data-dir", "--input-shape", "--classes", "--augment", "--device", "--ranks"),
     *("--cores-per-rank", "--batch", "--precision", "--memory-format", "--seed", "--steps", "--when-busy"),
     "--env",
+    "--allow-empty-classes",
 )
 
 store_option = click.option(

@@ -32,6 +32,7 @@ def asked(
     from bench import planning
     from bench.capsule import Rehearsal
     from bench.settings import resolve
+    from bench.verbs.data import account_of
 
     said = {"steps": STEPS, **flags}
     settings = resolve(said, os.environ, Path.cwd(), profile)
@@ -46,7 +47,14 @@ def asked(
             said["batch"] = shared * math.ceil(settings.scale.batch / shared)
         settings = resolve(said, os.environ, Path.cwd(), profile)
     plan = planning.build(
-        settings, machine, study_id="repro", created_at="", command="", order_seed=0, one_row=not several
+        settings,
+        machine,
+        study_id="repro",
+        created_at="",
+        command="",
+        order_seed=0,
+        one_row=not several,
+        data=account_of(settings),
     )
     row = plan.baseline if several else plan.configurations[0]
     if row.strategy == "dp":

@@ -13,7 +13,8 @@ from bench.learn import WorkloadError
 from bench.learn.data import DataSet
 from bench.plan import Workload
 
-_NO_MATTER = ("data_dir", "warmup_steps", "steps", "seconds", "epochs")  # may differ; epochs: see `_differences`
+# May differ; epochs: see `_differences`.
+_NO_MATTER = ("data_dir", "allow_empty_classes", "warmup_steps", "steps", "seconds", "epochs")
 _LAID_OUT = ("warmup_epochs", "batch_warmup_epochs", "phases")  # over a run's length, whatever the schedule
 _PICTURES = 256  # of the training set, that tell it from another one
 _TOLD_AT_MOST = 4

@@ -135,6 +135,8 @@ class RankResult:
     changed: dict[str, list[Any]] = field(default_factory=dict)  # of its process, see `process_state.Watch.changed`
     cores: str | None = None  # that it might run on when its window ended; None: the system does not tell
     collection_s: float | None = None  # that the garbage collector took of the window
+    data_hash: str | None = None  # None: synthetic data
+    data_account: str | None = None  # of rank 0, as JSON; None: synthetic data
 
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> "RankResult":

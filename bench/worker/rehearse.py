@@ -119,6 +119,7 @@ class _Rehearsed:
             size=2 * told.configuration.batch_global,
             mean=self.workload.mean,
             std=self.workload.std,
+            allow_empty_classes=self.workload.allow_empty_classes,
         )
         options = self.workload.model_options
         model = build(self.workload.model, self.data.input_shape, self.data.classes, options)

@@ -94,7 +94,9 @@ class _Launch:
             size=2 * configuration.batch_global,
             mean=workload.mean,
             std=workload.std,
+            allow_empty_classes=workload.allow_empty_classes,
         )
+        self._refuse_other_data()
         model = build(workload.model, self.data.input_shape, self.data.classes, workload.model_options)
         self.source = Loaded().look()
         self.watch.model = model
@@ -138,6 +140,13 @@ class _Launch:
         self.group.barrier(self.device)
         self.record.origin_ns = time.perf_counter_ns()
         self.first_step_ns = time.monotonic_ns()
+
+    def _refuse_other_data(self) -> None:
+        """On several hosts each has its own disk."""
+        if len(set(self.group.gather(self.data.digest))) > 1:
+            raise WorkloadError(
+                f"The ranks hold different {self.data.name} data.", "Put the same files on every host, then --resume."
+            )
 
     def _scheduler(self, optimizer: torch.optim.Optimizer) -> Any:
         """None, a constant rate, in a window of steps or seconds: it has no end that a schedule could be laid over."""
@@ -287,6 +296,8 @@ class _Launch:
             layers=self.anatomy.end() if self.anatomy is not None and self.group.rank == 0 else [],
             warnings=[*self.checkpoints.warnings, *reads.warnings()] if self.group.rank == 0 else [],
             **self.source.look().told(),  # again: an import may wait until it is needed
+            data_hash=self.data.digest,
+            data_account=self.data.account.to_json() if self.data.account and self.group.rank == 0 else None,
         )
         step_ns = max(self.group.gather(record.median_step_ns()))
         result = replace(result, compute_step_ns=compute_step_ns(self.trainer, self.batches, self.batch, step_ns))

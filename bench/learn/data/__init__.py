@@ -1,6 +1,7 @@
 """A data set as tensors: whole, in memory, on the CPU. What lies on the disk is `bench.learn.sources`' to find."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -43,11 +44,11 @@ def load(
         allow_empty_classes=allow_empty_classes,
     )
     source = find(request)
-    constants = {
-        "class_names": source.class_names,
-        "mean": source.mean if mean is None else tuple(mean),
-        "std": source.std if std is None else tuple(std),
-    }
+    source = replace(
+        source,
+        mean=source.mean if mean is None else tuple(mean),
+        std=source.std if std is None else tuple(std),
+    )
     sides = "x".join(map(str, source.shape))
     if source.account is None:
         made, labels = images(source.shape, len(source.class_names), size, seed)
@@ -59,7 +60,9 @@ def load(
             test_images=None,
             test_labels=None,
             described=f"{name}: {told}",
-            **constants,
+            class_names=source.class_names,
+            mean=source.mean,
+            std=source.std,
         )
     arrays = source.arrays()
     training, validation = arrays.training, arrays.validation
@@ -75,5 +78,7 @@ def load(
         described=f"{name}: {told} in {len(source.class_names)} classes, from {source.place}",
         account=arrays.account,
         digest=arrays.digest,
-        **constants,
+        class_names=source.class_names,
+        mean=source.mean,
+        std=source.std,
     )

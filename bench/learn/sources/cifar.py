@@ -105,8 +105,8 @@ def _holds_parquet(folder: Path) -> bool:
 
 def _of_parquet(request: Request, layout: _Layout, folder: Path) -> Source:
     files = {split: hub.parts(folder, split) for split in ("train", "test")}
-    for split, found in files.items():
-        if not found:
+    for split, there in files.items():
+        if not there:
             raise WorkloadError(f"{folder} has no {split}-*.parquet.", "Get the missing part.")
     names = hub.class_names(files["train"][0])
     _refuse_other_classes(request, layout, folder, names)
@@ -115,7 +115,8 @@ def _of_parquet(request: Request, layout: _Layout, folder: Path) -> Source:
     def read() -> tuple[Part, Part]:
         return hub.read(files["train"], _SHAPE, train, request), hub.read(files["test"], _SHAPE, test, request)
 
-    return _source(request, layout, folder, names, (train, test), read, len(files["train"]) + len(files["test"]))
+    found = _Read(names=names, train=train, test=test, parts=read, files=sum(map(len, files.values())))
+    return _source(request, layout, folder, found)
 
 
 def _of_pickles(request: Request, layout: _Layout, folder: Path, parquet: Path | None) -> Source:
@@ -125,12 +126,17 @@ def _of_pickles(request: Request, layout: _Layout, folder: Path, parquet: Path |
         raise WorkloadError(f"{folder} lacks {', '.join(lacking)}.", "Unpack the archive again.")
     names = pickles.names(folder / layout.meta, layout.names_key)
     _refuse_other_classes(request, layout, folder, names)
-    parts = tuple(
-        pickles.read(folder, files, layout.labels_key, _SHAPE, layout.classes) for files in (layout.train, (layout.test,))
+    train, test = (
+        pickles.read(folder, files, layout.labels_key, _SHAPE, layout.classes)
+        for files in (layout.train, (layout.test,))
     )
-    beside = [(f"the parquet files in {parquet.name}/ are not used: {layout.pickles} is there", "")] if parquet else []
-    labels = parts[0].labels, parts[1].labels
-    return _source(request, layout, folder, names, labels, lambda: (parts[0], parts[1]), len(everything), beside)
+    remarks = []
+    if parquet is not None:
+        remarks = [
+            (f"the parquet files of {request.name} are not used: {layout.pickles} is there", "remove one of them")
+        ]
+    found = _Read(names=names, train=train.labels, test=test.labels, parts=lambda: (train, test), files=len(everything))
+    return _source(request, layout, folder, found, remarks)
 
 
 def _refuse_other_classes(request: Request, layout: _Layout, folder: Path, names: tuple[str, ...] | None) -> None:
@@ -140,26 +146,32 @@ def _refuse_other_classes(request: Request, layout: _Layout, folder: Path, names
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Read:
+    """What is known of the files of either layout."""
+
+    names: tuple[str, ...] | None  # None: the files name no classes
+    train: Labels
+    test: Labels
+    parts: Callable[[], tuple[Part, Part]]
+    files: int
+
+
 def _source(
-    request: Request,
-    layout: _Layout,
-    folder: Path,
-    names: tuple[str, ...] | None,
-    labels: tuple[Labels, Labels],
-    read: Callable[[], tuple[Part, Part]],
-    files: int,
-    remarks: Sequence[tuple[str, str]] = (),
+    request: Request, layout: _Layout, folder: Path, found: _Read, remarks: Sequence[tuple[str, str]] = ()
 ) -> Source:
-    names = names or tuple(str(label) for label in range(layout.classes))
-    training, validation = (tuple(np.bincount(each, minlength=layout.classes).tolist()) for each in labels)
-    if (len(labels[0]), len(labels[1])) != _PUBLISHED:
+    names = found.names or tuple(str(label) for label in range(layout.classes))
+    training, validation = (
+        tuple(np.bincount(each, minlength=layout.classes).tolist()) for each in (found.train, found.test)
+    )
+    if (len(found.train), len(found.test)) != _PUBLISHED:
         whole = " and ".join(f"{count:,}" for count in _PUBLISHED)
-        what = f"these are {len(labels[0]):,} training and {len(labels[1]):,} test pictures; {request.name} has {whole}"
+        what = f"{len(found.train):,} training and {len(found.test):,} test pictures; {request.name} has {whole}"
         remarks = [*remarks, (what, "do not compare its accuracy with published numbers")]
     account = Account(
         name=request.name,
-        found=files,
-        taken=files,
+        found=found.files,
+        taken=found.files,
         folders={TRAINING: "train", VALIDATION: "test"},
         split="its test part is for validation",
         classes=names,
@@ -176,5 +188,5 @@ def _source(
         std=layout.std,
         place=str(folder),
         account=account,
-        read=read,
+        read=found.parts,
     )

@@ -1,9 +1,10 @@
-"""What lies in a folder tree, file by file: pictures by their extension or their first bytes, everything else by kind."""
+"""What lies in a folder tree, file by file: pictures by extension or first bytes, everything else by kind."""
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from bench.account import LeftOut
 from bench.learn import WorkloadError
@@ -21,6 +22,7 @@ Where = tuple[str, ...]  # parts of a path below the root
 
 _ARCHIVE = "archives that were not unpacked"
 _BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"BM", b"II*\0", b"MM\0*")
+_NETPBM = re.compile(rb"P[1-6]\s")
 _LEFTOVERS = frozenset({"thumbs.db", "desktop.ini", "ehthumbs.db", "icon\r"})
 _TEXTS = frozenset({".txt", ".csv", ".tsv", ".json", ".jsonl", ".xml", ".yaml", ".yml", ".md", ".html", ".py", ".mat"})
 _AS_THEY_ARE = "nothing to do, unless they are data"
@@ -100,8 +102,8 @@ def _walk(tree: Tree, folder: Path, inside: Where, above: frozenset[tuple[int, i
 def _sort(tree: Tree, entry: os.DirEntry[str], path: Where) -> None:
     """One file: a picture, or something that is left out, and why."""
     name = entry.name.lower()
-    suffix = os.path.splitext(name)[1]
-    if entry.is_symlink() and not os.path.exists(entry.path):
+    suffix = PurePath(name).suffix
+    if entry.is_symlink() and not Path(entry.path).exists():
         tree.leave_out("broken links", path, "what they point to is gone: restore it, or remove them")
     elif name.startswith("._"):
         tree.leave_out("AppleDouble files of macOS (._*)", path, "they hold no pictures; remove them")
@@ -128,16 +130,16 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _identity(entry: os.DirEntry[str]) -> tuple[int, int]:
-    known = os.stat(entry.path)
+    known = entry.stat()
     return known.st_dev, known.st_ino
 
 
 def _begins_as_picture(path: str) -> bool:
     """By the first bytes, for names without an extension."""
     try:
-        with open(path, "rb") as stream:
+        with Path(path).open("rb") as stream:
             first = stream.read(12)
     except OSError:
         return True  # so that it is named when it cannot be read
-    riff = first[:4] == b"RIFF" and first[8:12] == b"WEBP"
-    return riff or first.startswith(_BEGINNINGS) or (first[:1] == b"P" and first[1:2] in b"123456" and first[2:3].isspace())
+    webp = first[:4] == b"RIFF" and first[8:12] == b"WEBP"
+    return webp or first.startswith(_BEGINNINGS) or _NETPBM.match(first) is not None

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from bench.account import TRAINING, VALIDATION, Account
+from bench.account import VALIDATION, Account
 from bench.learn import WorkloadError
 from bench.learn.naming import named
 from bench.learn.sources.decoded import remembered
@@ -51,7 +51,7 @@ def folder(request: Request) -> Source:
             f"{root} has {len(names)} classes with pictures, not {request.classes}.",
             f"Look for the ones that are missing or empty; if these are all, say --classes {len(names)}.",
         )
-    account = _account(request, tree, layout, names, training, validation)
+    account = _account(tree, layout, names, training, validation)
     refuse_empty_classes(request, account)
     _refuse_too_many(sum((*account.training, *account.validation)), shape)
     parts = _numbered(names, training), _numbered(names, validation)
@@ -89,9 +89,7 @@ def _lot(name: str, place: Where) -> int:
     return int.from_bytes(blake2b(told, digest_size=8).digest())
 
 
-def _account(
-    request: Request, tree: Tree, layout: Layout, names: Sequence[str], training: Classes, validation: Classes
-) -> Account:
+def _account(tree: Tree, layout: Layout, names: Sequence[str], training: Classes, validation: Classes) -> Account:
     taken = {each for part in (training, validation) for pictures in part.values() for each in pictures}
     for each in tree.pictures:
         if each not in taken:
@@ -100,7 +98,7 @@ def _account(
             tree.leave_out(f"pictures {what}", each, "move them into a class folder of a part to use them")
     where = layout.folders.get(VALIDATION)
     return Account(
-        name=request.name,
+        name="folder",
         found=tree.found,
         taken=len(taken),
         left_out=tree.left_out,
@@ -144,7 +142,7 @@ def _decoded(root: Path, pictures: Sequence[Picture], shape: Shape, request: Req
     progress = Progress(request.tell, f"Data     decoding {len(pictures):,} pictures of {root}")
 
     def put(row: int) -> Look | str:
-        place, label = pictures[row]
+        place = pictures[row][0]
         try:
             blob = root.joinpath(*place).read_bytes()
             images[row], look = decode(blob, shape)

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from bench.learn import WorkloadError
 from bench.learn.sources.decoded import remembered
-from bench.learn.sources.pictures import decode, summary
+from bench.learn.sources.pictures import Look, decode, summary
 from bench.learn.sources.places import first_line, torn
 from bench.learn.sources.progress import Progress
 from bench.learn.sources.source import Labels, Part, Request, Shape, digest_of
@@ -108,7 +108,9 @@ def _column(file: Path, names: tuple[str, ...]) -> str:
     schema = _schema(file)
     found = next((name for name in names if name in schema.names), None)
     if found is None:
-        raise WorkloadError(f"{file} has no column {' or '.join(names)}.", f"Its columns are: {', '.join(schema.names)}.")
+        raise WorkloadError(
+            f"{file} has no column {' or '.join(names)}.", f"Its columns are: {', '.join(schema.names)}."
+        )
     return found
 
 
@@ -132,8 +134,10 @@ def _labels(file: Path, classes: int) -> Labels:
         )
     if column.null_count:
         row = pc.index(pc.is_null(column), True).as_py()
-        raise WorkloadError(f"{file}: row {row} of column {name} is null.", "Every picture needs a label; leave it out.")
-    numbers = column.to_numpy().astype(np.int64)
+        raise WorkloadError(
+            f"{file}: row {row} of column {name} is null.", "Every picture needs a label; leave it out."
+        )
+    numbers: Labels = column.to_numpy().astype(np.int64)
     refuse_labels(numbers, classes, f"{file}: row {{row}} of column {name}")
     return numbers
 
@@ -178,7 +182,8 @@ def _is_binary(kind: Any) -> bool:
 
 def _decoded(files: Sequence[Path], shape: Shape, numbers: Labels, request: Request) -> Part:
     images = np.empty((len(numbers), *shape), dtype=np.uint8)
-    digests, looks = np.empty(len(numbers), dtype=np.uint64), []
+    digests = np.empty(len(numbers), dtype=np.uint64)
+    looks: list[Look] = []
     progress = Progress(request.tell, f"Data     decoding {len(numbers):,} pictures of {files[0].parent}")
     for file in files:  # not in threads: at this size holding the interpreter's lock is most of it
         for row, blob in enumerate(_blobs(file)):

@@ -91,7 +91,8 @@ def _holds_classes(tree: Tree, place: Where) -> bool:
 
 def _top(found: _Found) -> Where:
     """The folder that is the data set: the one given, or the only one in it."""
-    tree, place = found.tree, ()
+    tree = found.tree
+    place: Where = ()
     while True:
         children = _children(tree, place)
         if any(_named(children, part) for part in _WORDS):
@@ -175,9 +176,7 @@ def _classes(found: _Found, place: Where, without: Sequence[str] = ()) -> Classe
     return {name: classes[name] for name in sorted(classes)}
 
 
-def _validation(
-    found: _Found, top: Where, parts: Mapping[str, str], training: Classes
-) -> tuple[Where, Classes | None]:
+def _validation(found: _Found, top: Where, parts: Mapping[str, str], training: Classes) -> tuple[Where, Classes | None]:
     """The folder for validation and its pictures by class; None: there is none that could be used."""
     taken: tuple[Where, Classes | None] = ((), None)
     for part, name in ((part, parts[part]) for part in (VALIDATION, _TEST) if part in parts):

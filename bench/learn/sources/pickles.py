@@ -54,7 +54,7 @@ def unpickled(file: Path) -> dict[str, Any]:
     try:
         with file.open("rb") as stream:
             content = _ArraysOnly(stream, encoding="latin1").load()
-    except _Forbidden as error:
+    except _ForbiddenError as error:
         raise WorkloadError(
             f"{file} holds {error}, and only NumPy arrays, lists and texts are read.", "Save its arrays as NumPy's."
         ) from error
@@ -63,7 +63,9 @@ def unpickled(file: Path) -> dict[str, Any]:
     except Exception as error:  # a torn pickle can raise nearly anything
         raise torn(file, first_line(error)) from error
     if not isinstance(content, Mapping):
-        raise WorkloadError(f"{file} holds a {type(content).__name__}, and no dictionary of images and labels.", _SAVED_AS)
+        raise WorkloadError(
+            f"{file} holds a {type(content).__name__}, and no dictionary of images and labels.", _SAVED_AS
+        )
     return {_text(key): value for key, value in content.items()}
 
 
@@ -121,7 +123,7 @@ def _labels(file: Path, batch: Mapping[str, Any], key: str, classes: int) -> Lab
     return numbers
 
 
-class _Forbidden(Exception):
+class _ForbiddenError(Exception):
     """A pickle asks for something that is no array."""
 
 
@@ -141,5 +143,5 @@ class _ArraysOnly(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in self._ALLOWED:
-            raise _Forbidden(f"{module}.{name}")
+            raise _ForbiddenError(f"{module}.{name}")
         return super().find_class(module, name)

@@ -138,9 +138,7 @@ def refuse_empty_classes(request: Request, account: Account) -> None:
         (TRAINING, account.training, VALIDATION, account.validation),
         (VALIDATION, account.validation, TRAINING, account.training),
     ):
-        lacking = [
-            name for name, mine, theirs in zip(account.classes, own, others, strict=True) if theirs and not mine
-        ]
+        lacking = [name for name, mine, theirs in zip(account.classes, own, others, strict=True) if theirs and not mine]
         if lacking:
             told = [
                 f"{each} pictures{f' ({where}/)' if (where := account.folders.get(each)) else ''}"

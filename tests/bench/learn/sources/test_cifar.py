@@ -170,7 +170,7 @@ def test_a_pickle_that_asks_for_code_is_refused_and_runs_nothing(tmp_path, pictu
 
     write_pickles(tmp_path, pictures)
     dump(tmp_path / "cifar-10-batches-py" / "test_batch", {"data": Evil()})
-    assert "test_batch is damaged: it asks for" in refusal("cifar10", tmp_path)
+    assert "test_batch holds posix.mkdir, and only NumPy arrays" in refusal("cifar10", tmp_path)
     assert not (tmp_path / "ran").exists()
 
 
@@ -182,7 +182,7 @@ def test_a_torn_parquet_file_is_named(tmp_path, pictures, keep):
     assert f"{file} is damaged" in refusal("cifar10", tmp_path)
 
 
-@pytest.mark.parametrize("blob", [b"", b"no picture", None, "half"])
+@pytest.mark.parametrize("blob", [b"", b"no picture", "half"])
 def test_a_torn_picture_is_named_by_file_and_row(tmp_path, pictures, blob):
     images, labels = pictures["train"]
     rows = list(images)

@@ -1,0 +1,41 @@
+"""The data of a run, looked at whole before anything is started: no study begins on files that cannot be read."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from bench.errors import BenchError
+
+if TYPE_CHECKING:
+    from bench.account import Account
+    from bench.settings import Settings
+
+
+def account_of(settings: "Settings", tell: Callable[[str], None] = lambda _: None) -> "Account | None":
+    """What was found of the data set, its pictures decoded into the cache of every launch; None: there is none.
+
+    Args:
+        settings: what is asked for.
+        tell: told how far it is, where that takes longer than a moment.
+
+    Raises:
+        BenchError: the data are missing, damaged, or not what was asked for.
+    """
+    from bench.learn import WorkloadError
+    from bench.learn.sources import Request, find
+
+    data = settings.data
+    request = Request(
+        name=data.name,
+        folder=data.dir,
+        input_shape=data.input_shape,
+        classes=data.classes,
+        mean=data.mean,
+        std=data.std,
+        allow_empty_classes=data.allow_empty_classes,
+        tell=tell,
+    )
+    try:
+        source = find(request)
+        return source.arrays().account if source.account is not None else None
+    except WorkloadError as error:
+        raise BenchError(error.message, error.hint, error.exit_code) from error
