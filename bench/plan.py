@@ -99,6 +99,7 @@ class Configuration:
     batch_per_rank: int
     batch_global: int
     nodes: int = 1  # hosts, with equally many ranks on each
+    ddp: str = ""  # options of DDP as `bench.ddp` spells them; empty: ours, and for other strategies
 
     @property
     def key(self) -> str:

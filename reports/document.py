@@ -57,6 +57,7 @@ def _title(title: Title) -> dict[str, Any]:
         "rounds": title.rounds,
         "window": title.window,
         "device": title.device,
+        **({"ddp": title.ddp} if title.ddp else {}),
     }
 
 
@@ -72,6 +73,7 @@ def _row(row: Row) -> dict[str, Any]:
         "batch_per_rank": row.batch_per_rank,
         "batch_global": row.batch_global,
         "nodes": row.nodes,
+        **({"ddp": row.ddp} if row.ddp else {}),
         "is_baseline": row.is_baseline,
         "launches": row.launches,
         "launches_failed": row.launches_failed,

@@ -63,10 +63,11 @@ def title(study: Study) -> tuple[tuple[str, ...], ...]:
     """What was run, in lines of facts; weak or strong in capitals, because it changes what a speedup means."""
     run = study.title
     batch = "on every rank" if run.scaling == "weak" else "over all ranks"
+    options = (words.clean(f"DDP with {run.ddp}"),) if run.ddp else ()
     parameters = (f"{words.number(run.params)} parameters",) if run.params is not None else ()
     return (
         (words.clean(run.model), *parameters, words.clean(run.data), run.precision, run.memory_format),
-        (f"{run.scaling.upper()} scaling: batch {words.number(run.batch)} {batch}", _seed(run)),
+        (f"{run.scaling.upper()} scaling: batch {words.number(run.batch)} {batch}", _seed(run), *options),
         (f"{words.count(run.rounds, 'round')} x {run.window}", words.clean(run.device)),
     )
 

@@ -97,7 +97,8 @@ def row_name(row: Configuration, placement: Mapping[str, str] | None = None) -> 
     if of := (placement or {}).get(row.key):
         cores, each = f", on {of}", ""
     hosts = f" on {row.nodes} nodes" if row.nodes > 1 else ""
-    return f"{row.strategy} {row.device} x{row.ranks}{hosts}{cores}{each}"
+    options = f", {row.ddp}" if row.ddp else ""
+    return f"{row.strategy} {row.device} x{row.ranks}{hosts}{cores}{each}{options}"
 
 
 def _ours(command: Command) -> dict[str, str]:

@@ -58,7 +58,7 @@ def other_data(a: Sequence[Launch], b: Sequence[Launch]) -> Iterator[str]:
 
 
 def place(row: Row | Configuration) -> tuple[object, ...]:
-    """What two rows must share: strategy, device class, backend, ranks, hosts, cores per rank and batch."""
+    """What two rows must share: strategy and options, device class, backend, ranks, hosts, cores per rank, batch."""
     return (
         row.strategy,
         row.device,
@@ -68,6 +68,7 @@ def place(row: Row | Configuration) -> tuple[object, ...]:
         row.cores_per_rank,
         row.batch_per_rank,
         row.batch_global,
+        row.ddp,
     )
 
 
@@ -119,6 +120,8 @@ def _nearest(row: Row, theirs: Sequence[Row], other: str) -> str:
         return f"{row.cores_per_rank or 'all'} cores per rank, in {other} {kin.cores_per_rank or 'all'}"
     if kin.backend != row.backend:
         return f"backend {row.backend}, in {other} {kin.backend}"
+    if kin.ddp != row.ddp:
+        return f"DDP with {row.ddp or 'no options'}, in {other} with {kin.ddp or 'none'}"
     return f"batch {row.batch_per_rank} per rank, in {other} {kin.batch_per_rank}"
 
 

@@ -110,6 +110,7 @@ class Row:
     cut_steps: int  # steps cut from every launch of this row beyond the warm-up floor
     reasons_null: dict[str, str]  # column -> why it is missing
     times_to: tuple[TimeTo, ...] = ()  # by target, lowest first
+    ddp: str = ""  # options of DDP beside our own
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +130,7 @@ class Title:
     device: str
     seeds: tuple[int, ...] = ()  # of the rounds, where they differ; else `seed` is that of all
     profile: str | None = None
+    ddp: str = ""  # options of DDP beside our own, in the rows that have it
 
 
 @dataclass(frozen=True, kw_only=True)

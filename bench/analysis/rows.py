@@ -151,6 +151,7 @@ def _identity(configuration: Configuration) -> dict[str, Any]:
         "batch_per_rank": configuration.batch_per_rank,
         "batch_global": configuration.batch_global,
         "nodes": configuration.nodes,
+        "ddp": configuration.ddp,
     }
 
 

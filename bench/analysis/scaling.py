@@ -184,4 +184,5 @@ def _title(plan: Plan, launches: Sequence[Launch]) -> Title:
         device=baseline.device,
         seeds=plan.seeds[: plan.rounds],
         profile=plan.profile,
+        ddp=next((each.ddp for each in plan.configurations if each.ddp), ""),
     )

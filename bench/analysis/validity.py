@@ -24,6 +24,11 @@ STEPS_AT_LEAST = 10
 STEPS_ENOUGH, SECONDS_ENOUGH = 30, 3.0
 UNSTEADY, MISSED = "no steady state", "the step times miss the wall clock"  # what a machine does, not its work
 
+_GRADIENT_FIXES = {
+    "rank": "alone too, a rank computes another than rank 0; look for branches in the model that depend on the rank",
+    "wrapper": "alone all ranks compute the same, and DDP makes another of it; look for hooks, and at --ddp",
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
@@ -88,13 +93,13 @@ def _work_was_done(launch: Launch) -> Iterator[Finding]:
         yield Finding(
             severity=INVALID,
             text="the ranks ended with different weights",
-            fix="gradients were not synchronised; look for branches in the model that depend on the rank",
+            fix="gradients were not synchronised, or something beside the optimizer changes weights (noise, clipping)",
         )
     if launch.gradient_error is not None and launch.gradient_error > GRADIENT:
         yield Finding(
             severity=INVALID,
             text="the ranks' averaged gradient is not what one device computes from the same samples",
-            fix="look for branches in the model that depend on the rank; speed on another sum is not speed",
+            fix=_GRADIENT_FIXES.get(launch.gradient_cause or "", "speed on another sum is not speed"),
         )
 
 

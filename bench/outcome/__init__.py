@@ -2,23 +2,33 @@
 
 import json
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
 from bench.analysis.steady import Steps, launch_rate
-from bench.outcome.reasons import LOOKED_INTO, about_hosts, about_patience, why_no_energy, why_null
+from bench.outcome.reasons import (
+    LOOKED_INTO,
+    about_checks,
+    about_hosts,
+    about_patience,
+    why_no_energy,
+    why_not_found,
+    why_null,
+)
 from bench.outcome.source import about_source, source_of
 from bench.plan import Plan, PlannedLaunch
 from bench.store import schema
 from bench.worker import job
 from bench.worker.job import RankResult
 from launchers import Ending, heartbeat
+
+N = TypeVar("N", int, float)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +103,7 @@ def launch_of(
         strategy=configuration.strategy,
         device=configuration.device,
         backend=configuration.backend,
+        ddp=configuration.ddp or None,
         ranks=configuration.ranks,
         nodes=configuration.nodes,
         cores_per_rank=configuration.cores_per_rank,
@@ -121,9 +132,9 @@ def launch_of(
         launch, why = _measured(launch, told, ranks, started_ns), dict(energy_j=why_no_energy(told))
         said = (*launch.warnings, *about_patience(workload, told[0]), *about_source(told))
         launch = replace(launch, warnings=said, source=source_of(told, workload.model))
-    return replace(
-        launch, unavailable=schema.unavailable(**(why if launch.energy_j is None else {}), **why_null(launch))
-    )
+        why |= why_not_found(told)
+    gaps = {name: reason for name, reason in (why_null(launch) | why).items() if getattr(launch, name) is None}
+    return replace(launch, unavailable=schema.unavailable(**gaps))
 
 
 def _share(part_s: float | None, whole_s: float) -> float | None:
@@ -162,8 +173,8 @@ def _measured(
         warmup_steps=int(steps.steps[own & ~kept].sum()),
         window_steps=int(steps.steps[own & kept].sum()),
         closure_error=max((each.closure_error for each in told if each.closure_error is not None), default=None),
-        clock_ns_per_step=max(each.clock_ns_per_step for each in told),
-        compute_step_ns=max((each.compute_step_ns for each in told if each.compute_step_ns is not None), default=None),
+        clock_ns_per_step=_of_all(each.clock_ns_per_step for each in told),
+        compute_step_ns=_of_all(each.compute_step_ns for each in told),
         resumed_epoch=first.resumed_epoch,
         resumed_step=first.resumed_step,
         checkpoint_s=max((each.checkpoint_s for each in told if each.checkpoint_s is not None), default=None),
@@ -179,6 +190,7 @@ def _measured(
         weights_moved=all(each.weights_moved for each in told),
         weights_equal=first.weights_equal,
         gradient_error=first.gradient_error,
+        gradient_cause=first.gradient_cause,
         peak_memory_bytes=max((each.peak_memory_bytes for each in told if each.peak_memory_bytes), default=None),
         energy_j=_energy_j(told),
         worker_cpu_s=sum(each.window_cpu_s for each in told),
@@ -188,6 +200,7 @@ def _measured(
             *launch.warnings,
             *[LOOKED_INTO] * first.anatomy,
             *first.warnings,
+            *about_checks(told),
             *about_hosts(told, launch.nodes),
         ),
     )
@@ -201,6 +214,13 @@ def _measured(
         throughput_sps=rate.throughput_sps,
         data_wait=float(steps.data_wait_ns[kept].sum() / steps.step_ns[kept].sum()),
     )
+
+
+def _of_all(values: Iterable[N | None]) -> N | None:
+    """The largest; None when a rank has none, since the slowest is meant and might be that one."""
+    told = list(values)
+    known = [each for each in told if each is not None]
+    return max(known) if len(known) == len(told) else None
 
 
 def as_steps(ranks: Sequence[RankOutcome]) -> Steps:

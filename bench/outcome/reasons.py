@@ -1,16 +1,36 @@
 """In words: why a launch has no number for something, and what else has to be said of it."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 
 from bench.plan import Workload
 from bench.store import schema
 from bench.worker.job import RankResult
 
+_NOT_FOUND = {
+    "gradient_error": "not proven that the ranks compute what one device does",
+    "weights_equal": "not proven that the ranks ended with equal weights",
+    "layers": "no pictures of the layers",
+    "group": "the ranks did not part in peace",
+}
 LOOKED_INTO = "throughput is not measured: the layers were looked into between the steps (--anatomy)"
 
 
 def why_no_energy(told: Sequence[RankResult]) -> str:
     return next((each.energy_gap for each in told if each.energy_gap is not None), "no rank read a counter")
+
+
+def why_not_found(told: Sequence[RankResult]) -> dict[str, str]:
+    """Why a column is null that a rank looked for after the window, in the words of the first that says so."""
+    columns = {item.name for item in fields(schema.Launch)}
+    return {name: why for each in reversed(told) for name, why in each.unavailable.items() if name in columns}
+
+
+def about_checks(told: Sequence[RankResult]) -> Iterator[str]:
+    """What could not be found out after the window, where trust rests on it or no column of its own would say so."""
+    for name, why in told[0].unavailable.items():
+        if name in _NOT_FOUND:
+            yield f"{_NOT_FOUND[name]}: {why}"
 
 
 def about_patience(workload: Workload, rank0: RankResult) -> Iterator[str]:

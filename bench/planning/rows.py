@@ -52,6 +52,7 @@ class _Request:
             batch_per_rank=scale.batch if weak else scale.batch // ranks,
             batch_global=scale.batch * ranks if weak else scale.batch,
             nodes=nodes,
+            ddp=scale.ddp if strategy == "ddp" else "",
         )
 
 
@@ -179,6 +180,8 @@ def _all_cores(request: _Request) -> list[Configuration]:
 
 def _check_consistent(request: _Request) -> None:
     scale, measure = request.settings.scale, request.settings.measure
+    if scale.ddp and request.settings.origins["scale.ddp"] == "--ddp" and "ddp" not in request.strategies:
+        raise UsageError("--ddp sets options of ddp, and no row is ddp", "add --ranks 2, or --strategy ddp")
     if scale.backend == "nccl" and request.device != "cuda":
         raise UsageError(f"backend nccl moves data between CUDA devices, not on {request.device}", "use --backend gloo")
     if measure.precision == "tf32" and request.device != "cuda":

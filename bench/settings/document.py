@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidato
 from bench import plan, recipe
 from bench.settings import values
 from bench.settings.values import (
+    DdpOptions,
     Duration,
     Folder,
     FromZero,
@@ -124,6 +125,7 @@ class ScaleSettings(Section):
     batch: Positive = 64  # per device when weak, global when strong
     cores_per_rank: Positive | None = None
     backend: Annotated[str, values.one_of(*plan.BACKENDS)] | None = None
+    ddp: DdpOptions = ""  # options of DDP, as in find_unused_parameters=true
     allow_oversubscribe: bool = False
 
 

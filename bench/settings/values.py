@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
 
-from bench import folders, plan
+from bench import ddp, folders, plan
 from launchers.environment import PLANNED
 
 _UNIT_S = {"": 1, "s": 1, "m": 60, "h": 3600}
@@ -130,6 +130,7 @@ def targets(targets: dict[str, float]) -> dict[str, float]:
 
 
 Items = BeforeValidator(_items)
+DdpOptions = Annotated[str, AfterValidator(ddp.canonical)]
 Positive = Annotated[int, Field(ge=1)]
 NotNegative = Annotated[int, Field(ge=0)]
 Text = Annotated[str, Field(min_length=1)]

@@ -108,7 +108,12 @@ class Launch:
 
     gradient_error: float | None = column(
         "largest relative difference of the ranks' averaged gradient from the same samples' on one device; "
-        "null with one process",
+        "null with one process, and where it is not proven",
+        default=None,
+    )
+    ddp: str | None = column("options DDP was given beside our own, as key=value,…; null without any", default=None)
+    gradient_cause: str | None = column(
+        "what differs where that is more than rounding: rank (a rank's model alone) or wrapper (only the average)",
         default=None,
     )
 

@@ -36,6 +36,7 @@ _SETTINGS: dict[str, tuple[str | tuple[str, ...] | None, str]] = {
     "--scaling": (plan.SCALINGS, "weak: fixed batch per device; strong: fixed global batch [weak]."),
     "--batch": ("N", "Per device when weak, global when strong [64]."),
     "--backend": (plan.BACKENDS, "nccl on CUDA, gloo elsewhere."),
+    "--ddp": ("LIST", "Options of DDP, as in find_unused_parameters=true,bucket_cap_mb=50."),
     "--allow-oversubscribe": (None, "Run more ranks than there are cores."),
     "--precision": (plan.PRECISIONS, "fp32 is IEEE, without TF32 [fp32]."),
     "--memory-format": (plan.MEMORY_FORMATS, "Order of an image's numbers in memory [contiguous]."),
@@ -73,7 +74,7 @@ _OTHERS: dict[str, tuple[str | None, str]] = {
 
 _OF_A_WORKLOAD = (
     *("--model", "--data", "--data-dir", "--input-shape", "--classes", "--augment", "--device", "--ranks"),
-    *("--cores-per-rank", "--batch", "--precision", "--memory-format", "--seed", "--steps", "--when-busy"),
+    *("--cores-per-rank", "--batch", "--precision", "--memory-format", "--seed", "--steps", "--when-busy", "--ddp"),
     "--env",
     "--allow-empty-classes",
 )

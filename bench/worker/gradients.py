@@ -1,54 +1,173 @@
-"""Do N ranks compute what one does? Their averaged gradient is held against the same samples' on one device."""
+"""Do N ranks compute what one device does? Their averaged gradient is compared with the mean of each rank's own."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from bench.learn import rng
 from bench.learn.batches import Batch
+from bench.learn.copying import copy_of, random_numbers_kept
+from bench.worker.agreement import NotProvenError, agreed
 from bench.worker.group import Group
 from bench.worker.train import Trainer
+from bench.worker.wrapping import synchronised
 
-_SAMPLES = 4  # of each rank: enough for every weight to have a gradient, few enough to be sent to one rank
+SAME = 0.01  # relative; TF32 rounds to a tenth of it, a wrong divisor is off by a third at least
+BY_RANK = "rank"  # a rank's model alone computes another gradient of the same samples than rank 0's
+BY_WRAPPER = "wrapper"  # alone they all compute the same; what the wrapper makes of it is another
+_SAMPLES = 4  # of each rank: enough for every weight to have a gradient, few enough to be sent to every rank
 _NEGLIGIBLE = 1e-6  # of the largest gradient of all: below it a tensor is rounding, and so is its relative error
 
+Gradients = list[Tensor | None]
 
-def gradient_error(trainer: Trainer, plain: nn.Module, batch: Batch, group: Group) -> float | None:
-    """The largest relative difference between what the ranks have averaged and one device's gradient.
 
-    In evaluation mode and without autocast: batch statistics, dropout and rounding to half precision would differ for
-    reasons of their own. Outside every timed window; leaves no gradient behind.
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """What came of the comparison."""
+
+    error: float  # the largest of all ranks
+    cause: str | None = None  # BY_RANK or BY_WRAPPER, where the error is more than rounding
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Trial:
+    """Forward and backward passes as training makes them, of copies, each from a seed of its own."""
+
+    trainer: Trainer
+    plain: nn.Module
+    shards: Sequence[Batch]  # a few samples of every rank
+
+    def alone(self, ranks: Sequence[int], *, passes: int = 1) -> Gradients:
+        """Without any wrapper: the mean over these ranks' samples, each with a fresh copy; of the last pass only."""
+        total: Gradients = []
+        for rank in ranks:
+            copied = copy_of(self.plain)
+            for _ in range(passes):
+                found = self.one(copied, copied, rank)
+            total = found if not total else [_sum(*pair) for pair in zip(total, found, strict=True)]
+            self.trainer.heart.beat(rank)  # a long comparison must not look like a hang
+        return [None if each is None else each / len(ranks) for each in total]
+
+    def one(self, called: nn.Module, copied: nn.Module, rank: int) -> Gradients:
+        """Of a copy, called through its wrapper where it has one. By `backward()`: re-entrant code knows no other."""
+        trainer, (images, labels, *_) = self.trainer, self.shards[rank]
+        copied.zero_grad(set_to_none=True)
+        called.train()
+        rng.seed(1 + rank)
+        with trainer.autocast():
+            loss = trainer.loss(called(images.to(trainer.device)), labels.to(trainer.device))
+        trainer.scaler.scale(loss).backward()
+        found = [each.grad for each in synchronised(copied).values()]
+        return [None if each is None else (each.to_dense() if each.is_sparse else each.clone()) for each in found]
+
+
+class _Listening(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Hears whether a model talks to the other ranks (SyncBatchNorm, a collective of its own)."""
+
+    heard = False
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.heard = self.heard or "c10d" in func.namespace
+        return func(*args, **(kwargs or {}))
+
+
+def compare(
+    trainer: Trainer, plain: nn.Module, batch: Batch, group: Group, wrap: Callable[[nn.Module], nn.Module]
+) -> Compared:
+    """In training mode and from the same random numbers, on copies: the model and its wrapper are left alone.
+
+    Every rank computes every rank's samples alone; so a model that talks to the other ranks finds them there, and one
+    that depends on its rank is seen to. Batch statistics are then those of one rank's samples on both sides.
 
     Args:
-        trainer: the rank's; its model is wrapped.
+        trainer: the rank's.
         plain: the model without its wrapper.
-        batch: of this rank, on its device.
+        batch: of this rank.
         group: all ranks take part.
+        wrap: puts a copy into the wrapper that the model is trained in.
 
-    Returns:
-        On rank 0 the maximum over tensors of max|a-b| / max|b|; None on the others, where there is nobody to average
-        with, and when a gradient is not finite.
+    Raises:
+        NotProvenError: equality is not defined for this model, or could not be seen; with the reason.
     """
-    if group.world_size == 1 or not isinstance(trainer.model, DistributedDataParallel):
-        return None
-    images, labels = (each[:_SAMPLES].clone() for each in batch[:2])
-    was_training = plain.training
-    trainer.model.eval()
-    trainer.optimizer.zero_grad(set_to_none=True)
-    trainer.loss(trainer.model(images), labels).backward()
-    parameters = [each for each in plain.parameters() if each.requires_grad]
-    averaged = [None if each.grad is None else each.grad.detach().clone() for each in parameters]
-    trainer.optimizer.zero_grad(set_to_none=True)
-    shards = group.gather((images.cpu(), labels.cpu()))
-    error = None
-    if group.rank == 0:
-        together = [torch.cat(pieces).to(trainer.device) for pieces in zip(*shards, strict=True)]
-        # Not backward(): it would reach the wrapper's hooks.
-        alone = torch.autograd.grad(trainer.loss(plain(together[0]), together[1]), parameters, allow_unused=True)
-        error = relative_error(averaged, alone)
-    plain.train(was_training)
-    return error
+    images, labels = (each[:_SAMPLES].cpu() for each in batch[:2])
+    trial = _Trial(trainer=trainer, plain=plain, shards=group.gather((images, labels)))
+    if getattr(trainer.model, "broadcast_buffers", False):
+        group.share_buffers(plain)  # as the wrapper does before each forward
+    with random_numbers_kept(trainer.device), _uncompiled():
+        listening = _Listening()  # type: ignore[no-untyped-call]
+        first = agreed(group, lambda: _heard(listening, trial))
+        if any(group.gather(listening.heard)):
+            raise NotProvenError("its forward exchanges values with the other ranks, so no device computes it alone")
+        noise = _largest(group, first, agreed(group, lambda: trial.alone([0])))
+        if noise > SAME:
+            raise NotProvenError(
+                f"one device's own gradients of the same samples and seeds differ by {noise:.2g} of themselves"
+            )
+        alone = agreed(group, lambda: trial.alone(range(group.world_size)))
+        averaged = agreed(group, lambda: _through(wrap, trial, group.rank))
+        error = _largest(group, averaged, alone)
+        return Compared(error=error, cause=_cause(trial, first, alone, group) if error > SAME else None)
+
+
+def _heard(listening: _Listening, trial: _Trial) -> Gradients:
+    with listening:
+        return trial.alone([0])
+
+
+def _through(wrap: Callable[[nn.Module], nn.Module], trial: _Trial, rank: int) -> Gradients:
+    copied = copy_of(trial.plain)
+    return trial.one(wrap(copied), copied, rank)
+
+
+def _cause(trial: _Trial, first: Gradients, alone: Gradients, group: Group) -> str:
+    """What is shown to differ.
+
+    Raises:
+        NotProvenError: the model changes by itself, so that nothing is shown.
+    """
+    if max(_largest(group, mine, _of_rank_0(trial, mine, group)) for mine in (first, alone)) <= SAME:
+        return BY_WRAPPER
+    if _largest(group, first, agreed(group, lambda: trial.alone([0], passes=2))) > SAME:
+        raise NotProvenError(
+            "the model changes with each forward (a generator, a counter or statistics of its own), "
+            "and not alike on all ranks"
+        )
+    return BY_RANK
+
+
+def _largest(group: Group, ours: Gradients, theirs: Gradients) -> float:
+    """The relative error of the rank where it is largest.
+
+    Raises:
+        NotProvenError: a gradient is not finite.
+    """
+    errors = group.gather(relative_error(ours, theirs))
+    if None in errors:
+        raise NotProvenError("a gradient is not finite")
+    return float(max(errors))
+
+
+def _sum(one: Tensor | None, other: Tensor | None) -> Tensor | None:
+    return other if one is None else one if other is None else one + other
+
+
+def _of_rank_0(trial: _Trial, gradients: Gradients, group: Group) -> Gradients:
+    """What rank 0 has in their place: sent tensor by tensor, so that there is one more in memory at a time."""
+    return [
+        group.share((torch.zeros_like(weight) if each is None else each).cpu()).to(weight.device)
+        for each, weight in zip(gradients, synchronised(trial.plain).values(), strict=True)
+    ]
+
+
+def _uncompiled() -> AbstractContextManager[object]:
+    """A copy of what was compiled would be compiled anew, for minutes; what is compared is not the compiler."""
+    return torch.compiler.set_stance("force_eager") if "torch._dynamo" in sys.modules else nullcontext()
 
 
 def relative_error(averaged: Sequence[Tensor | None], alone: Sequence[Tensor | None]) -> float | None:

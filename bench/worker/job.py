@@ -104,18 +104,19 @@ class RankResult:
     distinct_devices: int  # of the whole group
     threads: int
     params: int
-    flop_per_sample: float | None  # None: not counted, on a CPU without measured ceilings
+    flop_per_sample: float | None = None  # None: not counted, on a CPU without measured ceilings
     epoch_samples: int | None  # None: synthetic data has no epoch
     first_step_monotonic_ns: int
     closure_error: float | None  # worst of its segments; None without a window
-    clock_ns_per_step: float
-    compute_step_ns: int | None  # median step without synchronising gradients; None: nobody to synchronise with
-    gradient_error: float | None = None  # of rank 0; None elsewhere, and with nobody to average with
+    clock_ns_per_step: float | None = None
+    compute_step_ns: int | None = None  # median step without synchronising gradients; None: nobody to synchronise with
+    gradient_error: float | None = None  # of all ranks; None with nobody to average with
+    gradient_cause: str | None = None  # `rank` or `wrapper`, where that error is more than rounding
     loss_first: float | None  # None: not finite
     loss_last: float | None
     losses_finite: bool
     weights_moved: bool
-    weights_equal: bool | None  # None: nobody to agree with
+    weights_equal: bool | None = None  # None: nobody to agree with
     peak_memory_bytes: int | None
     window_cpu_s: float
     window_switches: int
@@ -130,6 +131,7 @@ class RankResult:
     anatomy: bool = False  # the layers were looked into, so nothing was timed
     layers: list[LayerResult] = field(default_factory=list)  # of rank 0; empty without an anatomy
     warnings: list[str] = field(default_factory=list)  # of rank 0
+    unavailable: dict[str, str] = field(default_factory=dict)  # of the above -> why it could not be found out
     source: dict[str, str] = field(default_factory=dict)  # the user's loaded files -> digest of the content
     edited: list[str] = field(default_factory=list)  # of these, what had another content at the end
     changed: dict[str, list[Any]] = field(default_factory=dict)  # of its process, see `process_state.Watch.changed`

@@ -29,6 +29,7 @@ from bench.learn.schedules import scheduler
 from bench.recipe import Recipe
 from bench.worker import bootstrap, group, perturb, witness
 from bench.worker.train import Trainer
+from bench.worker.wrapping import wrapped
 from launchers.heartbeat import Heart
 
 _MEMORY_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
@@ -138,7 +139,7 @@ class _Rehearsed:
         """Cosine and onecycle are laid over the rehearsal's steps; what is counted in epochs keeps its pace."""
         optimizer = recipe.optimizer(self.plain, self.recipe)
         return Trainer(
-            model=wrapped(self.plain, self.place),
+            model=wrapped(self.plain, self.told.configuration, self.place.device),
             loss=recipe.loss_function(self.recipe.label_smoothing),
             optimizer=optimizer,
             scheduler=scheduler(optimizer, self.recipe, self.steps, steps_per_epoch),
@@ -244,14 +245,6 @@ class _Rehearsed:
                 beat=self.place.heart.beat,
             )
         return evaluation.top1(counts)
-
-
-def wrapped(model: nn.Module, place: Place) -> nn.Module:
-    """The model as its strategy trains it."""
-    if not place.group.joined:
-        return model
-    ids = [place.device.index] if place.device.type == "cuda" else None
-    return DistributedDataParallel(model, device_ids=ids, gradient_as_bucket_view=True)
 
 
 def keep_still(model: nn.Module) -> None:

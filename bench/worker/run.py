@@ -3,12 +3,11 @@
 import math
 import statistics
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.parallel import DataParallel, DistributedDataParallel
 
 from bench.learn import WorkloadError, recipe, rng
 from bench.learn.averaging import Ema
@@ -25,19 +24,19 @@ from bench.worker import (
     host,
     job,
     joining,
-    overhead,
     phases,
     process,
     reads,
 )
-from bench.worker.alone import compute_step_ns
+from bench.worker.afterwards import Afterwards
 from bench.worker.checkpoint_file import Place
 from bench.worker.epochs import EpochLoop, Trained
-from bench.worker.gradients import gradient_error
 from bench.worker.meters import Meters
+from bench.worker.proof import find_out
 from bench.worker.record import Record
 from bench.worker.source import Loaded
 from bench.worker.train import Segment, Trainer, train_segment
+from bench.worker.wrapping import wrapped
 
 _MEMORY_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 
@@ -119,7 +118,7 @@ class _Launch:
         phases.check(self.recipe, self.plain, self.batches)
         optimizer = recipe.optimizer(self.plain, self.recipe)
         self.trainer = Trainer(
-            model=self._wrapped(),
+            model=self._wrapped(self.plain),
             loss=recipe.loss_function(self.recipe.label_smoothing),
             optimizer=optimizer,
             scheduler=self._scheduler(optimizer),
@@ -157,14 +156,8 @@ class _Launch:
             raise WorkloadError("Synthetic data has no epochs.", "Use --steps or --seconds, or real --data.")
         return scheduler(optimizer, self.recipe, epochs * steps, steps)
 
-    def _wrapped(self) -> nn.Module:
-        strategy = self.configuration.strategy
-        if strategy == "ddp":
-            ids = [self.device.index] if self.device.type == "cuda" else None
-            return DistributedDataParallel(self.plain, device_ids=ids, gradient_as_bucket_view=True)
-        if strategy == "dp":
-            return DataParallel(self.plain, device_ids=list(range(self.configuration.ranks)))
-        return self.plain
+    def _wrapped(self, model: nn.Module) -> nn.Module:
+        return wrapped(model, self.configuration, self.device)
 
     def _train(
         self,
@@ -240,45 +233,27 @@ class _Launch:
     def _save(self, place: Place, loop: EpochLoop, part: Trained | None = None) -> None:
         self.checkpoints.save(place, loop.results, asdict(part) if part is not None else None)
 
-    def _flop_per_sample(self) -> float:
-        images, *_ = next(iter(self.batches))
-        return checks.flop_per_sample(self.plain, images[:2])
-
-    def _counted_late(self) -> float | None:
-        """On a CPU: where ceilings are known, and after all that is timed or weighed, for it imports for 1.6 s."""
-        return self._flop_per_sample() if self.told.has_ceilings and self.group.rank == 0 else None
-
-    def finish(self) -> None:
-        """Prove that it trained, and leave everything in the launch's folder."""
-        heart, record = self.rank.heart, self.record
-        heart.enter("finishing")
-        self._look()
-        peak_memory_bytes = self.backend.peak_memory_bytes(self.device)  # before anything is tried on a copy
-        digest = checks.weights_digest(self.plain)
-        first, last = self.trainer.first_loss, self.trainer.last_loss
+    def _recorded(self) -> job.RankResult:
+        """What the window has left on record."""
+        record, trainer = self.record, self.trainer
         hardware_tag, boot_tag = host.tags(self.rank, self.configuration.nodes)
         came_from = self.checkpoints.came_from
         by_device = self.configuration.strategy == "dp"  # one process drives them all
-        result = job.RankResult(
+        return job.RankResult(
             rank=self.group.rank,
             world_size=self.group.world_size,
             device_name=self.backend.name(self.device),
             distinct_devices=self.configuration.ranks if by_device else len(set(self.places)),
             threads=torch.get_num_threads(),
             params=checks.parameter_count(self.plain),
-            flop_per_sample=None if self.device.type == "cpu" else self._flop_per_sample(),
             epoch_samples=self.batches.samples_per_epoch,
             first_step_monotonic_ns=self.first_step_ns,
             closure_error=max(record.closure_errors, default=None),
-            clock_ns_per_step=overhead.clock_ns_per_step(self.backend, self.device, heart),
-            compute_step_ns=None,
-            gradient_error=gradient_error(self.trainer, self.plain, next(iter(self.batches)), self.group),
-            loss_first=checks.finite(first),
-            loss_last=checks.finite(last),
+            loss_first=checks.finite(trainer.first_loss),
+            loss_last=checks.finite(trainer.last_loss),
             losses_finite=record.losses_finite,
-            weights_moved=digest != self.digest_before,
-            weights_equal=len(set(self.group.gather(digest))) == 1 if self.group.world_size > 1 else None,
-            peak_memory_bytes=peak_memory_bytes,
+            peak_memory_bytes=self.backend.peak_memory_bytes(self.device),  # before anything is tried on a copy
+            weights_moved=checks.weights_digest(self.plain) != self.digest_before,
             window_cpu_s=record.window_cpu_s,
             window_switches=record.window_switches,
             collection_s=record.window_collection_ns / 1e9,
@@ -293,17 +268,33 @@ class _Launch:
             resumed_step=came_from.steps if came_from is not None else None,
             checkpoint_s=self.checkpoints.spent_s if self.told.checkpoints is not None else None,
             anatomy=self.told.keep.anatomy is not None,
-            layers=self.anatomy.end() if self.anatomy is not None and self.group.rank == 0 else [],
             warnings=[*self.checkpoints.warnings, *reads.warnings()] if self.group.rank == 0 else [],
             **self.source.look().told(),  # again: an import may wait until it is needed
             data_hash=self.data.digest,
             data_account=self.data.account.to_json() if self.data.account and self.group.rank == 0 else None,
         )
-        step_ns = max(self.group.gather(record.median_step_ns()))
-        result = replace(result, compute_step_ns=compute_step_ns(self.trainer, self.batches, self.batch, step_ns))
-        if self.device.type == "cpu":
-            result = replace(result, flop_per_sample=self._counted_late())
-        record.save(job.steps_file(self.rank.folder, self.rank.rank))
-        job.write_result(self.rank.folder, self.rank.rank, {"status": "ok", **asdict(result)})
-        self.group.leave()
-        heart.enter("done")
+
+    def finish(self) -> None:
+        """Leave everything in the launch's folder; then prove that it trained, and add what is found."""
+        rank, group = self.rank, self.group
+        rank.heart.enter("finishing")
+        self._look()
+        self.record.save(job.steps_file(rank.folder, rank.rank))
+        after = Afterwards(
+            self._recorded(),
+            lambda result: job.write_result(rank.folder, rank.rank, {"status": "ok", **asdict(result)}),
+        )
+        if self.anatomy is not None:
+            after.find(layers=self.anatomy.end)
+        find_out(
+            after,
+            self.trainer,
+            self.plain,
+            self.batches,
+            batch=self.batch,
+            step_ns=self.record.median_step_ns(),
+            wrap=self._wrapped,
+            counts_flop=self.device.type != "cpu" or (self.told.has_ceilings and group.rank == 0),
+        )
+        after.find(group=group.leave)
+        rank.heart.enter("done")

@@ -18,9 +18,16 @@ def render(report: Report) -> dict[str, str]:
 
 def rows_as_csv(report: Report) -> str:
     """Headers carry units; baseline and scaling are named in every row, so that one row still says what it is."""
+    has_options = any(told.study.title.ddp for told in report.studies)
     return _written(
         [
-            {**_setup(told.study), "method_version": _methods(told, row), **_configuration(row), **_findings(row)}
+            {
+                **_setup(told.study),
+                "method_version": _methods(told, row),
+                **_configuration(row),
+                **({"ddp": row.ddp} if has_options else {}),
+                **_findings(row),
+            }
             for told in report.studies
             for row in told.study.rows
         ]
