@@ -142,14 +142,8 @@ class Launch:
         "and those that ranks loaded with different content",
         default=None,
     )
-    data_hash: str | None = column(
-        "digest of the data's classes, labels and pictures; null for synthetic data", default=None
-    )
-    data_account: str | None = column(
-        "JSON object: files found, taken and left out, pictures of each class and part, sizes and modes; "
-        "null for synthetic data",
-        default=None,
-    )
+    data_hash: str | None = column("digest of classes, labels and pictures; null of synthetic data", default=None)
+    data_account: str | None = column("JSON object: files found and left out, pictures by class", default=None)
 
     @property
     def why_untimed(self) -> str | None:

@@ -1,6 +1,6 @@
 """The data of a run, looked at whole before anything is started: no study begins on files that cannot be read."""
 
-from collections.abc import Callable
+import sys
 from typing import TYPE_CHECKING
 
 from bench.errors import BenchError
@@ -10,12 +10,12 @@ if TYPE_CHECKING:
     from bench.settings import Settings
 
 
-def account_of(settings: "Settings", tell: Callable[[str], None] = lambda _: None) -> "Account | None":
+def account_of(settings: "Settings", *, quiet: bool = False) -> "Account | None":
     """What was found of the data set, its pictures decoded into the cache of every launch; None: there is none.
 
     Args:
         settings: what is asked for.
-        tell: told how far it is, where that takes longer than a moment.
+        quiet: say nothing of how far it is, where that takes longer than a moment.
 
     Raises:
         BenchError: the data are missing, damaged, or not what was asked for.
@@ -32,10 +32,14 @@ def account_of(settings: "Settings", tell: Callable[[str], None] = lambda _: Non
         mean=data.mean,
         std=data.std,
         allow_empty_classes=data.allow_empty_classes,
-        tell=tell,
+        tell=(lambda _: None) if quiet else _say,
     )
     try:
         source = find(request)
         return source.arrays().account if source.account is not None else None
     except WorkloadError as error:
         raise BenchError(error.message, error.hint, error.exit_code) from error
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -16,10 +16,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import DONE, GATE, INTERRUPTED, PARTIAL, TERMINATED, UsageError
-from bench.verbs import exits
+from bench.verbs import data, exits
 
 if TYPE_CHECKING:
-    from bench.account import Account
     from bench.analysis.result import Study
     from bench.dna.fingerprint import AskNumbers
     from bench.dna.machine import Machine
@@ -58,7 +57,6 @@ def measure(
     from bench.dna.machine import here
     from bench.settings import resolve
     from bench.verbs import elsewhere
-    from bench.verbs.data import account_of
     from bench.verbs.options import pass_on_variables, refuse_unknown_names
     from launchers import FOLLOW, SUBMIT
 
@@ -86,8 +84,7 @@ def measure(
 
         return _tell(study.analysed(store_path, study_id), store_path, DONE, talk, gates)
     machine = here()
-    account = account_of(settings, (lambda _: None) if talk.as_json else _say)
-    plan = _plan(settings, machine, study_id, account, one_row=one_row)
+    plan = _plan(settings, machine, study_id, one_row=one_row, quiet=talk.as_json)
     if dry_run:
         _tell_plan(plan, machine, settings.study.store, talk)
         return DONE
@@ -162,7 +159,7 @@ def _refuse_without_nodes(settings: "Settings") -> None:
         raise UsageError(f"--launcher {settings.study.launcher} needs to know how many hosts", "add --nodes 1,2,4")
 
 
-def _plan(settings: "Settings", machine: "Machine", study_id: str, data: "Account | None", *, one_row: bool) -> "Plan":
+def _plan(settings: "Settings", machine: "Machine", study_id: str, *, one_row: bool, quiet: bool) -> "Plan":
     from bench import planning
 
     asked = settings.study.order_seed
@@ -175,7 +172,7 @@ def _plan(settings: "Settings", machine: "Machine", study_id: str, data: "Accoun
         command=_command(order_seed if asked is None else None),
         order_seed=order_seed,
         one_row=one_row,
-        data=data,
+        data=data.account_of(settings, quiet=quiet),
     )
 
 
@@ -191,10 +188,7 @@ def _tell_plan(plan: "Plan", machine: "Machine", store: str, talk: Talk) -> None
     from reports import plans
 
     told = commands(plan, _host(launchers.find("local").open(), machine), Path(store))
-    if talk.as_json:
-        print(json.dumps(plans.document(plan, told), indent=1))
-    else:
-        print("\n".join(plans.lines(plan, told)))
+    print(json.dumps(plans.document(plan, told), indent=1) if talk.as_json else "\n".join(plans.lines(plan, told)))
 
 
 def _run(

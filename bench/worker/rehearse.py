@@ -23,7 +23,7 @@ from bench.capsule import Fact, Part, Rehearsal
 from bench.learn import evaluate as evaluation
 from bench.learn import mixing, recipe
 from bench.learn.batches import Batches
-from bench.learn.data import load
+from bench.learn.data import of_workload
 from bench.learn.models import build
 from bench.learn.schedules import scheduler
 from bench.recipe import Recipe
@@ -111,17 +111,7 @@ class _Rehearsed:
         self.losses: list[str] = []
         self.steps = self.workload.steps or 0
         torch.manual_seed(self.workload.seed)
-        self.data = load(
-            self.workload.data,
-            self.workload.data_dir,
-            self.workload.input_shape,
-            self.workload.classes,
-            seed=self.workload.seed,
-            size=2 * told.configuration.batch_global,
-            mean=self.workload.mean,
-            std=self.workload.std,
-            allow_empty_classes=self.workload.allow_empty_classes,
-        )
+        self.data = of_workload(self.workload, told.configuration.batch_global)
         options = self.workload.model_options
         model = build(self.workload.model, self.data.input_shape, self.data.classes, options)
         self.nudge = perturb.nudge(model, told.nudged) if told.nudged is not None else None

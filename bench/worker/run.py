@@ -12,7 +12,7 @@ from torch import nn
 from bench.learn import WorkloadError, recipe, rng
 from bench.learn.averaging import Ema
 from bench.learn.batches import Batches
-from bench.learn.data import DataSet, load
+from bench.learn.data import DataSet, of_workload
 from bench.learn.models import build
 from bench.learn.schedules import scheduler
 from bench.worker import (
@@ -84,17 +84,7 @@ class _Launch:
         self.rank.heart.enter("preparing")
         rng.seed(workload.seed)
         self.watch.planted(workload.seed)
-        self.data: DataSet = load(
-            workload.data,
-            workload.data_dir,
-            workload.input_shape,
-            workload.classes,
-            seed=workload.seed,
-            size=2 * configuration.batch_global,
-            mean=workload.mean,
-            std=workload.std,
-            allow_empty_classes=workload.allow_empty_classes,
-        )
+        self.data: DataSet = of_workload(workload, configuration.batch_global)
         self._refuse_other_data()
         model = build(workload.model, self.data.input_shape, self.data.classes, workload.model_options)
         self.source = Loaded().look()

@@ -11,8 +11,9 @@ from bench.learn.data.synthetic import images
 from bench.learn.sources import Request, find
 from bench.learn.sources.decoded import fault_in
 from bench.learn.sources.source import Shape
+from bench.plan import Workload
 
-__all__ = ["DataSet", "load"]
+__all__ = ["DataSet", "load", "of_workload"]
 
 
 def load(
@@ -81,4 +82,19 @@ def load(
         class_names=source.class_names,
         mean=source.mean,
         std=source.std,
+    )
+
+
+def of_workload(workload: Workload, batch_global: int) -> DataSet:
+    """The data that a launch trains on. Raises as `load` does."""
+    return load(
+        workload.data,
+        workload.data_dir,
+        workload.input_shape,
+        workload.classes,
+        seed=workload.seed,
+        size=2 * batch_global,
+        mean=workload.mean,
+        std=workload.std,
+        allow_empty_classes=workload.allow_empty_classes,
     )

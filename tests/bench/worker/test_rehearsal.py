@@ -213,13 +213,13 @@ def test_a_planted_mistake_shows_first_where_it_was_made(seen, monkeypatch, mist
 
         monkeypatch.setattr(batches.Batches, "epoch", swapped)
     else:
-        load = rehearse.load
+        load = rehearse.of_workload
 
         def decoded(*args, **options):
             data = load(*args, **options)
             return replace(data, train_images=data.train_images ^ 1)
 
-        monkeypatch.setattr(rehearse, "load", decoded)
+        monkeypatch.setattr(rehearse, "of_workload", decoded)
     found = {fact.key: fact.hash for fact in seen(told).facts}
     differing = [fact.key for fact in plain.facts if found[fact.key] != fact.hash]
     in_order = sorted(differing, key=lambda key: capsule.STAGES.index(key[0]))

@@ -88,7 +88,7 @@ def told(world: int = 1, recipe: Recipe = ONECYCLE, **changes) -> job.Job:
 def stand_in(patch=setattr, *, width: int = 6, shift: int = 0) -> None:
     """Have every launch of this process train the tiny model on the tiny data."""
     patch(launch, "build", lambda *_: Net(width))
-    patch(launch, "load", lambda *_, **__: data(shift))
+    patch(launch, "of_workload", lambda *_, **__: data(shift))
     patch(gc, "collect", lambda: 0)  # ten times as long as all the rest
     patch(torch, "set_num_interop_threads", lambda _: None)  # may be said once a process
 
