@@ -15,6 +15,8 @@ from bench.plan import Configuration
 from bench.store import schema
 from bench.store.schema import Launch
 
+_RANKS_LOOK = 3  # the first method version in which a rank sees to it that its window is steady
+
 
 @dataclass(frozen=True, kw_only=True)
 class Repeats:
@@ -76,7 +78,10 @@ def gather(
     begun = [each for each in launches if each.status != schema.NOT_RUN]
     begun.sort(key=lambda launch: (launch.round, launch.position))
     ended = [each for each in begun if each.status in schema.ENDED]
-    cut = steady.equal_cut([steps[each.launch_id] for each in ended if each.launch_id in steps])
+    cut = steady.equal_cut(
+        [steps[each.launch_id] for each in ended if each.launch_id in steps],
+        by_mser=any(each.method_version < _RANKS_LOOK for each in ended),
+    )
     windows = [_window(steps.get(each.launch_id), cut) for each in ended]
     timed = [(launch, window) for launch, window in zip(ended, windows, strict=True) if window is not None]
     alone = [

@@ -10,6 +10,7 @@ from scipy import special
 
 from bench.analysis.result import StepTime
 from bench.store import schema
+from bench.transient import slow_start
 
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
@@ -172,11 +173,16 @@ def mser_cut(step_ns: npt.ArrayLike, batch: int = 5) -> int:
     return int(choices[np.argmin(squared_error[m - 1 - choices])]) * batch
 
 
-def equal_cut(launches: Sequence[Steps]) -> int:
+def equal_cut(launches: Sequence[Steps], *, by_mser: bool = False) -> int:
     """Steps to cut from every launch of one configuration: the largest cut that any of them needs.
 
     Equal for all, so that each launch contributes the same part of its life; never more than half of the shortest
-    window.
+    window. Where ranks time until their window is steady by the same test (`transient.slow_start`), there is nothing to
+    cut from it.
+
+    Args:
+        launches: their steps.
+        by_mser: as studies of earlier methods were told; it cuts from one steady launch in three.
     """
     cuts, halves = [0], []
     for each in launches:
@@ -184,7 +190,9 @@ def equal_cut(launches: Sequence[Steps]) -> int:
         if not timed.step.size:
             continue
         _, counts = _per_step(timed)
-        cuts.append(int(counts[: mser_cut(slowest_rank(timed))].sum()))
+        whole = slowest_rank(each)
+        cut = mser_cut(slowest_rank(timed)) if by_mser else slow_start(whole, len(whole) - len(counts))
+        cuts.append(int(counts[:cut].sum()))
         halves.append(int(counts.sum()) // 2)
     return min(max(cuts), min(halves, default=0))
 

@@ -132,6 +132,10 @@ class Meter:
         self.gap = f"the energy counter of {', '.join(still)} stood still over the window"
         return True
 
+    def start_over(self) -> None:
+        """What was added up so far does not count."""
+        self._joules = None
+
     def _read(self) -> list[int] | None:
         """A counter that is lost costs the joules and not the launch."""
         if self._counter is None:

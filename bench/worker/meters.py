@@ -27,6 +27,11 @@ class Meters:
         record.window_switches += int(switches)
         record.window_collection_ns += int(collected_ns)
 
+    def start_over(self, record: Record) -> None:
+        """What was timed so far is warm-up, and what it used does not count."""
+        self._energy.start_over()
+        record.start_over()
+
     def _read(self) -> tuple[float, int, int]:
         return time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw, self._collected_ns
 

@@ -41,13 +41,32 @@ class Record:
             self.closure_errors.append(max(times.closure_error, abs(lost)))
         self.losses_finite = self.losses_finite and math.isfinite(segment.loss_sum)
 
+    def start_over(self) -> None:
+        """What was timed so far is warm-up."""
+        self.columns["in_window"] = [0] * len(self.columns["in_window"])
+        self.closure_errors.clear()
+        self.window_cpu_s, self.window_switches, self.window_collection_ns = 0.0, 0, 0
+
+    def entries(self) -> tuple[list[float], int]:
+        """The length of a step in each entry so far, and how many of the entries, the last ones, are timed."""
+        lengths = [length / steps for length, steps in zip(self.columns["step_ns"], self.columns["steps"], strict=True)]
+        return lengths, sum(self.columns["in_window"])
+
+    def window_ns(self) -> int:
+        """How long the timed steps took so far."""
+        return sum(
+            length for length, timed in zip(self.columns["step_ns"], self.columns["in_window"], strict=True) if timed
+        )
+
     def median_step_ns(self) -> int:
         """The median length of all steps so far; 0 without any."""
-        if not self.columns["steps"]:
-            return 0
-        return round(
-            median(length / steps for length, steps in zip(self.columns["step_ns"], self.columns["steps"], strict=True))
-        )
+        lengths, _ = self.entries()
+        return round(median(lengths)) if lengths else 0
+
+    def recent_step_ns(self) -> int:
+        """The same of the later half of the entries: what a step takes by now."""
+        lengths, _ = self.entries()
+        return round(median(lengths[len(lengths) // 2 :]))
 
     def save(self, file: Path) -> None:
         """Leave the steps as arrays of int64, one per column."""

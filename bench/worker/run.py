@@ -1,7 +1,5 @@
 """One launch as one rank lives it: build, join, check the world, warm up, time the window, prove that it trained."""
 
-import math
-import statistics
 import time
 from dataclasses import asdict
 from typing import Any
@@ -36,6 +34,7 @@ from bench.worker.proof import find_out
 from bench.worker.record import Record
 from bench.worker.source import Loaded
 from bench.worker.train import Segment, Trainer, train_segment
+from bench.worker.window import Window
 from bench.worker.wrapping import wrapped
 
 _MEMORY_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
@@ -189,14 +188,13 @@ class _Launch:
     def train_steps(self) -> None:
         """Warm up, then one window of the asked steps, or of as many as the asked seconds hold on the slowest rank."""
         batches = iter(self.batches)
-        warm = self._train(batches, self.workload.warmup_steps, epoch=0, in_window=False)
-        rows = list(zip(warm.times.step_ns, warm.times.steps, strict=True))
-        step_ns = round(statistics.median(length / steps for length, steps in rows[len(rows) // 2 :]))
-        step_ns = max(self.group.gather(step_ns))
-        steps = self.workload.steps
-        if steps is None:
-            steps = max(self.told.minimum_steps, math.ceil((self.workload.seconds or 0) * 1e9 / step_ns))
-        self._train(batches, steps, epoch=0, in_window=True, step_ns=step_ns)
+        self._train(batches, self.workload.warmup_steps, epoch=0, in_window=False)
+        told, meters, record = self.told, self.meters, self.record
+        window = Window(record=record, group=self.group, workload=self.workload, minimum_steps=told.minimum_steps)
+        window.time(
+            lambda steps, step_ns: self._train(batches, steps, epoch=0, in_window=True, step_ns=step_ns),
+            start_over=lambda: meters.start_over(record),
+        )
 
     def train_epochs(self, epochs: int) -> None:
         """Whole epochs, each evaluated exactly; the first steps of the first are the warm-up."""
