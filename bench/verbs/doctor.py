@@ -49,7 +49,7 @@ def command(fast: bool, store: Path, as_json: bool) -> int:
         from bench.dna.machine import here
         from bench.health import REFUSAL, as_it_is
 
-        checks = as_it_is(here(), store, begun)
+        checks = [*as_it_is(here(), store, begun), *_unseen()]
     ready = all(check.level != REFUSAL for check in checks)
     code = DONE if ready else CANNOT
     if as_json:
@@ -58,6 +58,15 @@ def command(fast: bool, store: Path, as_json: bool) -> int:
     else:
         _show(checks, ready=ready)
     return code
+
+
+def _unseen() -> list["Check"]:
+    """Whom the lock of the host does not reach."""
+    from bench import host_lock
+    from bench.health.check import OK, Check
+
+    unseen = host_lock.unseen()
+    return [Check(name="other_studies", level=OK, text=unseen)] if unseen else []
 
 
 def _torch_begun() -> "Child":
