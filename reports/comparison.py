@@ -80,6 +80,20 @@ def columns_of(found: Comparison) -> tuple[Column, ...]:
     return tuple(replace(each, cells=tuple(cell.strip() for cell in each.cells)) for each in columns)
 
 
+def heading(found: Comparison) -> str:
+    """What is compared with what, for a section of a report."""
+    return f"{_place(found.b)} against {_place(found.a)}"
+
+
+def caption(found: Comparison) -> str:
+    """Under or over the table: which is which, and what counts as no difference."""
+    return f"B over A, margin {words.percent(found.margin)}. A: {_place(found.a)}; B: {_place(found.b)}."
+
+
+def _place(party: Party) -> str:
+    return words.clean(party.launch_id or party.study_id)
+
+
 def notes_of(found: Comparison) -> tuple[str, ...]:
     """What stands under the table."""
     return tuple(dict.fromkeys(_notes(found, ())))

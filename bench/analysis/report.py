@@ -179,7 +179,7 @@ class Report:
     studies: tuple[StudyReport, ...]
     title: str = ""  # the reader's own; empty: made from the studies
     differences: tuple[Difference, ...] = ()  # of the machines of the first two studies that differ
-    comparison: Comparison | None = None  # of the study with the one asked for by --compare
+    comparison: Comparison | None = None  # the study, as B, judged against the one asked for by --compare
     anonymous: bool = False
 
     @property

@@ -85,7 +85,7 @@ def together(
         stored: the studies, in the order in which they are told.
         peaks: published peaks of chips.
         title: the reader's own; empty for one made from the studies.
-        comparison: of the first study with another, where one was asked for.
+        comparison: the first study judged against another, where one was asked for.
     """
     return Report(
         studies=tuple(told(each, peaks) for each in stored),

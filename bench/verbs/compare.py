@@ -71,16 +71,17 @@ def command(
     """
     from bench.analysis import gates
 
-    names = tuple(dict.fromkeys(gate.strip() for gate in fail_on.split(",") if gate.strip()))
-    if unknown := [gate for gate in names if gate not in gates.GATES]:
+    gate_names = tuple(dict.fromkeys(gate.strip() for gate in fail_on.split(",") if gate.strip()))
+    if unknown := [gate for gate in gate_names if gate not in gates.GATES]:
         raise UsageError(f"no gate {unknown[0]!r}", hint=f"there is {', '.join(gates.GATES)}")
-    if undecided is not None and not names:
+    if undecided is not None and not gate_names:
         raise UsageError("--undecided is about gates, and none is asked for", hint="add --fail-on slower")
-    asked = _Gates(names, undecided_fails=undecided == "fail")
+    asked = _Gates(gate_names, undecided_fails=undecided == "fail")
     margin = _share(threshold) if threshold is not None else None
     if len(things) < 2:
         raise UsageError("compare needs two things or more", hint="bench compare @-2 @last")
-    wanted = [sides.find(text, store) for text in things]
+    names = "AB" if len(things) == 2 else things
+    wanted = [sides.find_side(name, text, store) for name, text in zip(names, things, strict=True)]
     if len(wanted) == 2:
         return _two(wanted[0], wanted[1], margin, asked, **talking)
     return _many(wanted, margin, asked, **talking)

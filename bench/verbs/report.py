@@ -36,7 +36,7 @@ Examples:
     help="Folder for the files; made when missing.",
 )
 @click.option("--title", default="", help="Of the page, instead of the model's name.")
-@click.option("--compare", "other", metavar="OTHER", help="Also hold OTHER against STUDY, as bench compare does.")
+@click.option("--compare", "other", metavar="OTHER", help="Also judge STUDY against OTHER: bench compare OTHER STUDY.")
 @click.option("--anonymize", is_flag=True, help="Leave out what belongs to one site: paths, hosts, the state then.")
 @click.option("--open", "show", is_flag=True, help="Open the page in the browser.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document with the paths.")
@@ -105,11 +105,11 @@ def _own_names() -> tuple[str, ...]:
 
 
 def _compared(study_id: str, other: str, store: Path) -> "Comparison":
-    """The study held against another, by the rules of `bench compare`."""
+    """The study judged against another, by the rules of `bench compare`: FASTER means that the study reported is."""
     from bench.analysis.compare import compare
     from bench.verbs import sides
 
-    a, b = sides.find(study_id, store), sides.find(other, store)
+    a, b = sides.find_side("--compare", other, store), sides.find(study_id, store)
     known = list(sides.calibrations([a.store, b.store]))
     mine, theirs = (sides.read(each, known) for each in sides.paired_off(a, b)[0])
     return compare(mine, theirs, max(mine.plan.margin, theirs.plan.margin))

@@ -5,17 +5,19 @@ folder that is a store stands for its newest study (of the same work as the othe
 these in another store.
 """
 
+import contextlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from bench.errors import UsageError
+from bench.errors import BenchError, UsageError
 from bench.store import index
-from bench.store.layout import Layout, existing
+from bench.store.layout import Layout, NoStoreError, existing
 from bench.store.survey import survey
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ def find(text: str, store: Path) -> Wanted:
         UsageError: no such store, study, row or launch; or several.
     """
     place, apart, rest = text.rpartition("::")
-    if not apart and ((Path(text) / "FORMAT").is_file() or text.startswith(("/", "./", "../"))):
+    if not apart and ((Path(text) / "FORMAT").is_file() or _is_path(text)):
         return Wanted(text=text, store=existing(text).root, study_id=None)
     where = Path(place) if apart else store
     if apart and not rest:
@@ -55,6 +57,44 @@ def find(text: str, store: Path) -> Wanted:
     study, _, row = rest.partition("/")
     study_id = index.resolve(where, study)
     return Wanted(text=text, store=where, study_id=study_id, configuration=_row(where, study_id, row) if row else None)
+
+
+def _is_path(text: str) -> bool:
+    return text.startswith(("/", "./", "../", "~"))
+
+
+def find_side(name: str, text: str, store: Path) -> Wanted:
+    """The same, and where it is not found an error that says which side was meant, and what comes close.
+
+    Args:
+        name: the side, as in A.
+        text: as it was written.
+        store: where studies without a store of their own are looked for.
+
+    Raises:
+        UsageError: no such store, study, row or launch; or several.
+    """
+    try:
+        return find(text, store)
+    except UsageError as error:
+        said = name if name == text else f"{name}, {text},"
+        why = error.message
+        if isinstance(error, NoStoreError) and "::" not in text and not _is_path(text):
+            why = f"it is no folder with a store, and there is none at {store} that could have a study of that name"
+        close = _close(text, store)
+        hint = f"did you mean {' or '.join(close)}?" if close else error.hint
+        raise UsageError(f"{said} was not found: {why}", hint) from error
+
+
+def _close(text: str, store: Path) -> list[str]:
+    """Ids of studies and folders that are spelled much like it."""
+    known = []
+    with contextlib.suppress(BenchError):
+        known = index.studies(store)
+    folder = Path(text).parent
+    with contextlib.suppress(OSError):
+        known += [str(each) for each in sorted(folder.iterdir()) if (each / "FORMAT").is_file()]
+    return get_close_matches(text, known, n=3)
 
 
 def paired_off(a: Wanted, b: Wanted) -> list[tuple[Wanted, Wanted]]:

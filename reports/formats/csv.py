@@ -6,14 +6,47 @@ import json
 import math
 from typing import Any
 
+from bench.analysis.comparison import Compared, Comparison
 from bench.analysis.report import Report, StudyReport
 from bench.analysis.result import Estimate, Row, Study
-from reports import words
+from reports import comparison, words
 
 
 def render(report: Report) -> dict[str, str]:
-    """One `.csv` file, whatever the number of studies: every row names its own."""
-    return {".csv": rows_as_csv(report)}
+    """One `.csv` file, whatever the number of studies: every row names its own. A comparison has a file of its own."""
+    found = report.comparison
+    return {".csv": rows_as_csv(report)} | ({"-compared.csv": comparison_as_csv(found)} if found is not None else {})
+
+
+def comparison_as_csv(found: Comparison) -> str:
+    """A row a quantity, B judged against A; of studies that may not be compared, one row that says why."""
+    rows = [_compared(found, row) for row in found.rows]
+    return _written(rows or [_compared(found, None)])
+
+
+def _compared(found: Comparison, row: Compared | None) -> dict[str, Any]:
+    verdict, a, b, ratio, difference = (
+        (row.verdict, row.a, row.b, row.ratio, row.difference) if row is not None else (None,) * 5
+    )
+    reasons = (*row.reasons, *(verdict.reasons if verdict else ())) if row else (*found.obstacles, *found.unmatched)
+    return {
+        "a": found.a.launch_id or found.a.study_id,
+        "b": found.b.launch_id or found.b.study_id,
+        "margin": found.margin,
+        **{name: row and getattr(row, name) for name in _OF_A_PAIR},
+        **_estimate("a_value", a),
+        **_estimate("b_value", b),
+        **_estimate("ratio", ratio),
+        **_estimate("difference", difference),
+        "verdict": verdict and verdict.word,
+        "beyond_margin": verdict and verdict.beyond_margin,
+        "detectable_ratio": verdict and verdict.detectable,
+        "reasons": "; ".join(map(words.clean, reasons)),
+        "sentence": comparison.sentence(found).replace(words.NARROW, " "),
+    }
+
+
+_OF_A_PAIR = ("configuration", "strategy", "ranks", "device", "cores_per_rank", "batch_per_rank", "metric", "unit")
 
 
 def rows_as_csv(report: Report) -> str:

@@ -2,15 +2,17 @@
 
 import re
 
+from bench.analysis.comparison import Comparison
 from bench.analysis.report import Report, StudyReport
-from reports import learning, words
+from reports import comparison, learning, words
 from reports.model import Column, TableModel, build
 
 
 def render(report: Report) -> dict[str, str]:
     """One `.md` file; of several studies one after the other."""
     heading = [f"# {_escape(report.title)}\n"] if report.title else []
-    return {".md": "\n".join([*heading, *map(_one, report.studies)])}
+    beside = [compared(report.comparison)] if report.comparison is not None else []
+    return {".md": "\n".join([*heading, *map(_one, report.studies), *beside])}
 
 
 def _one(told: StudyReport) -> str:
@@ -34,6 +36,18 @@ def markdown(
         *(["\n".join(f"- {_escape(each)}" for each in learned)] if learned else []),
         *([_fenced(command)] if command else []),
         f"Study `{model.study_id}`",
+    ]
+    return "\n\n".join(blocks) + "\n"
+
+
+def compared(found: Comparison) -> str:
+    """The study judged against another, in the words of `bench compare`."""
+    columns, notes = comparison.columns_of(found), comparison.notes_of(found)
+    blocks = [
+        f"## Compared: {_escape(comparison.heading(found))}",
+        f"**Verdict.** {_escape(comparison.sentence(found))}",
+        *([table(columns), _escape(comparison.caption(found))] if columns else []),
+        *(["\n".join(f"- {_escape(words.clean(note))}" for note in notes)] if notes else []),
     ]
     return "\n\n".join(blocks) + "\n"
 

@@ -4,11 +4,14 @@ The digits follow the intervals already, so siunitx only aligns them.
 """
 
 import re
+from collections.abc import Sequence
 
+from bench.analysis.comparison import Comparison
 from bench.analysis.report import Report, StudyReport
-from reports import words
+from bench.analysis.result import Estimate
+from reports import comparison, words
 from reports.latex import columns, escape
-from reports.model import build, fitting
+from reports.model import Column, build, fitting
 
 _WIDTH = 100  # characters that still read well at \footnotesize on a page
 _PACKAGES = "booktabs,graphicx,siunitx"
@@ -16,7 +19,8 @@ _PACKAGES = "booktabs,graphicx,siunitx"
 
 def render(report: Report) -> dict[str, str]:
     """Two `.tex` files: the table of each study alone, and a document around them."""
-    fragment = "\n".join(map(latex, report.studies))
+    beside = [compared(report.comparison)] if report.comparison is not None else []
+    fragment = "\n".join([*map(latex, report.studies), *beside])
     return {".tex": fragment, "-standalone.tex": document(fragment)}
 
 
@@ -26,18 +30,46 @@ def latex(told: StudyReport) -> str:
     model = build(study)
     rates = [row.throughput for row in study.rows]
     folded = tuple(each for each in model.columns if not each.header.startswith("±"))  # into the throughput itself
-    shown, gone = fitting(folded, _WIDTH)
-    made = [each for column in shown for each in columns(column, rates)]
     setup = "; ".join(", ".join(line) for line in model.title)
     measured = f" Measured {words.clean(told.created_at[:10])}." if told.created_at else ""
+    notes = [note.text for note in model.footnotes]
+    return _table(
+        folded,
+        rates=rates,
+        caption=f"{setup}.{measured} {model.sentence}",
+        label=model.study_id,
+        notes=[
+            *([_IN_PARENTHESES] if any(map(words.has_interval, filter(None, rates))) else []),
+            *notes,
+            *(f"Warning: {warning}" for warning in model.warnings),
+        ],
+    )
+
+
+def compared(found: Comparison) -> str:
+    """The study judged against another, in the words of `bench compare`."""
+    told = comparison.columns_of(found)
+    caption = f"{comparison.heading(found)}. {comparison.sentence(found)}"
+    notes = [words.clean(note) for note in comparison.notes_of(found)]
+    if not told:
+        return "\n".join([rf"\par {escape(caption)}", *(rf"\par {escape(note)}" for note in notes), ""])
+    label = f"compared-{found.b.study_id}-{found.a.study_id}"
+    return _table(told, rates=(), caption=caption, label=label, notes=[comparison.caption(found), *notes])
+
+
+def _table(
+    columns_: Sequence[Column], *, rates: Sequence[Estimate | None], caption: str, label: str, notes: Sequence[str]
+) -> str:
+    shown, gone = fitting(tuple(columns_), _WIDTH)
+    made = [each for column in shown for each in columns(column, rates)]
     return "\n".join(
         [
             rf"% needs \usepackage{{{_PACKAGES}}}",
             *([f"% left out to fit a page, in the csv: {words.to_ascii(', '.join(gone))}"] if gone else []),
             r"\begin{table}[t]",
             r"\centering\footnotesize\sisetup{group-digits=integer,group-minimum-digits=4}",
-            rf"\caption{{{escape(setup)}.{escape(measured)} {escape(model.sentence)}}}",
-            rf"\label{{tab:{re.sub(r'[^A-Za-z0-9-]+', '-', model.study_id)}}}",
+            rf"\caption{{{escape(caption)}}}",
+            rf"\label{{tab:{re.sub(r'[^A-Za-z0-9-]+', '-', label)}}}",
             r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
             rf"\begin{{tabular}}{{@{{}}{' '.join(each.alignment for each in made)}@{{}}}}",
             r"\toprule",
@@ -47,9 +79,7 @@ def latex(told: StudyReport) -> str:
             r"\bottomrule",
             r"\end{tabular}}",
             r"\par\smallskip\raggedright",
-            *([f"{escape(_IN_PARENTHESES)}\\par"] if any(map(words.has_interval, filter(None, rates))) else []),
-            *(f"{escape(note.text)}\\par" for note in model.footnotes),
-            *(f"Warning: {escape(warning)}\\par" for warning in model.warnings),
+            *(f"{escape(note)}\\par" for note in notes),
             r"\end{table}",
             "",
         ]

@@ -93,8 +93,7 @@ def compared(found: Comparison) -> Section:
         blocks.append(
             Grid(
                 key="compared",
-                caption=f"B over A, margin {words.percent(found.margin)}. A: {found.a.study_id}; B: "
-                f"{found.b.study_id}.",
+                caption=comparison.caption(found),
                 heads=tuple(Head(text=each.header, is_number=each.align != "left") for each in columns),
                 rows=tuple(zip(*(each.cells for each in columns), strict=True)),
                 can_copy=True,

@@ -156,6 +156,38 @@ def test_what_cannot_be_meant_is_a_usage_error(compare, arguments, told):
         compare(*arguments)
 
 
+@pytest.mark.parametrize(
+    ("things", "told"),
+    [
+        (("s-01", "s-09"), "B, s-09, was not found: no study 's-09'"),
+        (("nothing", "s-01"), "A, nothing, was not found"),
+        (("s-01", "lab-c"), "B, lab-c, was not found"),
+        (("s-01", "s-02", "s-03", "lab-a::s-7"), "lab-a::s-7 was not found"),
+    ],
+)
+def test_the_side_that_was_not_found_is_named(compare, things, told):
+    with pytest.raises(UsageError, match=told):
+        compare(*things)
+
+
+def test_what_was_not_found_gets_ids_and_folders_that_come_close(compare):
+    with pytest.raises(UsageError) as wrong:
+        compare("s-01", "lab-c")
+    assert "lab-a" in wrong.value.hint
+    with pytest.raises(UsageError) as wrong:
+        compare("s-1", "s-02")
+    assert "s-01" in wrong.value.hint
+
+
+def test_without_a_store_of_its_own_the_side_is_named_and_not_the_store(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    store = Store.open("here")
+    measured(store, "s-01", SIX)
+    with pytest.raises(UsageError, match="B, hre, was not found: it is no folder with a store") as wrong:
+        run("here", "hre")
+    assert wrong.value.hint == "did you mean here?"
+
+
 def test_a_calibration_in_the_store_softens_a_verdict(made_once, tmp_path, monkeypatch):
     from bench.analysis import calibration
     from bench.analysis.comparable import workload_key

@@ -1,5 +1,7 @@
 """`bench report`: from a store to files, with every mistake told before anything is written."""
 
+import csv
+import io
 import json
 import tarfile
 import webbrowser
@@ -7,9 +9,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from measured_stores import measured
 
 from bench.errors import CannotError, UsageError
 from bench.store import index
+from bench.store.commit import Store
 from bench.verbs.report import command
 
 PACKED = Path(__file__).parents[3] / "docs/gallery/store.tar.xz"
@@ -175,3 +179,43 @@ def test_a_folder_that_cannot_be_made_is_told_and_nothing_is_written(invoke, tmp
     assert isinstance(refused, CannotError)
     assert "-o" in refused.hint
     assert (tmp_path / "taken").read_text() == "mine"
+
+
+@pytest.fixture
+def two(tmp_path):
+    """A study, and a later one of the same work that is a tenth slower."""
+    rates = (1000.0, 1004.0, 996.0, 1002.0, 998.0, 1001.0)
+    made = Store.open(tmp_path / "two")
+    measured(made, "s-01", rates)
+    measured(made, "s-02", [0.9 * each for each in rates])
+    measured(made, "s-03", rates, precision="bf16")
+    return made.path
+
+
+def test_the_study_reported_is_what_is_judged_in_every_format(invoke, two, tmp_path):
+    told = invoke("s-02", "--compare", "s-01", "--format", "html,md,tex,csv,json", where=two)
+    assert told.exit_code == 0, told.exception
+    out = tmp_path / "out"
+    for name in ("s-02.html", "s-02.md", "s-02.tex", "s-02-standalone.tex", "s-02-compared.csv"):
+        text = " ".join((out / name).read_text(encoding="utf-8").split())
+        assert "B is SLOWER on single" in text, name
+        assert "B is FASTER" not in text, name
+        assert "s-01" in text, name
+    document = json.loads((out / "s-02.json").read_text(encoding="utf-8"))["comparison"]
+    assert (document["a"]["study_id"], document["b"]["study_id"]) == ("s-01", "s-02")
+    assert document["rows"][0]["ratio"]["estimate"] == pytest.approx(0.9)
+    (speed, *_) = csv.DictReader(io.StringIO((out / "s-02-compared.csv").read_text(encoding="utf-8")))
+    assert (speed["a"], speed["b"], speed["verdict"]) == ("s-01", "s-02", "SLOWER")
+    assert float(speed["ratio"]) == pytest.approx(document["rows"][0]["ratio"]["estimate"])
+
+
+def test_every_format_says_why_two_studies_are_not_compared(invoke, two, tmp_path):
+    assert invoke("s-03", "--compare", "s-01", "--format", "html,md,tex,csv,json", where=two).exit_code == 0
+    for name in ("s-03.html", "s-03.md", "s-03.tex", "s-03-compared.csv", "s-03.json"):
+        assert "precision: fp32 against bf16" in (tmp_path / "out" / name).read_text(encoding="utf-8"), name
+
+
+def test_another_study_that_is_not_there_is_named_as_that(invoke, two):
+    told = invoke("s-02", "--compare", "s-09", where=two)
+    assert isinstance(told.exception, UsageError)
+    assert told.exception.message.startswith("--compare, s-09, was not found")
