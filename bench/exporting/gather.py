@@ -13,7 +13,7 @@ from bench.analysis.steady import Steps
 from bench.exporting.record import Point, Record, Run, Setting
 from bench.store import index, read
 from bench.store.layout import existing
-from bench.store.schema import ClassScore, Epoch
+from bench.store.schema import ClassScore, Epoch, Launch
 from reports.formats import md
 from reports.model import build
 
@@ -45,7 +45,7 @@ def record(store: Path, study: Study, only: str | None = None) -> Record:
             epochs=after_epochs([each for each in epochs if each.launch_id == launch.launch_id]),
             steps=over_steps(Steps.from_columns(steps[launch.launch_id])) if launch.launch_id in steps else (),
             classes=_last([each for each in classes if each.launch_id == launch.launch_id]),
-            weights=_weights(store, study_id, launch.launch_id, launch.attempt),
+            weights=_weights(store, launch, [each for each in epochs if each.launch_id == launch.launch_id]),
         )
         for launch in read.launches(store, study_id, damaged)
         if only in {None, launch.launch_id}
@@ -119,7 +119,9 @@ def _last(classes: Sequence[ClassScore]) -> tuple[ClassScore, ...]:
     return macro.scored(sorted((each for each in classes if each.epoch == last), key=lambda each: each.label))
 
 
-def _weights(store: Path, study_id: str, launch_id: str, attempt: int) -> Path | None:
-    """The newest checkpoint that a launch kept."""
-    file = existing(store).checkpoints(study_id, launch_id, attempt) / "last.pt"
-    return file if file.is_file() else None
+def _weights(store: Path, launch: Launch, epochs: Sequence[Epoch]) -> Path | None:
+    """The checkpoint of a launch's last evaluated epoch, else the newest that it kept: steps may have come after."""
+    folder = existing(store).checkpoints(launch.study_id, launch.launch_id, launch.attempt)
+    evaluated = max((each.epoch + 1 for each in epochs), default=0)
+    names = (f"epoch{evaluated:04d}.pt", "last.pt")
+    return next((folder / name for name in names if (folder / name).is_file()), None)

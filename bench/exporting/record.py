@@ -48,7 +48,7 @@ class Run:
     epochs: tuple[Point, ...]
     steps: tuple[Point, ...]
     classes: tuple[ClassScore, ...]  # after the last epoch; one for each class, in order of labels
-    weights: Path | None  # the last checkpoint
+    weights: Path | None  # the checkpoint of its last evaluated epoch, else the newest
 
     @property
     def short(self) -> str:
@@ -99,6 +99,12 @@ class Record:
     def name(self) -> str:
         """What is exported: the id of the study, or of the launch."""
         return self.only or self.plan.study_id
+
+    @property
+    def evaluated(self) -> str:
+        """Which weights every accuracy is of."""
+        decay = self.plan.workload.recipe.ema_decay
+        return f"averaged weights (ema_decay {decay:g})" if decay else "the weights that the optimizer left"
 
     @property
     def created_at(self) -> float:

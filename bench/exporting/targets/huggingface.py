@@ -1,11 +1,13 @@
 """A folder to upload to a model hub: weights, configuration, metrics, training curves and a model card.
 
+The weights are those that were evaluated: averaged ones where the recipe averages, with the others beside them.
 It holds one launch. Of a study that is the first in the planned order that kept a checkpoint, never the one with the
 best accuracy; name a launch to have another. The licence is left to whoever uploads.
 """
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +21,23 @@ from bench.exporting.targets.json import finite
 
 NEEDS: Mapping[str, str] = {"safetensors": "safetensors>=0.4"}
 
-WEIGHTS = "model.safetensors"
+WEIGHTS = "model.safetensors"  # those that were evaluated
+UNAVERAGED = "model-unaveraged.safetensors"  # beside averaged ones, those that the optimizer left
 _NO_PUBLIC_DATA = ("synthetic", "folder")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Kept:
+    """A checkpoint: the weights that its accuracy is of, and those they were averaged from."""
+
+    evaluated: Mapping[str, Any]
+    unaveraged: Mapping[str, Any] | None  # None: nothing was averaged
+    epochs: int  # whole ones that were trained
+    steps: int  # and of the next: after these, nothing was evaluated
+
+    @property
+    def files(self) -> dict[str, Mapping[str, Any]]:
+        return {WEIGHTS: self.evaluated} | ({UNAVERAGED: self.unaveraged} if self.unaveraged is not None else {})
 
 
 def write(record: Record, folder: Path, told: Callable[[str], None]) -> list[Path]:
@@ -31,22 +48,23 @@ def write(record: Record, folder: Path, told: Callable[[str], None]) -> list[Pat
     """
     run = chosen(record)
     final = folder / record.name
+    kept = _read(run.weights) if run.weights is not None else None
     texts = {
-        "README.md": card(record, run),
-        "config.json": _as_json(config(record, run)),
-        "metrics.json": _as_json(metrics(record, run)),
+        "README.md": card(record, run, kept),
+        "config.json": _as_json(config(record, run) | {"weights": _about(kept)}),
+        "metrics.json": _as_json(metrics(record, run) | {"weights": _about(kept)}),
     }
     if run.epochs:
         texts["curves.csv"] = as_csv(tables.epochs_of(run))
     if run.classes:
         texts["classification.txt"] = tables.classification_report(run)
     with drafted(final) as draft:
-        if run.weights is not None:
-            told("weights")
-            _write_weights(run.weights, draft / WEIGHTS)
+        for name, state in kept.files.items() if kept is not None else ():
+            told(name)
+            _write_weights(state, draft / name)
         for name, text in texts.items():
             (draft / name).write_text(text, encoding="utf-8", newline="\n")
-    return [final / name for name in ([WEIGHTS] * (run.weights is not None)) + [*texts]]
+    return [final / name for name in [*(kept.files if kept is not None else ()), *texts]]
 
 
 def opened(record: Record, folder: Path) -> str:
@@ -100,15 +118,9 @@ def metrics(record: Record, run: Run) -> dict[str, Any]:
     }
 
 
-def card(record: Record, run: Run) -> str:
+def card(record: Record, run: Run, kept: _Kept | None) -> str:
     """The model card: a header that a hub reads, and text that a person does."""
     work, launch = record.plan.workload, run.launch
-    kept = (
-        f"`{WEIGHTS}` holds the weights of this launch's last checkpoint: the `state_dict` of `{work.model}` as "
-        "`bench` builds it."
-        if run.weights
-        else "There are none: the launch kept no checkpoint."
-    )
     which = (
         f"Trained and measured by `bench` as launch `{launch.launch_id}`: {launch.configuration}, round "
         f"{launch.round + 1} of {record.plan.rounds}, seed {launch.seed}. It was chosen by its place in the plan, not "
@@ -132,7 +144,7 @@ def card(record: Record, run: Run) -> str:
             *_accuracy(record, run),
             "## Weights",
             "",
-            kept,
+            *_weights(record, run, kept),
             "",
             "## How it was trained",
             "",
@@ -164,6 +176,34 @@ def card(record: Record, run: Run) -> str:
             record.report,
         ]
     )
+
+
+def _weights(record: Record, run: Run, kept: _Kept | None) -> list[str]:
+    """Which file holds which weights, and of which of them the accuracy above is."""
+    if kept is None:
+        return ["There are none: the launch kept no checkpoint."]
+    what = f"the `state_dict` of `{record.plan.workload.model}` as `bench` builds it"
+    after = f"after {kept.epochs} epochs" + (f" and {kept.steps} steps" if kept.steps else "")
+    told = [f"`{WEIGHTS}`: {what}, {after}."]
+    if kept.unaveraged is not None:
+        decay = record.plan.workload.recipe.ema_decay
+        told = [
+            f"- `{WEIGHTS}`: {what}, averaged over the steps (`ema_decay` {decay:g}), {after}. These were evaluated.",
+            f"- `{UNAVERAGED}`: what the optimizer left at the same moment. Nothing was measured of these.",
+        ]
+    last = run.epochs[-1].index if run.epochs else None
+    if last is not None and (kept.epochs, kept.steps) != (last, 0):
+        told.append(f"\nThe accuracy above is of epoch {last}, which is **not** where these weights are from.")
+    return told
+
+
+def _about(kept: _Kept | None) -> dict[str, Any] | None:
+    """For the JSON files: which file was evaluated."""
+    if kept is None:
+        return None
+    unaveraged = UNAVERAGED if kept.unaveraged is not None else None
+    place = {"epochs": kept.epochs, "steps": kept.steps}
+    return {"evaluated": WEIGHTS, "averaged": unaveraged is not None, "unaveraged": unaveraged, **place}
 
 
 def _accuracy(record: Record, run: Run) -> list[str]:
@@ -207,18 +247,28 @@ def _header(record: Record, run: Run) -> list[str]:
     return lines
 
 
-def _write_weights(checkpoint: Path, file: Path) -> None:
+def _read(checkpoint: Path) -> _Kept:
     import torch  # noqa: PLC0415 - a checkpoint is torch's; nothing else here needs it
-    from safetensors.torch import save_file  # noqa: PLC0415 - an extra
 
     try:
         content = torch.load(checkpoint, map_location="cpu", weights_only=True)
-        state = content["model"]
+        averaged = content.get("ema")
+        return _Kept(
+            evaluated=averaged["module"] if averaged else content["model"],
+            unaveraged=content["model"] if averaged else None,
+            epochs=content["epoch"],
+            steps=content["step"],
+        )
     except Exception as error:  # torch raises what it likes for a torn file
         raise CannotError(
             f"the checkpoint {checkpoint} cannot be read ({type(error).__name__})",
             "name another launch: bench export STUDY.LAUNCH --to huggingface",
         ) from error
+
+
+def _write_weights(state: Mapping[str, Any], file: Path) -> None:
+    from safetensors.torch import save_file  # noqa: PLC0415 - an extra
+
     # Copies: the format takes no two names for one tensor's memory.
     tensors = {name: value.detach().clone().contiguous() for name, value in state.items()}
     save_file(tensors, str(file), metadata={"format": "pt"})

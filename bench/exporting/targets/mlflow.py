@@ -160,6 +160,7 @@ def _launch(store: _Store, record: Record, each: Run, run: str) -> None:
         {
             "mlflow.runName": each.name,
             "bench.study": launch.study_id,
+            "bench.evaluated": record.evaluated,
             **{f"origin.{setting.name}": setting.origin for setting in record.settings},
             **{f"launch.{name}": value for name, value in facts.items()},
             **{f"dna.{name}": value for name, value in ids(each.dna).items()},

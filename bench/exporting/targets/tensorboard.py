@@ -61,6 +61,7 @@ def _of_run(record: Record, run: Run) -> Iterator[Any]:
     yield _hparams(record, run, began)
     yield _text("settings", _settings(record), began)
     yield _text("launch", _pairs(run.facts), began)
+    yield _text("evaluated", record.evaluated, began)
     yield _text("dna", _pairs(ids(run.dna)), began)
     for name, value in run.numbers.items():
         yield _scalar(f"launch/{name}", value, 0, began)

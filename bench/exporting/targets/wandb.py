@@ -126,6 +126,7 @@ def _about_launch(record: Record, run: Run) -> dict[str, Any]:
             "configuration": launch.configuration,
             "ranks": launch.ranks,
             "round": launch.round,
+            "evaluated": record.evaluated,
             "dna": tables.fingerprint(run),
         },
     }

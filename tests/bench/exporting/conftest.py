@@ -113,15 +113,17 @@ def of(learned: Path) -> Callable[..., Record]:
 def a_checkpoint(learned: Path) -> Callable[..., SimpleNamespace]:
     """Leave a checkpoint of a launch as the worker does: its file, and the name that points to it."""
 
-    def leave(launch_id: str, tensors: dict) -> SimpleNamespace:
+    def leave(launch_id: str, tensors: dict, *, averaged: dict | None = None, steps: int = 0) -> SimpleNamespace:
         import torch
 
         from bench.store.layout import Layout
 
         folder = Layout(learned).checkpoints(STUDY, launch_id)
         folder.mkdir(parents=True)
-        file = folder / "epoch0002.pt"
-        torch.save({"schema": "bench.checkpoint/1", "epoch": 2, "step": 0, "model": tensors, "optimizer": {}}, file)
+        file = folder / (f"epoch0002-step{steps:06d}.pt" if steps else "epoch0002.pt")
+        content = {"schema": "bench.checkpoint/1", "epoch": 2, "step": steps, "model": tensors, "optimizer": {}}
+        content["ema"] = {"module": averaged, "updates": 9} if averaged else None
+        torch.save(content, file)
         (folder / "last.pt").symlink_to(file.name)
         return SimpleNamespace(file=file)
 

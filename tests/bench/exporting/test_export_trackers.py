@@ -275,6 +275,47 @@ def test_a_hub_reads_the_card_and_torch_the_weights(of, a_checkpoint, tmp_path):
     assert everything(folder) == before
 
 
+def test_averaged_weights_are_the_main_file_because_they_were_evaluated(of, a_checkpoint, tmp_path):
+    import torch
+
+    export = target("huggingface")
+    from safetensors.torch import load_file
+
+    a_checkpoint(of().runs[0].launch.launch_id, {"a": torch.zeros(3)}, averaged={"a": torch.ones(3)})
+    paths = export.write(of(), tmp_path / "hub", silent)
+    folder = tmp_path / "hub" / STUDY
+    assert {path.name for path in paths} == {file.name for file in folder.iterdir()}
+    assert torch.equal(load_file(folder / "model.safetensors")["a"], torch.ones(3))
+    assert torch.equal(load_file(folder / "model-unaveraged.safetensors")["a"], torch.zeros(3))
+    card = (folder / "README.md").read_text()
+    assert "These were evaluated." in card
+    assert "Nothing was measured of these." in card
+    for name in ("metrics.json", "config.json"):
+        about = json.loads((folder / name).read_text())["weights"]
+        assert (about["evaluated"], about["averaged"]) == ("model.safetensors", True)
+
+
+def test_weights_from_after_the_last_evaluation_say_that_the_accuracy_is_not_theirs(of, a_checkpoint, tmp_path):
+    import torch
+
+    a_checkpoint(of().runs[0].launch.launch_id, {"a": torch.zeros(3)}, steps=120)
+    target("huggingface").write(of(), tmp_path / "hub", silent)
+    card = (tmp_path / "hub" / STUDY / "README.md").read_text()
+    assert "after 2 epochs and 120 steps" in card
+    assert "**not** where these weights are from" in card
+
+
+def test_the_checkpoint_of_the_evaluated_epoch_goes_before_a_newer_one(of, a_checkpoint, tmp_path):
+    import torch
+
+    launch = of().runs[0].launch.launch_id
+    later = a_checkpoint(launch, {"a": torch.zeros(3)}, steps=120)
+    evaluated = later.file.with_name("epoch0002.pt")
+    content = torch.load(later.file, weights_only=True)
+    torch.save({**content, "step": 0, "model": {"a": torch.ones(3)}}, evaluated)
+    assert of().runs[0].weights == evaluated
+
+
 def test_a_hubs_own_reader_finds_the_results_in_the_card_and_no_licence(of, tmp_path):
     if find_spec("huggingface_hub") is None:
         pytest.skip("huggingface_hub is not installed: make test-trackers installs it")
