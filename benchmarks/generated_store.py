@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.plan import Configuration, Plan, PlannedLaunch, Unrunnable, Workload, in_rounds, to_json
-from bench.store import packing, schema
+from bench.store import packing, schema, step_table
 from bench.store.commit import Store
 
 BATCH, RATE_SPS, WARMUP = 64, 1300.0, 10
@@ -151,7 +151,7 @@ def write(
         if launch.status not in schema.ENDED:
             store.commit(launch, None, [], [], dna)
             continue
-        table = schema.step_table(plan.study_id, planned.launch_id, [_rank(row, rate, steps, dice)])
+        table = step_table.of_ranks(plan.study_id, planned.launch_id, [_rank(row, rate, steps, dice)])
         learned = [_epoch(launch, each, epochs, rate, dice) for each in range(epochs)]
         scores = _classes(launch, epochs, dice) if epochs else []
         store.commit(launch, table, learned, scores, dna)

@@ -36,6 +36,10 @@ def show_difference(compared: Mapping[str, Any], console: Console) -> None:
             console.print()
             console.print(shown(f"{heading[0].upper()}{heading[1:]}", console, "bold"))
             _print([(each["field"], f"{_value(each['a'])} -> {_value(each['b'])}") for each in fields], console)
+    if unread := compared.get("unread"):
+        console.print()
+        console.print(shown("Not compared, since it could not be read", console, "bold"))
+        _print(list(unread.items()), console)
     console.print()
     for line in _verdict(compared):
         show_hanging(line[: len(line) - len(line.lstrip())], line.lstrip(), console)
@@ -48,9 +52,10 @@ def _print(pairs: Sequence[tuple[str, str]], console: Console) -> None:
 
 
 def _ids(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    yield "hardware", document["hw_id"]
-    yield "software", document["sw_id"]
     reasons = document["unavailable"]
+    without = f" ({reasons['hw_id']})" if "hw_id" in reasons else ""
+    yield "hardware", f"{document['hw_id']}{without}"
+    yield "software", document["sw_id"]
     yield "numbers", document["num_id"] or f"{words.MISSING} ({reasons.get('num_id', 'no reason given')})"
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from bench.analysis import changed, same_data
+from bench.analysis import changed, limited, same_data
 from bench.analysis.repeats import Repeats
 from bench.analysis.result import Row
 from bench.analysis.steady import line
@@ -41,6 +41,7 @@ def warnings(plan: Plan, rows: Sequence[Row], repeats: Mapping[str, Repeats]) ->
     yield from _costly_supervisor(repeats)
     yield from changed.warnings([launch for each in repeats.values() for launch in each.launches])
     yield from _of_the_data(repeats)
+    yield from limited.warnings([launch for each in repeats.values() for launch in each.launches])
     yield from _told_by_launches(repeats)
 
 

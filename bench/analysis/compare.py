@@ -47,9 +47,11 @@ def compare(a: Side, b: Side, margin: float, *, other_source: bool = False) -> C
         unmatched=tuple(lonely),
         notes=(),
         margin=margin,
+        is_one_machine=dna_effects.is_one_machine(a.dna, b.dna) if a.dna and b.dna else False,
     )
     mixed = ("The source of the model differs: what differs may be the code's as well as the machine's.",)
-    return replace(found, notes=(*_notes(found, paired=paired), *(mixed if code and other_source else ())))
+    said = (*(mixed if code and other_source else ()), *(() if paired or against else _unread(a, b)))
+    return replace(found, notes=(*_notes(found, paired=paired), *said))
 
 
 def fingerprints(a: Side, b: Side) -> tuple[Difference, ...]:
@@ -59,6 +61,12 @@ def fingerprints(a: Side, b: Side) -> tuple[Difference, ...]:
         {**told, **_of_launches(side), **source.facts(side.launches)} for told, side in ((mine, a), (theirs, b))
     )
     return dna_effects.differences(mine, theirs, gaps | more_gaps)
+
+
+def _unread(a: Side, b: Side) -> tuple[str, ...]:
+    """What of the machines could not be compared, because a side could not read it."""
+    unread = dna_effects.unread_by(a.dna, b.dna)
+    return (f"Not compared, since it could not be read: {', '.join(sorted(unread))}.",) if unread else ()
 
 
 def _of_launches(side: Side) -> dict[str, set[str]]:

@@ -81,6 +81,8 @@ class Comparison:
     unmatched: tuple[str, ...]  # rows of one side that the other lacks, in words
     notes: tuple[str, ...]  # what the verdicts do and do not say
     margin: float  # differences below it count as none
+    # Nothing of the hardware that both sides could read differs, and one of them could not read everything.
+    is_one_machine: bool = False
 
     @property
     def comparable(self) -> bool:
@@ -90,7 +92,7 @@ class Comparison:
     @property
     def same_machine(self) -> bool | None:
         """None when one side does not tell."""
-        return self.a.hw_id == self.b.hw_id if self.a.hw_id and self.b.hw_id else None
+        return self.is_one_machine or self.a.hw_id == self.b.hw_id if self.a.hw_id and self.b.hw_id else None
 
 
 @dataclass(frozen=True, kw_only=True)

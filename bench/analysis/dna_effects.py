@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
 from bench.analysis.comparison import Difference
-from bench.store.schema import Dna
+from bench.store.schema import Dna, Launch
 
 NUMBERS, SPEED, COSMETIC = "numbers", "speed", "cosmetic"
 ORDER = (NUMBERS, SPEED, COSMETIC)
@@ -28,6 +29,7 @@ EFFECTS: tuple[tuple[str, str | None], ...] = (
     ("identity.cpu_family", NUMBERS),
     ("identity.cpu_model", NUMBERS),
     ("identity.cpu_isa", NUMBERS),  # ATen, oneDNN and MKL choose their kernels by it
+    ("identity.cpu_kinds.*", NUMBERS),  # other cores than the first are computed on too
     ("identity.cache_kib.*", NUMBERS),  # oneDNN cuts its sums to the caches
     ("identity.gpus.count", SPEED),
     ("identity.gpus.*.name", NUMBERS),
@@ -45,6 +47,10 @@ EFFECTS: tuple[tuple[str, str | None], ...] = (
     ("conditions.governor", SPEED),
     ("conditions.on_battery", SPEED),
     ("conditions.usable_threads", SPEED),
+    ("conditions.clock_cap_mhz", SPEED),
+    ("conditions.turbo", SPEED),
+    ("conditions.cpu_quota", SPEED),
+    ("conditions.memory_limit_gib", SPEED),
     ("conditions.gpus.*.power_limit_w", SPEED),
     ("conditions.gpus.*.throttle_reasons", SPEED),
     ("conditions.*", MOMENTARY),
@@ -59,6 +65,14 @@ EFFECTS: tuple[tuple[str, str | None], ...] = (
 )
 
 
+# Facts that are equal within a share. What the kernel leaves of the memory changes with every update of it, and older
+# fingerprints rounded that; installed sizes lie farther apart.
+_TOLERANCE = {"identity.memory_gib": 0.08}
+_LIMITS = tuple(f"conditions.{name}" for name in ("clock_cap_mhz", "turbo", "cpu_quota", "memory_limit_gib"))
+_IDS = frozenset({"hw_id", "num_id"})  # made of facts; not facts themselves
+_ABSENT = "absent:"  # a reason that begins so: there is no such thing, which can differ; see `bench.dna.facts`
+
+
 def effect_of(field: str) -> str | None:
     """What a difference in this field can change; None for what is of one moment only.
 
@@ -70,8 +84,8 @@ def effect_of(field: str) -> str | None:
 def facts(rows: Iterable[Dna]) -> tuple[dict[str, set[str]], set[str]]:
     """Every fact of some fingerprints, with all values it has, and the fields that one of them could not read.
 
-    Values are texts: words as they are, anything else as JSON. Lists of things (GPUs) give their length, and each
-    thing's facts under its number.
+    What a machine does not have is no unread field: a GPU, a quota. Values are texts: words as they are, anything else
+    as JSON. Lists of things (GPUs) give their length, and each thing's facts under its number.
     """
     told: dict[str, set[str]] = {}
     unread: set[str] = set()
@@ -80,11 +94,55 @@ def facts(rows: Iterable[Dna]) -> tuple[dict[str, set[str]], set[str]]:
         for layer, text in layers.items():
             for name, value in _flat(layer, json.loads(text) if text else {}):
                 told.setdefault(name, set()).add(value)
-        unread |= set(json.loads(row.unavailable))
+        for name, reason in json.loads(row.unavailable).items():
+            if not reason.startswith(_ABSENT):
+                unread.add(name)
+            elif name == "identity.gpus":
+                told.setdefault(f"{name}.count", set()).add("0")
+        unread |= {name for name in _LIMITS if name not in told and name not in row.unavailable}  # of an older bench
         unread |= {"software.variables"} - {f"software.{name}" for name in json.loads(row.software or "{}")}
     if "software.variables" not in unread:  # the canaries' own are among them
         told = {field: values for field, values in told.items() if not field.startswith("numeric.variables.")}
-    return told, unread
+    return told, unread - _IDS
+
+
+def unread_by(a: Iterable[Dna], b: Iterable[Dna]) -> dict[str, str]:
+    """Facts of machines and software that a side could not read, and so were not compared, each with its reason."""
+    return {
+        f"{field} of {name}": reason
+        for name, rows in (("A", a), ("B", b))
+        for row in rows
+        for field, reason in json.loads(row.unavailable).items()
+        if field.startswith(("identity.", "software.")) and not reason.startswith(_ABSENT)
+    }
+
+
+def as_one_machine(launches: Sequence[Launch], rows: Sequence[Dna]) -> list[Launch]:
+    """The launches, where those of one machine have one `hw_id`.
+
+    An id is made of the facts that could be read; one that was made without something is no other machine.
+    """
+    of_id = {row.hw_id: row for row in rows}
+    kept: list[Dna] = []
+    same: dict[str, str] = {}
+    for hw_id, row in of_id.items():
+        twin = next((each for each in kept if is_one_machine([each], [row])), None)
+        kept += [] if twin else [row]
+        same[hw_id] = twin.hw_id if twin else hw_id
+    return [replace(each, hw_id=same.get(each.hw_id, each.hw_id)) if each.hw_id else each for each in launches]
+
+
+def is_one_machine(a: Sequence[Dna], b: Sequence[Dna]) -> bool:
+    """Whether nothing of the hardware that both could read differs, and one of them could not read everything."""
+    (mine, unread_a), (theirs, unread_b) = facts(a), facts(b)
+    unread = {each for each in unread_a | unread_b if each.startswith("identity.")}
+    found = differences(mine, theirs, unread)
+    return bool(unread) and not any(is_of_hardware(each) for each in found)
+
+
+def is_of_hardware(difference: Difference) -> bool:
+    """Whether it says that these are two machines."""
+    return difference.field.startswith("identity.") and difference.effect != COSMETIC
 
 
 def differences(
@@ -93,7 +151,8 @@ def differences(
     """Fields whose values differ, what can change the numbers first.
 
     A field that one side could not read contradicts nothing and is left out, and so does a layer that one side has
-    nothing of (an older bench wrote none). A field that is merely not there is a difference: a package not installed.
+    nothing of (an older bench wrote none). A field that is merely not there is a difference: a package not installed,
+    a quota that only one side has.
 
     Args:
         a: values of each field of A, see `facts`.
@@ -105,7 +164,7 @@ def differences(
     for field in sorted(a.keys() | b.keys()):
         mine, theirs = a.get(field, set()), b.get(field, set())
         effect = effect_of(field)
-        if mine == theirs or effect is MOMENTARY:
+        if mine == theirs or effect is MOMENTARY or _is_close(field, mine, theirs):
             continue
         if not (mine and theirs) and (field.split(".")[0] not in told or _is_unread(field, unread)):
             continue
@@ -128,6 +187,14 @@ def _flat(name: str, value: Any) -> Iterator[tuple[str, str]]:
 def _is_unread(field: str, unread: Sequence[str] | set[str]) -> bool:
     """Unread itself, or part of a thing that is; and a GPU that only one side has is told by their number."""
     return any(field == each or field.startswith(f"{each}.") for each in unread) or ".gpus." in field
+
+
+def _is_close(field: str, mine: set[str], theirs: set[str]) -> bool:
+    share = _TOLERANCE.get(field)
+    if share is None or not (mine and theirs):
+        return False
+    values = [float(each) for each in mine | theirs]
+    return max(values) <= (1 + share) * min(values)
 
 
 def _told(values: set[str]) -> str | None:

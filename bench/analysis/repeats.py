@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.analysis import changed, steady, validity
+from bench.analysis import changed, limited, steady, validity
 from bench.analysis.divergence import Divergence
 from bench.analysis.steady import Steps, Window
 from bench.analysis.validity import Finding
@@ -89,7 +89,7 @@ def gather(
         for launch, window in zip(ended, windows, strict=True)
         for each in validity.launch_findings(launch, window, (diverged or {}).get(launch.launch_id))
     ]
-    alone += [each for launch in ended for each in changed.marks(launch)]
+    alone += [each for launch in ended for each in (*changed.marks(launch), *limited.marks(launch))]
     together = validity.row_findings(ended, [window for _, window in timed], fixed_work=fixed_work)
     return Repeats(
         configuration=configuration,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bench.analysis import cards, reach, scaling, series
+from bench.analysis import cards, dna_effects, reach, scaling, series
 from bench.analysis.comparison import Comparison
 from bench.analysis.digits import significant
 from bench.analysis.recipe_facts import recipe_facts
@@ -35,7 +35,7 @@ def analysed(stored: Stored, peaks: Mapping[str, Any] | None = None) -> Study:
     """The findings of one study, damaged files among its warnings; arguments as for `told`."""
     found = scaling.analyse(
         stored.plan,
-        stored.launches,
+        dna_effects.as_one_machine(stored.launches, stored.dna),
         stored.steps,
         stored.epochs,
         peaks=peaks,

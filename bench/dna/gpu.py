@@ -40,6 +40,23 @@ _CONDITIONS: Mapping[str, _Reader] = {
 }
 
 
+# Bits of nvmlClocksEventReasons (nvml.h) that hold a clock down against the user's will. Idle clocks, clocks that were
+# set by hand and the sync boost group are not among them.
+POWER_LIMIT = "power limit"
+_HELD_DOWN = {
+    0x04: POWER_LIMIT,
+    0x08: "hardware slowdown",
+    0x20: "temperature (driver)",
+    0x40: "temperature (hardware)",
+    0x80: "power brake",
+}
+
+
+def held_down(bits: int) -> list[str]:
+    """What holds the clocks of a card down, by the driver's word for it."""
+    return [reason for bit, reason in _HELD_DOWN.items() if bits & bit]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Gpus:
     """What the driver told: `gpus` in the first two, in the driver's order; `driver` in the third."""

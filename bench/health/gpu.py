@@ -10,6 +10,7 @@ from typing import Any
 
 from bench.dna import nvml as binding
 from bench.dna.facts import UnavailableError
+from bench.dna.gpu import held_down
 from bench.dna.machine import Machine
 from bench.dna.nvidia import visible_devices
 from bench.health.check import OK, REFUSAL, WARNING, Check, gathered
@@ -18,15 +19,6 @@ from bench.health.demand import Demand
 PROCESSES = "gpu_processes"  # the check of who else computes on a card
 _MUCH_MEMORY = 0.10  # of the card: a driver keeps 1 % to itself, a desktop a few
 
-# Bits of nvmlClocksEventReasons (nvml.h) that hold a clock down against the user's will. Idle clocks, clocks that were
-# set by hand and the sync boost group are not among them.
-_THROTTLED = {
-    0x04: "power limit",
-    0x08: "hardware slowdown",
-    0x20: "temperature (driver)",
-    0x40: "temperature (hardware)",
-    0x80: "power brake",
-}
 _UNCORRECTED, _SINCE_BOOT = 1, 0  # NVML_MEMORY_ERROR_TYPE_UNCORRECTED, NVML_VOLATILE_ECC
 
 _Look = Callable[[Any, int, Any], Check | None]  # (NVML, the driver's number of the card, its handle)
@@ -152,7 +144,7 @@ def _errors(nvml: Any, card: int, handle: Any) -> Check | None:
 def _throttling(nvml: Any, card: int, handle: Any) -> Check:
     # ClocksEventReasons is the newer name of the same call; older drivers know only this one.
     bits = nvml.nvmlDeviceGetCurrentClocksThrottleReasons(handle)
-    reasons = [reason for bit, reason in _THROTTLED.items() if bits & bit]
+    reasons = held_down(bits)
     if not reasons:
         return Check(name="gpu_throttling", level=OK, text=f"GPU {card}: its clocks are not held down")
     return Check(

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from bench.analysis.steady import Steps, launch_rate
+from bench.outcome import limits
 from bench.outcome.reasons import (
     LOOKED_INTO,
     about_checks,
@@ -23,7 +24,7 @@ from bench.outcome.reasons import (
 )
 from bench.outcome.source import about_source, source_of
 from bench.plan import Plan, PlannedLaunch
-from bench.store import schema
+from bench.store import schema, step_table
 from bench.worker import job
 from bench.worker.job import RankResult
 from launchers import Ending, heartbeat
@@ -132,7 +133,7 @@ def launch_of(
         launch, why = _measured(launch, told, ranks, started_ns), dict(energy_j=why_no_energy(told))
         said = (*launch.warnings, *about_patience(workload, told[0]), *about_source(told))
         launch = replace(launch, warnings=said, source=source_of(told, workload.model))
-        why |= why_not_found(told)
+        why |= why_not_found(told) | limits.why_null(told)
     gaps = {name: reason for name, reason in (why_null(launch) | why).items() if getattr(launch, name) is None}
     return replace(launch, unavailable=schema.unavailable(**gaps))
 
@@ -193,6 +194,7 @@ def _measured(
         gradient_cause=first.gradient_cause,
         peak_memory_bytes=max((each.peak_memory_bytes for each in told if each.peak_memory_bytes), default=None),
         energy_j=_energy_j(told),
+        **limits.columns(told),
         worker_cpu_s=sum(each.window_cpu_s for each in told),
         involuntary_switches=sum(each.window_switches for each in told),
         collection_s=max((each.collection_s for each in told if each.collection_s is not None), default=None),
@@ -234,7 +236,7 @@ def steps_of(launch: schema.Launch, ranks: Sequence[RankOutcome]) -> pa.Table | 
     """The launch's step table; None when some rank timed no step."""
     if not all(rank.arrays for rank in ranks):
         return None
-    return schema.step_table(launch.study_id, launch.launch_id, [rank.arrays for rank in ranks])
+    return step_table.of_ranks(launch.study_id, launch.launch_id, [rank.arrays for rank in ranks])
 
 
 def epochs_of(

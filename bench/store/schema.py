@@ -6,7 +6,6 @@ float64 or int64 from the first version on.
 """
 
 import json
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cache
 from types import NoneType
@@ -127,6 +126,22 @@ class Launch:
     involuntary_switches: int | None = column("involuntary context switches of all ranks over the window", default=None)
     collection_s: float | None = column("of the window, by Python's garbage collector, slowest rank", default=None)
     supervisor_cpu: float | None = column("CPU time of the supervisor over the launch's wall time", default=None)
+    cpu_quota: float | None = column(
+        "CPUs' worth of time that the control groups allowed; null: no limit", default=None
+    )
+    throttled_s: float | None = column(
+        "for how long the quota paused the ranks' control group over the window, added up over its CPUs", default=None
+    )
+    governor: str | None = column("how the clocks of the used cores were chosen (cpufreq)", default=None)
+    clock_cap_mhz: int | None = column(
+        "lowest clock that a used core was capped to; null: none was capped", default=None
+    )
+    turbo: bool | None = column("clocks above the nominal one were allowed; null: no such switch", default=None)
+    memory_limit_bytes: int | None = column("the control groups' limit of memory; null: no limit", default=None)
+    memory_left_bytes: int | None = column("what was left of it after the window", default=None)
+    gpu_throttling: str | None = column(
+        "what held the GPUs' clocks down at either end of the window; empty: nothing", default=None
+    )
     load_before: float | None = column("load average of the host over one minute before the start", default=None)
     others_share: float | None = column(
         "share of its ranks' cores, on the first host, that other programs used while it ran", default=None
@@ -315,31 +330,6 @@ def to_table(table: str, rows: list[Any]) -> pa.Table:
         for name in names
     ]
     return pa.Table.from_arrays(columns, schema=schema)
-
-
-def step_table(study_id: str, launch_id: str, ranks: Sequence[Mapping[str, Any]]) -> pa.Table:
-    """The step table of one launch from each rank's arrays (in order of ranks), as the worker leaves them.
-
-    Each rank's mapping holds int64 arrays of one length: epoch, step, in_window (0 or 1), start_ns, step_ns,
-    data_wait_ns, samples, steps and, where there are several, segment.
-    """
-    pieces = []
-    for rank, arrays in enumerate(ranks):
-        count = len(arrays["step"])
-        told = {
-            "study_id": pa.repeat(study_id, count),
-            "launch_id": pa.repeat(launch_id, count),
-            "schema_version": pa.repeat(pa.scalar(SCHEMA_VERSION, pa.int64()), count),
-            "method_version": pa.repeat(pa.scalar(METHOD_VERSION, pa.int64()), count),
-            "rank": pa.repeat(pa.scalar(rank, pa.int64()), count),
-            "phase": pa.array([WINDOW if inside else WARMUP for inside in arrays["in_window"]], pa.string()),
-        }
-        if "segment" not in arrays:
-            told["segment"] = pa.repeat(pa.scalar(0, pa.int64()), count)
-        schema = arrow_schema("steps")
-        columns = [told[name] if name in told else pa.array(arrays[name], pa.int64()) for name in schema.names]
-        pieces.append(pa.Table.from_arrays(columns, schema=schema))
-    return pa.concat_tables(pieces) if pieces else arrow_schema("steps").empty_table()
 
 
 def from_table(table: str, data: pa.Table) -> list[Any]:

@@ -129,8 +129,8 @@ def _compared(names: tuple[str, str], store: Path, here: Callable[[], "Fingerpri
     from bench.dna.diagnosis import diagnose
 
     a, b = (here() if name == HERE else _found(name, store) for name in names)
-    told = [dna_effects.facts([each.row("", "")]) for each in (a, b)]
-    (mine, unread_a), (theirs, unread_b) = told
+    rows = [[each.row("", "")] for each in (a, b)]
+    (mine, unread_a), (theirs, unread_b) = map(dna_effects.facts, rows)
     every = dna_effects.differences(mine, theirs, unread_a | unread_b)
     diagnosis = diagnose(a.numeric, b.numeric, {each.field for each in every})
     return {
@@ -139,6 +139,7 @@ def _compared(names: tuple[str, str], store: Path, here: Callable[[], "Fingerpri
         "b": _ids(names[1], b),
         "dna": [asdict(each) for each in every if not each.field.startswith(_CANARIES)],
         "canaries": asdict(diagnosis),
+        "unread": dna_effects.unread_by(*rows),
         "exit": 0,
     }
 

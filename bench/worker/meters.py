@@ -4,24 +4,30 @@ import gc
 import resource
 import time
 
-from bench.worker.energy import Meter
+import torch
+
+from bench.worker import energy
+from bench.worker.limits import Watch
 from bench.worker.record import Record
 
 
 class Meters:
     """Read at both ends of each segment of the window, outside of its timed steps."""
 
-    def __init__(self, energy: Meter) -> None:
-        self._energy = energy
+    def __init__(self, device: torch.device, *, devices: int, first_of_host: bool) -> None:
+        self.energy = energy.meter(device, devices=devices, first_of_host=first_of_host)
+        self.limits = Watch(device, devices)
         self._collected_ns = self._began_ns = 0
         gc.callbacks.append(self._collector)
 
     def start(self) -> None:
-        self._energy.start()
+        self.energy.start()
+        self.limits.start()
         self._before = self._read()
 
     def stop(self, record: Record) -> None:
-        self._energy.stop()
+        self.limits.stop()
+        self.energy.stop()
         cpu_s, switches, collected_ns = (now - before for now, before in zip(self._read(), self._before, strict=True))
         record.window_cpu_s += cpu_s
         record.window_switches += int(switches)

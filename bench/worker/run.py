@@ -18,7 +18,6 @@ from bench.worker import (
     bootstrap,
     checkpoint,
     checks,
-    energy,
     host,
     job,
     joining,
@@ -74,8 +73,7 @@ class _Launch:
         self.backend, self.device, self.group = place.backend, place.device, place.group
         self.places, self.watch = place.places, place.watch
         driven = self.configuration.ranks if self.configuration.strategy == "dp" else 1
-        self.energy = energy.meter(self.device, devices=driven, first_of_host=self.rank.local_rank == 0)
-        self.meters = Meters(self.energy)
+        self.meters = Meters(self.device, devices=driven, first_of_host=self.rank.local_rank == 0)
 
     def prepare(self) -> None:
         """Data on the device; model built on the CPU from the seed, so that every device starts from equal weights."""
@@ -247,8 +245,9 @@ class _Launch:
             collection_s=record.window_collection_ns / 1e9,
             changed=self.watch.changed,
             cores=self.watch.cores,
-            energy_j=self.energy.joules,
-            energy_gap=self.energy.gap,
+            energy_j=self.meters.energy.joules,
+            energy_gap=self.meters.energy.gap,
+            limits=self.meters.limits.told(),
             hardware_tag=hardware_tag,
             boot_tag=boot_tag,
             epochs=self.epochs if self.group.rank == 0 else [],
