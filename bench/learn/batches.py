@@ -69,7 +69,7 @@ class Batches:
         self._labels = dataset.train_labels.to(self.device)
         self.written = False  # the model writes into its batches
         self._prepared = [self._ready(place) for place in range(_PREPARED)] if self.synthetic else []
-        self._handed = [0] * _PREPARED  # how often each was
+        self._handed = [0] * _PREPARED  # how often each was, since it was begun to ask for batches
         self._versions = [images._version for images, *_ in self._prepared]  # noqa: SLF001 - documented
 
     def look_for_writes(self) -> bool:
@@ -128,6 +128,7 @@ class Batches:
     def __iter__(self) -> Iterator[Batch]:
         """Batches without end: epoch after epoch."""
         if self.synthetic:
+            self._handed = [0] * _PREPARED
             yield from map(self._handed_out, cycle(range(_PREPARED)))
         for number in count():
             yield from self.epoch(number)

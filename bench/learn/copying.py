@@ -1,8 +1,9 @@
 """Something to try a model on: a copy of it, and random numbers given back, so that the training never knows."""
 
 import copy
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -39,6 +40,24 @@ def copy_of(model: nn.Module) -> nn.Module:
 
 def _tensors(model: nn.Module) -> set[int]:
     return {id(each) for each in (*model.parameters(), *model.buffers())}
+
+
+@contextmanager
+def aside(device: torch.device) -> Iterator[None]:
+    """Where a copy is tried: random numbers are given back, nothing is compiled, nothing refused for not repeating.
+
+    A compiler remembers by the code, not by the model: of a batch of another size that a copy has seen, it makes the
+    model's own compiled code wide enough for any.
+    """
+    compiler = torch.compiler.set_stance("force_eager") if "torch._dynamo" in sys.modules else nullcontext()
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    torch.use_deterministic_algorithms(False)
+    try:
+        with compiler, random_numbers_kept(device):
+            yield
+    finally:
+        torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
 
 
 @contextmanager

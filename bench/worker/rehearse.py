@@ -21,7 +21,7 @@ from torch.nn.utils import clip_grad_norm_
 from bench import capsule, devices
 from bench.capsule import Fact, Part, Rehearsal
 from bench.learn import evaluate as evaluation
-from bench.learn import mixing, recipe
+from bench.learn import first_batch, mixing, recipe
 from bench.learn.batches import Batches
 from bench.learn.data import of_workload
 from bench.learn.models import build
@@ -122,6 +122,7 @@ class _Rehearsed:
             self.nudge = perturb.round_otherwise(self.plain, own)
         self.recipe: Recipe = self.workload.recipe.at_batch(told.configuration.batch_global)
         batches = self._batches()
+        first_batch.begin(self.workload.model, self.plain, next(iter(batches))[0], self.data.classes)
         self.trainer = self._trainer(batches.steps_per_epoch or self.steps)
         self.batches = iter(batches)
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from bench.learn import WorkloadError, recipe, rng
+from bench.learn import WorkloadError, first_batch, recipe, rng
 from bench.learn.averaging import Ema
 from bench.learn.batches import Batches
 from bench.learn.data import DataSet, of_workload
@@ -32,7 +32,7 @@ from bench.worker.meters import Meters
 from bench.worker.proof import find_out
 from bench.worker.record import Record
 from bench.worker.source import Loaded
-from bench.worker.train import Segment, Trainer, train_segment
+from bench.worker.train import Segment, Trainer, autocast, train_segment
 from bench.worker.window import Window
 from bench.worker.wrapping import wrapped
 
@@ -102,6 +102,8 @@ class _Launch:
             cutmix=self.recipe.cutmix,
             memory_format=self.memory_format,
         )
+        with autocast(workload.precision, self.device):
+            first_batch.begin(workload.model, self.plain, next(iter(self.batches))[0], self.data.classes)
         phases.check(self.recipe, self.plain, self.batches)
         optimizer = recipe.optimizer(self.plain, self.recipe)
         self.trainer = Trainer(

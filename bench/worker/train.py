@@ -49,8 +49,13 @@ class Trainer:
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == "fp16")
 
     def autocast(self) -> AbstractContextManager[None]:
-        dtype = _AUTOCAST.get(self.precision)
-        return torch.autocast(self.device.type, dtype=dtype) if dtype is not None else nullcontext()
+        return autocast(self.precision, self.device)
+
+
+def autocast(precision: str, device: torch.device) -> AbstractContextManager[None]:
+    """Where a model computes in the precision asked for; its weights stay float32."""
+    dtype = _AUTOCAST.get(precision)
+    return torch.autocast(device.type, dtype=dtype) if dtype is not None else nullcontext()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,11 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.nn.parameter import is_lazy
 
 from bench.learn import MISSING, WorkloadError
 from bench.learn.catalogue import TIMM, check_model, suggest
-from bench.learn.copying import NotCopiedError, copy_of, random_numbers_kept
+from bench.learn.copying import NotCopiedError, aside, copy_of
 from bench.learn.models.users import from_user
 from bench.learn.naming import files, function
 
@@ -29,7 +28,8 @@ _TORCHVISION_OPTIONS = {"googlenet": _PLAIN_OUTPUT, "inception_v3": _PLAIN_OUTPU
 def build(name: str, input_shape: Shape, classes: int, options: Mapping[str, Any] | None = None) -> nn.Module:
     """An untrained model on the CPU that takes [batch, *input_shape] and returns [batch, classes].
 
-    Weights are drawn from torch's global generator: seed it first. `options` are keyword arguments of a named model.
+    A user's own is not tried here: see `bench.learn.first_batch`. Weights are drawn from torch's global generator: seed
+    it first. `options` are keyword arguments of a named model.
 
     Raises:
         WorkloadError: no such model or option, an input shape or class count it cannot take, a user's file that fails.
@@ -44,53 +44,50 @@ def build(name: str, input_shape: Shape, classes: int, options: Mapping[str, Any
         make = _timm(name, input_shape, classes, options) if ":" in name else _torchvision(name, classes, options)
         model = _made(name, make)
         try:
-            check_forward(name, model, input_shape, classes, arithmetic=False)
+            check_forward(name, model.eval(), torch.zeros(1, *input_shape, device="meta"), classes)
         except WorkloadError:  # which may be for want of numbers; only the real thing can refuse
-            check_forward(name, model, input_shape, classes)
+            check_forward(name, model, torch.zeros(1, *input_shape), classes)
+        model.train()
         return model
     if options:
         raise WorkloadError(f"{name} takes no options.", "Write them into the callable.")
-    model = from_user(name)
-    check_forward(name, model, input_shape, classes)
-    return model
+    return from_user(name)
 
 
-def check_forward(name: str, model: nn.Module, input_shape: Shape, classes: int, *, arithmetic: bool = True) -> None:
-    """One forward pass of a copy, of one black image on the CPU, in evaluation mode; without arithmetic: of its shape.
+def check_forward(name: str, model: nn.Module, images: Tensor, classes: int) -> nn.Module | None:
+    """One forward pass of a copy, in the mode that the model is in; of "meta" images: of their shape alone.
 
-    What cannot be copied is not tried: the first step of its training will tell.
+    Returns:
+        The copy; None where there can be none. What cannot be copied is not tried: its first step will tell.
 
     Raises:
-        WorkloadError: the model raises, or returns anything but [1, classes].
+        WorkloadError: the model raises, or returns anything but [batch, classes].
     """
-    shape = "x".join(map(str, input_shape))
-    image = torch.zeros(1, *input_shape, device=None if arithmetic else "meta")
-    was_training = model.training
+    batch, *sides = images.shape
+    shape = ("an image of " if batch == 1 else f"{batch} images of ") + "x".join(map(str, sides))
     try:
-        # A lazy layer makes its weights from the first picture, so that one is the model's own.
-        tried = (model if any(map(is_lazy, model.parameters())) else copy_of(model)).eval()
+        tried = copy_of(model)
     except NotCopiedError:
-        return
+        return None
     try:
-        with torch.no_grad(), random_numbers_kept(torch.device("cpu")):
-            output = tried(image) if arithmetic else functional_call(tried, _weightless(tried), (image,))
+        with aside(images.device):
+            output = functional_call(tried, _weightless(tried), (images,)) if images.is_meta else tried(images)
     except Exception as error:
         told = (str(error).splitlines() or [""])[0]
         raise WorkloadError(
-            f"{name} cannot take an image of {shape}: {type(error).__name__}: {told}.",
+            f"{name} cannot take {shape}: {type(error).__name__}: {told}.",
             "Set --input-shape to what it takes.",
         ) from error
-    finally:
-        tried.train(was_training)
     if not isinstance(output, Tensor):
         raise WorkloadError(
             f"{name} returns a {type(output).__name__}.", "It must return one tensor, [batch, classes]."
         )
-    if tuple(output.shape) != (1, classes):
+    if tuple(output.shape) != (batch, classes):
         raise WorkloadError(
-            f"{name} returns {list(output.shape)} for one image of {shape}; the data has {classes} classes.",
+            f"{name} returns {list(output.shape)} for {shape}; the data has {classes} classes.",
             f"It must return [batch, {classes}].",
         )
+    return tried
 
 
 def _weightless(model: nn.Module) -> dict[str, Tensor]:

@@ -126,11 +126,6 @@ def test_a_module_that_is_not_there_is_told_so():
     assert refusal("users_nowhere:make").startswith("users_nowhere raised ModuleNotFoundError:")
 
 
-def test_a_model_of_the_wrong_width_is_told_so_before_training(tmp_path):
-    (tmp_path / "own.py").write_text(GOOD.replace("10", "7"))
-    assert "returns [1, 7] for one image of 3x4x4; the data has 10 classes" in refusal(f"{tmp_path}/own.py:make")
-
-
 def test_a_users_model_takes_no_options(tmp_path):
     (tmp_path / "own.py").write_text(GOOD)
     assert "takes no options" in refusal(f"{tmp_path}/own.py:make", {"width": 3})
