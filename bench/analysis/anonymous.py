@@ -15,6 +15,8 @@ _GONE = "…"
 _HEX = "[0-9a-fA-F]{1,4}"
 _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s'\"]+"), f"{_GONE}"),  # a URL names a host
+    # A quoted path may have blanks in it; its last part stays.
+    (re.compile(r"(['\"])(?:~|[A-Za-z]:)?[/\\][^'\"\n]*[/\\]([^'\"/\\\n]+)\1"), rf"\1{_GONE}/\2\1"),
     (re.compile(r"(?<![\w.])[\w.+-]+@[\w-]+(?:\.[\w-]+)*(?::\S+)?"), _GONE),  # user@host
     (re.compile(r"(?<![\w…/.])(?:~|[A-Za-z]:)?[/\\](?:[^\s'\"/\\,;:()]+[/\\])+([^\s'\"/\\,;:()]+)"), rf"{_GONE}/\1"),
     (re.compile(r"(?<![\w…/])(?:~/|/(?=home|Users|root|tmp))([^\s'\"/\\,;:()]+)"), _GONE),
@@ -34,10 +36,18 @@ def anonymous(report: Report, also: tuple[str, ...] = ()) -> Report:
         report: what is to be given away.
         also: names that must not be left either: of this host and whoever is logged in.
     """
-    words = sorted({each for each in also if len(each) > 2}, key=lambda each: (-len(each), each))
-    names = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, words))})(?!\w)") if words else None
-    cleaned: Report = _clean(report, names)
+    cleaned: Report = _clean(report, _names(also))
     return replace(cleaned, anonymous=True)
+
+
+def without_names(document: Any, also: tuple[str, ...] = ()) -> Any:
+    """A document of plain JSON types with every text of it cleaned, keys included."""
+    return _clean(document, _names(also))
+
+
+def _names(also: tuple[str, ...]) -> re.Pattern[str] | None:
+    words = sorted({each for each in also if len(each) > 2}, key=lambda each: (-len(each), each))
+    return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, words))})(?!\w)", re.IGNORECASE) if words else None
 
 
 def _clean(told: Any, names: re.Pattern[str] | None) -> Any:
@@ -48,7 +58,9 @@ def _clean(told: Any, names: re.Pattern[str] | None) -> Any:
     if is_dataclass(told) and not isinstance(told, type):
         return replace(told, **{each.name: _clean(getattr(told, each.name), names) for each in fields(told)})
     if isinstance(told, Mapping):
-        return {name: _clean(each, names) for name, each in told.items()}
+        return {_clean(name, names): _clean(each, names) for name, each in told.items()}
+    if isinstance(told, list | set | frozenset):
+        return type(told)(_clean(each, names) for each in told)
     if isinstance(told, tuple):
         if told and isinstance(told[0], int | float):
             return told
@@ -57,9 +69,11 @@ def _clean(told: Any, names: re.Pattern[str] | None) -> Any:
 
 
 def _text(text: str, names: re.Pattern[str] | None) -> str:
+    if names is not None:  # a home folder may have blanks in its name: it is gone before paths are looked for
+        text = names.sub(lambda found: _GONE if "/" in found[0] else found[0], text)
     for pattern, instead in _RULES:
         text = pattern.sub(instead, text)
-    return names.sub(_GONE, text) if names else text
+    return names.sub(_GONE, text) if names is not None else text
 
 
 def _card(card: Card) -> Card:

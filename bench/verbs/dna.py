@@ -81,9 +81,11 @@ def command(
         found = _measured(found, store, when_busy)
     document = found.document()
     if anonymize:
+        from bench.analysis.anonymous import without_names
         from bench.dna.export import anonymized
+        from bench.verbs.own_names import own_names
 
-        document = anonymized(document)
+        document = without_names(anonymized(document), own_names())
     if export is not None:
         from bench.dna.export import mlperf
 

@@ -61,6 +61,7 @@ def command(
     from bench.analysis import telling
     from bench.analysis.anonymous import anonymous
     from bench.store import read
+    from bench.verbs.own_names import own_names
     from reports import build, formats
 
     names = [name.strip() for name in wanted.split(",")]
@@ -76,7 +77,7 @@ def command(
         comparison=_compared(ids[0], other, store) if other is not None else None,
     )
     if anonymize:
-        report = anonymous(report, also=_own_names())
+        report = anonymous(report, also=own_names())
     paths = build.write(report, names, output)
     if show:
         webbrowser.open(next(path for path in paths if path.suffix == ".html").resolve().as_uri())
@@ -87,21 +88,6 @@ def command(
         return
     for path in paths:
         click.echo(path)
-
-
-def _own_names() -> tuple[str, ...]:
-    """What this host and its user call themselves, where that is a name and not a word of any text."""
-    import getpass
-    import platform
-
-    try:
-        user = getpass.getuser()
-    except (OSError, KeyError):  # a user without a name, as in some containers
-        user = ""
-    host = platform.node()
-    return tuple(
-        name for name in (host, host.partition(".")[0], user) if name not in {"", "root", "localhost", "bench"}
-    )
 
 
 def _compared(study_id: str, other: str, store: Path) -> "Comparison":

@@ -35,7 +35,7 @@ class Meters:
 
     def start_over(self, record: Record) -> None:
         """What was timed so far is warm-up, and what it used does not count."""
-        self._energy.start_over()
+        self.energy.start_over()
         record.start_over()
 
     def _read(self) -> tuple[float, int, int]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from bench.analysis.anonymous import anonymous
+from bench.analysis.anonymous import anonymous, without_names
 from bench.analysis.report import Attempted, Card, Report, StudyReport
 from bench.analysis.result import Study, Title
 
@@ -118,3 +118,21 @@ def test_what_a_reader_compares_stays():
 def test_ordinary_words_and_numbers_stay(text):
     told = replace(report(), studies=(replace(report().studies[0], command=text),))
     assert anonymous(told).studies[0].command == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "FileNotFoundError: '/home/rosa meier/my data/labels.csv'",  # blanks
+        'cannot read "/Users/rosa meier/net.py"',
+        "/home/rosa meier/net.py:12: OutOfMemoryError",
+        "ROSA-PC: /home/rosa meier is full",
+        "files: ~/rosa/net.py",
+    ],
+)
+def test_a_home_with_blanks_in_its_name_is_left_in_no_text(text):
+    told = without_names(
+        {"reasons": [text], text: {"log_tail": (text,)}}, also=("/home/rosa meier", "rosa meier", "rosa-pc")
+    )
+    assert "rosa" not in json.dumps(told).lower()
+    assert len(json.dumps(told)) > 40, "the words around it stay"
