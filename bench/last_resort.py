@@ -32,11 +32,21 @@ _LACKS = {
 def failure(error: Exception) -> BenchError:
     """What to say of an error that no verb has words for."""
     what = "".join(traceback.format_exception_only(error)).strip().splitlines()[-1][:200]
+    if _folder_is_gone():
+        return CannotError("the current folder has been removed", "change to one that exists, and repeat")
     saved = f"traceback saved: {_saved(error)}"
     lacking = _lacking(error)
     if lacking is None:
         return BenchError(f"a bug in bench: {what}", f"{saved}\nplease report it with that file")
     return CannotError(f"this machine cannot: {what}", f"{lacking}\n{saved}")
+
+
+def _folder_is_gone() -> bool:
+    try:
+        os.getcwd()  # noqa: PTH109 - Path.cwd does the same
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def interrupted() -> BenchError:

@@ -1,6 +1,5 @@
 """Starts rehearsals through the local launcher, and makes capsules of what their ranks saw."""
 
-import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,9 +15,10 @@ from bench.errors import CannotError, UsageError
 from bench.plan import Configuration
 from bench.planning import cores_of
 from bench.worker import job
+from launchers import interpreter
 from launchers.heartbeat import Beat
 
-RANK = (sys.executable, "-P", "-m", "bench.worker.rehearsal")
+RANK = interpreter.module("bench.worker.rehearsal")
 NUDGES = 5  # runs with every weight nudged
 _WHOLE = 2**40  # elements: every one of them
 _TIMEOUT_S, _STALL_S = 3600.0, 600.0

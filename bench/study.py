@@ -1,7 +1,6 @@
 """Runs a plan through a launcher, commits each launch as it ends, and reads a study back as findings."""
 
 import os
-import sys
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -25,7 +24,7 @@ from bench.store.commit import Store
 from bench.store.layout import Layout
 from bench.store.owner import Owner
 from bench.worker.job import Job
-from launchers import Ending, flight_recorder
+from launchers import Ending, flight_recorder, interpreter
 from launchers.environment import asked_for
 from launchers.heartbeat import Beat
 
@@ -113,8 +112,7 @@ def command_of(plan: Plan, planned: PlannedLaunch, folder: Path, host: Host) -> 
     if configuration.cores_per_rank is not None:
         settings |= dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(configuration.cores_per_rank))
     return launchers.Command(
-        # -P: a folder of the user's own called `reports` or `profiles` is never picked up.
-        argv=(sys.executable, "-P", "-m", "bench.worker"),
+        argv=interpreter.module("bench.worker"),
         ranks=configuration.processes,
         nodes=configuration.nodes,
         folder=folder,

@@ -6,13 +6,12 @@ the job; see `launchers.slurm`.
 
 import shlex
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from launchers import Request
+from launchers import Request, interpreter
 
 _ASKS = ("partition", "account", "qos", "time", "constraint", "reservation", "mem")  # #SBATCH options of the same name
 _OPTIONS = (*_ASKS, "exclusive", "requeue", "extra", "setup")
@@ -54,7 +53,7 @@ def script(words: tuple[str, ...], request: Request) -> str:
             *((_sentry(),) if request.nodes > 1 else ()),
             "# A study of this name is begun once and gone on with afterwards: a requeued job repeats nothing.",
             f"export BENCH_STUDY={shlex.quote(_one_line(request.name))}",
-            f"exec {shlex.join((sys.executable, '-P', '-m', 'bench', *words))}",
+            f"exec {shlex.join(interpreter.verb(*words))}",
             "",
         )
     )
@@ -88,7 +87,7 @@ def _sentry() -> str:
     # It shares what it runs on, so that the launches' steps can have it all. What srun says when the job ends and takes
     # it along would stand below bench's own last words.
     step = "srun --overlap --relative=1 --nodes=1 --ntasks=1 --mem=0 --mpi=none --input=none"
-    sentry = shlex.join((sys.executable, "-P", "-m", "launchers.sentry"))
+    sentry = shlex.join(interpreter.module("launchers.sentry"))
     return f'{step} {sentry} "$SLURMD_NODENAME" {_SENTRY_EVERY_S} >/dev/null 2>&1 &'
 
 

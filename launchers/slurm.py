@@ -9,7 +9,6 @@ import re
 import secrets
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
@@ -17,7 +16,7 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
-from launchers import LEAD, SUBMIT, Command, Ending, Request, hosts
+from launchers import LEAD, SUBMIT, Command, Ending, Request, hosts, interpreter
 from launchers.heartbeat import Beat
 from launchers.hosts import NotAllHereError, Reception
 from launchers.sbatch import SlurmError, script, submit
@@ -197,7 +196,7 @@ def srun(command: Command, *, name: str, leader: str) -> tuple[str, ...]:
         "--label",
         # It says where it is, in srun's log: that is how a node's name becomes a number.
         *("sh", "-c", 'echo "on $SLURMD_NODENAME"; exec "$@" --node "$SLURM_PROCID"', "sh"),
-        *(sys.executable, "-P", "-m", "launchers.agent", leader),
+        *interpreter.module("launchers.agent", leader),
     )
 
 

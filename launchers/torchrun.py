@@ -19,7 +19,7 @@ from typing import NoReturn
 
 import psutil
 
-from launchers import FOLLOW, LEAD, SUBMIT, Command, Ending, Request, agent, hosts
+from launchers import FOLLOW, LEAD, SUBMIT, Command, Ending, Request, agent, hosts, interpreter
 from launchers.heartbeat import Beat
 from launchers.reception import Agent, Reception
 from launchers.wire import KEY_NAME, key_of
@@ -68,7 +68,7 @@ def become(program: tuple[str, ...], request: Request) -> NoReturn:
 
 
 def _bench(words: tuple[str, ...]) -> tuple[str, ...]:
-    return (sys.executable, "-P", "-m", "bench", *words)
+    return interpreter.verb(*words)
 
 
 def open(request: Request) -> "Torchrun":  # noqa: A001 - every launcher is opened alike
@@ -156,7 +156,7 @@ def _key(environ: Mapping[str, str]) -> bytes:
 def _own_agent(address: str, port: int) -> subprocess.Popen[bytes]:
     """This node's agent, which differs in nothing from the others'. It ends when its connection to us does."""
     return subprocess.Popen(
-        (sys.executable, "-P", "-m", "launchers.agent", f"{address}:{port}", "--node", "0"),
+        interpreter.module("launchers.agent", f"{address}:{port}", "--node", "0"),
         env={**os.environ, KEY_NAME: os.environ.get(KEY_NAME) or os.environ.get("TORCHELASTIC_RUN_ID", "")},
         stdin=subprocess.DEVNULL,
         start_new_session=True,  # Ctrl-C is for us: the launch that runs is to end well

@@ -14,7 +14,7 @@ import pytest
 from bench.store import schema
 
 REPOSITORY = Path(__file__).parents[1]
-PACKAGES = ("bench", "launchers", "profiles", "reports")
+PACKAGES = ("bench", "launchers", "profiles", "reports", "scaling_bench")
 MODULES = sorted(file for package in PACKAGES for file in (REPOSITORY / package).rglob("*.py"))
 OURS = sorted([*MODULES, *(REPOSITORY / "tests").rglob("*.py"), *(REPOSITORY / "docs").rglob("*.py")])
 

@@ -7,12 +7,12 @@ the answer is waited for, and a module that must not compute earlier reads it to
 import importlib.util
 import json
 import subprocess
-import sys
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
 from bench.dna.facts import UnavailableError, plain
+from launchers import interpreter
 from launchers.environment import environment
 
 
@@ -34,7 +34,7 @@ class Child:
         """Start it; what stands in the way is told to whoever waits for the answer.
 
         Args:
-            module: run with `python -P -m`.
+            module: its name.
             arguments: its own.
             variables: of the environment, besides those of a rank.
             stderr: where its stderr goes; None: to ours.
@@ -44,9 +44,8 @@ class Child:
         if importlib.util.find_spec("torch") is None:
             return
         try:
-            # -P: a folder of the user's own called `bench` is never picked up.
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", module, *arguments],
+                interpreter.module(module, *arguments),
                 env=environment(variables or {}),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

@@ -1,13 +1,14 @@
 """What the study asks for against what it may have: cores, memory, shared memory."""
 
 import os
+import resource
 import shutil
 from functools import partial
 from pathlib import Path
 
 from bench.dna import cgroup
 from bench.dna.machine import Machine, available_memory_bytes
-from bench.health.check import OK, WARNING, Check, gathered
+from bench.health.check import OK, REFUSAL, WARNING, Check, gathered
 from bench.health.demand import Demand
 
 # What one rank takes before its model and data: torch 2.15 imported is 0.54 GB resident on Linux.
@@ -16,6 +17,9 @@ RANK_BYTES = 2**30
 # NCCL keeps tens of MB of shared memory for each peer on the host, and loaders with workers pass batches through it;
 # 64 MB is what a container has altogether unless it is told otherwise.
 SHM_RANK_BYTES = 64_000_000
+
+# torch with Gloo: two ranks met and trained with 32 open files each, crashed with 24, and hung with 16.
+FILES_LEAST, FILES_RANK = 24, 8
 
 
 def checks(demand: Demand, machine: Machine, root: Path = Path("/")) -> list[Check]:
@@ -31,6 +35,7 @@ def checks(demand: Demand, machine: Machine, root: Path = Path("/")) -> list[Che
         partial(_cpu_quota, root),
         partial(_memory, demand, machine, root),
         partial(_shared_memory, demand, root),
+        partial(_open_files, demand),
     )
     return gathered(readers)
 
@@ -91,4 +96,18 @@ def _shared_memory(demand: Demand, root: Path) -> Check | None:
         level=WARNING,
         text=f"{told}; {ranks} may need {need / 1e6:,.0f} MB, and fail without",
         fix=f"docker run --shm-size={gib}g, or: sudo mount -o remount,size={gib}G /dev/shm",
+    )
+
+
+def _open_files(demand: Demand) -> Check | None:
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    need = FILES_LEAST + FILES_RANK * demand.ranks
+    if allowed == resource.RLIM_INFINITY or allowed >= need:
+        return None
+    return Check(
+        name="open_files",
+        level=REFUSAL,
+        text=f"{allowed} open files are allowed, and a launch of {demand.ranks} needs {need}: its ranks would wait for "
+        "each other for ever",
+        fix="ulimit -n 1024, or for a service: LimitNOFILE=1024",
     )

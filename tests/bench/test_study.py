@@ -335,4 +335,4 @@ def test_every_rank_gets_its_own_cores_and_as_many_threads(a_plan, tmp_path) -> 
         assert command.ranks == planned.configuration.processes == len(command.cores)
         assert len({core for cores in command.cores for core in cores}) == command.ranks
         assert command.environment["OMP_NUM_THREADS"] == "1"
-        assert command.argv[1:4] == ("-P", "-m", "bench.worker")
+        assert command.argv[1:5] == ("-P", "-m", "scaling_bench.module", "bench.worker")

@@ -32,10 +32,10 @@ def test_the_script_of_a_plain_request_is_this_and_nothing_else():
 
 set -eo pipefail
 srun --overlap --relative=1 --nodes=1 --ntasks=1 --mem=0 --mpi=none --input=none {shlex.quote(sys.executable)} \
--P -m launchers.sentry "$SLURMD_NODENAME" 60 >/dev/null 2>&1 &
+-P -m scaling_bench.module launchers.sentry "$SLURMD_NODENAME" 60 >/dev/null 2>&1 &
 # A study of this name is begun once and gone on with afterwards: a requeued job repeats nothing.
 export BENCH_STUDY=night
-exec {shlex.quote(sys.executable)} -P -m bench scale --launcher slurm --nodes 1,2,4
+exec {shlex.quote(sys.executable)} -P -m scaling_bench scale --launcher slurm --nodes 1,2,4
 """
     )
 
@@ -125,7 +125,7 @@ def test_a_step_has_one_agent_on_each_node_of_its_launch_and_all_cores_of_the_jo
     command = command_of_three_nodes(tmp_path)
     words = slurm.srun(command, name="step", leader="10.0.0.1:4000")
     assert {"--nodes=3", "--ntasks=3", "--ntasks-per-node=1", "--kill-on-bad-exit=1", "--export=ALL"} <= set(words)
-    assert words[-5:] == (sys.executable, "-P", "-m", "launchers.agent", "10.0.0.1:4000")
+    assert words[-6:] == (sys.executable, "-P", "-m", "scaling_bench.module", "launchers.agent", "10.0.0.1:4000")
     # With it a step gets that many and no more: measured, 1 of 2 with --cpus-per-task=1.
     assert not any(word.startswith(("--cpus-per-task", "--exact")) for word in words)
 

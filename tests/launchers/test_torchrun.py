@@ -58,7 +58,7 @@ def test_the_script_is_the_line_that_would_run():
         *(sys.executable, "-P", "-m", "torch.distributed.run"),
         *("--nnodes", "2", "--nproc-per-node", "1", "--max-restarts", "0"),
         *("--rdzv-backend", "c10d", "--rdzv-endpoint", "127.0.0.1:29500", "--rdzv-id", "a-study"),
-        *("--local-addr", "127.0.0.1", "--no-python", "--", sys.executable, "-P", "-m", "bench"),
+        *("--local-addr", "127.0.0.1", "--no-python", "--", sys.executable, "-P", "-m", "scaling_bench"),
         *("scale", "--nodes", "1,2"),
     ]
 

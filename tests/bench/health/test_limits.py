@@ -2,9 +2,11 @@
 
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import psutil
@@ -145,3 +147,12 @@ print(json.dumps([asdict(check) for check in limits.checks(asked, here())]))
     check = next(each for each in json.loads(told.stdout) if each["name"] == "shared_memory")
     assert check["level"] == "warning"
     assert check["text"].startswith("/dev/shm has 17 MB free; 2 ranks may need 128 MB")
+
+
+@pytest.mark.parametrize(("allowed", "ranks", "refused"), [(16, 1, True), (1024, 8, False), (64, 8, True)])
+def test_a_limit_of_open_files_under_which_ranks_cannot_meet_is_refused(look, monkeypatch, allowed, ranks, refused):
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (allowed, allowed))
+    found = look(replace(TWO_RANKS, ranks=ranks)).get("open_files")
+    assert (found is not None) is refused
+    if found:
+        assert (found.level, "ulimit -n" in found.fix) == ("refusal", True)
