@@ -175,6 +175,11 @@ class Plan:
     not_passed: tuple[str, ...] = ()  # names of variables that were set in the shell, and that ranks do not get
     schema: str = "bench.plan/1"
 
+    @property
+    def estimated_files(self) -> int:
+        """About how many files it will write: a launch's note, marker and tables, and what each of its ranks leaves."""
+        return sum(12 + 6 * each.configuration.processes for each in self.launches)
+
     def workload_of(self, planned: PlannedLaunch) -> Workload:
         """What one launch trains: the workload, from the seed of its round."""
         return self.workload if planned.seed is None else replace(self.workload, seed=planned.seed)

@@ -61,7 +61,7 @@ def reserve(folder: Path) -> None:
         fsops.reserve(folder / OUTCOME, _RESERVED_BYTES)
     except OSError as error:
         raise CannotError(
-            f"no launch can be begun in {folder}: {error.strerror or error}",
+            f"no launch can be begun in {folder}: {fsops.why(error, folder)}",
             hint="launches saved before it are kept; --resume goes on with the study",
         ) from error
 
@@ -77,7 +77,7 @@ def keep(folder: Path, launch: schema.Launch, dna: schema.Dna | None) -> None:
         fsops.overwrite(folder / OUTCOME, document)
     except OSError as error:
         raise CannotError(
-            f"how launch {launch.launch_id} ended cannot be saved in {folder}: {error.strerror or error}",
+            f"how launch {launch.launch_id} ended cannot be saved in {folder}: {fsops.why(error, folder)}",
             hint="launches saved before it are kept; --resume goes on with the study",
         ) from error
 
@@ -117,7 +117,7 @@ def recover(
                 closed.append(Recovery(unclosed=(error.message,)))
     except OSError as error:
         raise CannotError(
-            f"the store {store.path} cannot be written: {error.strerror or error}", hint="make room, and repeat"
+            f"the store {store.path} cannot be written: {fsops.why(error, store.path)}", hint="make room, and repeat"
         ) from error
     if study_id is None:
         closed.append(Recovery(unclosed=[str(each) for each in survey(store.path).odd if each.hides]))

@@ -1,13 +1,14 @@
 """Where results will lie: whether it can be written, and how much fits."""
 
-import shutil
 import tempfile
 from functools import partial
 from pathlib import Path
 
 from bench.health.check import OK, REFUSAL, WARNING, Check, gathered
 from bench.health.demand import Demand
+from bench.store import fsops
 
+_SPARE_FILES = 1000
 _SPARE_BYTES = 10**9  # what should be left once the study is saved: a full disk hurts everybody on it
 
 
@@ -28,12 +29,17 @@ def _store(demand: Demand, store: Path) -> Check:
             text=f"the store {store} cannot be written: {error.strerror or error}",
             fix="name another place with --store DIR or BENCH_STORE",
         )
-    free = shutil.disk_usage(place).free
+    free, files = (told := fsops.room(place)).bytes, told.files
     fix = "make room, or name another place with --store DIR"
-    room = f"the store {store} has {free / 1e6:,.0f} MB of room"
+    if files is not None and files < _SPARE_FILES:
+        text = f"the disk of the store {store} has {files:,} inodes left (df -i): room for that many files"
+        return Check(name="store", level=WARNING if files else REFUSAL, text=text, fix=fix)
+    if free is None:
+        return Check(name="store", level=OK, text=f"the store {store} can be written; how much fits is not told")
+    left = f"the store {store} has {free / 1e6:,.0f} MB of room"
     if free < demand.store_bytes:
-        text = f"{room}, and this study may take {demand.store_bytes / 1e6:,.0f} MB"
+        text = f"{left}, and this study may take {demand.store_bytes / 1e6:,.0f} MB"
         return Check(name="store", level=REFUSAL, text=text, fix=fix)
     if free - demand.store_bytes < _SPARE_BYTES:
-        return Check(name="store", level=WARNING, text=f"{room} left", fix=fix)
+        return Check(name="store", level=WARNING, text=f"{left} left", fix=fix)
     return Check(name="store", level=OK, text=f"the store {store} can be written, {free / 1e9:,.0f} GB free")

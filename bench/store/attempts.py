@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import CannotError
-from bench.store import index
+from bench.store import fsops, index
 from bench.store.layout import Layout, StorePath, UnreadableError, entries, existing, named
 from bench.store.owner import Owner
 
@@ -120,7 +120,7 @@ def _written(store: "Store", study_id: str, launch_id: str, number: int, lease_s
         is_new = store.publish(attempt.to_bytes(), Layout(store.path).attempt(study_id, launch_id, number))
     except OSError as error:
         raise CannotError(
-            f"launch {launch_id} cannot be begun in {store.path}: {error.strerror or error}",
+            f"launch {launch_id} cannot be begun in {store.path}: {fsops.why(error, store.path)}",
             hint="launches saved before it are kept; --resume goes on with the study",
         ) from error
     return attempt if is_new else None

@@ -8,8 +8,8 @@ names, so a crash at any moment leaves a launch that is there or one that is not
 import hashlib
 import itertools
 import json
+import os
 import secrets
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +20,10 @@ import pyarrow as pa
 from bench.errors import CannotError
 from bench.store import fsops, parquet
 from bench.store.index import DataFile, Marker
-from bench.store.layout import LAYOUT_VERSION, Layout, StorePath, existing
-from bench.store.schema import ClassScore, Dna, Epoch, Launch, Layer, to_table
+from bench.store.layout import LAYOUT_VERSION, Layout, StorePath, entries, existing
+from bench.store.schema import TABLES, ClassScore, Dna, Epoch, Launch, Layer, to_table
+
+_WRITTEN = {*TABLES, "studies", "commits", "packs"}
 
 
 class AlreadyCommittedError(CannotError):
@@ -39,13 +41,14 @@ class Store:
     path: Path
 
     @staticmethod
-    def open(path: StorePath, *, create: bool = True, needs_bytes: int = 0) -> "Store":
+    def open(path: StorePath, *, create: bool = True, needs_bytes: int = 0, needs_files: int = 0) -> "Store":
         """Make sure, before anything is trained, that results can be kept here.
 
         Args:
             path: the store's folder.
             create: make it when it is not there.
             needs_bytes: room that the study will take.
+            needs_files: how many files it will write.
 
         Raises:
             NoStoreError: there is none, and `create` is off.
@@ -64,17 +67,35 @@ class Store:
             raise _unwritable(store.path, error) from error
         existing(store.path)
         try:
-            store._try_out()
-            free_bytes = shutil.disk_usage(store.path).free
+            store._try_out([layout.staging, *(each for each in entries(store.path) if each.name in _WRITTEN)])
+            room = fsops.room(store.path)
         except OSError as error:
             raise _unwritable(store.path, error) from error
-        if free_bytes < needs_bytes:
+        hint = "make room, or name another place with --store DIR"
+        if room.bytes is not None and room.bytes < needs_bytes:
             raise CannotError(
-                f"the store {store.path} has {free_bytes / 1e6:.0f} MB of room, "
+                f"the store {store.path} has {room.bytes / 1e6:.0f} MB of room, "
                 f"and this study may take {needs_bytes / 1e6:.0f} MB",
-                hint="make room, or name another place with --store DIR",
+                hint=hint,
+            )
+        if room.files is not None and room.files < needs_files:
+            raise CannotError(
+                f"the store {store.path} has {room.files} inodes left (df -i), and this study may write {needs_files} "
+                "files",
+                hint=hint,
             )
         return store
+
+    def try_out(self, study_id: str) -> None:
+        """Make sure, before anything is trained, that a study that is there already can be written.
+
+        Raises:
+            CannotError: one of its folders cannot.
+        """
+        layout = Layout(self.path)
+        folders = [layout.root / table / study_id for table in TABLES]
+        folders += [layout.markers(study_id), layout.plan(study_id).parent, layout.attempts(study_id)]
+        self._try_out([each for each in folders if os.path.lexists(each)])
 
     def logs(self, study_id: str) -> Path:
         """Where a study's launches leave what their ranks said."""
@@ -149,7 +170,7 @@ class Store:
                 raise _taken(marker_file, launch_id)
         except OSError as error:
             raise CannotError(
-                f"launch {launch_id} could not be saved in {self.path}: {error.strerror or error}",
+                f"launch {launch_id} could not be saved in {self.path}: {fsops.why(error, self.path)}",
                 hint="launches saved before it are kept; --resume goes on with the study",
             ) from error
 
@@ -182,13 +203,15 @@ class Store:
         finally:
             fsops.remove(staged)
 
-    def _try_out(self) -> None:
-        """Do once what every commit does."""
-        probe = Layout(self.path).staging / f"probe.{secrets.token_hex(8)}"
-        try:
-            self.publish(b"can this be written?\n", probe)
-        finally:
-            fsops.remove(probe)
+    def _try_out(self, folders: Sequence[Path]) -> None:
+        """Do once in each folder what every commit does: it may be a link to another disk, or somebody else's."""
+        for folder in folders:
+            probe = folder / f".probe.{secrets.token_hex(8)}"
+            try:
+                self.publish(b"can this be written?\n", probe)
+                fsops.remove(probe)
+            except OSError as error:
+                raise _unwritable(folder, error) from error
 
 
 def _document(content: Mapping[str, Any]) -> bytes:
@@ -210,6 +233,6 @@ def _is_empty(file: Path) -> bool:
 
 def _unwritable(path: Path, error: OSError) -> CannotError:
     return CannotError(
-        f"the store {path} cannot be written: {error.strerror or error}",
+        f"the store {path} cannot be written: {fsops.why(error, path)}",
         hint="nothing was trained; name another place with --store DIR or BENCH_STORE",
     )

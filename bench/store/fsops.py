@@ -11,6 +11,7 @@ import itertools
 import os
 import signal
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,6 +23,39 @@ _NO_FOLDER_SYNC = {errno.EINVAL, errno.EACCES, errno.ENOTSUP, errno.EOPNOTSUPP}
 _NO_FALLOCATE = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 
 _numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Room:
+    """What a file system has left for us; None where it does not say."""
+
+    bytes: int | None
+    files: int | None
+
+
+def room(path: Path) -> Room:
+    """What is left on the file system of a folder. Some (FUSE, rclone, AFS) say 0 of 0, and are not full.
+
+    Raises:
+        OSError: it cannot be asked.
+    """
+    told = os.statvfs(path)
+    return Room(
+        bytes=told.f_bavail * told.f_frsize if told.f_blocks else None, files=told.f_favail if told.f_files else None
+    )
+
+
+def why(error: OSError, path: Path) -> str:
+    """What a file system meant by an error, at or below this path."""
+    if error.errno == errno.EXDEV:
+        return (
+            "it lies on another disk than staging/, and no two disks can share the step in which a file gets its name"
+        )
+    if error.errno == errno.ENOSPC:
+        with contextlib.suppress(OSError):
+            if room(next(each for each in (path, *path.parents) if each.exists())).files == 0:
+                return "no inodes are left (df -i): there are too many files on its disk, whatever room there is"
+    return error.strerror or str(error)
 
 
 def make_folder(path: Path) -> None:

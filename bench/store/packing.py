@@ -2,7 +2,6 @@
 
 import contextlib
 import secrets
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,7 +45,8 @@ def pack(store: Store, study_id: str) -> bool:
 
 def _written(store: Store, layout: Layout, files: read.Committed) -> bool:
     study_id, token = files.markers[0].study_id, secrets.token_hex(8)
-    if shutil.disk_usage(layout.root).free < 2 * sum(each.bytes for marker in files.markers for each in marker.files):
+    free, needed = fsops.room(layout.root).bytes, sum(each.bytes for marker in files.markers for each in marker.files)
+    if free is not None and free < 2 * needed:
         return False
     staged = {table: layout.staging / f"{table}.pack.{token}" for table in TABLES}
     fsops.make_folder(layout.staging)

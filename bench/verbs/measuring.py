@@ -91,7 +91,7 @@ def measure(
     from bench import study
     from bench.store.commit import Store
 
-    store = Store.open(store_path, needs_bytes=plan.estimated_bytes)
+    store = Store.open(store_path, needs_bytes=plan.estimated_bytes, needs_files=plan.estimated_files)
     ran, code = _run(
         plan,
         partial(_begun, plan, store, resume=resume, given=given is not None),
@@ -122,7 +122,7 @@ def run_again(plan: "Plan", store_path: Path, machine: "Machine", *, when_busy: 
     from bench import study
     from bench.store.commit import Store
 
-    store = Store.open(store_path, needs_bytes=plan.estimated_bytes)
+    store = Store.open(store_path, needs_bytes=plan.estimated_bytes, needs_files=plan.estimated_files)
     opening = contextlib.closing(launchers.find("local").open())
     begun = partial(_begun, plan, store, resume=False, given=False)
     _, code = _run(plan, begun, store, machine, opening, when_busy=when_busy, demo=False, talk=talk)

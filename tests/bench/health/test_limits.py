@@ -15,6 +15,7 @@ import pytest
 from bench.dna.machine import Machine
 from bench.health import demand, disk, limits
 from bench.health.demand import Demand
+from bench.store import fsops
 
 TWO_RANKS = Demand(device="cpu", ranks=2, cuda_devices=0, oversubscribed=False, store_bytes=10**9)
 ONE_RANK = Demand(device="cpu", ranks=1, cuda_devices=0, oversubscribed=False, store_bytes=0)
@@ -110,10 +111,27 @@ def test_the_whole_machine_is_its_accelerators_or_else_its_cores(machine, device
     ("free", "level"), [(3 * 10**9, "ok"), (10**9 + 1, "warning"), (10**9, "warning"), (10**9 - 1, "refusal")]
 )
 def test_the_store_must_have_room_for_the_study_and_should_have_some_left(tmp_path, monkeypatch, free, level):
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+    monkeypatch.setattr(fsops, "room", lambda _: fsops.Room(bytes=free, files=None))
     (check,) = disk.checks(TWO_RANKS, tmp_path / "not" / "there")
     assert (check.name, check.level) == ("store", level)
     assert not (tmp_path / "not").exists()
+
+
+@pytest.mark.parametrize(
+    ("bytes_left", "files_left", "level", "told"),
+    [
+        (None, None, "ok", "how much fits is not told"),
+        (10**12, 0, "refusal", "0 inodes left"),
+        (10**12, 999, "warning", "999 inodes left"),
+        (10**12, 10**6, "ok", "1,000 GB free"),
+    ],
+)
+def test_a_disk_that_does_not_say_is_not_full_and_one_without_inodes_is(
+    tmp_path, monkeypatch, bytes_left, files_left, level, told
+):
+    monkeypatch.setattr(fsops, "room", lambda _: fsops.Room(bytes=bytes_left, files=files_left))
+    (check,) = disk.checks(TWO_RANKS, tmp_path)
+    assert (check.level, told in check.text) == (level, True)
 
 
 def test_a_store_that_cannot_be_written_is_refused(tmp_path):

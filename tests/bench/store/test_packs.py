@@ -300,7 +300,7 @@ def test_a_store_that_cannot_be_written_has_no_pack_and_nothing_else_happens(fil
 
 def test_a_disk_without_twice_the_room_gets_none(filled, monkeypatch):
     size = sum(file.bytes for marker in index.markers(filled.path, OLD) for file in marker.files)
-    monkeypatch.setattr(packing.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(9, 9, 2 * size - 1))
+    monkeypatch.setattr(fsops, "room", lambda _: fsops.Room(bytes=2 * size - 1, files=None))
     assert not packing.pack(filled, OLD)
 
 
