@@ -12,7 +12,7 @@ SAID_AT_MOST = 3  # classes or places that one sentence names
 class LeftOut:
     """Files of one kind that were found and not taken."""
 
-    kind: str  # in the plural: "files that are no pictures (.txt)"
+    kind: str  # in the plural: "files with the extension .txt"
     count: int
     example: str  # relative to the folder of the data
     fix: str
@@ -68,33 +68,33 @@ class Account:
             lacking = [name for name, count in zip(self.classes, counts, strict=True) if not count]
             if lacking:
                 yield (
-                    f"{len(lacking)} of {len(self.classes)} classes have no {part} picture: {several(lacking)}",
+                    f"classes without a {part} picture: {len(lacking)} of {len(self.classes)}, as {several(lacking)}",
                     "their scores say nothing",
                 )
 
     def _left_out(self) -> Iterator[tuple[str, str]]:
         for each in self.left_out:
-            yield f"left out: {each.count:,} {each.kind}, as {each.example}", each.fix
+            yield f"left out {each.kind}: {each.count:,}, as {each.example}", each.fix
 
     def _pixels(self) -> Iterator[tuple[str, str]]:
         for word, what, fix in (
-            ("wide", "have 16 bits a pixel", "scaled to 8 bits by the upper byte, as torchvision.transforms.v2 does"),
-            ("turned", "ask to be turned (EXIF)", "taken as they are stored, as torchvision's ImageFolder does"),
-            ("transparent", "are partly transparent", "transparency is dropped, as Pillow's convert does"),
-            ("animated", "have several frames", "the first one is taken"),
+            ("wide", "of 16 bits a pixel", "scaled to 8 bits by the upper byte, as torchvision.transforms.v2 does"),
+            ("turned", "that ask to be turned (EXIF)", "taken as they are stored, as torchvision's ImageFolder does"),
+            ("transparent", "that are partly transparent", "transparency is dropped, as Pillow's convert does"),
+            ("animated", "of several frames", "the first one is taken"),
         ):
             count = sum(getattr(each, word) for each in self.seen.values())
             if count:
-                yield f"{count:,} pictures {what}", fix
+                yield f"pictures {what}: {count:,}", fix
 
     def _copies(self) -> Iterator[tuple[str, str]]:
         if self.shared:
             yield (
-                f"{self.shared:,} validation pictures are also in training, as {self.shared_example}",
+                f"validation pictures that are also in training: {self.shared:,}, as {self.shared_example}",
                 "accuracy on them is memory; remove them from one part",
             )
         if self.repeated:
-            yield f"{self.repeated:,} training pictures are copies of others", "remove the copies, or know of them"
+            yield f"training pictures that are copies of others: {self.repeated:,}", "remove them, or know of them"
 
     def to_json(self) -> str:
         """The text that a launch's row holds."""

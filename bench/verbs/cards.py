@@ -8,11 +8,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.account import Account
 from bench.analysis.digits import significant
 from bench.plan import Configuration, Plan
 from bench.store import checkpoints, index
 from bench.store.attempts import Attempt
 from bench.store.layout import Layout
+from bench.verbs import accounts
 
 if TYPE_CHECKING:
     from bench.store.schema import Dna, Launch
@@ -49,6 +51,7 @@ class StudyCard:
                     ),
                 }
             ),
+            *self._data(),
             "",
             "rows",
             *_table([*map(self._row, plan.configurations), *self._unrunnable()]),
@@ -87,6 +90,13 @@ class StudyCard:
             "logs": str(self.layout.logs(self.plan.study_id)),
         }
 
+    def _data(self) -> list[str]:
+        """What the data were, by the first launch that tells: a change of them is the table's to tell."""
+        account = next((each.data_account for each in self.launches if each.data_account), None)
+        if account is None:
+            return []
+        return ["", "data", *(f"  {line}" for line in accounts.notes(Account.from_json(account)))]
+
     def _open(self) -> list[str]:
         """Launches that were begun and have not ended."""
         running = sum(bool(each.owner.alive()) for each in self.begun)
@@ -116,9 +126,13 @@ class LaunchCard:
     def lines(self) -> list[str]:
         columns = _columns(self.launch)
         why = columns.pop("unavailable")
+        del columns["data_account"]
+        account = self.launch.data_account
+        told = list(accounts.lines(Account.from_json(account))) if account else []
         missing = [(name, why[name]) for name, value in columns.items() if value is None and name in why]
         return [
             *_pairs({name: _shown(value) for name, value in columns.items() if value is not None and value != ()}),
+            *(["", "data", *(f"  {line}" for line in told)] if told else []),
             *(["", "not measured", *_table(missing)] if missing else []),
             *(["", "earlier attempts", *_table(self._superseded())] if self.earlier else []),
             "",
@@ -182,7 +196,8 @@ def _each_once(told: Iterable[str]) -> str:
 
 
 def _columns(launch: "Launch") -> dict[str, Any]:
-    return {**asdict(launch), "unavailable": json.loads(launch.unavailable)}
+    account = json.loads(launch.data_account) if launch.data_account else None
+    return {**asdict(launch), "unavailable": json.loads(launch.unavailable), "data_account": account}
 
 
 def finite(value: Any) -> Any:

@@ -170,7 +170,7 @@ def _classes(found: _Found, place: Where, without: Sequence[str] = ()) -> Classe
             deeper.append(each)
     if deeper and len(classes) > 1:
         found.say(
-            f"{len(deeper):,} pictures lie deeper than their class folder, as {'/'.join(deeper[0])}",
+            f"pictures deeper than their class folder: {len(deeper):,}, as {'/'.join(deeper[0])}",
             "each counts for the class of the first folder, as with torchvision's ImageFolder",
         )
     return {name: classes[name] for name in sorted(classes)}
