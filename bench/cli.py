@@ -1,6 +1,7 @@
 """The verbs. Reads as the table of contents; a verb's module is imported only when the verb runs."""
 
 import json
+import re
 import sys
 import traceback
 import warnings
@@ -123,7 +124,7 @@ def _ran(words: list[str]) -> tuple[BenchError | None, int]:
         return error, error.code
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
-        hint = f"see: {context.command_path if context else 'bench'} --help"
+        hint = _about_file(error) or f"see: {context.command_path if context else 'bench'} --help"
         failure, cause = BenchError(error.format_message(), hint, USAGE), error
     except (click.Abort, KeyboardInterrupt) as error:
         failure, cause = last_resort.interrupted(), error
@@ -133,6 +134,15 @@ def _ran(words: list[str]) -> tuple[BenchError | None, int]:
         return None, returned if isinstance(returned, int) else DONE
     failure.__cause__ = cause
     return failure, failure.code
+
+
+def _about_file(error: click.ClickException) -> str | None:
+    """What to write where a model's file stands alone: `bench scale train.py`."""
+    if not (file := re.search(r"unexpected extra argument \((\S+\.py)\)", error.format_message())):
+        return None
+    from bench.learn.catalogue import which_callable  # noqa: PLC0415 - help needs click alone
+
+    return f"a model in a file is --model FILE.py:CALLABLE. {which_callable(file[1])}"
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *where: Any, **how: Any) -> None:

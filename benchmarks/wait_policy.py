@@ -31,9 +31,9 @@ _UNTIMED = 2  # steps that begin a turn
 BUSY = "while True: pass"
 
 
-def turn(model, optimizer, images, labels, seconds: float) -> float:  # noqa: ANN001 - torch is imported by children only
+def turn(model, optimizer, images, labels, seconds: float) -> float:
     """Train for so long; returns steps per second."""
-    import torch.nn.functional as F  # noqa: N812, PLC0415
+    import torch.nn.functional as F  # noqa: N812
 
     def step() -> None:
         optimizer.zero_grad(set_to_none=True)
@@ -51,9 +51,9 @@ def turn(model, optimizer, images, labels, seconds: float) -> float:  # noqa: AN
 
 def child(options: argparse.Namespace) -> None:
     """One of the two: trains when it is told to."""
-    import torch  # noqa: PLC0415
+    import torch
 
-    from bench.learn.models import build  # noqa: PLC0415
+    from bench.learn.models import build
 
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)

@@ -4,6 +4,10 @@ USAGE = 2
 MISSING = 3  # this machine lacks something that could be installed
 
 
+class TrainingError(Exception):
+    """The model cannot be trained so: what happened and what helps, in one line. Of a row, not of the whole study."""
+
+
 class WorkloadError(Exception):
     """The workload cannot be built as asked. `message` says what happened, `hint` what to do; both are one line."""
 

@@ -1,5 +1,6 @@
 """What can be named, without importing torch: for `bench models`, for suggestions, and for checks before a launch."""
 
+import ast
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -59,12 +60,52 @@ def check_model(name: str) -> None:
         if not place or not callable_name:
             raise WorkloadError(f"Model {name!r} is only half a name.", f"Give {FORMS}.")
         if place.endswith(".py") and not Path(place).is_file():
-            raise WorkloadError(f"Model {name!r}: there is no file {place}.", "Check the path; it is FILE.py:CALLABLE.")
+            raise WorkloadError(f"Model {name!r}: there is no file {place}.", _near_files(Path(place)))
         return
     if name.endswith(".py"):
-        raise WorkloadError(f"Model {name!r} names a file but nothing in it.", f"Add the callable: {name}:CALLABLE")
+        if not Path(name).is_file():
+            raise WorkloadError(f"Model {name!r}: there is no file {name}.", _near_files(Path(name)))
+        raise WorkloadError(f"Model {name!r} names a file but nothing in it.", which_callable(name))
     if name not in {each.name for each in models()}:
         raise WorkloadError(f"There is no model {name!r}.", _did_you_mean(suggest(name), f"Give {FORMS}."))
+
+
+def which_callable(file: str) -> str:
+    """How to name what makes the model in a file: its own functions without arguments and its modules; read as text."""
+    found = [f"{file}:{each}" for each in _makers(Path(file))]
+    return f"Say what makes the model: {' or '.join(found[:4])}" if found else f"Add the callable: {file}:CALLABLE"
+
+
+def _makers(file: Path) -> list[str]:
+    try:
+        body = ast.parse(file.read_text()).body
+    except (OSError, ValueError, SyntaxError):
+        return []
+    return [
+        each.name
+        for each in body
+        if isinstance(each, ast.FunctionDef | ast.ClassDef) and not each.name.startswith("_") and _makes_a_model(each)
+    ]
+
+
+def _makes_a_model(node: ast.FunctionDef | ast.ClassDef) -> bool:
+    """Whether it can be called without arguments and, of a class, is a module of torch by its bases' names."""
+    if isinstance(node, ast.FunctionDef):
+        return _required(node.args) == 0
+    inits = [each for each in node.body if isinstance(each, ast.FunctionDef) and each.name == "__init__"]
+    bases = [ast.unparse(each).rpartition(".")[2] for each in node.bases]
+    return any(each in {"Module", "Sequential"} for each in bases) and all(_required(each.args) <= 1 for each in inits)
+
+
+def _required(arguments: ast.arguments) -> int:
+    positional = len(arguments.posonlyargs) + len(arguments.args) - len(arguments.defaults)
+    return positional + sum(each is None for each in arguments.kw_defaults)
+
+
+def _near_files(wanted: Path) -> str:
+    beside = [each.name for each in wanted.parent.glob("*.py")] if wanted.parent.is_dir() else []
+    near = [str(wanted.with_name(each)) for each in get_close_matches(wanted.name, beside, n=2)]
+    return _did_you_mean(near, f"It is FILE.py:CALLABLE, from {Path.cwd()}.")
 
 
 def check_data(name: str) -> None:

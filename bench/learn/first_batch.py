@@ -9,10 +9,18 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from bench.learn.catalogue import TIMM
-from bench.learn.models import check_forward
+from bench.learn.models.trial import check_forward
 
 
-def begin(name: str, model: nn.Module, images: Tensor, classes: int) -> None:
+def begin(
+    name: str,
+    model: nn.Module,
+    images: Tensor,
+    classes: int,
+    *,
+    evaluated: bool = False,
+    shape_is_free: bool = False,
+) -> None:
     """Try a copy of a user's model on its first batch; where that made the copy's weights, make the model's own.
 
     Args:
@@ -20,17 +28,22 @@ def begin(name: str, model: nn.Module, images: Tensor, classes: int) -> None:
         model: on its device, in training mode.
         images: its first batch, on its device.
         classes: of the data.
+        evaluated: it is asked in evaluation mode too, after an epoch.
+        shape_is_free: the data can have another shape or number of classes.
 
     Raises:
         WorkloadError: it cannot take the batch, or returns anything but [batch, classes].
     """
     if not is_users(name):
         return
-    tried = check_forward(name, model, images.clone(), classes)
+    tried = check_forward(name, model, images.clone(), classes, shape_is_free=shape_is_free)
     if is_unmade(model) or (tried is not None and _names(tried) != _names(model)):
         with torch.no_grad():
             model(images.clone())
         model.to(images.device)
+    if evaluated:
+        check_forward(name, model.eval(), images.clone(), classes, shape_is_free=shape_is_free)
+        model.train()
 
 
 def is_users(name: str) -> bool:

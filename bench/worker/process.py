@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from bench.learn import WorkloadError
+from bench.learn import TrainingError, WorkloadError
 from bench.worker import bootstrap, job, reads
 
 
@@ -55,4 +55,6 @@ def _told(error: BaseException) -> dict[str, Any]:
     # By name: torch itself may be what failed to import. MPS raises a plain RuntimeError.
     if type(error).__name__ == "OutOfMemoryError" or "backend out of memory" in first_line:
         return {"status": "oom_device", "reason": first_line}
+    if isinstance(error, TrainingError):
+        return {"status": "crash", "reason": first_line}
     return {"status": "crash", "reason": f"{type(error).__name__}: {first_line}"}

@@ -7,11 +7,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from bench.learn import WorkloadError, first_batch, recipe, rng
+from bench.learn import WorkloadError, recipe, rng
 from bench.learn.averaging import Ema
 from bench.learn.batches import Batches
 from bench.learn.data import DataSet, of_workload
 from bench.learn.models import build
+from bench.learn.models.causes import in_users_words
 from bench.learn.schedules import scheduler
 from bench.worker import (
     anatomy,
@@ -29,10 +30,11 @@ from bench.worker.afterwards import Afterwards
 from bench.worker.checkpoint_file import Place
 from bench.worker.epochs import EpochLoop, Trained
 from bench.worker.meters import Meters
+from bench.worker.preparing import optimizer_of, try_out
 from bench.worker.proof import find_out
 from bench.worker.record import Record
 from bench.worker.source import Loaded
-from bench.worker.train import Segment, Trainer, autocast, train_segment
+from bench.worker.train import Segment, Trainer, train_segment
 from bench.worker.window import Window
 from bench.worker.wrapping import wrapped
 
@@ -46,14 +48,16 @@ def run(rank: bootstrap.Rank, told: job.Job) -> None:
         WorkloadError: the model or the data cannot be had; the same in every launch of the study.
         WorldMismatchError: the ranks that met are not those that were planned.
         torch.OutOfMemoryError: the device's memory is too small.
+        TrainingError: the model cannot be trained in this row.
     """
     launch = _Launch(rank, told)
     launch.join()
     launch.prepare()
-    if told.workload.epochs is None:
-        launch.train_steps()
-    else:
-        launch.train_epochs(told.workload.epochs)
+    with in_users_words(launch.plain):
+        if told.workload.epochs is None:
+            launch.train_steps()
+        else:
+            launch.train_epochs(told.workload.epochs)
     launch.finish()
 
 
@@ -102,10 +106,9 @@ class _Launch:
             cutmix=self.recipe.cutmix,
             memory_format=self.memory_format,
         )
-        with autocast(workload.precision, self.device):
-            first_batch.begin(workload.model, self.plain, next(iter(self.batches))[0], self.data.classes)
+        try_out(workload, self.plain, self.batches, self.data)
         phases.check(self.recipe, self.plain, self.batches)
-        optimizer = recipe.optimizer(self.plain, self.recipe)
+        optimizer, self.warnings = optimizer_of(workload, self.recipe, self.plain, self.batches)
         self.trainer = Trainer(
             model=self._wrapped(self.plain),
             loss=recipe.loss_function(self.recipe.label_smoothing),
@@ -257,7 +260,7 @@ class _Launch:
             resumed_step=came_from.steps if came_from is not None else None,
             checkpoint_s=self.checkpoints.spent_s if self.told.checkpoints is not None else None,
             anatomy=self.told.keep.anatomy is not None,
-            warnings=[*self.checkpoints.warnings, *reads.warnings()] if self.group.rank == 0 else [],
+            warnings=[*self.warnings, *self.checkpoints.warnings, *reads.warnings()] if self.group.rank == 0 else [],
             **self.source.look().told(),  # again: an import may wait until it is needed
             data_hash=self.data.digest,
             data_account=self.data.account.to_json() if self.data.account and self.group.rank == 0 else None,

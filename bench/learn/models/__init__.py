@@ -9,16 +9,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.func import functional_call
+from torch import nn
 
 from bench.learn import MISSING, WorkloadError
 from bench.learn.catalogue import TIMM, check_model, suggest
-from bench.learn.copying import NotCopiedError, aside, copy_of
+from bench.learn.models.causes import Shape
+from bench.learn.models.trial import check_forward
 from bench.learn.models.users import from_user
 from bench.learn.naming import files, function
-
-Shape = tuple[int, int, int]
 
 # In training these two return a tuple with an auxiliary head's output, which is no longer how they are used.
 _PLAIN_OUTPUT = {"aux_logits": False, "init_weights": True}
@@ -52,47 +50,6 @@ def build(name: str, input_shape: Shape, classes: int, options: Mapping[str, Any
     if options:
         raise WorkloadError(f"{name} takes no options.", "Write them into the callable.")
     return from_user(name)
-
-
-def check_forward(name: str, model: nn.Module, images: Tensor, classes: int) -> nn.Module | None:
-    """One forward pass of a copy, in the mode that the model is in; of "meta" images: of their shape alone.
-
-    Returns:
-        The copy; None where there can be none. What cannot be copied is not tried: its first step will tell.
-
-    Raises:
-        WorkloadError: the model raises, or returns anything but [batch, classes].
-    """
-    batch, *sides = images.shape
-    shape = ("an image of " if batch == 1 else f"{batch} images of ") + "x".join(map(str, sides))
-    try:
-        tried = copy_of(model)
-    except NotCopiedError:
-        return None
-    try:
-        with aside(images.device):
-            output = functional_call(tried, _weightless(tried), (images,)) if images.is_meta else tried(images)
-    except Exception as error:
-        told = (str(error).splitlines() or [""])[0]
-        raise WorkloadError(
-            f"{name} cannot take {shape}: {type(error).__name__}: {told}.",
-            "Set --input-shape to what it takes.",
-        ) from error
-    if not isinstance(output, Tensor):
-        raise WorkloadError(
-            f"{name} returns a {type(output).__name__}.", "It must return one tensor, [batch, classes]."
-        )
-    if tuple(output.shape) != (batch, classes):
-        raise WorkloadError(
-            f"{name} returns {list(output.shape)} for {shape}; the data has {classes} classes.",
-            f"It must return [batch, {classes}].",
-        )
-    return tried
-
-
-def _weightless(model: nn.Module) -> dict[str, Tensor]:
-    """Parameters and buffers as shapes without memory."""
-    return {key: each.to("meta") for key, each in [*model.named_parameters(), *model.named_buffers()]}
 
 
 def _check_options(name: str, make: Callable[..., Any], options: Mapping[str, Any]) -> None:

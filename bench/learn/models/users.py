@@ -2,7 +2,6 @@
 
 import re
 import sys
-import traceback
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -12,6 +11,8 @@ from torch import nn
 
 from bench.learn import WorkloadError
 from bench.learn.catalogue import suggest
+from bench.learn.models.building import TrainsItselfError, untrained
+from bench.learn.models.refusals import refusal
 
 
 def from_user(name: str) -> nn.Module:
@@ -22,12 +23,16 @@ def from_user(name: str) -> nn.Module:
     """
     place, _, callable_name = name.rpartition(":")
     try:
-        module = _load(place)
-    except (Exception, SystemExit) as error:
-        raise WorkloadError(
-            f"{_where(error, place)} while loading {place}.", "Mend it, or run it by itself."
-        ) from error
+        with untrained():
+            module = _load(place)
+    except (Exception, SystemExit, TrainsItselfError) as error:
+        raise refusal(error, place, callable_name, loading=True) from error
     make = getattr(module, callable_name, None)
+    if isinstance(make, nn.Module):
+        raise WorkloadError(
+            f"{name} is a {type(make).__name__}, not a callable that makes one.",
+            f"Every rank makes its own: def build(): return {type(make).__name__}(...)",
+        )
     if not callable(make):
         own = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
         near = suggest(callable_name, own)
@@ -36,16 +41,13 @@ def from_user(name: str) -> nn.Module:
             f"Did you mean {' or '.join(near)}?" if near else f"It has: {', '.join(own[:5]) or 'none'}.",
         )
     try:
-        model = make()
-    except (Exception, SystemExit) as error:
-        raise WorkloadError(
-            f"{_where(error, place)} while calling {callable_name}().",
-            "It must take no arguments and return the model.",
-        ) from error
+        with untrained():
+            model = make()
+    except (Exception, SystemExit, TrainsItselfError) as error:
+        raise refusal(error, place, callable_name, loading=False) from error
     if not isinstance(model, nn.Module):
-        raise WorkloadError(
-            f"{name} returned a {type(model).__name__}, not a torch.nn.Module.", "Return the model itself, untrained."
-        )
+        what = f"the class {model.__name__}" if isinstance(model, type) else f"a {type(model).__name__}"
+        raise WorkloadError(f"{name} returned {what}, not a torch.nn.Module.", "Return the model itself, untrained.")
     return model
 
 
@@ -80,17 +82,3 @@ def _module_name(stem: str) -> str:
 
 def _put_first(folder: Path) -> None:
     sys.path[:] = [str(folder), *(place for place in sys.path if place != str(folder))]
-
-
-def _where(error: BaseException, place: str) -> str:
-    """`model.py:12 raised ValueError: boom`: the deepest of the user's own lines, and the first line of the text."""
-    told = (str(error).splitlines() or [""])[0]
-    what = f"{type(error).__name__}: {told}" if told else type(error).__name__
-    if isinstance(error, SyntaxError) and error.filename:
-        return f"{Path(error.filename).name}:{error.lineno} raised {type(error).__name__}: {error.msg}"
-    stem = Path(place).name if place.endswith(".py") else place.rpartition(".")[2] + ".py"
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if Path(frame.filename).name == stem]
-    if not own:
-        return f"{place} raised {what}"
-    return f"{Path(own[-1].filename).name}:{own[-1].lineno} raised {what}"

@@ -50,7 +50,7 @@ def test_a_slip_gets_a_suggestion(typed, meant):
     [
         ("resnt50", USAGE, "resnet50"),
         ("zzzzzz", USAGE, "FILE.py:CALLABLE"),
-        ("model.py", USAGE, "model.py:CALLABLE"),
+        ("model.py", USAGE, "no file model.py"),
         ("nowhere.py:make", USAGE, "no file nowhere.py"),
         ("package:", USAGE, "half a name"),
     ],
@@ -83,3 +83,25 @@ def test_good_names_pass(tmp_path):
 def test_an_unknown_data_set_gets_a_suggestion():
     with pytest.raises(WorkloadError, match="Did you mean cifar10 or cifar100"):
         catalogue.check_data("cifar")
+
+
+def test_a_file_alone_is_told_what_in_it_makes_a_model_without_running_it(tmp_path):
+    file = tmp_path / "own.py"
+    file.write_text(
+        "raise SystemExit\n"
+        "class Net(nn.Module): ...\n"
+        "class Wide(nn.Module):\n    def __init__(self, width): ...\n"
+        "class Dataset: ...\n"
+        "def make(width=3, *, deep=True): ...\n"
+        "def train(model): ...\n"
+        "def _helper(): ...\n"
+    )
+    with pytest.raises(WorkloadError) as caught:
+        catalogue.check_model(str(file))
+    assert caught.value.hint == f"Say what makes the model: {file}:Net or {file}:make"
+
+
+def test_a_file_that_is_not_there_gets_its_neighbours_name(tmp_path):
+    (tmp_path / "my_model.py").touch()
+    with pytest.raises(WorkloadError, match=r"Did you mean .*/my_model\.py\?"):
+        catalogue.check_model(f"{tmp_path}/my_modle.py:make")

@@ -10,7 +10,8 @@ from torch import nn
 from torch.func import functional_call
 
 from bench.learn import MISSING, WorkloadError, catalogue, models
-from bench.learn.models import build, check_forward
+from bench.learn.models import build, trial
+from bench.learn.models.trial import check_forward
 
 CIFAR = (3, 32, 32)
 
@@ -104,7 +105,7 @@ def test_every_torchvision_model_returns_one_tensor_of_logits_in_training_too(mo
         side = 299 if name == "inception_v3" else 224
         images = torch.zeros(2, 3, side, side, device="meta")
         check_forward(name, model.eval(), images, 10)
-        assert functional_call(model.train(), models._weightless(model), (images,)).shape == (2, 10), name
+        assert functional_call(model.train(), trial._weightless(model), (images,)).shape == (2, 10), name
 
 
 @pytest.mark.parametrize(
