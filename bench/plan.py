@@ -173,6 +173,8 @@ class Plan:
     targets: Mapping[str, float] = field(default_factory=dict)  # of TARGETS -> what the last epoch has to reach
     keep: Keep = field(default_factory=Keep)
     not_passed: tuple[str, ...] = ()  # names of variables that were set in the shell, and that ranks do not get
+    # Configuration's key -> seconds that a launch may take until its first step, and from there to its end.
+    estimates: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     schema: str = "bench.plan/1"
 
     @property
@@ -248,6 +250,7 @@ def from_json(document: Mapping[str, Any]) -> Plan:
             "seeds": tuple(document.get("seeds", ())),
             "not_passed": tuple(document.get("not_passed", ())),
             "published": tuple(Published(**each) for each in document.get("published", ())),
+            "estimates": {key: tuple(parts) for key, parts in document.get("estimates", {}).items()},
             "unrunnable": tuple(
                 Unrunnable(configuration=Configuration(**each["configuration"]), reason=each["reason"])
                 for each in document["unrunnable"]

@@ -15,7 +15,7 @@ from bench.store.commit import Store
 # says itself, and a study whose launches had other data is INVALID.
 _OWN = (
     *("study_id", "created_at", "command", "launches", "order_seed", "origins", "settings"),
-    *("profile", "published", "targets", "not_passed", "estimated_s", "estimated_bytes", "data_notes"),
+    *("profile", "published", "targets", "not_passed", "estimated_s", "estimated_bytes", "estimates", "data_notes"),
 )
 _NO_MATTER = ("study.store", "study.when_busy", "study.order_seed", "study.rdzv")
 _TOLD_AT_MOST = 4

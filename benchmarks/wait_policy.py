@@ -1,12 +1,12 @@
-"""How threads wait for each other: does OpenMP's spinning help when nobody else is there, and what does it cost beside others?
+"""How threads wait for each other: does OpenMP's spinning help, and what does it cost beside other programs?
 
-Two processes train the same model, one with libgomp's own policy (spin for some milliseconds, then sleep), one with
-another (GOMP_SPINCOUNT, OMP_WAIT_POLICY), on the same cores. They take turns in the order A B B A, so that what else the
+Two processes train the same model on the same cores, one with libgomp's own policy (spin for some milliseconds, then
+sleep), one with another (GOMP_SPINCOUNT, OMP_WAIT_POLICY). They take turns in the order A B B A, so that what else the
 machine does hits both; a block of four turns gives one log ratio, other / own, and the interval is a t interval over
-blocks. Above 1: the other policy is faster. With --busy N, N programs spin on the same cores meanwhile; with --quiet 0.05
-only blocks count in which others used less than 5 % of the cores.
+blocks. Above 1: the other policy is faster. With --busy N, N programs spin on the same cores meanwhile; with
+--quiet 0.05 only blocks count in which others used less than 5 % of the cores.
 
-    python benchmarks/wait_policy.py [--model lenet-small] [--batch 32] [--threads 2] [--busy 0] [--blocks 20] [--quiet 0.05]
+    python benchmarks/wait_policy.py [--model lenet-small] [--batch 32] [--threads 2] [--busy 0] [--blocks 20]
 """
 
 import argparse

@@ -1,9 +1,10 @@
 """How long a running study will still take, from the launches that ended and from how far the running one has come."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import Protocol
 
 from bench.plan import Plan, PlannedLaunch
+from reports.durations import Durations
 
 Clock = Callable[[], float]  # seconds; only differences count
 
@@ -11,6 +12,8 @@ Clock = Callable[[], float]  # seconds; only differences count
 _TRUSTED_AFTER = 0.05
 # Of the guess, for all that is not done: a start on a busy machine can take longer than the guess for everything.
 _AT_LEAST = 1 / 3
+_BUSY = 0.25  # of a launch's cores: others used more of them
+_SLOWER = 1.5  # times what everything took at first
 
 
 class Beat(Protocol):
@@ -48,6 +51,11 @@ class Running:
         self._last, self._last_s = place, now_s
         if self._first is None:
             self._first, self._first_s = place, now_s
+
+    @property
+    def started_up_s(self) -> float:
+        """From its begin to its first step; nothing, where none was heard."""
+        return self._first_s - self.began_s
 
     def left_s(self, now_s: float, guess_s: float) -> float:
         """Until it ends.
@@ -89,22 +97,26 @@ class Running:
 
 
 class Pace:
-    """How long the rest will take: each launch to come lasts what its configuration's did on average."""
+    """How long the rest will take: the running launch by its own steps, those to come by what ended launches taught."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._lasted_s: dict[str, list[float]] = {}
+        self._durations = Durations({})
         self._to_come: tuple[PlannedLaunch, ...] = ()
         self._key = ""  # of the running launch's configuration
         self._running: Running | None = None
-        self._guess_s = 0.0  # the plan's, of a launch
+        self._others_share: float | None = None
+        self._ended_s: float | None = None  # when the last launch did: what lies between two belongs to the next
 
     def started(self, plan: Plan) -> None:
         self._to_come = plan.launches
-        self._guess_s = plan.estimated_s / max(1, len(plan.launches))
+        each_s = plan.estimated_s / max(1, len(plan.launches))
+        guesses = plan.estimates or {each.key: (0.0, each_s) for each in plan.configurations}
+        self._durations = Durations(guesses, window_s=plan.workload.seconds or 0.0)
 
     def launch_started(self, planned: PlannedLaunch, index: int, plan: Plan) -> None:
-        self._key, self._running = planned.configuration.key, Running(plan, self._clock())
+        began_s = self._clock() if self._ended_s is None else self._ended_s
+        self._key, self._running = planned.configuration.key, Running(plan, began_s)
         self._to_come = plan.launches[index + 1 :]
 
     def heard(self, beat: Beat | None) -> None:
@@ -112,22 +124,31 @@ class Pace:
         if self._running is not None and beat is not None:
             self._running.heard(beat, self._clock())
 
-    def launch_ended(self) -> None:
+    def launch_ended(self, others_share: float | None = None) -> None:
+        """The running launch has ended; others used this share of its cores meanwhile."""
+        self._ended_s, self._others_share = self._clock(), others_share
         if self._running is not None:
-            self._lasted_s.setdefault(self._key, []).append(self._clock() - self._running.began_s)
+            running = self._running
+            self._durations.ended(self._key, running.started_up_s, self._ended_s - running.began_s)
         self._running = None
+
+    @property
+    def why_long(self) -> str:
+        """Why it takes longer than was promised, in words; empty where nothing is the matter."""
+        if self._others_share is not None:
+            return "the machine is busy" if self._others_share > _BUSY else ""
+        return "slower than at first" if self._durations.slower > _SLOWER else ""
 
     def left_s(self) -> float:
         """Until the plan is done."""
         if self._running is None:
-            return sum(self._expected_s(each.configuration.key, self._lasted_s) for each in self._to_come)
+            return sum(self._durations.expected_s(each.configuration.key) for each in self._to_come)
         now_s = self._clock()
-        left_s = self._running.left_s(now_s, self._expected_s(self._key, self._lasted_s))
-        ours_s = now_s - self._running.began_s + left_s
-        lasted_s = {self._key: [ours_s], **self._lasted_s}  # those that ended count first
-        return left_s + sum(self._expected_s(each.configuration.key, lasted_s) for each in self._to_come)
-
-    def _expected_s(self, key: str, lasted_s: Mapping[str, Sequence[float]]) -> float:
-        """The mean of its configuration, else of all launches, else the plan's own guess."""
-        alike = lasted_s.get(key) or [s for each in lasted_s.values() for s in each]
-        return sum(alike) / len(alike) if alike else self._guess_s
+        passed_s = now_s - self._running.began_s
+        left_s = self._running.left_s(now_s, self._durations.expected_s(self._key))
+        ours_s = max(1e-3, passed_s + left_s)
+        ratio = self._durations.ratio(self._key, ours_s, passed_s / ours_s)
+        for each in self._to_come:
+            alike = each.configuration.key == self._key and not self._durations.knows(self._key)
+            left_s += ours_s if alike else self._durations.expected_s(each.configuration.key, ratio)
+        return left_s

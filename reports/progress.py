@@ -100,8 +100,10 @@ class _Told:
         self._plan = None
 
     def _left(self) -> str:
-        seconds = self._pace.left_s()
-        return f"about {words.duration(seconds)} left" if seconds >= 1 else "nearly done"
+        seconds, why = self._pace.left_s(), self._pace.why_long
+        if seconds < 1:
+            return "nearly done"
+        return f"about {words.duration(seconds)} left" + (f": {why}" if why else "")
 
     def _outcome(self, launch: Launch) -> str:
         if launch.status == OK:
@@ -131,7 +133,7 @@ class Plain(_Told):
             self._say(f"{self._where} · {_phase(beat)} · {self._left()}")
 
     def launch_ended(self, launch: Launch, log_tail: str = "") -> None:
-        self._pace.launch_ended()
+        self._pace.launch_ended(launch.others_share)
         self._say(f"{self._outcome(launch)} ({self._left()})")
         self._quote(log_tail)
 
@@ -148,17 +150,15 @@ class Live(_Told):
         if self._clock() - self._drew < DRAW_EVERY_S:
             return
         self._drew = self._clock()
-        before, after = f"{self._where} · {_phase(beat)}", f" · {self._left()}"
-        bar = _bar(beat, self._console.width - 2 - len(before) - len(after))
-        text = shown(before + bar + after, self._console)
-        text.highlight_regex("[━╸]+", "cyan")
         # One column stays free: a full line would wrap, and what has wrapped is not erased.
+        text = shown(_fitted(self._where, beat, self._left(), self._console.width - 1), self._console)
+        text.highlight_regex("[━╸]+", "cyan")
         text.truncate(self._console.width - 1, overflow="ellipsis")
         self._console.control(_ERASE)
         self._console.print(text, end="", soft_wrap=True)
 
     def launch_ended(self, launch: Launch, log_tail: str = "") -> None:
-        self._pace.launch_ended()
+        self._pace.launch_ended(launch.others_share)
         if launch.status != OK:
             self._say(self._outcome(launch))
             self._quote(log_tail)
@@ -182,6 +182,19 @@ def _phase(beat: Beat | None) -> str:
     if not beat.step and not beat.steps:
         return phase
     return f"{phase} {beat.step}/{beat.steps}" if beat.steps else f"{phase} step {beat.step}"
+
+
+def _fitted(where: str, beat: Beat | None, left: str, width: int) -> str:
+    """One line of this width, that ends with the time left whatever else has to give way."""
+    after, phase = f" · {left}", f" · {_phase(beat)}"
+    room = width - len(where) - len(phase) - len(after)
+    if room >= 0:
+        return f"{where}{phase}{_bar(beat, room - 1)}{after}"
+    number, _, _ = where.partition(" ")
+    for told in (f"{where}{after}", f"{number}{phase}{after}", f"{number}{after}"):
+        if len(told) <= width:
+            return told
+    return left
 
 
 def _bar(beat: Beat | None, room: int) -> str:

@@ -101,6 +101,7 @@ def build(
         notes=(*recipes.notes(settings, workload.recipe, rows.runnable), *_notes(workload, rows.runnable)),
         not_passed=settings.not_passed,
         estimated_s=rounds * round_s,
+        estimates={row.key: cost.parts_s(workload, row, samples) for row in rows.runnable},
         estimated_bytes=rounds * sum(cost.launch_bytes(workload, row, samples) for row in rows.runnable),
     )
 

@@ -20,10 +20,16 @@ _LAUNCH_BYTES, _STEP_BYTES = 40_000, 20  # small tables and logs; a row of a ste
 
 def launch_s(workload: Workload, row: Configuration, samples: int) -> float:
     """Seconds from start to end: start-up, warm-up and window. `samples`: of an epoch, where epochs are trained."""
+    start_s, training_s = parts_s(workload, row, samples)
+    return start_s + training_s
+
+
+def parts_s(workload: Workload, row: Configuration, samples: int) -> tuple[float, float]:
+    """Of those, the seconds until the first step, and from there to the end."""
     step_s = _step_s(workload, row)
     warmup_s = 0.0 if workload.epochs else workload.warmup_steps * step_s  # of whole epochs it is a part
     window_s = max(workload.seconds or 0.0, _window_steps(workload, row, samples) * step_s)
-    return _START_S[row.device] + warmup_s + window_s
+    return _START_S[row.device], warmup_s + window_s
 
 
 def launch_bytes(workload: Workload, row: Configuration, samples: int) -> int:

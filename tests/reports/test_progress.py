@@ -207,7 +207,46 @@ def test_the_line_never_reaches_the_terminals_last_column(live, monkeypatch):
     monkeypatch.setenv("COLUMNS", "40")
     teller, target, clock = live
     run(teller, plan(), clock, 10, looks=range(10))
-    assert max(len(line) for line in drawn(target) if "cpu" in line) <= 39
+    assert max(len(line) for line in drawn(target) if "left" in line) <= 39
+
+
+@pytest.mark.parametrize("columns", [30, 40, 60, 72, 80, 120])
+def test_however_narrow_the_terminal_the_time_left_is_told(live, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    teller, target, clock = live
+    a_plan = plan(rounds=40)
+    teller.started(a_plan)
+    teller.launch_started(a_plan.launches[0], 0, 80)
+    clock.now += 1
+    teller.beats([beat(0, phase="evaluating", step=1130, steps=11400, epoch=100)])
+    line = drawn(target)[-1]
+    assert line.endswith(" left")
+    assert len(line) < columns
+
+
+def test_a_busy_machine_is_named_beside_the_time_left(live, plain):
+    for teller, target, clock in (live, plain):
+        a_plan = plan(rounds=2)
+        teller.started(a_plan)
+        for index, (planned, share) in enumerate(zip(a_plan.launches, (0.6, 0.05), strict=False)):
+            teller.launch_started(planned, index, 4)
+            clock.now += 10
+            teller.launch_ended(replace(ended(planned), others_share=share))
+            teller.launch_started(a_plan.launches[index + 1], index + 1, 4)
+            clock.now += 1
+            teller.beats([beat()])
+        assert target.getvalue().count("left: the machine is busy") == 1
+
+
+def test_where_others_are_not_seen_a_slower_machine_is_named(plain):
+    teller, target, clock = plain
+    a_plan = plan(rounds=3, configurations=(DDP,))
+    teller.started(a_plan)
+    for index, (planned, lasts_s) in enumerate(zip(a_plan.launches, (10, 40), strict=False)):
+        teller.launch_started(planned, index, 3)
+        clock.now += lasts_s
+        teller.launch_ended(ended(planned))
+    assert target.getvalue().count("left: slower than at first") == 1
 
 
 def test_finishing_twice_says_so_once(live):
