@@ -4,6 +4,7 @@ import os
 import resource
 import sys
 import time
+import warnings
 from array import array
 from collections.abc import Callable
 
@@ -26,7 +27,14 @@ def prepare(local_rank: int, threads: int | None) -> torch.device:  # noqa: ARG0
     if threads is not None:
         torch.set_num_threads(threads)
     torch.set_num_interop_threads(1)
+    setattr(torch, "set_num_interop_threads", _threads_between_operations)  # noqa: B010 - mypy knows it as a function
     return torch.device("cpu")
+
+
+def _threads_between_operations(threads: int) -> None:
+    """A process sets them once, and they are set: a model's code that sets them too must not end by that."""
+    if threads != torch.get_num_interop_threads():
+        warnings.warn(f"threads between operations stay {torch.get_num_interop_threads()} in every row", stacklevel=2)
 
 
 def synchronize(device: torch.device) -> None:
