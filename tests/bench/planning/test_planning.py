@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench import planning
+from bench.account import Account, LeftOut
 from bench.dna.machine import CPU_ONLY, Machine
 from bench.errors import CANNOT, USAGE, CannotError, UsageError
 from bench.plan import Plan, from_json, to_json
@@ -26,7 +28,7 @@ def machine(cores=2, gpus=0, **facts) -> Machine:
 MAC = machine(cores=8, pinnable=False, mps=True, torch_build=CPU_ONLY)
 
 
-def planned(on: Machine, profile=None, *, one_row=False, order_seed=0, **flags) -> Plan:
+def planned(on: Machine, profile=None, *, one_row=False, order_seed=0, account=None, **flags) -> Plan:
     if profile is None:
         flags = {"model": "resnet50", **flags}
     return planning.build(
@@ -37,6 +39,7 @@ def planned(on: Machine, profile=None, *, one_row=False, order_seed=0, **flags) 
         command="bench scale",
         order_seed=order_seed,
         one_row=one_row,
+        data=account,
     )
 
 
@@ -361,3 +364,39 @@ def test_study_ids_sort_by_time(now, minutes, token):
 )
 def test_study_ids_say_when_and_what(model, study_id):
     assert planning.new_study_id(model, datetime(2026, 11, 22, 8, 24, tzinfo=UTC), 0x17F3C) == study_id
+
+
+# Data
+
+
+DATA = Account(
+    name="folder",
+    found=130,
+    taken=120,
+    left_out=(LeftOut(kind="broken links", count=10, example="train/cat/9.png", fix="remove them"),),
+    split="val/ is for validation",
+    classes=("cat", "dog"),
+    training=(60, 36),
+    validation=(12, 12),
+)
+
+
+def test_an_epoch_costs_what_the_pictures_that_are_there_cost():
+    few, many = (
+        planned(machine(2), data="folder", epochs=4, one_row=True, batch=8, account=account)
+        for account in (DATA, replace(DATA, training=(6_000, 3_600)))
+    )
+    assert many.estimated_s > 10 * few.estimated_s
+    assert many.estimated_bytes > few.estimated_bytes
+
+
+def test_a_plan_says_what_the_data_are_and_what_was_left_out():
+    plan = planned(machine(2), data="folder", batch=8, account=DATA)
+    assert plan.data_notes == (DATA.summary, "left out broken links: 10, as train/cat/9.png; remove them")
+    assert from_json(json.loads(json.dumps(to_json(plan)))) == plan
+
+
+def test_fewer_pictures_than_a_batch_are_refused_before_anything_starts():
+    told = refused(UsageError, USAGE, machine(2), data="folder", batch=64, account=DATA)
+    assert "folder has 96 training images; one global batch is 128" in told
+    assert planned(machine(2), data="folder", batch=48, account=DATA)

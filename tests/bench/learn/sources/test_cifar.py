@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pickle
+import re
 
 import numpy as np
 import pyarrow as pa
@@ -196,6 +197,183 @@ def test_a_file_without_pictures_says_what_it_has_instead(tmp_path):
     for split in ("train", "test"):
         pq.write_table(pa.table({"pixels": [1], "label": [1]}), tmp_path / f"{split}-00000-of-00001.parquet")
     assert "has no column img or image. Its columns are: pixels, label." in refusal("cifar10", tmp_path)
+
+
+def write_batch(tmp_path, pictures, **changes):
+    """All pickles, with another `test_batch`."""
+    write_pickles(tmp_path, pictures)
+    images, labels = pictures["test"]
+    content = {"data": images.reshape(-1, 3072), "labels": labels.tolist()} | changes
+    dump(tmp_path / "cifar-10-batches-py" / "test_batch", content)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda data: data.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), "20x32x32x3.*data.transpose"),
+        (lambda data: data / 255, "float64, as 0.*255"),
+        (lambda data: data.astype(np.float32) * np.nan, "float32, as nan"),
+        (lambda data: data.astype(np.int64) * 2 - 9, "data holds -?[0-9]+; pixels"),
+        (lambda data: data[:, :3000], "20x3000, not 20 rows of 3072"),
+        (lambda data: [row.tolist()[: 3072 - at] for at, row in enumerate(data)], "rows of different lengths"),
+        (lambda data: data > 9, "bool, as"),
+        (lambda data: None, "a single value"),
+    ],
+)
+def test_pickled_pixels_that_are_none_are_named_with_the_way_out(tmp_path, pictures, change, told):
+    write_batch(tmp_path, pictures, data=change(pictures["test"][0].reshape(-1, 3072)))
+    assert re.search(f"test_batch.*{told}", refusal("cifar10", tmp_path))
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.uint16, np.int32])
+def test_pickled_pixels_of_a_wider_whole_number_are_the_same_pixels(tmp_path, pictures, kind):
+    write_batch(tmp_path, pictures, data=pictures["test"][0].astype(kind))
+    assert_same(load("cifar10", tmp_path), pictures)
+
+
+@pytest.mark.parametrize("wrong", [-1, None, "cat", 0.6, True, 10, 2**70, np.float64(1)])
+def test_a_pickled_label_that_is_no_class_is_named_by_file_and_place(tmp_path, pictures, wrong):
+    listed = pictures["test"][1].tolist()
+    listed[7] = wrong
+    write_batch(tmp_path, pictures, labels=listed)
+    assert "test_batch: label 7 of labels is" in refusal("cifar10", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ([0] * 7 + [-1] + [0] * 12, "row 7 of column label is -1; there are classes 0 to 9"),
+        ([0] * 7 + [10] + [0] * 12, "row 7 of column label is 10; there are classes 0 to 9, and 11 in this file"),
+        ([0] * 7 + [None] + [0] * 12, "row 7 of column label is null"),
+        (["cat"] * ROWS, "column label holds string, as 'cat'; labels are whole numbers"),
+        ([0.6] * ROWS, "column label holds double, as '0.6'"),
+        ([True] * ROWS, "column label holds bool, as 'True'"),
+        (pa.array(["cat"] * ROWS).dictionary_encode(), "column label holds string, as 'cat'"),
+        ([[1]] * ROWS, "column label holds list"),
+    ],
+)
+def test_a_column_of_labels_that_are_no_classes_is_named_by_file_and_row(tmp_path, pictures, values, told):
+    write_hub(tmp_path, pictures)
+    file = tmp_path / "test-00000-of-00001.parquet"
+    column = values if isinstance(values, pa.Array) else pa.array(values)
+    pq.write_table(pq.read_table(file).set_column(1, "label", column), file)
+    assert f"{file}: {told}" in refusal("cifar10", tmp_path)
+
+
+def test_pickles_with_keys_of_bytes_are_read(tmp_path, pictures):
+    write_pickles(tmp_path, pictures)
+    for file in (tmp_path / "cifar-10-batches-py").iterdir():
+        content = pickle.loads(file.read_bytes())  # noqa: S301 - written above
+        dump(
+            file,
+            {
+                key.encode(): [each.encode() for each in value] if key == "label_names" else value
+                for key, value in content.items()
+            },
+        )
+    data = load("cifar10", tmp_path)
+    assert_same(data, pictures)
+    assert data.class_names == NAMES
+
+
+def test_labels_pickled_as_numpys_own_numbers_are_read(tmp_path, pictures):
+    write_batch(tmp_path, pictures, labels=list(pictures["test"][1]))
+    assert_same(load("cifar10", tmp_path), pictures)
+
+
+def test_a_pickle_that_is_no_dictionary_says_what_it_is(tmp_path, pictures):
+    write_pickles(tmp_path, pictures)
+    dump(tmp_path / "cifar-10-batches-py" / "test_batch", [1, 2])
+    assert "test_batch holds a list, and no dictionary" in refusal("cifar10", tmp_path)
+
+
+def test_a_batch_file_that_is_a_copy_of_another_is_refused(tmp_path, pictures):
+    write_pickles(tmp_path, pictures)
+    folder = tmp_path / "cifar-10-batches-py"
+    (folder / "data_batch_4").write_bytes((folder / "data_batch_2").read_bytes())
+    assert "data_batch_4 holds the same pictures as data_batch_2" in refusal("cifar10", tmp_path)
+
+
+@pytest.mark.parametrize("suffix", ["", "-b42a775f407cee45"])
+def test_a_part_that_is_missing_twice_or_of_another_set_is_named(tmp_path, pictures, suffix):
+    write_hub(tmp_path, pictures)
+    file = tmp_path / "train-00000-of-00001.parquet"
+    content = file.read_bytes()
+    file.rename(tmp_path / f"train-00001-of-00003{suffix}.parquet")
+    told = refusal("cifar10", tmp_path)
+    assert "holds 1 of 3 parts of train: train-00000, train-00002 is missing" in told
+    for number in (0, 2):
+        (tmp_path / f"train-{number:05d}-of-00003{suffix}.parquet").write_bytes(content)
+    assert "is a copy of train-00000-of-00003" in refusal("cifar10", tmp_path)
+    (tmp_path / "train-00000-of-00004.parquet").write_bytes(content)
+    assert "parts of two sets of train" in refusal("cifar10", tmp_path)
+
+
+def test_a_gap_in_numbered_parts_is_named_where_no_name_says_how_many(tmp_path, pictures):
+    write_hub(tmp_path, pictures)
+    for number in (0, 2):
+        (tmp_path / f"train-{number}.parquet").write_bytes((tmp_path / "train-00000-of-00001.parquet").read_bytes())
+    (tmp_path / "train-00000-of-00001.parquet").unlink()
+    assert "holds 2 parts of train: train-00001 is missing" in refusal("cifar10", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("column", "told"),
+    [
+        (["a.png"] * ROWS, "column img holds string, and no encoded pictures"),
+        ([[[1, 2], [3, 4]]] * ROWS, "column img holds list"),
+        ([{"path": "a.png"}] * ROWS, "column img holds struct<path: string>"),
+        ([{"bytes": None, "path": "a.png"}] * ROWS, "column img holds struct<bytes: null"),
+    ],
+)
+def test_a_column_of_pictures_that_holds_something_else_is_named(tmp_path, pictures, column, told):
+    write_hub(tmp_path, pictures)
+    file = tmp_path / "train-00000-of-00001.parquet"
+    table = pq.read_table(file)
+    pq.write_table(table.set_column(0, "img", pa.array(column)), file)
+    assert told in refusal("cifar10", tmp_path)
+
+
+@pytest.mark.parametrize("name", ["img", "image"])
+def test_plain_columns_of_bytes_and_labels_of_a_dictionary_are_read(tmp_path, pictures, name):
+    for split, (images, labels) in pictures.items():
+        numbers = pa.array(labels, pa.int64()).dictionary_encode()
+        table = pa.table({name: pa.array([png(image) for image in images]), "label": numbers})
+        pq.write_table(table, tmp_path / f"{split}-00000-of-00001.parquet")
+    assert_same(load("cifar10", tmp_path), pictures)
+
+
+def test_a_picture_of_another_size_is_refused_and_not_scaled(tmp_path, pictures):
+    write_hub(tmp_path, {**pictures, "test": (pictures["test"][0][:, :, :30], pictures["test"][1])})
+    assert "row 0: it is 32x30 pixels, not 32x32" in refusal("cifar10", tmp_path)
+
+
+def test_a_row_without_a_picture_is_named(tmp_path, pictures):
+    images, labels = pictures["train"]
+    write_hub(tmp_path, pictures)
+    write_parquet(tmp_path / "train-00000-of-00001.parquet", [*images[:3], None, *images[4:]], labels)
+    assert "row 3 has no picture in it, or only the path of one" in refusal("cifar10", tmp_path)
+
+
+def test_both_layouts_have_one_digest_and_other_labels_another(tmp_path, pictures):
+    write_pickles(tmp_path / "a", pictures)
+    write_hub(tmp_path / "b", pictures)
+    images, labels = pictures["train"]
+    write_hub(tmp_path / "c", {**pictures, "train": (images, labels[::-1])})
+    first, second, other = (load("cifar10", tmp_path / each) for each in "abc")
+    assert first.digest == second.digest != other.digest
+    assert first.account.training == (2,) * 10
+
+
+def test_a_part_of_the_published_set_says_how_much_it_is(tmp_path, pictures):
+    write_hub(tmp_path, pictures)
+    (what, _), *_ = load("cifar10", tmp_path).account.notes
+    assert what == "20 training and 20 test pictures; cifar10 has 50,000 and 10,000"
+
+
+def test_an_archive_that_was_not_unpacked_is_named(tmp_path):
+    (tmp_path / "cifar-10-python.tar.gz").write_bytes(b"\x1f\x8b")
+    assert f"Unpack {tmp_path / 'cifar-10-python.tar.gz'} first" in refusal("cifar10", tmp_path)
 
 
 def test_another_shape_is_refused_before_anything_is_read(tmp_path):
