@@ -122,8 +122,8 @@ def difference(mine: Account, theirs: Account) -> str:
     """How two data sets under one name differ, as far as their accounts tell."""
     if mine.classes != theirs.classes:
         only = sorted(set(mine.classes) ^ set(theirs.classes))
-        apart = f" ({several(only)})" if only else ", in another order"
-        return f"{len(mine.classes)} against {len(theirs.classes)} classes{apart}"
+        which = f" ({several(only)})" if only else ", in another order"
+        return f"{len(mine.classes)} against {len(theirs.classes)} classes{which}"
     for part in (TRAINING, VALIDATION):
         counts = zip(mine.classes, getattr(mine, part), getattr(theirs, part), strict=True)
         apart = [f"{name} {a:,} against {b:,}" for name, a, b in counts if a != b]
