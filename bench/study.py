@@ -73,7 +73,7 @@ def run(plan: Plan, store: Store, host: Host, watcher: Watcher, draining: Callab
             launch; somebody else runs this study; or the machine is no longer fit for the next launch.
     """
     store.try_out(plan.study_id)
-    with lease.held(store.path, plan.study_id, Owner.of_this_process().token):
+    with lease.held(store.path, plan.study_id, Owner.of_this_process().token, lease.LEASE_S):
         _launches(plan, store, host, watcher, draining)
     packing.pack(store, plan.study_id)
 

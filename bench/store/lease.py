@@ -22,7 +22,7 @@ _LOOK_EVERY_S = 0.5
 
 
 @contextlib.contextmanager
-def held(root: Path, study_id: str, token: str, lease_s: float = LEASE_S) -> Iterator[None]:
+def held(root: Path, study_id: str, token: str, lease_s: float) -> Iterator[None]:
     """Say that this process lives, for as long as the block lasts; a disk that takes no sign costs the sign alone."""
     file, ended = Layout(root).beat(study_id, token), threading.Event()
 
