@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+CONFIGURATION = "bench.toml"  # in the current folder, and in the user's own for configurations
 _NOWHERE = Path(os.devnull) / "bench"  # holds nothing and takes nothing: a cache there is one that is always empty
 
 
@@ -13,6 +14,13 @@ def of_user(folder: Callable[..., Path]) -> Path:
         return folder("bench", appauthor=False)
     except (RuntimeError, KeyError):  # neither HOME nor an entry in passwd, and no XDG variable
         return _NOWHERE
+
+
+def is_configured(cwd: Path) -> bool:
+    """Whether a file says anything of settings; reading it takes longer than most verbs do."""
+    from platformdirs import user_config_path  # noqa: PLC0415 - help needs click alone
+
+    return any((folder / CONFIGURATION).is_file() for folder in (cwd, of_user(user_config_path)))
 
 
 def expanded(given: str) -> Path:

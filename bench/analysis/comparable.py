@@ -48,7 +48,7 @@ def obstacles(a: Study, b: Study, a_plan: Plan, b_plan: Plan) -> tuple[str, ...]
 def other_code(a: Sequence[Launch], b: Sequence[Launch]) -> Iterator[str]:
     """That the user's own files are not the same on both sides."""
     if names := source.different(a, b):
-        yield f"source of the model differs ({source.named(names)}); --other-source compares all the same"
+        yield f"source of the model differs ({source.named(names)}); --other-source compares two all the same"
 
 
 def other_data(a: Sequence[Launch], b: Sequence[Launch]) -> Iterator[str]:

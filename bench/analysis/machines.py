@@ -34,7 +34,12 @@ def held_together(sides: Sequence[Side], margin: float) -> Machines:
     why = {
         side.name: reasons
         for side in sides[1:]
-        if (reasons := comparable.obstacles(first.study, side.study, first.plan, side.plan))
+        if (
+            reasons := (
+                *comparable.obstacles(first.study, side.study, first.plan, side.plan),
+                *comparable.other_code(first.launches, side.launches),
+            )
+        )
     }
     kept = [side for side in sides if side.name not in why]
     return Machines(

@@ -34,7 +34,7 @@ from bench.settings.values import suggestion
 from launchers.environment import not_passed
 
 DEMO = "demo"  # the profile that runs when nothing is asked for
-FILE = "bench.toml"
+FILE = folders.CONFIGURATION
 WINDOW = ("measure.steps", "measure.seconds", "measure.epochs")  # exactly one ends up set
 SEED, SEEDS, ROUNDS = "measure.seed", "measure.seeds", "measure.rounds"
 WINDOW_S, WINDOW_QUICK_S = 6.0, 3.0  # half of the first, which a cut may leave, is still enough (analysis.validity)
@@ -107,8 +107,8 @@ def resolve(
     layers = [
         _from_names(flags, _flag),
         _from_names(variables, _variable),
-        _from_file(cwd / FILE, f"./{FILE}"),
-        _from_file(user_file, str(user_file)),
+        from_file(cwd / FILE, f"./{FILE}"),
+        from_file(user_file, str(user_file)),
     ]
     if profile is None and not any("model.name" in layer.said for layer in layers):
         profile = DEMO
@@ -232,7 +232,7 @@ def _from_names(values: Mapping[str, Any], spelled: Callable[[str], str]) -> _La
     return _layer(_validated(said, called.__getitem__, spelled("…"), strict=False), called.__getitem__)
 
 
-def _from_file(file: Path, where: str) -> _Layer:
+def from_file(file: Path, where: str) -> _Layer:
     if not file.is_file():
         return _Layer(said={}, where=lambda _: where)
     return _layer(_validated(_read_toml(file), lambda _: where, where), lambda _: where)

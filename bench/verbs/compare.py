@@ -53,6 +53,7 @@ Examples:
 @click.option(
     "--threshold", metavar="SHARE", help="Differences below it count as none, as in 5% or 0.05.  [the studies' margin]"
 )
+@click.option("--other-source", is_flag=True, help="Compare although the files of the model differ.")
 @json_option
 @click.option("--wide", is_flag=True, help="Every column.")
 @click.option("--no-color", is_flag=True, help="No colour.")
@@ -99,7 +100,8 @@ def _two(a: "Wanted", b: "Wanted", margin: float | None, asked: _Gates, **talkin
     known = list(sides.calibrations([a.store, b.store]))
     for pair in sides.paired_off(a, b):
         mine, theirs = (sides.read(each, known) for each in pair)
-        found = compare(mine, theirs, margin or max(mine.plan.margin, theirs.plan.margin))
+        least = margin or max(mine.plan.margin, theirs.plan.margin)
+        found = compare(mine, theirs, least, other_source=talking["other_source"])
         rulings = gates.rulings(found, asked.names)
         told += rulings
         if talking["as_json"]:

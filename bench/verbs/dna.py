@@ -13,7 +13,7 @@ import click
 
 from bench.errors import CannotError, UsageError
 from bench.plan import WHEN_BUSY
-from bench.verbs.options import json_option, store_option
+from bench.verbs.options import json_option, setting_option, store_option
 
 if TYPE_CHECKING:
     from bench.dna.fingerprint import Fingerprint
@@ -37,11 +37,10 @@ Examples:
 @click.option("--diff", metavar="A B", nargs=2, help="How two differ: FILE of --json, a study, or here.")
 @click.option("--anonymize", is_flag=True, help="Leave out what belongs to one moment or one site.")
 @click.option("--export", type=click.Choice(["mlperf"]), help="Another form: MLPerf's system description.")
-@click.option(
+@setting_option(
     "--when-busy",
+    "study.when_busy",
     type=click.Choice(WHEN_BUSY),
-    default="refuse",
-    envvar="BENCH_WHEN_BUSY",
     help="If a study measures on this host: share runs canaries and --measure all the same [refuse].",
 )
 @store_option

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
-from bench import plan
+from bench import folders, plan
 from bench.errors import BenchError, UsageError
 
 if TYPE_CHECKING:
@@ -79,13 +79,42 @@ _OF_A_WORKLOAD = (
     "--allow-empty-classes",
 )
 
-store_option = click.option(
-    "--store",
-    type=click.Path(path_type=Path),
-    default="bench-results",
-    envvar="BENCH_STORE",
-    show_default=True,
-    help="Folder with the results.",
+
+def setting_option(flag: str, key: str, as_what: Callable[[str], Any] = str, **shown: Any) -> Callable[..., Any]:
+    """A flag of a verb that resolves no other settings: flag > BENCH_* > ./bench.toml > user configuration > default.
+
+    Args:
+        flag: its name.
+        key: the setting, as in "study.store".
+        as_what: what the verb gets it as.
+        shown: what else click wants to know.
+    """
+
+    def resolved(_: click.Context, __: click.Parameter, given: str | None) -> Any:
+        if given is None and folders.is_configured(Path.cwd()):
+            from bench.settings.single import of_files
+
+            given = of_files(key, Path.cwd())
+        given = _DEFAULTS.get(key) if given is None else given
+        return None if given is None else as_what(given)
+
+    variable = "BENCH_" + flag.removeprefix("--").replace("-", "_").upper()
+    return click.option(flag, envvar=variable, callback=resolved, **shown)
+
+
+# Of what reading verbs need, as `bench.settings` has it, which takes longer to import than they do to run.
+_DEFAULTS = {"study.store": "bench-results", "study.when_busy": "refuse"}
+
+
+store_option = setting_option(
+    "--store", "study.store", folders.expanded, metavar="DIR", help="Folder with the results.  [bench-results]"
+)
+data_dir_option = setting_option("--data-dir", "data.dir", metavar="DIR", help="Where the data set is on this machine.")
+busy_option = setting_option(
+    "--when-busy",
+    "study.when_busy",
+    type=click.Choice(plan.WHEN_BUSY),
+    help="If another study measures on this host.  [refuse]",
 )
 gate_option = click.option("--fail-on", metavar="accuracy", help="Exit 4 if a row misses the profile's targets.")
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")

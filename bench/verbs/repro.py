@@ -13,7 +13,7 @@ import click
 from bench import plan as nouns
 from bench.errors import DONE, GATE, PARTIAL, UsageError
 from bench.verbs import rehearsals
-from bench.verbs.options import json_option, store_option, workload_options
+from bench.verbs.options import busy_option, data_dir_option, json_option, store_option, workload_options
 
 if TYPE_CHECKING:
     from bench.analysis.agreement import Agreement
@@ -22,17 +22,6 @@ if TYPE_CHECKING:
     from bench.rehearsing import Stage
 
 ENDING = ".capsule"
-data_dir_option = click.option(
-    "--data-dir", metavar="DIR", envvar="BENCH_DATA_DIR", help="Where the data set is on this machine."
-)
-busy_option = click.option(
-    "--when-busy",
-    type=click.Choice(nouns.WHEN_BUSY),
-    default="refuse",
-    show_default=True,
-    envvar="BENCH_WHEN_BUSY",
-    help="If another study measures on this host.",
-)
 
 
 @click.group(

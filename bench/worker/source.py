@@ -14,7 +14,7 @@ from typing import Any, Self
 
 _OURS = Path(__file__).resolve().parents[2]
 _OUR_PACKAGES = ("bench", "launchers", "profiles", "reports", "scaling_bench")
-_STANDARD = tuple(Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib"))
+_STANDARD = tuple(Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib"))
 _INSTALLED = frozenset(("site-packages", "dist-packages"))
 # torch.compile writes modules of its own; a torch that somebody builds from source is told by its version.
 _TOLD_ELSEWHERE = ("torch", "numpy", "triton", "__main__", "__mp_main__")
@@ -26,8 +26,10 @@ def is_standard(file: str) -> bool:
     path = Path(file)
     if not path.is_absolute():
         return True
-    resolved = path.resolve()
-    return not _INSTALLED & set(path.parts) and any(resolved.is_relative_to(each) for each in _STANDARD)
+    if _INSTALLED & set(path.parts):
+        return False
+    # Either way: systems link single files of theirs to elsewhere (/etc/python3/sitecustomize.py).
+    return any(path.is_relative_to(each) or path.resolve().is_relative_to(each.resolve()) for each in _STANDARD)
 
 
 @cache
