@@ -46,13 +46,6 @@ def warnings(launches: Sequence[Launch]) -> Iterator[Finding]:
 
 
 def _limits(launch: Launch) -> Iterator[tuple[str, str]]:
-    if launch.throttled_s:
-        yield (
-            f"a CPU quota ({launch.cpu_quota:g} cores) paused the ranks"
-            if launch.cpu_quota is not None
-            else "a CPU quota paused the ranks",
-            "whole cores instead of a quota: docker run --cpuset-cpus=0-3",
-        )
     if launch.turbo is False:
         yield "turbo was switched off: no core went above its nominal clock", "compare with machines like it only"
     if launch.clock_cap_mhz is not None:

@@ -20,7 +20,7 @@ import psutil
 ABSENT, UNREADABLE = "absent", "unreadable"
 
 # The kernel's own folders, which tell nothing of a person.
-_SYSTEM = re.compile(r"['\"]?/(?:proc|sys|dev|etc)(?:/[\w.,:@+*-]+)*['\"]?[:;,.)]*")
+_SYSTEM = re.compile(r"(?!.*/\.\.)['\"]?/(?:proc|sys|dev|etc)(?:/[\w.,:@+*-]+)*['\"]?[:;,.)]*")
 _LONGEST = 200  # characters of somebody else's text
 
 

@@ -67,9 +67,10 @@ def notes(configurations: Sequence[Configuration], machine: Machine, asked: str)
     quota = machine.cpu_quota
     most = max((row.processes // row.nodes * (row.cores_per_rank or 1) for row in configurations), default=0)
     if quota is not None and most > quota:
+        cores = f"{most} core{'s' * (most != 1)}"
         yield (
-            f"a CPU quota of {quota:g} cores, and rows that use up to {most}: the kernel pauses them for the rest "
-            "of each period (whole cores instead of a quota: docker run --cpuset-cpus=0-3)"
+            f"a CPU quota of {quota:g} cores, and rows that use {cores}: the kernel pauses them for the rest of each "
+            "period (whole cores instead of a quota: docker run --cpuset-cpus=0-3)"
         )
 
 

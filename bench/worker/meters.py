@@ -36,6 +36,7 @@ class Meters:
     def start_over(self, record: Record) -> None:
         """What was timed so far is warm-up, and what it used does not count."""
         self.energy.start_over()
+        self.limits.start_over()
         record.start_over()
 
     def _read(self) -> tuple[float, int, int]:

@@ -4,6 +4,7 @@ import importlib.metadata
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import asdict, replace
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from linux_files import a_linux
+from linux_files import X86, a_linux
 
 from bench.dna import gpu, identity, linux, software
 from bench.dna.facts import Facts, UnavailableError
@@ -21,7 +22,7 @@ from bench.dna.numbers import num_id
 from bench.store import schema
 
 NO_GPU = gpu.Gpus(
-    identity=Facts(values={}, unavailable={"gpus": "none"}),
+    identity=Facts(values={}, unavailable={"gpus": "absent: none"}),
     conditions=Facts(values={}, unavailable={"gpus": "none"}),
     driver=Facts(values={}, unavailable={"driver": "none"}),
 )
@@ -215,3 +216,34 @@ def test_it_imports_neither_torch_nor_pyarrow():
 
 def test_a_fingerprint_is_plain_json():
     assert json.loads(json.dumps(asdict(fingerprint())))["num_id"] is None
+
+
+def of_files(monkeypatch, root):
+    """The fingerprint of the machine whose files these are."""
+    told = linux.identity
+    with monkeypatch.context() as here:
+        here.setattr(identity.sys, "platform", "linux")
+        here.setattr(identity.linux, "identity", lambda: told(root))
+        here.setattr(identity.platform, "machine", lambda: "x86_64")
+        here.setattr(gpu, "read", lambda: NO_GPU)
+        return fingerprint()
+
+
+@pytest.mark.parametrize("hidden", ["sys", "sys/devices/system/cpu/cpu0/cache", "sys/devices/system/node"])
+def test_a_hidden_sys_is_the_same_machine(monkeypatch, tmp_path, hidden):
+    text = X86.replace("stepping", "physical id : 0\ncore id : {number}\nsiblings : 8\nstepping")
+    whole = of_files(monkeypatch, a_linux(tmp_path / "whole", text=text))
+    shutil.rmtree(a_linux(tmp_path / "masked", text=text) / hidden)
+    masked = of_files(monkeypatch, tmp_path / "masked")
+    assert masked.hw_id == whole.hw_id
+    assert len(masked.identity) < len(whole.identity)
+    assert "hw_id" not in masked.unavailable, "nothing that it is made of was missing"
+
+
+def test_an_id_that_was_made_of_fewer_facts_says_which(monkeypatch, tmp_path):
+    root = a_linux(tmp_path / "root")
+    (root / "proc/meminfo").write_text("nothing\n")
+    found = of_files(monkeypatch, root)
+    assert found.unavailable["hw_id"] == "made without memory_gib, which could not be read"
+    (root / "proc/cpuinfo").unlink()
+    assert "cpu_model" in of_files(monkeypatch, root).unavailable["hw_id"]

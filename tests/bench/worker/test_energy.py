@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from bench.worker import energy
 from bench.worker.energy import Cards, Meter, NoCounterError, Packages, meter
 
 ROUND_UJ = 262_143_328_850
@@ -129,3 +130,66 @@ def test_only_the_first_rank_of_a_host_reads_its_packages():
     second = meter(torch.device("cpu"), devices=1, first_of_host=False)
     assert (second.joules, second.gap) == (None, None)
     assert meter(torch.device("mps"), devices=1, first_of_host=True).gap == "no counter is read on mps"
+
+
+def test_a_counter_that_stands_still_is_no_training_without_energy(powercap):
+    found = Meter(lambda: Packages(powercap))
+    found.start()
+    found.stop()
+    assert (found.joules, found.gap) == (None, "the energy counter of package-0, package-1 stood still over the window")
+
+
+def test_one_package_that_stands_still_is_named_and_the_other_s_part_is_not_taken_for_the_whole(powercap):
+    found = Meter(lambda: Packages(powercap))
+    found.start()
+    count(powercap, 31, 1)
+    found.stop()
+    assert found.joules is None
+    assert "package-1 stood still" in found.gap
+
+
+def test_a_card_that_counts_nothing_has_a_reason(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda each: SimpleNamespace(uuid=each))
+    nvml = SimpleNamespace(
+        nvmlInit=lambda: None,
+        nvmlDeviceGetHandleByUUID=lambda uuid: uuid,
+        nvmlDeviceGetTotalEnergyConsumption=lambda handle: 5,
+    )
+    found = Meter(lambda: Cards([0], nvml))
+    found.start()
+    found.stop()
+    assert (found.joules, found.gap) == (None, "the energy counter of GPU 0 stood still over the window")
+
+
+@pytest.mark.parametrize(
+    ("limit_w", "seconds", "known"),
+    [
+        (None, 200, True),  # 262 kJ hold for 262 s at a bound of 1 kW
+        (None, 300, False),
+        (200, 600, True),  # twice the kernel's limit of it: 655 s
+        (200, 700, False),
+        (4095, 200, True),  # "no limit" of an unlocked desktop is none
+    ],
+)
+def test_a_window_that_may_hold_a_whole_round_of_the_counter_has_no_number(
+    powercap, monkeypatch, limit_w, seconds, known
+):
+    if limit_w is not None:
+        for package in (0, 1):
+            file = powercap / f"intel-rapl:{package}" / "constraint_0_power_limit_uw"
+            file.write_text(f"{limit_w * 10**6}\n")
+    now = [0.0]
+    monkeypatch.setattr(energy.time, "monotonic", lambda: now[0])
+    found = Meter(lambda: Packages(powercap))
+    found.start()
+    now[0] += seconds
+    count(powercap, 11, 11)
+    found.stop()
+    assert (found.joules is not None) == known
+    assert known or "may have gone round unseen" in found.gap
+
+
+@pytest.mark.parametrize("text", ["", "not a number\n"])
+def test_a_limit_that_cannot_be_read_leaves_the_bound(powercap, text):
+    (powercap / "intel-rapl:0" / "constraint_0_max_power_uw").write_text(text)
+    assert Packages(powercap).joules([0, 0], [10**6, 10**6], 6.0) == [1.0, 1.0]
