@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from bench.printable import printable
+
 DONE = 0
 BUG = 1  # in bench itself; the traceback is saved
 USAGE = 2
@@ -37,7 +39,7 @@ class BenchError(Exception):
     @property
     def lines(self) -> list[str]:
         """The text for a terminal."""
-        first, *rest = [*self.message.splitlines(), *self.hint.splitlines()]
+        first, *rest = map(printable, [*self.message.splitlines(), *self.hint.splitlines()])
         return [f"error: {first}", *(f"  {line}" for line in rest)]
 
     def document(self) -> dict[str, Any]:

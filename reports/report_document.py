@@ -30,7 +30,12 @@ def document(report: Report) -> dict[str, Any]:
 
 def as_text(report: Report) -> str:
     """The document as the text of a file."""
-    return json.dumps(document(report), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(document(report), indent=1, ensure_ascii=False, allow_nan=False)
+    # What acts on a terminal, or turns the direction of text, stands there by its number.
+    return "".join(char if char in _SHOWN or char.isprintable() else json.dumps(char)[1:-1] for char in text) + "\n"
+
+
+_SHOWN = {"\n", words.NARROW}
 
 
 def _study(told: StudyReport) -> dict[str, Any]:

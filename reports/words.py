@@ -6,18 +6,18 @@ thousands, before a unit, within an interval.
 """
 
 import math
-import re
 import unicodedata
 from collections.abc import Iterable
 
 from bench.analysis.result import Estimate
+from bench.printable import printable
 
 MISSING = "\N{EN DASH}"
 NARROW = "\u202f"  # narrow no-break space
 _UNITS = (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10))
 _MOST_DIGITS = 15  # a float64 carries no more
 
-_TERMINAL_CODES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)?", re.DOTALL)
+_FORMULAS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _ASCII = str.maketrans(
     {
         NARROW: " ",
@@ -140,8 +140,17 @@ def listed(items: Iterable[str]) -> str:
 
 def clean(text: str) -> str:
     """Text from outside (names, reasons, log lines) on one line and without terminal codes or control characters."""
-    bare = _TERMINAL_CODES.sub("", text)
-    return " ".join("".join(char if char.isprintable() else " " for char in bare).split())
+    return " ".join(printable(text).replace(NARROW, " ").split())
+
+
+def cell(text: str) -> str:
+    """Text for a cell of a CSV, clean; one that a spreadsheet would run as a formula has an apostrophe before it.
+
+    As OWASP has it (CSV injection): what begins with `=`, `+`, `-` or `@`, or with their wide forms; tabs and carriage
+    returns are no part of clean text. Numbers are no texts, and stay as they are.
+    """
+    bare = clean(text)
+    return f"'{bare}" if bare.startswith(_FORMULAS) else bare
 
 
 def to_ascii(text: str) -> str:

@@ -4,6 +4,7 @@ A fingerprint names no host and no person, but commands, reasons and warnings ar
 and addresses. Paths keep their last part, so that `…/my_model.py:build` still says what was trained.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
@@ -52,7 +53,7 @@ def _names(also: tuple[str, ...]) -> re.Pattern[str] | None:
 
 def _clean(told: Any, names: re.Pattern[str] | None) -> Any:
     if isinstance(told, str):
-        return _text(told, names)
+        return _text(told, names) if (inside := _parsed(told)) is None else json.dumps(_clean(inside, names))
     if isinstance(told, Card):
         told = _card(told)
     if is_dataclass(told) and not isinstance(told, type):
@@ -66,6 +67,17 @@ def _clean(told: Any, names: re.Pattern[str] | None) -> Any:
             return told
         return tuple(_clean(each, names) for each in told)
     return told
+
+
+def _parsed(text: str) -> dict[str, Any] | None:
+    """A JSON object that stands in a text, as fingerprints are stored: cleaned as a text it would be none any more."""
+    if not text.startswith("{"):
+        return None
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _text(text: str, names: re.Pattern[str] | None) -> str:

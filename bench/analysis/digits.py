@@ -12,7 +12,7 @@ def significant(value: float, digits: int) -> str:
     '101'
     """
     if not math.isfinite(value):
-        return "infinite" if math.isinf(value) else "not a number"
+        return "infinite" if math.isinf(value) else "NaN"
     if value and not _PLAIN[0] <= abs(value) < _PLAIN[1]:
         return f"{value:.{digits}g}"
     places = max(0, digits - 1 - math.floor(math.log10(abs(value)))) if value else 0

@@ -1,7 +1,7 @@
 """A record as tables of plain values, each a list of rows with the same keys; headers carry units."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -86,6 +86,19 @@ def fingerprint(run: Run) -> dict[str, Any]:
 def scores(score: ClassScore) -> dict[str, Any]:
     """What one class got."""
     return {name: value for name, value in asdict(score).items() if name not in _NOT_A_SCORE}
+
+
+def labels(classes: Sequence[ClassScore], spelled: Callable[[str], str] = str) -> list[str]:
+    """What each class is called in the name of a metric: its own name, or, if any two were one then, its number too.
+
+    Args:
+        classes: of one evaluation.
+        spelled: a name in the letters that the tracker takes.
+    """
+    names = [spelled(words.clean(each.name)).strip() for each in classes]
+    if all(names) and len({name.casefold() for name in names}) == len(names):
+        return names
+    return [f"{each.label} {name}".strip() for each, name in zip(classes, names, strict=True)]
 
 
 def classification_report(run: Run) -> str:

@@ -61,24 +61,31 @@ Examples:
     show_default=True,
     help="Folder; each target gets a folder of its own in it.",
 )
+@click.option("--anonymize", is_flag=True, help="Leave out paths, hosts and users; for huggingface always.")
 @json_option
-def command(studies: tuple[str, ...], store: Path, wanted: str, output: Path, as_json: bool) -> None:
+def command(
+    studies: tuple[str, ...], store: Path, wanted: str, output: Path, *, anonymize: bool, as_json: bool
+) -> None:
     """Export each STUDY (an id, the start of one, @last or @-2), or one LAUNCH of it, and print the paths written.
 
     Nothing is sent anywhere, and exporting again makes no duplicates: what is there stays, what has grown is renewed.
     """
     from bench import exporting
+    from bench.analysis.anonymous import without_names
     from bench.exporting.files import refused_by_disk
     from bench.exporting.gather import record
     from bench.study import analysed
+    from bench.verbs.own_names import own_names
 
     targets = {name: exporting.find(name) for name in dict.fromkeys(each.strip() for each in wanted.split(","))}
     exports, warnings = [], []
     for study_id, launch_id in list(dict.fromkeys(_meant(store, text) for text in studies)):
         study = analysed(store, study_id)
-        told = record(store, study, launch_id)
+        whole = record(store, study, launch_id)
         warnings += [f"{study_id}: {each}" for each in study.warnings if "left out" in each]
         for name, target in targets.items():
+            is_public = anonymize or getattr(target, "PUBLIC", False)  # it is made to be given away
+            told = without_names(whole, own_names()) if is_public else whole
             with refused_by_disk(output / name):
                 paths = target.write(told, output / name, _talk(f"exporting {told.name} to {name}"))
             next_step = target.opened(told, output / name)

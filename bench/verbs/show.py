@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bench.errors import CannotError
+from bench.printable import printable
 from bench.store import index
 from bench.store.attempts import Attempt, open_attempts
 from bench.store.layout import UnreadableError, existing
@@ -62,7 +63,7 @@ def command(ids: tuple[str, ...], store: Path, *, anatomy: bool, why: bool, reac
         _why_lines(card, seen) if why else [*card.lines(), *(seen.lines() if seen else ())]
         for card, seen in zip(cards, learned, strict=True)
     ]
-    click.echo("\n\n".join("\n".join(lines) for lines in told))
+    click.echo("\n\n".join("\n".join(map(printable, lines)) for lines in told))
     for warning in warnings:
         click.echo(f"warning: {warning}", err=True)
 

@@ -197,4 +197,6 @@ def _cell(value: Any) -> Any:
         return ""
     if isinstance(value, float):
         return float(f"{value:.12g}")
-    return str(value).lower() if isinstance(value, bool) else value
+    if isinstance(value, bool):
+        return str(value).lower()
+    return words.cell(value) if isinstance(value, str) else value

@@ -11,6 +11,7 @@ from typing import Any
 from bench.exporting import tables
 from bench.exporting.files import drafted
 from bench.exporting.record import Record
+from reports import words
 
 NEEDS: Mapping[str, str] = {}
 
@@ -61,4 +62,6 @@ def _cell(value: Any) -> Any:
     """Empty for missing, true and false and what is no plain value as in JSON."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return ""
-    return value if isinstance(value, str | int | float) and not isinstance(value, bool) else json.dumps(value)
+    if isinstance(value, str):
+        return words.cell(value)
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else json.dumps(value)

@@ -18,9 +18,11 @@ from bench.exporting.files import drafted
 from bench.exporting.record import Record, Run, ids, scalars
 from bench.exporting.targets.csv import as_csv
 from bench.exporting.targets.json import finite
+from reports import words
 
 NEEDS: Mapping[str, str] = {"safetensors": "safetensors>=0.4"}
 
+PUBLIC = True  # it is made to be published
 WEIGHTS = "model.safetensors"  # those that were evaluated
 UNAVERAGED = "model-unaveraged.safetensors"  # beside averaged ones, those that the optimizer left
 _NO_PUBLIC_DATA = ("synthetic", "folder")
@@ -137,7 +139,7 @@ def card(record: Record, run: Run, kept: _Kept | None) -> str:
             *_header(record, run),
             "---",
             "",
-            f"# {work.model} on {work.data}",
+            f"# {words.clean(work.model)} on {words.clean(work.data)}",
             "",
             which,
             "",
@@ -159,7 +161,7 @@ def card(record: Record, run: Run, kept: _Kept | None) -> str:
             "It is repeated by",
             "",
             "```sh",
-            record.plan.command,
+            words.clean(record.plan.command),
             "```",
             "",
             "## Where",
@@ -286,4 +288,4 @@ def _as_json(told: Any) -> str:
 
 
 def _cell(value: Any) -> str:
-    return str(value).replace("|", "\\|").replace("\n", " ")
+    return words.clean(str(value)).replace("|", "\\|")

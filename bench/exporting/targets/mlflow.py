@@ -27,6 +27,7 @@ NEEDS: Mapping[str, str] = {
 EXPERIMENT = "bench"
 _OF, _DIGEST = "bench.id", "bench.digest"
 _VALUE_CHARACTERS = 5000  # MLflow takes 6000
+_NAME = 200  # characters of a metric's name; MLflow takes 250
 _AT_ONCE = 500  # metrics in a call; MLflow takes 1000
 _ENDINGS = {"ok": "FINISHED", "suspect": "FINISHED", "cancelled": "KILLED", "lost": "KILLED"}
 
@@ -181,9 +182,9 @@ def _launch(store: _Store, record: Record, each: Run, run: str) -> None:
             Metric(f"by_samples/{name}", value, at(point.seconds), point.samples)
             for name, value in point.values.items()
         ]
-    for score in each.classes:
+    for label, score in zip(tables.labels(each.classes, _key), each.classes, strict=True):
         metrics += [
-            Metric(_key(f"class_{name}/{score.name}"), value, at(0), score.epoch + 1)
+            Metric(f"class_{name}/{label}", value, at(0), score.epoch + 1)
             for name, value in tables.scores(score).items()
             if isinstance(value, float)
         ]
@@ -205,5 +206,6 @@ def _short(value: Any) -> str:
 
 
 def _key(name: str) -> str:
-    """A name as MLflow takes one: letters, digits, and `_-./: ` of the rest."""
-    return "".join(letter if letter.isalnum() or letter in "_-./: " else "_" for letter in name)
+    """A name as MLflow takes one: letters, digits and `_-./: `, and as a path in its shortest form."""
+    bare = "".join(letter if letter.isalnum() or letter in "_-./: " else "_" for letter in name)
+    return "/".join(part if part.strip(".") else part.replace(".", "_") for part in bare.split("/") if part)[:_NAME]

@@ -12,6 +12,7 @@ from typing import Any
 from bench.exporting import tables
 from bench.exporting.files import drafted
 from bench.exporting.record import Record, Run, ids, scalars
+from reports import words
 
 NEEDS: Mapping[str, str] = {"tensorboard": "tensorboard>=2.20"}
 
@@ -78,10 +79,10 @@ def _of_run(record: Record, run: Run) -> Iterator[Any]:
         epoch, at = run.epochs[-1].index if run.epochs else 0, began + (run.epochs[-1].seconds if run.epochs else 0)
         yield _text("classification", f"```\n{tables.classification_report(run)}```", at, epoch)
         yield _text("confusion", _confusion(run), at, epoch)
-        for score in run.classes:
+        for label, score in zip(tables.labels(run.classes), run.classes, strict=True):
             for name, value in tables.scores(score).items():
                 if isinstance(value, float):
-                    yield _scalar(f"class_{name}/{score.name}", value, epoch, at)
+                    yield _scalar(f"class_{name}/{label}", value, epoch, at)
 
 
 def _of_study(record: Record) -> Iterator[Any]:
@@ -161,4 +162,4 @@ def _confusion(run: Run) -> str:
 
 
 def _cell(value: Any) -> str:
-    return str(value).replace("|", "\\|").replace("\n", " ")
+    return words.clean(str(value)).replace("|", "\\|")

@@ -169,8 +169,8 @@ def _launch(run: Run, session: Any) -> None:
             }
         )
     session.summary.update(_named("launch", run.numbers.items()))
-    for score in run.classes:
-        session.summary.update(_named(f"classes/{score.name}", tables.scores(score).items()))
+    for label, score in zip(tables.labels(run.classes), run.classes, strict=True):
+        session.summary.update(_named(f"classes/{label}", tables.scores(score).items()))
     if run.dna:
         session.summary.update(_named("dna", ids(run.dna).items()))
     if run.classes:

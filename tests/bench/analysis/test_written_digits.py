@@ -22,7 +22,7 @@ from bench.analysis import digits, intervals
         (0.0, 2, "0"),
         (-12.34, 3, "-12.3"),
         (math.inf, 2, "infinite"),
-        (math.nan, 2, "not a number"),
+        (math.nan, 2, "NaN"),
     ],
 )
 def test_a_number_keeps_its_digits_and_its_size(value, count, told):

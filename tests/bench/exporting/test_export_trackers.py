@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -247,6 +248,24 @@ def test_wandb_keeps_no_trace_of_this_machine_and_writes_nowhere_else(of, tmp_pa
     written = b"".join(everything(tmp_path / "wb").values())
     assert socket.gethostname().encode() not in written
     assert str(tmp_path).encode() not in written
+
+
+@pytest.mark.parametrize("names", [("<5", ">5"), ("a/../b", "a//b"), ("", "."), ("\u732b", "cat|dog")])
+def test_mlflow_keeps_classes_apart_whatever_they_are_called(of, tmp_path, names):
+    export = target("mlflow")
+    record = of()
+    run = record.runs[0]
+    classes = tuple(replace(each, name=name) for each, name in zip(run.classes, names, strict=True))
+    export.write(replace(record, runs=(replace(run, classes=classes),)), tmp_path / "mlflow", silent)
+    with export._client(tmp_path / "mlflow") as client:
+        (experiment,) = [each for each in client.search_experiments() if each.name == "bench"]
+        found = [
+            key
+            for each in client.search_runs([experiment.experiment_id])
+            for key in each.data.metrics
+            if key.startswith("class_recall/")
+        ]
+    assert len(set(found)) == len(names)
 
 
 # A model hub's folder
