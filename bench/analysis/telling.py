@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bench.analysis import cards, dna_effects, reach, scaling, series
+from bench.analysis import cards, dna_effects, reach, same_data, scaling, series
 from bench.analysis.comparison import Comparison
 from bench.analysis.digits import significant
 from bench.analysis.recipe_facts import recipe_facts
@@ -139,11 +139,13 @@ def _attempts(study: Study, launches: Sequence[Launch]) -> tuple[Attempted, ...]
 def _facts(plan: Plan, launches: Sequence[Launch]) -> dict[str, str]:
     """What method, captions and citation speak of, as texts."""
     work = plan.workload
+    account = same_data.account_of(launches)
     first = next((each for each in launches if _is_ended(each)), None)
     told: dict[str, object] = {
         "model": work.model,
         "model options": json.dumps(dict(work.model_options), sort_keys=True) if work.model_options else None,
         "data": work.data,
+        "pictures": account.summary if account is not None else None,
         "input": "x".join(map(str, work.input_shape)) if work.input_shape else None,
         "augmentation": ", ".join(work.augment) or None,
         "precision": work.precision,

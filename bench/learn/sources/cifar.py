@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.account import TRAINING, VALIDATION, Account
+from bench.account import Account
 from bench.learn import WorkloadError
 from bench.learn.naming import named
 from bench.learn.sources import hub, pickles
@@ -172,7 +172,6 @@ def _source(
         name=request.name,
         found=found.files,
         taken=found.files,
-        folders={TRAINING: "train", VALIDATION: "test"},
         split="its test part is for validation",
         classes=names,
         training=training,

@@ -24,9 +24,12 @@ def measured(
     created_at="",
     top1=None,
     losses=None,
+    changes=None,
     **workload,
 ):
     """A study of one row with one launch a rate.
+
+    `changes` are of every launch's row.
 
     With `top1` each trained one epoch that ended with it; with `losses`, a list for each launch, an epoch a loss.
     """
@@ -57,13 +60,13 @@ def measured(
     store.create_study(to_json(plan))
     for number, (planned, rate) in enumerate(zip(plan.launches, rates, strict=True)):
         mine = losses[number] if losses else None
-        commit(store, plan, planned, rate, hw_id=hw_id, torch=torch, top1=top1, losses=mine)
+        commit(store, plan, planned, rate, hw_id=hw_id, torch=torch, top1=top1, losses=mine, **(changes or {}))
     return plan
 
 
-def commit(store, plan, planned, rate, *, hw_id, torch="2.15.0", top1=None, losses=None):
+def commit(store, plan, planned, rate, *, hw_id, torch="2.15.0", top1=None, losses=None, **changes):
     """One launch of a plan, at this rate."""
-    launch = replace(_launch(plan, planned, hw_id), sw_id=f"sw-{torch}")
+    launch = replace(_launch(plan, planned, hw_id), sw_id=f"sw-{torch}", **changes)
     if losses and not all(map(math.isfinite, losses)):
         launch = replace(launch, loss_finite=False, loss_last=losses[-1])
     dna = schema.Dna(
