@@ -21,7 +21,7 @@ ALLOWED = (
     *("CUDA_*", "CUDNN_*", "CUBLAS*", "NVIDIA_*", "NCCL_*", "GLOO_*", "HIP_*", "ROCR_*", "HSA_*", "MIOPEN_*"),
     # What decides the numbers on a CPU. Of MKL_* and KMP_* only these: the others are threads and where they run, which
     # the plan sets; they would change one row and not another.
-    *("ATEN_CPU_CAPABILITY", "ONEDNN_*", "DNNL_*", "MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS", "OPENBLAS_CORETYPE"),
+    *("ATEN_CPU_CAPABILITY", "ONEDNN_*", "DNNL_*", "MKL_CBWR", "OPENBLAS_CORETYPE"),
     *("KMP_BLOCKTIME", "KMP_DUPLICATE_LIB_OK"),
     *("TORCH_*", "PYTORCH_*", "TORCHINDUCTOR_*", "TORCHDYNAMO_*", "TRITON_*", "BENCH_*"),
     # Libraries of models, and the compilers that torch.compile and extensions call.

@@ -2,14 +2,15 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bench.store.schema import Launch
+if TYPE_CHECKING:
+    from bench.store.schema import Launch
 
 _NAMED_AT_MOST = 3
 
 
-def files_of(launches: Sequence[Launch]) -> dict[str, set[str]]:
+def files_of(launches: "Sequence[Launch]") -> dict[str, set[str]]:
     """Every user's file of some launches, with each content it had."""
     found: dict[str, set[str]] = {}
     for launch in launches:
@@ -18,7 +19,7 @@ def files_of(launches: Sequence[Launch]) -> dict[str, set[str]]:
     return found
 
 
-def changes(launches: Sequence[Launch]) -> Iterator[str]:
+def changes(launches: "Sequence[Launch]") -> Iterator[str]:
     """Files that were not the same in all launches, as `net.py changed between round 1 and round 2`."""
     seen: dict[str, tuple[str, int]] = {}
     for launch in sorted(launches, key=lambda each: (each.round, each.position, each.started_at)):
@@ -34,12 +35,12 @@ def changes(launches: Sequence[Launch]) -> Iterator[str]:
             seen[name] = (digest, launch.round)
 
 
-def unequal_ranks(launch: Launch) -> tuple[str, ...]:
+def unequal_ranks(launch: "Launch") -> tuple[str, ...]:
     """Files that the ranks of one launch did not load with the same content."""
     return tuple(_told(launch).get("differing", ()))
 
 
-def different(a: Sequence[Launch], b: Sequence[Launch]) -> tuple[str, ...]:
+def different(a: "Sequence[Launch]", b: "Sequence[Launch]") -> tuple[str, ...]:
     """Names of files that differ between two studies, or that only one has; none where one does not tell its files."""
     if not (_is_told(a) and _is_told(b)):
         return ()
@@ -53,21 +54,30 @@ def named(names: Sequence[str]) -> str:
     return ", ".join(names[:_NAMED_AT_MOST]) + more
 
 
-def facts(launches: Sequence[Launch]) -> dict[str, set[str]]:
+def facts(launches: "Sequence[Launch]") -> dict[str, set[str]]:
     """The files and the commit as fields of a fingerprint."""
-    found = {f"source.{name}": digests for name, digests in files_of(launches).items()}
+    if not _is_told(launches):
+        return {}
+    files = {f"source.{name}": digests for name, digests in files_of(launches).items()}
     commits = {_commit(each) for each in map(_told, launches) if each.get("commit")}
-    return found | ({"commit.revision": commits} if commits else {})
+    return {**files, "source.files": {str(len(files))}, **({"commit.revision": commits} if commits else {})}
+
+
+def summary(launches: "Sequence[Launch]") -> str:
+    """`net.py 1a2b3c4d…, commit 0123456789ab`; empty where no launch loaded a file of the user's."""
+    files = [f"{name} {' / '.join(sorted(digests))}" for name, digests in sorted(files_of(launches).items())]
+    commits = dict.fromkeys(_commit(each) for each in map(_told, launches) if each.get("commit"))
+    return ", ".join([named(files), *(f"commit {each}" for each in commits)]) if files else ""
 
 
 def _commit(told: Mapping[str, Any]) -> str:
     return f"{told['commit'][:12]}{', and changed since' if told.get('dirty') else ''}"
 
 
-def _told(launch: Launch) -> Mapping[str, Any]:
+def _told(launch: "Launch") -> Mapping[str, Any]:
     found: Mapping[str, Any] = json.loads(launch.source) if launch.source else {}
     return found
 
 
-def _is_told(launches: Sequence[Launch]) -> bool:
+def _is_told(launches: "Sequence[Launch]") -> bool:
     return any(launch.source for launch in launches)

@@ -24,6 +24,7 @@ from typing import Any
 from bench.dna import cache
 from bench.dna.child import Child
 from bench.dna.facts import UnavailableError
+from bench.dna.variables import told
 from launchers.environment import environment
 
 METHOD = 3  # bump with any change to the canaries or their inputs
@@ -131,5 +132,5 @@ def kept_in(hw_id: str, sw_id: str, threads: int) -> Path:
 def circumstances(hw_id: str, sw_id: str, threads: int) -> Mapping[str, Any]:
     """What decides how this machine computes and how fast, to remember an answer by."""
     passed = environment({})
-    variables = {name: passed[name] for name in (*VARIABLES, *_DEVICES) if passed.get(name)}
+    variables = told() | {name: passed[name] for name in _DEVICES if passed.get(name)}
     return {"hw_id": hw_id, "sw_id": sw_id, "threads": threads, "variables": variables}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.account import Account
+from bench.analysis import source
 from bench.analysis.digits import significant
 from bench.plan import Configuration, Plan
 from bench.store import checkpoints, index
@@ -70,6 +71,8 @@ class StudyCard:
                     "machine": _each_once(map(_machine, self.dna)),
                     "dna": _each_once(map(_ids, self.dna)),
                     "logs": str(self.layout.logs(plan.study_id)),
+                    **({"source": told} if (told := source.summary(self.launches)) else {}),
+                    **({"not passed": f"{', '.join(plan.not_passed)} (--env NAME)"} if plan.not_passed else {}),
                     "repeat": plan.command,
                     "table": f"bench report {plan.study_id}",
                 }

@@ -1,6 +1,6 @@
 import pytest
 
-from launchers.environment import environment
+from launchers.environment import NOT_PASSED, PASSED, asked_for, environment, not_passed, pass_on
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,37 @@ def test_what_torchrun_sets_for_nccl_is_not_what_a_user_set():
     mine = {"TORCH_NCCL_ASYNC_ERROR_HANDLING": "3"}
     assert mine.items() <= environment({}, inherited=mine).items()
     assert not mine.keys() & environment({}, inherited={**mine, "TORCHELASTIC_RUN_ID": "study"}).keys()
+
+
+def test_every_child_numbers_cards_as_the_driver_does_whatever_the_shell_says():
+    assert environment({}, inherited={})["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
+    assert environment({}, inherited={"CUDA_DEVICE_ORDER": "FASTEST_FIRST"})["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
+
+
+def test_what_was_asked_for_by_name_passes_and_can_be_sent_to_other_hosts():
+    shell = {"NET_WIDTH": "64", "OTHER": "x", PASSED: "NET_WIDTH"}
+    built = environment({}, inherited=shell)
+    assert built["NET_WIDTH"] == "64"
+    assert "OTHER" not in built
+    assert PASSED not in built
+    assert asked_for(shell) == {"NET_WIDTH": "64"}
+
+
+def test_what_was_left_out_is_told_to_the_child_and_of_the_session_to_nobody_else():
+    shell = {"NET_WIDTH": "64", "TERM": "xterm", "SSH_TTY": "/dev/pts/1", "PATH": "/bin"}
+    assert environment({}, inherited=shell)[NOT_PASSED].split(",") == ["NET_WIDTH", "SSH_TTY", "TERM"]
+    assert not_passed(shell) == ("NET_WIDTH",)
+    assert not_passed({**shell, PASSED: "NET_WIDTH"}) == ()
+
+
+def test_what_the_launch_sets_is_not_called_left_out():
+    built = environment({"OMP_NUM_THREADS": "1"}, inherited={"OMP_NUM_THREADS": "8", "OMP_PROC_BIND": "true"})
+    assert built[NOT_PASSED] == "OMP_PROC_BIND"
+
+
+def test_a_variable_is_passed_on_with_a_value_of_its_own(monkeypatch):
+    monkeypatch.setenv("NET_WIDTH", "8")
+    monkeypatch.setenv("NET_DEPTH", "1")
+    monkeypatch.setenv(PASSED, "")
+    pass_on({"NET_WIDTH": None, "NET_DEPTH": "3"})
+    assert {"NET_WIDTH": "8", "NET_DEPTH": "3"}.items() <= environment({}).items()

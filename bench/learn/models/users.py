@@ -14,6 +14,8 @@ from bench.learn.catalogue import suggest
 from bench.learn.models.building import TrainsItselfError, untrained
 from bench.learn.models.refusals import refusal
 
+_TAKEN = ("bench", "launchers")  # packages of ours that are loaded before any code of the user's
+
 
 def from_user(name: str) -> nn.Module:
     """Load the code, call the callable without arguments, and return the module it makes.
@@ -26,7 +28,7 @@ def from_user(name: str) -> nn.Module:
         with untrained():
             module = _load(place)
     except (Exception, SystemExit, TrainsItselfError) as error:
-        raise refusal(error, place, callable_name, loading=True) from error
+        raise _with_collision(refusal(error, place, callable_name, loading=True), place) from error
     make = getattr(module, callable_name, None)
     if isinstance(make, nn.Module):
         raise WorkloadError(
@@ -44,7 +46,7 @@ def from_user(name: str) -> nn.Module:
         with untrained():
             model = make()
     except (Exception, SystemExit, TrainsItselfError) as error:
-        raise refusal(error, place, callable_name, loading=False) from error
+        raise _with_collision(refusal(error, place, callable_name, loading=False), place) from error
     if not isinstance(model, nn.Module):
         what = f"the class {model.__name__}" if isinstance(model, type) else f"a {type(model).__name__}"
         raise WorkloadError(f"{name} returned {what}, not a torch.nn.Module.", "Return the model itself, untrained.")
@@ -69,6 +71,16 @@ def _load(place: str) -> ModuleType:
     sys.modules[name] = module  # dataclasses and pickles look their module up
     spec.loader.exec_module(module)
     return module
+
+
+def _with_collision(refused: WorkloadError, place: str) -> WorkloadError:
+    """The refusal; where the user has a package called like one that runs here, with what may be the cause."""
+    folder = Path(place).expanduser().resolve().parent if place.endswith(".py") else Path.cwd()
+    taken = [name for name in _TAKEN if (folder / name).is_dir() or (folder / f"{name}.py").is_file()]
+    if not taken:
+        return refused
+    hint = f"If it imports {taken[0]}: that is bench's own package here, so rename the one beside it. {refused.hint}"
+    return WorkloadError(refused.message, hint.strip(), refused.exit_code)
 
 
 def _module_name(stem: str) -> str:

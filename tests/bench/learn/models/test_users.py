@@ -129,3 +129,12 @@ def test_a_module_that_is_not_there_is_told_so():
 def test_a_users_model_takes_no_options(tmp_path):
     (tmp_path / "own.py").write_text(GOOD)
     assert "takes no options" in refusal(f"{tmp_path}/own.py:make", {"width": 3})
+
+
+@pytest.mark.parametrize("name", ["launchers", "bench"])
+def test_a_package_of_the_user_that_is_called_like_ours_is_named_when_the_model_fails(tmp_path, name):
+    (tmp_path / name).mkdir()
+    (tmp_path / "users_collide.py").write_text(f"from {name} import something_of_mine\n{GOOD}")
+    with pytest.raises(WorkloadError) as caught:
+        build(f"{tmp_path}/users_collide.py:make", SHAPE, 10)
+    assert f"If it imports {name}: that is bench's own package here" in caught.value.hint
