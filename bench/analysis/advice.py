@@ -15,6 +15,8 @@ from bench.plan import Plan
 SPREAD = 0.05  # between launches of one row, as a share
 LOAD_PER_CORE = 0.25
 OTHERS = 0.10  # of the ranks' cores, over the study
+WAIT_POLICIES = {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"}
+TAKEN_OFF = 30.0  # times a CPU second, by the system; alone it is 1 to 5 times, beside a busy program some 300
 DATA_WAIT = 0.10
 COMMUNICATION = 0.20  # of a step
 OUTLIERS = 0.001  # of the steps; a normal distribution has none in a lifetime
@@ -33,6 +35,7 @@ def warnings(plan: Plan, rows: Sequence[Row], repeats: Mapping[str, Repeats]) ->
     yield from (_warning(text, "bench doctor tells more of this machine") for text in plan.machine_notes)
     yield from _oversubscribed(plan)
     yield from _busy_machine(plan, repeats)
+    yield from _spinning(plan, rows, repeats)
     yield from _drifting_machine(repeats.get(plan.baseline.key))
     yield from _scattered(rows)
     yield from _starved(rows)
@@ -82,6 +85,35 @@ def _busy_machine(plan: Plan, repeats: Mapping[str, Repeats]) -> Iterator[Findin
             f"the machine was busy before the start (load {first.load_before:.1f}), which slows rows unevenly",
             "close other programs and repeat",
         )
+
+
+def _spinning(plan: Plan, rows: Sequence[Row], repeats: Mapping[str, Repeats]) -> Iterator[Finding]:
+    """Threads of one process that wait for each other while other programs hold their cores.
+
+    Where others used more than a tenth of its cores, and its threads were taken off them again and again: the median
+    launch decides. Not where the user has said how threads shall wait.
+    """
+    if any(word.partition("=")[0] in WAIT_POLICIES for word in plan.settings.get("study.env") or ()):
+        return
+    for row in rows:
+        if row.device != "cpu" or row.cores_per_rank is None or row.cores_per_rank < 2:
+            continue
+        seen = [
+            (each.others_share, each.involuntary_switches / each.worker_cpu_s)
+            for each in repeats[row.configuration].launches
+            if each.others_share is not None and each.involuntary_switches is not None and each.worker_cpu_s
+        ]
+        if not seen:
+            continue
+        share, taken_off = np.median(seen, axis=0)
+        if share > OTHERS and taken_off > TAKEN_OFF:
+            yield _warning(
+                f"the {row.cores_per_rank} threads of each process of {_name(row)} wait for each other by spinning "
+                f"(OpenMP), and others used {share:.0%} of their cores and took them off {taken_off:.0f} times a CPU "
+                "second: its rate is a small part of what it is alone",
+                "close other programs, or have threads sleep while they wait, in every row alike: "
+                "--env OMP_WAIT_POLICY=PASSIVE",
+            )
 
 
 def _drifting_machine(baseline: Repeats | None) -> Iterator[Finding]:

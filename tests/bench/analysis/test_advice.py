@@ -1,8 +1,10 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
-from analysis_fakes import DDP2, SINGLE, changed, study
+from analysis_fakes import DDP2, SINGLE, changed, configuration, study
 
+from bench.analysis import advice
 from bench.analysis.scaling import analyse
 
 BASE = (100.0, 101.0, 99.0, 100.5, 99.5, 100.2)
@@ -66,6 +68,63 @@ def test_what_others_used_while_it_was_measured_counts_and_not_a_minute_that_is_
         ]
 
     assert [told in each for each in warnings(change=used)] == ([True] if told else [])
+
+
+WIDE = configuration(cores=2)
+
+
+def threads(launches, share, switches, cpu_s=3.0):
+    return [
+        replace(each, others_share=share, involuntary_switches=round(switches * cpu_s), worker_cpu_s=cpu_s)
+        for each in launches
+    ]
+
+
+def told_of_spinning(its, share, switches):
+    told = warnings({SINGLE: BASE, its: DOUBLE}, change=lambda launches: threads(launches, share, switches))
+    return [each for each in told if "spinning" in each]
+
+
+def test_two_threads_beside_other_programs_are_told_with_the_remedy():
+    (told,) = told_of_spinning(WIDE, 0.86, 310)  # as one process with two threads was, at a load of 8
+    assert "the 2 threads of each process of single cpu x1, 2 cores" in told
+    assert "--env OMP_WAIT_POLICY=PASSIVE" in told
+
+
+@pytest.mark.parametrize(
+    ("its", "share", "switches"),
+    [
+        (DDP2, 0.86, 310),  # one thread a rank: nobody to wait for
+        (WIDE, 0.02, 310),  # nobody else was there: threads of its own, as Gloo's, take each other off
+        (WIDE, 0.86, 5),  # others were there and left its cores alone
+        (WIDE, None, 310),  # nobody looked
+    ],
+)
+def test_other_rows_are_not_said_to_spin(its, share, switches):
+    assert told_of_spinning(its, share, switches) == []
+
+
+@pytest.mark.parametrize("word", ["OMP_WAIT_POLICY=PASSIVE", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT=0", "KMP_BLOCKTIME=0"])
+def test_who_has_said_how_threads_wait_is_not_told_to(word):
+    rates = {SINGLE: BASE, WIDE: DOUBLE}
+    told = warnings(rates, change=lambda each: threads(each, 0.8, 3900), settings={"study.env": [word]})
+    assert not [each for each in told if "spinning" in each]
+
+
+def test_of_a_row_the_median_launch_decides():
+    def once(launches):
+        launches = threads(launches, 0.01, 3)
+        return [*threads(launches[:2], 0.9, 300), *launches[2:]]
+
+    assert not [each for each in warnings({SINGLE: BASE, WIDE: DOUBLE}, change=once) if "spinning" in each]
+
+
+def test_a_quiet_machine_is_never_accused():
+    """Switches as 15 launches of one process on a quiet machine had: 1.2 to 4.7 a CPU second, mean 2.3."""
+    dice = np.random.default_rng(5)
+    rates = dice.lognormal(np.log(2.2), 0.37, (1000, 6))
+    assert (np.median(rates, axis=1) > advice.TAKEN_OFF).mean() == 0
+    assert told_of_spinning(WIDE, 0.05, float(rates.max())) == []
 
 
 def test_a_baseline_that_drifts_over_the_rounds_is_told():
