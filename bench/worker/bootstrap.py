@@ -81,8 +81,7 @@ def arm_again() -> None:
         return
     log, pipe = _armed
     for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        if stream is None or getattr(stream, "closed", False):
+        if not _takes_text(getattr(sys, name)):
             setattr(sys, name, os.fdopen(os.dup(log), "w", buffering=1))
     signal.set_wakeup_fd(pipe, warn_on_full_buffer=False)
     if not callable(signal.getsignal(signal.SIGTERM)):  # ignored or the default: the pipe would not be written to
@@ -91,6 +90,13 @@ def arm_again() -> None:
         signal.signal(signal.SIGUSR1, signal.SIG_DFL)
         faulthandler.unregister(signal.SIGUSR1)
         faulthandler.register(signal.SIGUSR1, log, all_threads=True)
+
+
+def _takes_text(stream: object) -> bool:
+    try:
+        return stream is not None and not getattr(stream, "closed", False)
+    except ValueError:  # detached from what it wrote to
+        return False
 
 
 def say(text: str) -> None:

@@ -142,3 +142,45 @@ def test_a_rank_whose_supervisor_is_already_gone_does_not_begin(begin, tmp_path)
     assert said == ""
     assert process.wait(30) == 128 + signal.SIGTERM
     assert not Path(tmp_path / "rank1.heartbeat").exists()
+
+
+@pytest.mark.parametrize(
+    "taken",
+    [
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)",
+        "signal.signal(signal.SIGTERM, signal.SIG_DFL); signal.signal(signal.SIGTERM, lambda *_: None)",
+        "signal.set_wakeup_fd(-1)",
+    ],
+)
+def test_a_stuck_rank_is_ended_whatever_a_models_code_did_to_the_signals(begin, taken):
+    process, _ = begin(START + f"import signal\n{taken}\nbootstrap.arm_again()\n" + STUCK)
+    process.terminate()
+    assert ended_within(process, 30) == 128 + signal.SIGTERM
+
+
+def test_a_handler_of_the_models_own_for_asking_gives_way(begin, tmp_path):
+    theirs = "import signal\nsignal.signal(signal.SIGUSR1, lambda *_: None)\nbootstrap.arm_again()\n"
+    process, _ = begin(START + theirs + STUCK)
+    process.send_signal(signal.SIGUSR1)
+    until_s = time.monotonic() + 30
+    while "most recent call first" not in (log := (tmp_path / "log").read_text()) and time.monotonic() < until_s:
+        time.sleep(0.01)
+    assert "most recent call first" in log
+    assert process.poll() is None
+
+
+@pytest.mark.parametrize(
+    "taken", ["sys.stdout.close(); sys.stderr.close()", "sys.stdout = sys.stderr = None", "sys.stderr.detach()"]
+)
+def test_a_rank_without_streams_still_has_its_last_words_in_the_log(begin, tmp_path, taken):
+    body = f"import sys\n{taken}\nbootstrap.say('before ')\nbootstrap.flush()\nbootstrap.arm_again()\n"
+    process, _ = begin(START + body + "print('after', file=sys.stderr)\n")
+    assert process.wait(30) == 0
+    assert (tmp_path / "log").read_text() == "before after\n"
+
+
+def test_a_rank_leaves_its_result_where_it_began_whatever_the_working_folder(begin, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    process, said = begin(START + "import os\nos.chdir('/')\nprint(rank.folder, flush=True)\n", BENCH_RUN_FOLDER=".")
+    assert process.wait(30) == 0
+    assert Path(said).resolve() == tmp_path.resolve()
