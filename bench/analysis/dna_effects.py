@@ -145,6 +145,16 @@ def is_of_hardware(difference: Difference) -> bool:
     return difference.field.startswith("identity.") and difference.effect != COSMETIC
 
 
+def changed_variables(rows: Iterable[Dna]) -> tuple[str, ...]:
+    """Variables that were not the same in all launches of a study that tell theirs, as `NCCL_ALGO: Ring / not set`."""
+    layers = [json.loads(row.software) for row in rows]
+    told = [layer["variables"] for layer in layers if "variables" in layer]
+    values = {
+        name: sorted({each.get(name, "not set") for each in told}) for name in sorted({n for t in told for n in t})
+    }
+    return tuple(f"{name}: {' / '.join(each)}" for name, each in values.items() if len(each) > 1)
+
+
 def differences(
     a: Mapping[str, set[str]], b: Mapping[str, set[str]], unread: Sequence[str] | set[str] = ()
 ) -> tuple[Difference, ...]:

@@ -25,6 +25,7 @@ def analyse(
     *,
     classes: Sequence[ClassScore] = (),
     machine: str = "",
+    variables: Sequence[str] = (),
 ) -> Study:
     """What a study found: a row for every configuration of the plan, whatever became of it.
 
@@ -39,9 +40,10 @@ def analyse(
         peaks: published peaks of chips (`profiles.hardware_peaks`), for the share of the peak that was reached.
         classes: the class scores of every trained epoch.
         machine: what it calls its processor and its devices, comma-separated.
+        variables: of the environment that were not the same in all launches.
     """
     quick = plan.quick or plan.rounds < ROUNDS_FOR_A_VERDICT
-    repeats = _gathered(plan, launches, steps, divergence.of_launches(epochs))
+    repeats = _gathered(plan, launches, steps, divergence.of_launches(epochs), variables)
     baseline = repeats.get(plan.baseline.key)
     found = []
     for key, each in repeats.items():
@@ -118,7 +120,11 @@ def _targets(
 
 
 def _gathered(
-    plan: Plan, launches: Sequence[Launch], steps: Mapping[str, Steps], diverged: Mapping[str, Divergence]
+    plan: Plan,
+    launches: Sequence[Launch],
+    steps: Mapping[str, Steps],
+    diverged: Mapping[str, Divergence],
+    variables: Sequence[str],
 ) -> dict[str, Repeats]:
     """Every runnable configuration's launches, with what speaks against the study as a whole and against each other."""
     by_key = defaultdict(list)
@@ -126,7 +132,7 @@ def _gathered(
         by_key[launch.configuration].append(launch)
     planned = Counter(launch.configuration.key for launch in plan.launches)
     ended = [launch for launch in launches if launch.status in {schema.OK, schema.SUSPECT}]
-    common = tuple(validity.study_findings(ended))
+    common = tuple(validity.study_findings(ended, variables))
     repeats = {
         each.key: gather(
             each,

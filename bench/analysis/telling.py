@@ -41,6 +41,7 @@ def analysed(stored: Stored, peaks: Mapping[str, Any] | None = None) -> Study:
         peaks=peaks,
         classes=stored.classes,
         machine=_machine(stored.dna),
+        variables=dna_effects.changed_variables(stored.dna),
     )
     lost = tuple(f"{each}: its numbers are left out" for each in dict.fromkeys(stored.damaged))
     return replace(found, warnings=(*lost, *found.warnings))

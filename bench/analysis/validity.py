@@ -230,8 +230,8 @@ def _steady(windows: Sequence[Window]) -> Iterator[Finding]:
             )
 
 
-def study_findings(launches: Sequence[Launch]) -> Iterator[Finding]:
-    """What forbids holding any row of the study against another."""
+def study_findings(launches: Sequence[Launch], variables: Sequence[str] = ()) -> Iterator[Finding]:
+    """What forbids holding any row of the study against another; `variables` were not the same in all launches."""
     if not _same(launch.method_version for launch in launches):
         yield Finding(
             severity=INVALID,
@@ -241,6 +241,10 @@ def study_findings(launches: Sequence[Launch]) -> Iterator[Finding]:
     yield from _code_stayed(launches)
     for change in same_data.changes(launches):
         yield Finding(severity=INVALID, text=f"the data changed {change}", fix="leave the data alone, and repeat")
+    for change in variables:
+        yield Finding(
+            severity=INVALID, text=f"a variable changed in the study ({change})", fix="repeat it in one shell"
+        )
     for name, ids in (("machine", [each.hw_id for each in launches]), ("software", [each.sw_id for each in launches])):
         if not _same(ids):
             yield Finding(

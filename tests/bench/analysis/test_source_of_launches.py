@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 from analysis_fakes import SINGLE, row, study
-from compared_sides import side
+from compared_sides import dna, side
 
-from bench.analysis import scaling, source, validity
+from bench.analysis import dna_effects, scaling, source, validity
 from bench.analysis.compare import compare
 
 
@@ -93,3 +93,20 @@ def test_another_commit_of_the_same_files_is_told_and_hinders_nothing():
     found = compare(a, b, 0.02)
     assert found.comparable
     assert [(each.field, each.effect) for each in found.dna] == [("commit.revision", "cosmetic")]
+
+
+def test_a_variable_that_was_not_the_same_in_all_launches_makes_the_rows_invalid_and_is_named():
+    plan, launches, steps = study({SINGLE: [1000.0, 1001.0, 1002.0]})
+    told = [{"NCCL_ALGO": "Ring"}, {"NCCL_ALGO": "Ring", "MALLOC_CONF": "x"}, {}]
+    rows = [dna(each, software={"torch": "2", "variables": its}) for each, its in zip(launches, told, strict=True)]
+    changed = dna_effects.changed_variables(rows)
+    assert changed == ("MALLOC_CONF: not set / x", "NCCL_ALGO: Ring / not set")
+    found = row(scaling.analyse(plan, launches, steps, [], variables=changed), SINGLE)
+    assert found.verdict.word == "INVALID"
+    assert any("a variable changed in the study (NCCL_ALGO" in each for each in found.verdict.reasons)
+
+
+def test_launches_of_a_version_that_told_no_variables_did_not_change_them():
+    _, launches, _ = study({SINGLE: [1000.0, 1001.0]})
+    rows = [dna(launches[0]), dna(launches[1], software={"variables": {"NCCL_ALGO": "Ring"}})]
+    assert dna_effects.changed_variables(rows) == ()
