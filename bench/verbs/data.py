@@ -7,6 +7,7 @@ from bench.errors import BenchError
 
 if TYPE_CHECKING:
     from bench.account import Account
+    from bench.learn.sources import Source
     from bench.settings import Settings
 
 
@@ -36,9 +37,20 @@ def account_of(settings: "Settings", *, quiet: bool = False) -> "Account | None"
     )
     try:
         source = find(request)
+        _refuse_hue(settings, source)
         return source.arrays().account if source.account is not None else None
     except WorkloadError as error:
         raise BenchError(error.message, error.hint, error.exit_code) from error
+
+
+def _refuse_hue(settings: "Settings", source: "Source") -> None:
+    """What every rank would say, once it has its data."""
+    from bench.learn import WorkloadError
+    from bench.learn.augment_words import HUE, parse
+
+    words = [settings.data.augment, *(each.augment or () for each in settings.recipe.phases)]
+    if source.shape[0] != 3 and any(each.name == HUE for some in words for each in parse(some)):
+        raise WorkloadError(f"{source.name} is not in colour, and has no hue.", "Leave hue out of augment.")
 
 
 def _say(line: str) -> None:

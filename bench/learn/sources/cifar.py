@@ -100,7 +100,8 @@ def _holds_any(folder: Path, layout: _Layout) -> bool:
 
 
 def _holds_parquet(folder: Path) -> bool:
-    return any(next(folder.glob(name), None) for name in ("train-*.parquet", "test-*.parquet", "train.parquet"))
+    names = ("train-*.parquet", "test-*.parquet", "train.parquet", "train/[0-9]*.parquet")
+    return any(next(folder.glob(name), None) for name in names)
 
 
 def _of_parquet(request: Request, layout: _Layout, folder: Path) -> Source:

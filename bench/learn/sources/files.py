@@ -39,7 +39,7 @@ class Tree:
     _left_out: dict[tuple[str, str], list[str]] = field(default_factory=dict)  # (kind, fix) -> paths
 
     def leave_out(self, kind: str, path: Where, fix: str) -> None:
-        self._left_out.setdefault((kind, fix), []).append("/".join(path))
+        self._left_out.setdefault((kind, fix), []).append(shown(path))
 
     @property
     def left_out(self) -> tuple[LeftOut, ...]:
@@ -57,6 +57,11 @@ class Tree:
     def below(self, *place: str) -> list[Where]:
         """The pictures of one folder, at any depth."""
         return [each for each in self.pictures if each[: len(place)] == place]
+
+
+def shown(path: Where) -> str:
+    """A path for people; bytes that are no text are replaced, for no output could write them."""
+    return os.fsencode("/".join(path)).decode("utf-8", "replace")
 
 
 def walked(root: Path, tell: Tell) -> Tree:

@@ -13,7 +13,7 @@ from bench.account import VALIDATION, Account
 from bench.learn import WorkloadError
 from bench.learn.naming import named
 from bench.learn.sources.decoded import remembered
-from bench.learn.sources.files import Tree, Where, walked
+from bench.learn.sources.files import Tree, Where, shown, walked
 from bench.learn.sources.layout import Classes, Layout, understood
 from bench.learn.sources.pictures import CHANNELS, Look, decode, summary, threads
 from bench.learn.sources.places import data_folder, first_line, missing
@@ -65,7 +65,7 @@ def folder(request: Request) -> Source:
         place=str(root),
         account=account,
         read=lambda: (_read(root, parts[0], names, shape, request), _read(root, parts[1], names, shape, request)),
-        namer=lambda row: "/".join(parts[1][row][0]),
+        namer=lambda row: shown(parts[1][row][0]),
     )
 
 

@@ -34,10 +34,12 @@ def parts(folder: Path, split: str) -> list[Path]:
         WorkloadError: some are missing, or are there twice.
     """
     single = folder / f"{split}.parquet"
-    found = sorted(folder.glob(f"{split}-*.parquet"))
+    found = sorted(folder.glob(f"{split}-*.parquet")) or sorted((folder / split).glob("[0-9]*.parquet"))
     if single.is_file() and not found:
         return [single]
-    named = [(match, file) for file in found if (match := _NAME.match(file.name)) and match["split"] == split]
+    # In a folder of their own, as train/0000.parquet, the hub's converted sets have names that are numbers alone.
+    names = {file: file.name if file.parent == folder else f"{split}-{file.name}" for file in found}
+    named = [(match, file) for file in found if (match := _NAME.match(names[file])) and match["split"] == split]
     if not named:
         return found
     totals = sorted({int(match["of"]) for match, _ in named if match["of"]})

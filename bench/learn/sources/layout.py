@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from bench.account import TRAINING, VALIDATION, several
 from bench.learn import WorkloadError
-from bench.learn.sources.files import Tree, Where
+from bench.learn.sources.files import Tree, Where, shown
 
 ACCEPTED = "Taken are <class>/*.jpg, or train/<class>/*.jpg beside val/<class>/*.jpg; see docs/data.md"
 _TEST = "test"
@@ -160,6 +160,10 @@ def _classes(found: _Found, place: Where, without: Sequence[str] = ()) -> Classe
         if len(each) == depth + 1 or each[depth] in without:
             continue
         name = unicodedata.normalize("NFC", each[depth])
+        if name != shown((name,)):
+            raise WorkloadError(
+                f"The class folder {shown((*place, name))} has a name that is no UTF-8.", "Rename it: names are stored."
+            )
         if spelled.setdefault(name, each[depth]) != each[depth]:
             raise WorkloadError(
                 f"Class {name!r} has two folders in {found.at(place)}, which differ in how Unicode composes a letter.",

@@ -49,15 +49,19 @@ def decode(
     try:
         with Image.open(BytesIO(blob)) as opened:
             look = _look(opened)
-            if only is not None and opened.size != only:
-                raise ValueError(f"it is {_sides(opened.size)} pixels, not {_sides(only)}")
+            _refuse_other_size(opened.size, only)
             opened.draft(None, (width, height))  # lets a large JPEG be decoded at half size or less
             picture = _converted(opened, _MODES[channels])
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:  # SyntaxError: how Pillow calls a broken PNG
+    except Exception as error:  # a broken picture makes Pillow raise nearly anything
         raise ValueError(_without_address(error)) from error
     if picture.size != (width, height):
         picture = ImageOps.fit(picture, (width, height), method=Image.Resampling.BILINEAR)
     return np.asarray(picture).reshape(height, width, channels).transpose(2, 0, 1), look
+
+
+def _refuse_other_size(size: tuple[int, int], only: tuple[int, int] | None) -> None:
+    if only is not None and size != only:
+        raise ValueError(f"it is {_sides(size)} pixels, not {_sides(only)}")
 
 
 def _look(opened: Image.Image) -> Look:

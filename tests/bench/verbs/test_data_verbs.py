@@ -80,6 +80,13 @@ def test_a_shape_that_the_data_do_not_have_is_refused_before_a_study_exists(fold
     assert not (folder / "s").exists()
 
 
+@pytest.mark.parametrize("where", [["--augment", "hue:0.1"], ["--augment", "flip,hue:0.1"]])
+def test_hue_of_grey_pictures_is_refused_before_a_study_exists(folder, where):
+    with pytest.raises(BenchError, match="folder is not in colour, and has no hue"):
+        asked(folder, "--batch", "4", *where)
+    assert not (folder.parent / "store").exists()
+
+
 def test_a_dry_run_counts_the_pictures_and_names_what_is_left_out(folder):
     (folder / "train.zip").write_bytes(b"PK")
     lines = asked(folder, "--batch", "4", "--dry-run").stdout.splitlines()

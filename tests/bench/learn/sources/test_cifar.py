@@ -309,6 +309,16 @@ def test_a_part_that_is_missing_twice_or_of_another_set_is_named(tmp_path, pictu
     assert "parts of two sets of train" in refusal("cifar10", tmp_path)
 
 
+def test_parts_in_a_folder_for_each_split_are_read_and_a_gap_is_named(tmp_path, pictures):
+    images, labels = pictures["train"]
+    write_parquet(tmp_path / "plain_text" / "test" / "0000.parquet", *pictures["test"])
+    write_parquet(tmp_path / "plain_text" / "train" / "0000.parquet", images[:12], labels[:12])
+    write_parquet(tmp_path / "plain_text" / "train" / "0001.parquet", images[12:], labels[12:])
+    assert_same(load("cifar10", tmp_path), pictures)
+    (tmp_path / "plain_text" / "train" / "0001.parquet").rename(tmp_path / "plain_text" / "train" / "0002.parquet")
+    assert "2 parts of train: train-00001 is missing" in refusal("cifar10", tmp_path)
+
+
 def test_a_gap_in_numbered_parts_is_named_where_no_name_says_how_many(tmp_path, pictures):
     write_hub(tmp_path, pictures)
     for number in (0, 2):

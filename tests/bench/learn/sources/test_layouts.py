@@ -293,3 +293,12 @@ def test_every_damaged_picture_is_counted_and_the_first_is_named(tmp_path):
     (tmp_path / "train" / "bees" / "0.png").write_bytes(b"<html>Not found</html>")
     told = refusal(tmp_path)
     assert "train/ants/1.png is damaged: it is empty; 1 more of 6 cannot be read either" in told
+
+
+@pytest.mark.skipif(os.name != "posix" or os.uname().sysname != "Linux", reason="names are text there")
+def test_names_that_are_no_text_are_shown_replaced_and_no_classes(tmp_path):
+    tree(tmp_path, "train", "val")
+    (tmp_path / "train" / os.fsdecode(b"caf\xe9.txt")).write_text("")
+    assert "as train/caf\N{REPLACEMENT CHARACTER}.txt" in notes(tmp_path)
+    put(tmp_path / "train" / os.fsdecode(b"caf\xe9") / "0.png")
+    assert "has a name that is no UTF-8" in refusal(tmp_path)

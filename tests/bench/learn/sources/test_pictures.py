@@ -1,5 +1,6 @@
 """Pixels are those that Pillow and torchvision give, or the picture is refused."""
 
+import contextlib
 import io
 
 import numpy as np
@@ -110,6 +111,16 @@ def test_another_size_is_covered_and_cropped_at_the_centre_as_pillow_fits_it():
 def test_what_is_no_whole_picture_is_refused(blob, told):
     with pytest.raises(ValueError, match=told):
         decode(blob, COLOUR)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "GIF", "BMP", "WEBP", "PPM"])
+def test_whatever_is_broken_in_a_picture_it_is_a_picture_or_an_error_with_a_reason(kind):
+    whole = bytearray(png(9, size=(20, 20), kind=kind))
+    for place in range(0, len(whole), max(1, len(whole) // 60)):
+        broken = whole.copy()
+        broken[place] ^= 0xFF
+        with contextlib.suppress(ValueError):
+            assert decode(bytes(broken), COLOUR)[0].shape == COLOUR
 
 
 def test_many_pictures_are_told_by_their_sizes_and_modes():
