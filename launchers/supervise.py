@@ -44,7 +44,8 @@ def supervise(
 
     Returns:
         The ending. A rank says its own in `rankN.json`, an object with "status", "reason" and, to tell who failed
-        first, "monotonic_ns"; one that ends without having said "ok" has failed, whatever its exit code. One that
+        first, "monotonic_ns"; one that ends without having said "ok" has failed, whatever its exit code. Where all
+        have said it the launch is ok, whatever ends them afterwards. One that
         beats its heart must bear SIGUSR1: it is asked for its stacks before a hang is ended.
     """
     began_s, cpu_s = time.monotonic(), time.process_time()
@@ -54,6 +55,8 @@ def supervise(
         finding = _watched(crew, command, watch, limits)
     finally:
         undead = crew.end(limits.polite_s)
+    if all(findings.said(command.folder, rank).get("status") == "ok" for rank in range(command.ranks)):
+        finding = Finding(status="ok")  # the work was done: what ended them came after, and takes nothing away
     reason = finding.reason
     if undead:
         reason = f"{reason}; rank {undead[0]} waits inside the kernel and cannot be ended"

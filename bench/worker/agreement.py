@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import TypeVar
 
+from bench.learn.copying import NotCopiedError
 from bench.worker.group import Group
 
 T = TypeVar("T")
@@ -32,6 +33,6 @@ def agreed(group: Group, local: Callable[[], T]) -> T:
 def in_words(error: BaseException) -> str:
     """One line; a reason of ours as it is, anything else with the name of its kind."""
     first = (str(error).splitlines() or [""])[0]
-    if isinstance(error, NotProvenError):
+    if isinstance(error, NotProvenError | NotCopiedError):
         return first
     return f"{type(error).__name__}: {first}" if first else type(error).__name__

@@ -6,7 +6,7 @@ import math
 import torch
 from torch import nn
 
-from bench.learn.copying import copy_of, random_numbers_kept
+from bench.learn.copying import aside, copy_of
 from bench.worker.wrapping import synchronised
 
 
@@ -35,7 +35,7 @@ def flop_per_sample(model: nn.Module, images: torch.Tensor) -> float:
 
     counter = FlopCounterMode(display=False)
     copied = copy_of(model).train()
-    with random_numbers_kept(images.device), counter:
+    with aside(images.device), counter:
         copied(images).sum().backward()
     return counter.get_total_flops() / len(images)
 

@@ -1,8 +1,6 @@
 """Do N ranks compute what one device does? Their averaged gradient is compared with the mean of each rank's own."""
 
-import sys
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from bench.learn import rng
 from bench.learn.batches import Batch
-from bench.learn.copying import copy_of, random_numbers_kept
+from bench.learn.copying import aside, copy_of
 from bench.worker.agreement import NotProvenError, agreed
 from bench.worker.group import Group
 from bench.worker.train import Trainer
@@ -99,7 +97,7 @@ def compare(
     trial = _Trial(trainer=trainer, plain=plain, shards=group.gather((images, labels)))
     if getattr(trainer.model, "broadcast_buffers", False):
         group.share_buffers(plain)  # as the wrapper does before each forward
-    with random_numbers_kept(trainer.device), _uncompiled():
+    with aside(trainer.device):
         listening = _Listening()  # type: ignore[no-untyped-call]
         first = agreed(group, lambda: _heard(listening, trial))
         if any(group.gather(listening.heard)):
@@ -163,11 +161,6 @@ def _of_rank_0(trial: _Trial, gradients: Gradients, group: Group) -> Gradients:
         group.share((torch.zeros_like(weight) if each is None else each).cpu()).to(weight.device)
         for each, weight in zip(gradients, synchronised(trial.plain).values(), strict=True)
     ]
-
-
-def _uncompiled() -> AbstractContextManager[object]:
-    """A copy of what was compiled would be compiled anew, for minutes; what is compared is not the compiler."""
-    return torch.compiler.set_stance("force_eager") if "torch._dynamo" in sys.modules else nullcontext()
 
 
 def relative_error(averaged: Sequence[Tensor | None], alone: Sequence[Tensor | None]) -> float | None:

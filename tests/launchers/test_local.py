@@ -155,8 +155,16 @@ say("ok")
 
 
 def test_a_rank_that_stays_when_its_peer_has_ended_well_hangs(run_ranks):
-    ending = run_ranks("heart.enter('finishing'); say('ok'); rank and time.sleep(600)", limits=IMPATIENT).ending
+    body = "heart.enter('finishing'); rank or say('ok'); rank and time.sleep(600)"
+    ending = run_ranks(body, limits=IMPATIENT).ending
     assert (ending.status, ending.failed_rank) == ("hang", 1)
+
+
+@pytest.mark.parametrize("end", ["time.sleep(600)", "os.kill(os.getpid(), signal.SIGSEGV)", "os._exit(3)"])
+def test_what_comes_after_all_have_said_ok_takes_nothing_away(run_ranks, end):
+    body = f"import os, signal\nheart.enter('finishing'); say('ok'); collective(join())\nif rank: {end}"
+    ending = run_ranks(body, limits=IMPATIENT).ending
+    assert (ending.status, ending.reason, ending.failed_rank) == ("ok", None, None)
 
 
 def test_a_launch_that_takes_too_long_is_ended_and_blames_nobody(run_ranks):

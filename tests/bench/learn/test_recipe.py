@@ -1,8 +1,11 @@
 """Torch's own optimizer and loss, as the recipe says."""
 
+import threading
+
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
 from bench.learn import WorkloadError, recipe
 from bench.recipe import Recipe
@@ -80,3 +83,56 @@ def test_label_smoothing_reaches_the_loss():
     right, wrong = -torch.log_softmax(logits, 1)[0]
     smoothed = recipe.loss_function(0.2)(logits, labels)
     assert smoothed.item() == pytest.approx(0.9 * right.item() + 0.1 * wrong.item())
+
+
+class Table(nn.Module):
+    """Sparse by its layer, or by a function that no layer tells of."""
+
+    def __init__(self, by_layer: bool) -> None:
+        super().__init__()
+        self.table, self.head, self.by_layer = nn.EmbeddingBag(9, 4, sparse=by_layer), nn.Linear(4, 2), by_layer
+
+    def forward(self, x):
+        ids = x.flatten(1).abs().long().clamp(0, 8)
+        embedded = (
+            self.table(ids) if self.by_layer else functional.embedding(ids, self.table.weight, sparse=True).mean(1)
+        )
+        return self.head(embedded)
+
+
+PICTURES = torch.rand(2, 1, 2, 2)
+
+
+@pytest.mark.parametrize("by_layer", [True, False])
+def test_sparse_gradients_are_seen_before_training_and_trained_without_the_fused_update(by_layer):
+    model = Table(by_layer)
+    sparse = recipe.sparse_weights(model, PICTURES)
+    assert sparse == ["table.weight"]
+    made = recipe.optimizer(model, Recipe(momentum=0.9), sparse)
+    before = model.table.weight.detach().clone()
+    for _ in range(2):
+        made.zero_grad()
+        model(PICTURES).sum().backward()
+        made.step()
+    assert not torch.equal(model.table.weight, before)
+
+
+def test_dense_gradients_keep_the_fused_update():
+    model = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
+    assert recipe.sparse_weights(model, PICTURES) == []
+    assert recipe.optimizer(model, Recipe(), []).defaults["fused"]
+
+
+def test_a_model_that_cannot_be_tried_is_asked_for_what_its_layers_say():
+    model = Table(by_layer=True)
+    model.lock = threading.Lock()
+    assert recipe.sparse_weights(model, PICTURES) == ["table.weight"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "what"), [(Recipe(optimizer="adamw"), "AdamW"), (Recipe(weight_decay=1e-3), "weight decay")]
+)
+def test_what_torch_cannot_do_with_sparse_gradients_is_refused_before_the_window(asked, what):
+    with pytest.raises(WorkloadError, match=rf"table\.weight are sparse, and torch has no {what}") as caught:
+        recipe.optimizer(Table(by_layer=True), asked, ["table.weight"])
+    assert "sparse=False" in caught.value.hint
