@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _FORMAT = struct.Struct("<qqqqq")  # monotonic ns, phase, step, steps planned, epoch
-PHASES = ("starting", "joining", "preparing", "warm-up", "window", "evaluating", "saving", "finishing", "done")
+PHASES = (
+    *("starting", "joining", "preparing", "building"),
+    *("warm-up", "window", "evaluating", "saving", "finishing", "done"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,10 @@ from reports.console import console_for, shown, wants_color
 from reports.pace import Beat, Clock, Pace
 
 # A rank's phases in their order, as the heartbeat names them.
-PHASES = ("starting", "joining", "preparing", "warm-up", "window", "evaluating", "saving", "finishing", "done")
+PHASES = (
+    *("starting", "joining", "preparing", "building"),
+    *("warm-up", "window", "evaluating", "saving", "finishing", "done"),
+)
 
 DRAW_EVERY_S = 0.5
 SPEAK_EVERY_S = 60.0  # where there is no live line

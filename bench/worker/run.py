@@ -87,6 +87,7 @@ class _Launch:
         self.watch.planted(workload.seed)
         self.data: DataSet = of_workload(workload, configuration.batch_global)
         self._refuse_other_data()
+        self.rank.heart.enter("building")  # a phase of its own: a user's code may take its time
         model = build(workload.model, self.data.input_shape, self.data.classes, workload.model_options)
         self.source = Loaded().look()
         self.watch.model = model
