@@ -13,9 +13,14 @@ from launchers.environment import PLANNED
 _UNIT_S = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 
+# What other programs call a device. Nothing in the letters of "gpu" leads to cuda, and "cpu" is one letter away.
+_SYNONYMS = {"gpu": ("cuda", "mps"), "nvidia": ("cuda",), "rocm": ("cuda",), "hip": ("cuda",), "metal": ("mps",)}
+
+
 def suggestion(word: str, known: Iterable[str]) -> str:
     """A sentence that names the closest known words; empty when none is close."""
-    close = get_close_matches(word, list(known), n=3)
+    known, plain = list(known), word.lower().partition(":")[0]  # cuda:0
+    close = [each for each in _SYNONYMS.get(plain, ()) if each in known] or get_close_matches(plain, known, n=3)
     return f" Did you mean {', '.join(close)}?" if close else ""
 
 
