@@ -102,9 +102,13 @@ class StudyCard:
 
     def _open(self) -> list[str]:
         """Launches that were begun and have not ended."""
-        running = sum(bool(each.owner.alive()) for each in self.begun)
-        left = len(self.begun) - running
-        return [*[f"{running} running"] * (running > 0), *[f"{left} never ended (bench recover)"] * (left > 0)]
+        told = {
+            True: "running",
+            False: "never ended (bench recover)",
+            None: "begun on another host or in another container",
+        }
+        count = Counter(each.owner.alive() for each in self.begun)
+        return [f"{count[alive]} {text}" for alive, text in told.items() if count[alive]]
 
     def _row(self, row: Configuration) -> tuple[str, ...]:
         planned = sum(each.configuration == row for each in self.plan.launches)

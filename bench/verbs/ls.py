@@ -35,6 +35,7 @@ class Line:
     launches_done: int
     statuses: Mapping[str, int]  # status -> launches that ended so
     open: int  # launches that were begun and have not ended: they run, or whoever ran them died
+    elsewhere: int  # of these, on another host or in another container, where they may run
     status: str  # done, running, unfinished or unreadable
 
 
@@ -93,6 +94,7 @@ def _line(store: Path, study_id: str, notes: list[str]) -> Line:
         launches_done=len(ended),
         statuses=dict(sorted(Counter(ended).items())),
         open=len(begun),
+        elsewhere=sum(each.owner.alive() is None for each in begun),
         status="unreadable",
     )
     try:
@@ -142,5 +144,7 @@ def _table(lines: Sequence[Line]) -> list[str]:
 def _status(line: Line) -> str:
     """`done`, and how the launches ended that did not end well."""
     others = [f"{count} {status}" for status, count in line.statuses.items() if status != "ok"]
-    left = [f"{line.open} never ended (bench recover)"] if line.open and line.status != "running" else []
+    ended = line.open - line.elsewhere if line.status != "running" else 0
+    left = [f"{ended} never ended (bench recover)"] * (ended > 0)
+    left += [f"{line.elsewhere} begun on another host or in another container"] * (line.elsewhere > 0)
     return ", ".join([line.status, *others, *left])

@@ -5,6 +5,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
+from bench.store import attempts
 from bench.store.commit import Store
 from bench.store.layout import NoStoreError
 from bench.verbs.ls import command
@@ -50,6 +51,7 @@ def test_json_is_one_document_with_what_the_lines_say(ls, filled):
         "launches_done": 4,
         "statuses": {"crash": 1, "ok": 3},
         "open": 0,
+        "elsewhere": 0,
         "status": "done",
     }
 
@@ -79,3 +81,9 @@ def test_a_store_that_is_not_there_is_a_usage_error(ls, tmp_path):
 def test_the_store_comes_from_the_environment(filled, monkeypatch):
     monkeypatch.setenv("BENCH_STORE", str(filled.path))
     assert CliRunner().invoke(command, ["-q"]).stdout.splitlines() == [NEW, OLD]
+
+
+def test_what_another_host_has_begun_is_not_said_to_have_died(ls, filled, monkeypatch):
+    monkeypatch.setattr("bench.store.owner.Owner.alive", lambda _: None)
+    attempts.begin(filled, NEW, f"{NEW}.r01p01")
+    assert ls().stdout.splitlines()[1].endswith("unfinished, 1 begun on another host or in another container")
