@@ -20,6 +20,7 @@ _MARKS = {
     "products": ("products of float32 were rounded as {now}, not {was}", "ask for --precision tf32 or bf16, or "),
     "weights": ("the weights are {now}, not {was}", "ask for --precision bf16 or fp16 with weights in float32, or "),
     "autocast": ("the model's code casts every operation to {now}", "ask for --precision bf16 or fp16, or "),
+    "computed": ("its forward computes in {now}, not {was}", "ask for --precision bf16 or fp16, or "),
     "default_dtype": ("the model's code made {now} the default dtype, not {was}", ""),
 }
 _WARNINGS = {
@@ -56,8 +57,9 @@ def marks(launch: Launch) -> Iterator[Finding]:
             text=f"the model's code chose the cores: {_sharing(launch) or f'it ran on {now}, not {was}'}",
             fix="leave the choice of cores (os.sched_setaffinity, psutil) to bench",
         )
+    known = {"computed": {"weights", "autocast"} & {*changed}}  # the same, said already
     for name, (text, fix) in _MARKS.items():
-        if name in changed:
+        if name in changed and not known.get(name):
             was, now = _words(changed[name])
             yield Finding(severity=SUSPECT, text=text.format(was=was, now=now), fix=fix + _LEAVE)
     if UNSEEN in changed.get("input", ()):
@@ -83,7 +85,7 @@ def precision(asked: str, launches: Iterable[Launch]) -> str:
         str(value)
         for launch in launches
         for name, values in json.loads(launch.changed).items()
-        if name in {"products", "weights", "autocast"}
+        if name in {"products", "weights", "autocast", "computed"}
         for value in values[1:]
     )
     return f"{asked} asked, {', '.join(found)} found" if found else asked

@@ -7,7 +7,7 @@ another core in its first forward, or let products of float32 be rounded to bflo
 import gc
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -83,7 +83,7 @@ class Watch:
 
     def __init__(self, device: torch.device, precision: str) -> None:
         """`precision`: as asked for, and set."""
-        self._device, self._variables = device, dict(os.environ)
+        self._device, self._precision, self._variables = device, precision, dict(os.environ)
         self.model: nn.Module | None = None
         self._cores = ""
         self._seen = {name: [value] for name, value in asdict(read(device, None, self._variables)).items()}
@@ -111,6 +111,13 @@ class Watch:
             found = "written to, unseen" if after_window and not known else "written to"
             if found not in seen:
                 seen.append(found)
+
+    def look_into_forward(self, dtypes: Iterable[str], threads: Iterable[int]) -> dict[str, list[Any]]:
+        """Note what a forward pass computes in, where float32 was asked for, and with how many threads; all changes."""
+        self._seen["threads"] += [each for each in sorted(threads) if each not in self._seen["threads"]]
+        if self._precision in {"fp32", "tf32"} and (found := ", ".join(sorted(dtypes))):
+            self._seen["computed"] = list(dict.fromkeys(("float32", found)))
+        return self.changed
 
     @property
     def cores(self) -> str | None:

@@ -19,6 +19,7 @@ from bench.worker import (
     bootstrap,
     checkpoint,
     checks,
+    forward,
     host,
     job,
     joining,
@@ -267,6 +268,10 @@ class _Launch:
             data_account=self.data.account.to_json() if self.data.account and self.group.rank == 0 else None,
         )
 
+    def _changed(self) -> dict[str, list[Any]]:
+        seen = forward.look_into(self.trainer, self.plain, next(iter(self.batches))[0])
+        return self.watch.look_into_forward(seen.dtypes, seen.threads)
+
     def finish(self) -> None:
         """Leave everything in the launch's folder; then prove that it trained, and add what is found."""
         rank, group = self.rank, self.group
@@ -277,6 +282,7 @@ class _Launch:
             self._recorded(),
             lambda result: job.write_result(rank.folder, rank.rank, {"status": "ok", **asdict(result)}),
         )
+        after.find(changed=self._changed)
         if self.anatomy is not None:
             after.find(layers=self.anatomy.end)
         find_out(

@@ -55,6 +55,8 @@ def test_ranks_that_share_cores_are_counted_on_each_host(cores, nodes, words):
         ({"products": ["fp32", "tf32"]}, "rounded as tf32, not fp32"),
         ({"weights": ["float32", "float64"]}, "the weights are float64, not float32"),
         ({"autocast": ["off", "bfloat16"]}, "casts every operation to bfloat16"),
+        ({"computed": ["float32", "bfloat16"]}, "its forward computes in bfloat16, not float32"),
+        ({"computed": ["float32", "bfloat16"], "weights": ["float32", "bfloat16"]}, "the weights are bfloat16"),
         ({"default_dtype": ["float32", "float64"]}, "made float64 the default dtype"),
         ({"input": ["as given", changed.UNSEEN]}, "wrote into its input past torch"),
     ],
