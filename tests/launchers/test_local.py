@@ -311,6 +311,8 @@ SUPERVISOR = """
 import signal, sys
 from pathlib import Path
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `make test &` has it ignored
+for each in (signal.SIGHUP, signal.SIGTERM):  # and nohup this one; a test sends both
+    signal.signal(each, signal.SIG_DFL)
 sys.path.insert(0, {tests!r})
 from conftest import command_for, nobody_watches
 from launchers.local import launch
