@@ -37,7 +37,7 @@ def remembered(files: Sequence[Path], shape: tuple[int, int, int], taken_for: An
     facts = []
     for file in files:
         known = file.stat()  # the change time too: a copy tool restores the other one
-        facts.append((str(file.resolve()), known.st_size, known.st_mtime_ns, known.st_ctime_ns))
+        facts.append((str(file.absolute()), known.st_ino, known.st_size, known.st_mtime_ns, known.st_ctime_ns))
     key = sha256(json.dumps([_FORMAT, PIL.__version__, shape, facts, taken_for]).encode()).hexdigest()[:32]
     place = cache_folder() / "decoded" / key
     kept = _read(place, shape)
