@@ -51,7 +51,7 @@ PLANNED = (
     *("MASTER_ADDR", "MASTER_PORT", *_SET, *_OURS),
 )
 
-# Of the terminal, the desktop and the session: no model is expected to read them, so nobody is told that they stay.
+# Of the terminal, the desktop, the session and other tools: no model is expected to read them, so they are not listed.
 _OF_THE_SESSION = (
     *(
         "_",
@@ -72,6 +72,19 @@ _OF_THE_SESSION = (
     *("DBUS_*", "SSH_*", "GPG_*", "XAUTHORITY", "DESKTOP_*", "GNOME_*", "GTK_*", "KDE_*", "QT_*", "SESSION_*"),
     *("INVOCATION_ID", "JOURNAL_STREAM", "SYSTEMD_*", "WINDOWID", "VTE_*", "TMUX*", "STY", "VSCODE_*", "JPY_*"),
     *("BASH_FUNC_*", "DEBIAN_FRONTEND", "MOTD_SHOWN", "NO_COLOR", "FORCE_COLOR", "CLICOLOR*", "MANPATH", "INFOPATH"),
+    *(
+        "PIP_*",
+        "UV_*",
+        "PYENV_*",
+        "RUST*",
+        "CARGO_*",
+        "NODE_*",
+        "NVM_*",
+        "GIT_*",
+        "NIX_*",
+        "*_CA_BUNDLE",
+        "*_CA_CERTS*",
+    ),
 )
 
 

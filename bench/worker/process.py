@@ -26,7 +26,7 @@ def run(work: Callable[[bootstrap.Rank], None]) -> NoReturn:
         # When it failed decides who failed first; a file's own time is rounded to the kernel's tick.
         told = _told(error)
         if unseen := reads.warnings():
-            told["hint"] = "; ".join(filter(None, (told.get("hint"), *unseen)))
+            told["hint"] = ". ".join(filter(None, (*unseen, told.get("hint"))))
         job.write_result(rank.folder, rank.rank, {**told, "monotonic_ns": time.monotonic_ns()})
         code = 1
     else:
