@@ -1,7 +1,7 @@
 """A look into the layers while they learn: gradients, updates, and pictures of what they see.
 
 It stands between the steps, so a launch that has it times nothing. It changes nothing either: the weights end with the
-bits that they have without it.
+bits that they have without it, and what is shown to the model for a count or a picture is shown to a copy.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,9 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from bench.learn import WorkloadError
 from bench.learn.batches import Batches
+from bench.learn.copying import NotCopiedError, aside, copy_of
 from bench.worker.job import Job, LayerResult
 from bench.worker.layers import LayerCost, layer_costs
 from bench.worker.train import Trainer
@@ -38,7 +40,8 @@ class Anatomy:
     _before: dict[str, tuple[float, float, float, list[Tensor]]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
-        self.costs = layer_costs(self.model, self.image)
+        with aside(self.image.device):
+            self.costs = layer_costs(copy_of(self.model), self.image)
         self._modules = dict(self.model.named_modules())
 
     def begin(self, optimizer: torch.optim.Optimizer) -> None:
@@ -115,17 +118,15 @@ class Anatomy:
         if self.pictures is None:
             return
         seen: dict[str, Tensor] = {}
+        copied = copy_of(self.model).eval()
 
-        def watch(name: str) -> Any:
-            return self._modules[name].register_forward_hook(lambda _, __, output: seen.setdefault(name, output))
+        def watch(name: str) -> None:
+            copied.get_submodule(name).register_forward_hook(lambda _, __, output: seen.setdefault(name, output))
 
-        hooks = [watch(name) for name in _stages(self.model)]
-        was_training = self.model.training
-        self.model.eval()
-        self.model(self.image)
-        self.model.train(was_training)
-        for hook in hooks:
-            hook.remove()
+        for name in _stages(copied):
+            watch(name)
+        with aside(self.image.device):
+            copied(self.image)
         self.pictures.mkdir(parents=True, exist_ok=True)
         for name, output in seen.items():
             if output.dim() == 4:
@@ -133,13 +134,20 @@ class Anatomy:
 
 
 def of(told: Job, trainer: Trainer, model: nn.Module, batches: Batches) -> Anatomy | None:
-    """A launch's anatomy, begun; None where none was asked for."""
+    """A launch's anatomy, begun; None where none was asked for.
+
+    Raises:
+        WorkloadError: the model cannot be copied.
+    """
     if told.keep.anatomy is None:
         return None
     images, *_ = next(iter(batches))
     pictures = Path(told.pictures) if told.pictures is not None and trainer.group.rank == 0 else None
-    anatomy = Anatomy(model=model, every=told.keep.anatomy, pictures=pictures, image=images[:1].clone())
-    anatomy.begin(trainer.optimizer)
+    try:
+        anatomy = Anatomy(model=model, every=told.keep.anatomy, pictures=pictures, image=images[:1].clone())
+        anatomy.begin(trainer.optimizer)
+    except NotCopiedError as error:
+        raise WorkloadError(f"The layers are looked into on a copy, and {error}.", "Leave out --anatomy.") from error
     return anatomy
 
 

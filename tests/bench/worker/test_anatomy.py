@@ -141,3 +141,20 @@ def test_the_stages_of_a_resnet_are_its_first_convolution_and_its_four_stages():
         f"0.{each}" for each in ("conv1", *map("layer{}".format, range(1, 5)))
     ]
     assert anatomy._stages(nn.Linear(2, 2)) == []
+
+
+def test_the_model_itself_is_shown_nothing_for_a_count_or_a_picture(tmp_path):
+    class Counting(nn.Sequential):
+        calls = 0
+
+        def forward(self, x):
+            self.calls += 1
+            return super().forward(x)
+
+    model = Counting(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(144, 6))
+    looked = anatomy.Anatomy(model=model, every=1, pictures=tmp_path, image=torch.rand(1, 1, 8, 8))
+    looked.begin(torch.optim.SGD(model.parameters(), lr=0.1))
+    looked.end()
+    assert len(looked.costs) == 3
+    assert list(tmp_path.glob("*-before.png"))
+    assert (model.calls, model[1].num_batches_tracked.item(), model.training) == (0, 0, True)
