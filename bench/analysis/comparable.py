@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from bench.analysis import same_data, source
+from bench.analysis.advice import OTHERS
 from bench.analysis.result import INVALID, Row, Study
 from bench.analysis.validity import MISSED, UNSTEADY
 from bench.plan import SHARED_HOST, Configuration, Plan, Workload
@@ -97,7 +98,10 @@ def doubts(row: Row, launches: Sequence[Launch]) -> tuple[str, ...]:
     """
     shared = sum(SHARED_HOST in launch.warnings for launch in launches)
     beside = (f"{SHARED_HOST} (in {shared} of {len(launches)} launches)",) if shared else ()
-    return (*(row.reasons or ("marked suspect",) if row.status == SUSPECT else ()), *beside)
+    used = [launch.others_share for launch in launches if launch.others_share is not None]
+    busy = sum(used) / len(used) if used else 0.0
+    others = (f"other programs took {busy:.0%} of its cores while it was measured",) if busy > OTHERS else ()
+    return (*(row.reasons or ("marked suspect",) if row.status == SUSPECT else ()), *beside, *others)
 
 
 def unmatched(a: Sequence[Row], b: Sequence[Row]) -> Iterator[str]:

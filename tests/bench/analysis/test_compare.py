@@ -323,6 +323,14 @@ def test_a_row_beside_another_study_gets_no_verdict_on_times(shared):
     assert not its.verdict.beyond_margin
 
 
+@pytest.mark.parametrize(("share", "expected"), [(None, SLOWER), (0.01, SLOWER), (0.6, INCONCLUSIVE)])
+def test_a_row_whose_cores_others_used_gets_no_verdict_on_times(share, expected):
+    busy = side({SINGLE: around(800)}, name="B", launches_changed={"others_share": share})
+    its = row(compare(side(), busy, 0.02)).verdict
+    assert its.word == expected
+    assert ("B is suspect: other programs took 60%" in its.reasons[0]) == (expected == INCONCLUSIVE)
+
+
 def test_a_row_that_was_refused_for_noise_alone_is_inconclusive():
     missed = side(name="B", launches_changed={"closure_error": 0.0046})
     assert missed.study.rows[0].verdict.word == INVALID
