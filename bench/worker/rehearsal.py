@@ -1,4 +1,4 @@
-"""`python -P -m bench.worker.rehearsal`: one rank that trains a few steps and writes down everything that it sees.
+"""`python -P -m scaling_bench.module bench.worker.rehearsal`: one rank that trains a few steps and writes down everything that it sees.
 
 What is rehearsed stands in `rehearsal.json`, in the folder that BENCH_RUN_FOLDER names.
 """
