@@ -1,4 +1,4 @@
-"""`python -P -m scaling_bench.module bench.worker`: one rank. The bootstrap comes before all that takes time or spawns threads.
+"""`python -m scaling_bench.module bench.worker`: one rank. The bootstrap comes before all that takes time or threads.
 
 The launch is described in `job.json`, in the folder that BENCH_RUN_FOLDER names.
 """

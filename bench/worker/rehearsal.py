@@ -1,4 +1,4 @@
-"""`python -P -m scaling_bench.module bench.worker.rehearsal`: one rank that trains a few steps and writes down everything that it sees.
+"""`python -m scaling_bench.module bench.worker.rehearsal`: a rank that trains a few steps and writes down what it sees.
 
 What is rehearsed stands in `rehearsal.json`, in the folder that BENCH_RUN_FOLDER names.
 """
