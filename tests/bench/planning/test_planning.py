@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from bench import planning
 from bench.account import Account, LeftOut
+from bench.analysis.comparable import place
 from bench.dna.machine import CPU_ONLY, Machine
 from bench.errors import CANNOT, USAGE, CannotError, UsageError
 from bench.plan import Plan, from_json, to_json
@@ -400,3 +401,34 @@ def test_fewer_pictures_than_a_batch_are_refused_before_anything_starts():
     told = refused(UsageError, USAGE, machine(2), data="folder", batch=64, account=DATA)
     assert "folder has 96 training images; one global batch is 128" in told
     assert planned(machine(2), data="folder", batch=48, account=DATA)
+
+
+def test_options_of_ddp_are_of_its_rows_and_of_no_others():
+    plan = planned(machine(), ddp="static_graph, bucket_cap_mb=50.0")
+    assert {row.strategy: row.ddp for row in plan.configurations} == {
+        "single": "",
+        "ddp": "bucket_cap_mb=50,static_graph=true",
+    }
+    assert from_json(json.loads(json.dumps(to_json(plan)))) == plan
+    assert planned(machine(), ddp="").baseline == plan.baseline
+
+
+def test_a_plan_from_before_ddp_had_options_is_read():
+    plan = planned(machine())
+    document = json.loads(json.dumps(to_json(plan)))
+    launched = [each["configuration"] for each in document["launches"]]
+    for row in (document["baseline"], *document["configurations"], *launched):
+        del row["ddp"]
+    assert from_json(document) == plan
+
+
+def test_options_of_ddp_without_a_ddp_row_are_refused():
+    assert "no row is ddp" in refused(UsageError, USAGE, machine(), ddp="static_graph", strategy="single")
+    assert "did you mean static_graph" in refused(UsageError, USAGE, machine(), ddp="static_grap=true")
+
+
+def test_rows_with_other_options_of_ddp_are_not_compared():
+    plans = [planned(machine(), ddp=each) for each in ("", "static_graph=true")]
+    places = [{row.strategy: place(row) for row in plan.configurations} for plan in plans]
+    assert places[0]["single"] == places[1]["single"]
+    assert places[0]["ddp"] != places[1]["ddp"]
