@@ -114,15 +114,15 @@ class _Rehearsed:
         self.data = of_workload(self.workload, told.configuration.batch_global)
         options = self.workload.model_options
         model = build(self.workload.model, self.data.input_shape, self.data.classes, options)
-        self.nudge = perturb.nudge(model, told.nudged) if told.nudged is not None else None
+        self.recipe: Recipe = self.workload.recipe.at_batch(told.configuration.batch_global)
         self.layout = _MEMORY_FORMATS[self.workload.memory_format]
+        batches = self._batches()
+        first_batch.begin(self.workload.model, model, next(iter(batches))[0].cpu(), self.data.classes)
+        self.nudge = perturb.nudge(model, told.nudged) if told.nudged is not None else None
         self.plain = model.to(place.device).to(memory_format=self.layout)
         if told.other_kernels is not None:
             own = told.other_kernels * place.group.world_size + place.group.rank
             self.nudge = perturb.round_otherwise(self.plain, own)
-        self.recipe: Recipe = self.workload.recipe.at_batch(told.configuration.batch_global)
-        batches = self._batches()
-        first_batch.begin(self.workload.model, self.plain, next(iter(batches))[0], self.data.classes)
         self.trainer = self._trainer(batches.steps_per_epoch or self.steps)
         self.batches = iter(batches)
 

@@ -94,7 +94,7 @@ class _Launch:
         self.watch.model = model
         self._look()
         self.memory_format = _MEMORY_FORMATS[workload.memory_format]
-        self.plain: nn.Module = model.to(self.device).to(memory_format=self.memory_format)
+        self.plain: nn.Module = model.to(self.device)
         self.batch = configuration.batch_global // configuration.processes  # DataParallel scatters its process's
         self.batches = Batches(
             self.data,
@@ -109,6 +109,7 @@ class _Launch:
             memory_format=self.memory_format,
         )
         try_out(workload, self.plain, self.batches, self.data)
+        self.plain.to(memory_format=self.memory_format)  # now that layers which their first batch makes have weights
         phases.check(self.recipe, self.plain, self.batches)
         optimizer, self.warnings = optimizer_of(workload, self.recipe, self.plain, self.batches)
         self.trainer = Trainer(
