@@ -24,7 +24,11 @@ README = (REPOSITORY / "README.md").read_text()
 PAGES = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")])
 
 # Flags of other programs that the documents speak of.
-FOREIGN_FLAGS = {"--backend-store-uri", "--logdir", "--check", "--threads", "--mail-type", "--no-kill", "--overlap"}
+FOREIGN_FLAGS = {
+    *("--backend-store-uri", "--logdir", "--check", "--threads", "--mail-type", "--no-kill", "--overlap"),
+    *("--cpus", "--cpuset-cpus"),  # of container engines
+    *("--blocks", "--turn"),  # of our own benchmarks
+}
 
 
 def blocks(text: str, language: str) -> list[str]:
