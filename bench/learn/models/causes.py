@@ -1,7 +1,8 @@
 """Why a model cannot be trained on these pictures, and what helps: one hint for each cause, and only what is shown."""
 
+import os
 import re
-import sys
+import sysconfig
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,8 +18,10 @@ Shape = tuple[int, int, int]
 
 _SIDES = (224, 299, 256, 128, 64, 48, 32, 28, 16, 8)  # of pictures, that are tried where the size seems to be at fault
 _BATCHES = (1, 4, 8, 16, 32, 64, 128)
-_NOT_THEIRS = ("site-packages", "dist-packages", f"python{sys.version_info[0]}.", "<frozen", "<string>")
-_BENCH = str(Path(__file__).resolve().parents[2])
+_NOT_THEIRS = ("site-packages", "dist-packages", "<frozen", "<string>", f"{sysconfig.get_path('stdlib')}{os.sep}")
+_CHECKOUT = Path(__file__).resolve().parents[3]
+_OURS = tuple(f"{_CHECKOUT / package}{os.sep}" for package in ("bench", "launchers"))  # that run in a rank
+_TORCH = f"{Path(torch.__file__).parent}{os.sep}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,19 +44,26 @@ def in_words(error: BaseException) -> str:
 
 @contextmanager
 def in_users_words(model: nn.Module) -> Iterator[None]:
-    """An error of a training, with the user's own line and what helps; where memory ran out, as it is.
+    """An error of a model's training, with the user's own line and what helps; where memory ran out, as it is.
 
     Raises:
-        TrainingError: instead of any other.
+        TrainingError: instead of any other that torch raised, or that the model did when torch called it.
     """
     try:
         yield
     except (WorkloadError, torch.OutOfMemoryError):
         raise
     except Exception as error:
-        if "out of memory" in str(error):  # MPS has no error of its own for it
+        if "out of memory" in str(error) or not _came_through_torch(error):  # MPS has no error of its own for it
             raise
         raise TrainingError(of_training(error, model)) from error
+
+
+def _came_through_torch(error: Exception) -> bool:
+    """Whether what we called last was torch's: a full disk or a fault of ours is not a model's."""
+    files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    ours = max((place for place, file in enumerate(files) if file.startswith(_OURS)), default=len(files))
+    return any(file.startswith(_TORCH) for file in files[ours + 1 : ours + 2])
 
 
 def of_training(error: Exception, model: nn.Module) -> str:
@@ -71,7 +81,7 @@ def of_training(error: Exception, model: nn.Module) -> str:
 def own_line(error: BaseException) -> str | None:
     """File and number of the deepest line that is neither a library's nor ours."""
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if not any(each in frame.filename for each in (*_NOT_THEIRS, _BENCH))]
+    own = [frame for frame in frames if not any(each in frame.filename for each in (*_NOT_THEIRS, *_OURS))]
     return f"{Path(own[-1].filename).name}:{own[-1].lineno}" if own else None
 
 

@@ -8,8 +8,9 @@ from torch import nn
 
 from bench.learn import WorkloadError
 from bench.learn.models import build
-from bench.learn.models.causes import of_training
+from bench.learn.models.causes import in_users_words, of_training, own_line
 from bench.learn.models.trial import check_forward
+from launchers.heartbeat import Heart
 
 CIFAR = (3, 32, 32)
 
@@ -135,6 +136,23 @@ def test_a_parameter_that_the_loss_does_not_reach_is_named_with_the_setting():
 
 def test_another_error_of_a_training_stays_as_it_is():
     assert of_training(ZeroDivisionError("division by zero"), nn.Linear(1, 1)) == "ZeroDivisionError: division by zero"
+
+
+@pytest.mark.parametrize("error", [OSError("No space left on device"), AssertionError("device type"), KeyError("x")])
+def test_an_error_that_did_not_come_from_the_model_is_not_dressed_as_its_fault(error):
+    def save():
+        raise error
+
+    with pytest.raises(type(error)), in_users_words(nn.Identity()):
+        save()
+
+
+def test_a_line_of_the_launchers_is_no_line_of_the_users(tmp_path):
+    heart = Heart(tmp_path, 0)
+    heart._map.close()
+    with pytest.raises((TypeError, ValueError)) as caught:
+        heart.beat(1)
+    assert own_line(caught.value).startswith("test_causes.py:"), "and not heartbeat.py"
 
 
 def refused(name):
