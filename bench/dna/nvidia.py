@@ -98,12 +98,13 @@ def _of_driver(asked: nvml.Driver, visible: str | None) -> Cards:
     slices: dict[str, _Device] = {}
     for card in nvml.cards(asked):
         # A card that is lost keeps its place: an index in CUDA_VISIBLE_DEVICES may mean it.
-        uuid = _or_none(asked.nvmlDeviceGetUUID, card.handle) or f"#{card.index}"
+        uuid = _text(asked.nvmlDeviceGetUUID, card.handle)
+        uuid = uuid if uuid and uuid not in devices else f"#{card.index}"
         if why := card.trouble or _silent(asked, card.handle):
             trouble.append(f"GPU {card.index}: {why}")
             devices[uuid] = _Device(name=_UNNAMED, works=False)
             continue
-        name = _or_none(asked.nvmlDeviceGetName, card.handle)
+        name = _text(asked.nvmlDeviceGetName, card.handle)
         if name is None:
             notes.append(f"GPU {card.index} does not tell its name")
         devices[uuid] = _Device(name=name or _UNNAMED, works=not (cut := _is_cut(asked, card.handle)))
@@ -119,7 +120,7 @@ def _of_driver(asked: nvml.Driver, visible: str | None) -> Cards:
     return Cards(
         names=working,
         hidden=max(0, whole - len(working)),
-        driver=_or_none(asked.nvmlSystemGetDriverVersion),
+        driver=_text(asked.nvmlSystemGetDriverVersion),
         trouble=tuple(trouble),
         notes=(*notes, *_unlike(working)),
     )
@@ -142,23 +143,24 @@ def _silent(asked: nvml.Driver, handle: Any) -> str | None:
     try:
         asked.nvmlDeviceGetMemoryInfo(handle)
     except UnavailableError as error:
-        return None if _or_none(asked.nvmlDeviceGetUUID, handle) else str(error)
+        return None if _text(asked.nvmlDeviceGetUUID, handle) else str(error)
     return None
 
 
 def _is_cut(asked: nvml.Driver, handle: Any) -> bool:
     mode = _or_none(asked.nvmlDeviceGetMigMode, handle)
-    return bool(mode) and bool(mode[0])
+    return isinstance(mode, Sequence) and bool(mode) and bool(mode[0])
 
 
 def _slices(asked: nvml.Driver, handle: Any) -> dict[str, _Device]:
     """The slices of one card, by UUID."""
     found = {}
-    for number in range(_or_none(asked.nvmlDeviceGetMaxMigDeviceCount, handle) or 0):
+    most = _or_none(asked.nvmlDeviceGetMaxMigDeviceCount, handle)
+    for number in range(most if isinstance(most, int) else 0):
         part = _or_none(asked.nvmlDeviceGetMigDeviceHandleByIndex, handle, number)
         if part is not None:
-            uuid = _or_none(asked.nvmlDeviceGetUUID, part) or f"MIG-{number}"
-            found[uuid] = _Device(name=_or_none(asked.nvmlDeviceGetName, part) or "MIG slice")
+            uuid = _text(asked.nvmlDeviceGetUUID, part) or f"MIG-{number}"
+            found[uuid] = _Device(name=_text(asked.nvmlDeviceGetName, part) or "MIG slice")
     return found
 
 
@@ -200,3 +202,9 @@ def _or_none(call: Any, *arguments: Any) -> Any:
         return call(*arguments)
     except UnavailableError:
         return None
+
+
+def _text(call: Any, *arguments: Any) -> str | None:
+    """The same where only text is an answer, whatever an odd `pynvml` gives."""
+    found = _or_none(call, *arguments)
+    return found if isinstance(found, str) else None

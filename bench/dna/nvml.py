@@ -119,8 +119,10 @@ def cards(asked: Driver) -> tuple[Card, ...]:
     Raises:
         UnavailableError: it does not even count them.
     """
-    found = []
-    for index in range(int(asked.nvmlDeviceGetCount())):
+    found, many = [], asked.nvmlDeviceGetCount()
+    if not isinstance(many, int):
+        raise UnavailableError("the installed pynvml does not count the cards")
+    for index in range(many):
         try:
             found.append(Card(index=index, handle=asked.nvmlDeviceGetHandleByIndex(index)))
         except UnavailableError as error:

@@ -174,6 +174,29 @@ def test_another_package_of_that_name_gives_what_it_can(tmp_path, calls, name):
     assert "does not know nvmlDeviceGetNumGpuCores" in found.identity.unavailable["gpus.0.cores"]
 
 
+@pytest.mark.parametrize("odd", [None, 1.5, -1, [None], object()], ids=lambda odd: type(odd).__name__)
+@pytest.mark.parametrize(
+    "call", ["nvmlDeviceGetName", "nvmlDeviceGetUUID", "nvmlDeviceGetMigMode", "nvmlSystemGetDriverVersion"]
+)
+@pytest.mark.parametrize("visible", [None, "1"])
+def test_an_answer_of_another_kind_costs_itself_only(tmp_path, call, odd, visible):
+    found = nvidia.look(visible, library=Driver("A", "B", **{call: lambda *_: odd}), root=tmp_path)
+    expected = ("NVIDIA GPU",) * 2 if call == "nvmlDeviceGetName" else ("A", "B")
+    assert found.names == (expected if visible is None else expected[1:])
+
+
+@pytest.mark.parametrize("count", [None, "two"])
+def test_a_driver_that_does_not_count_its_cards_is_trouble(tmp_path, count):
+    driver = Driver("A", nvmlDeviceGetCount=count)
+    assert nvidia.look(None, library=driver, root=tmp_path).trouble
+    assert gpu.read(driver).identity.unavailable["gpus"].startswith("unreadable")
+
+
+def test_two_cards_that_tell_one_uuid_are_two(tmp_path):
+    driver = Driver("A", "B", nvmlDeviceGetUUID="GPU-same")
+    assert nvidia.look(None, library=driver, root=tmp_path).names == ("A", "B")
+
+
 def test_one_lost_card_costs_its_own_facts_only():
     found = gpu.read(Driver("A", "B", nvmlDeviceGetHandleByIndex=lost))
     assert [card.get("name") for card in found.identity.values["gpus"]] == [None, "B"]
