@@ -9,6 +9,7 @@ import os
 import secrets
 import subprocess
 import sys
+import uuid
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -17,6 +18,7 @@ from pathlib import Path
 import psutil
 
 _LINUX = sys.platform == "linux"
+_MADE_UP = 0x02 << 40  # set in a network card's address that no manufacturer gave it: of containers, virtual machines
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,13 +63,18 @@ class Owner:
         # Another start of this machine, or another machine: containers of one image, and copies of a virtual machine,
         # agree in all that names a machine. Whether somebody lives there is for its lease to say.
         if not self.boot or self.boot != boot:
-            return None
+            return False if self._of_before_a_restart(boot) else None
         if self.pid_space != _pid_space():
             return None
         now = _process_start(self.pid)
         if now and self.process_start:
             return now == self.process_start
         return False if now == "" else None
+
+    def _of_before_a_restart(self, boot: str) -> bool:
+        """Whether an earlier bench, which promised no sign of life, began it here before this machine was restarted."""
+        machine = _machine()
+        return bool(self.boot and boot and self.host and machine) and self.host == _keyed(self.token, machine)
 
 
 @cache
@@ -107,6 +114,22 @@ def _boot() -> str:
         with suppress(OSError, subprocess.TimeoutExpired):
             asked = ("/usr/sbin/sysctl", "-n", "kern.bootsessionuuid")
             return subprocess.run(asked, capture_output=True, text=True, check=False, timeout=5).stdout.strip()
+    return ""
+
+
+@cache
+def _machine() -> str:
+    """This machine as an earlier bench named it; empty where containers of one image, or copies of it, may be the same.
+
+    An image is copied with its id, and made-up addresses of network cards repeat; a manufacturer's do not.
+    """
+    told, card = _machine_id(), uuid.getnode()
+    return f"{told} {card:x}" if told and not card & _MADE_UP else ""
+
+
+def _machine_id() -> str:
+    with suppress(OSError):
+        return Path("/etc/machine-id").read_text().strip()
     return ""
 
 

@@ -85,6 +85,34 @@ def test_of_another_place_nothing_is_said(elsewhere):
     assert Owner.unknown().alive() is None
 
 
+# What an earlier bench wrote of a machine, and what this one has: an id, and a network card's address.
+MANUFACTURERS, MADE_UP, FROM_ANOTHER = 0x001B21AABBCC, 0x0242AC110002, 0x001B21AABBCD
+
+
+@pytest.mark.parametrize(
+    ("machine_id", "then", "now", "alive"),
+    [
+        ("a" * 32, MANUFACTURERS, MANUFACTURERS, False),
+        ("a" * 32, MADE_UP, MADE_UP, None),
+        ("a" * 32, MANUFACTURERS, FROM_ANOTHER, None),
+        ("", MANUFACTURERS, MANUFACTURERS, None),
+    ],
+    ids=["restarted", "containers of one image", "copies of one disk", "without an id"],
+)
+def test_an_earlier_bench_s_process_is_dead_where_its_own_machine_was_restarted(
+    monkeypatch, machine_id, then, now, alive
+):
+    from bench.store import owner
+
+    monkeypatch.setattr(owner.uuid, "getnode", lambda: now)
+    monkeypatch.setattr(owner, "_machine_id", lambda: machine_id)
+    owner._machine.cache_clear()
+    token = "f" * 32
+    of_then = {"token": token, "boot": "another", "host": owner._keyed(token, f"{machine_id} {then:x}")}
+    assert replace(Owner.of_this_process(), **of_then).alive() is alive
+    owner._machine.cache_clear()
+
+
 def test_what_is_written_names_no_machine(store, a_study):
     attempt = begin(store, a_study[0].study_id, a_study[1][0].launch_id)
     file = store.path / "studies" / attempt.study_id / "attempts" / f"{attempt.launch_id}.a0.json"
