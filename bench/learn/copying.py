@@ -2,8 +2,11 @@
 
 import copy
 import sys
+import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
+from functools import partial
+from types import FunctionType, MethodType
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +22,8 @@ def copy_of(model: nn.Module) -> nn.Module:
     """A model with the same weights, buffers and attributes on the same device, that shares none of them.
 
     Raises:
-        NotCopiedError: it holds what cannot be copied (a lock, an open file), or its copy would share its weights.
+        NotCopiedError: it holds what cannot be copied (a lock, an open file), or its copy would share its weights or
+            call its layers (a lambda that was made with `self`).
     """
     # What a pre-forward hook has computed (weight_norm's weight) is no leaf, which tensors refuse to copy.
     computed = {
@@ -35,7 +39,40 @@ def copy_of(model: nn.Module) -> nn.Module:
         raise NotCopiedError(f"the model cannot be copied ({type(error).__name__}: {told})") from error
     if not isinstance(copied, nn.Module) or _tensors(model) & _tensors(copied):
         raise NotCopiedError("a copy of the model would share its weights")
+    originals = _tensors(model) | {id(each) for each in model.modules()}
+    if any(id(each) in originals for each in _held(copied)):
+        raise NotCopiedError("a copy of the model would call the model itself: through a function or a weak reference")
     return copied
+
+
+def _held(model: nn.Module) -> Iterator[object]:
+    """What a model's attributes lead to; functions, which are never copied, bring what they were made with."""
+    waiting: list[object] = [model]
+    seen: set[int] = set()
+    while waiting:
+        each = waiting.pop()
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        yield each
+        if isinstance(each, nn.Module | dict):
+            waiting += (each if isinstance(each, dict) else vars(each)).values()
+        elif isinstance(each, list | tuple | set):
+            waiting += each
+        elif isinstance(each, weakref.ref):
+            waiting.append(each())
+        elif isinstance(each, partial):
+            waiting += (each.func, *each.args, *each.keywords.values())
+        elif isinstance(each, MethodType):
+            waiting += (each.__self__, each.__func__)
+        elif isinstance(each, FunctionType):
+            waiting += (*(each.__defaults__ or ()), *_enclosed(each))
+
+
+def _enclosed(function: FunctionType) -> Iterator[object]:
+    for cell in function.__closure__ or ():
+        with suppress(ValueError):  # a name that has no value yet
+            yield cell.cell_contents
 
 
 def _tensors(model: nn.Module) -> set[int]:

@@ -17,6 +17,7 @@ from bench.learn import TrainingError, WorkloadError
 Shape = tuple[int, int, int]
 
 _SIDES = (224, 299, 256, 128, 64, 48, 32, 28, 16, 8)  # of pictures, that are tried where the size seems to be at fault
+_LONG = 300  # characters of an error's first line, of which then its first sentence is told
 _BATCHES = (1, 4, 8, 16, 32, 64, 128)
 _NOT_THEIRS = ("site-packages", "dist-packages", "<frozen", "<string>", f"{sysconfig.get_path('stdlib')}{os.sep}")
 _CHECKOUT = Path(__file__).resolve().parents[3]
@@ -38,6 +39,8 @@ class Situation:
 def in_words(error: BaseException) -> str:
     """`net.py:12 raised ValueError: no`: the deepest of the user's own lines, and the first line of the text."""
     first = (str(error).splitlines() or [""])[0].rstrip(".")
+    if len(first) > _LONG:  # torch explains at length what DDP does not take, and names settings that are not ours
+        first = first.partition(". ")[0]
     what = f"{type(error).__name__}: {first}" if first else type(error).__name__
     return f"{line} raised {what}" if (line := own_line(error)) else what
 

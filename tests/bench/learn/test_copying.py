@@ -2,6 +2,8 @@
 
 import random
 import threading
+import weakref
+from functools import partial
 
 import numpy as np
 import pytest
@@ -69,3 +71,39 @@ def test_what_is_drawn_inside_was_not_drawn_for_those_who_follow():
     with random_numbers_kept(CPU):
         inside = drawn()
     assert drawn() == inside
+
+
+class Reaching(nn.Sequential):
+    """Reaches its layer by something that a copy does not have anew."""
+
+    def __init__(self, reach) -> None:
+        super().__init__(nn.Linear(4, 2))
+        self.reach = reach(self)
+
+
+@pytest.mark.parametrize(
+    "reach",
+    [
+        lambda model: lambda x: 2 * model[0](x),
+        lambda model: lambda x, weight=model[0].weight: x @ weight.T,
+        lambda model: weakref.ref(model[0]),
+        lambda model: model.register_forward_hook(lambda *_: model.train()),
+    ],
+)
+def test_a_model_whose_copy_would_call_the_model_itself_has_none(reach):
+    with pytest.raises(NotCopiedError, match="would call the model itself"):
+        copy_of(Reaching(reach))
+
+
+@pytest.mark.parametrize(
+    "reach",
+    [
+        lambda _: lambda x: 2 * x,
+        lambda model: model.parameters,
+        lambda _: nn.GRU(4, 2),
+        lambda model: [partial(torch.mul, model[0].weight)],
+    ],
+)
+def test_functions_that_do_not_lead_back_to_the_model_hinder_no_copy(reach):
+    model = Reaching(reach)
+    assert torch.equal(copy_of(model)[0].weight, model[0].weight)

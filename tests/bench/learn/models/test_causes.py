@@ -134,6 +134,14 @@ def test_a_parameter_that_the_loss_does_not_reach_is_named_with_the_setting():
     assert "--ddp find_unused_parameters=true" in reason
 
 
+def test_of_what_torch_explains_at_length_the_first_sentence_is_told_and_our_own_setting():
+    causes = "This error is caused by one of the following reasons: 1) Use of _set_static_graph() as a workaround. " * 4
+    error = RuntimeError(f"Expected to mark a variable ready only once. {causes}")
+    said = "RuntimeError: Expected to mark a variable ready only once: a parameter is used twice"
+    assert of_training(error, nn.Linear(1, 1)).startswith(said)
+    assert "--ddp static_graph=true" in of_training(error, nn.Linear(1, 1))
+
+
 def test_another_error_of_a_training_stays_as_it_is():
     assert of_training(ZeroDivisionError("division by zero"), nn.Linear(1, 1)) == "ZeroDivisionError: division by zero"
 
