@@ -142,6 +142,10 @@ _ADVICE = (
         r"modified by an inplace operation",
         "Buffers that change in forward: --ddp broadcast_buffers=false. Else write the in-place operation anew.",
     ),
+    (
+        r"does not require grad and does not have a grad_fn",
+        "Its output has no gradient: no no_grad(), detach() or numpy() in forward, and weights that require gradients.",
+    ),
     (r"[Ss]parse", "Build its embeddings with sparse=False."),
 )
 
@@ -159,6 +163,9 @@ def _by_trying(text: str, situation: Situation) -> Iterator[str | None]:
     """What a copy of the model takes instead."""
     if batch := next((each for each in _BATCHES if situation.takes(situation.shape, each)), None):
         yield f"It takes {batch} pictures at once and no other number: write x.flatten(1) for x.view({batch}, -1)."
+    channels, *sides = situation.shape
+    if len(sides) == 2 and situation.takes((sides[0], sides[1], channels), 2):
+        yield "It takes pictures whose channels come last: begin its forward with x = x.permute(0, 2, 3, 1)."
     for shape in _shapes(text, situation.shape):
         if situation.takes(shape, 2):
             told = ",".join(map(str, shape))

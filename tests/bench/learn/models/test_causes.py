@@ -69,6 +69,19 @@ def test_a_shape_is_named_only_when_the_model_takes_it(model, shape):
     assert "--input-shape" not in told(model, shape_is_free=False)[1]
 
 
+@pytest.mark.parametrize("first", [nn.Linear(3, 1), nn.LayerNorm(3)])
+def test_channels_that_come_last_are_told_from_another_size(first):
+    model = nn.Sequential(first, nn.Flatten(1, 2), nn.AdaptiveAvgPool2d((1, 1)), nn.Flatten(), nn.Linear(1, 10))
+    assert "x.permute(0, 2, 3, 1)" in told(model)[1]
+
+
+@pytest.mark.parametrize("after", [lambda y: y.detach(), torch.no_grad()(lambda y: 2 * y)])
+def test_an_output_without_a_gradient_is_told_so(after):
+    with pytest.raises(RuntimeError) as caught:
+        Through(after=after)(torch.rand(2, *CIFAR)).sum().backward()
+    assert "Its output has no gradient".lower() in of_training(caught.value, nn.Identity()).lower()
+
+
 def test_where_no_shape_helps_none_is_asked_for():
     assert "--input-shape" not in told(nn.Sequential(nn.Flatten(), nn.Linear(777, 10)))[1]
 
