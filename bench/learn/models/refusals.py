@@ -1,6 +1,8 @@
 """What is said of a user's code that gives no model: the line it happened in, and the way out of each kind."""
 
+import os
 import sys
+import traceback
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -8,6 +10,8 @@ from pathlib import Path
 from bench.learn import MISSING, USAGE, WorkloadError
 from bench.learn.models.building import TrainsItselfError
 from bench.learn.models.causes import hint_by_text, in_words, own_line
+
+_ENVIRON = ("<frozen os>", os.__file__)  # where os.environ has no such name
 
 
 def refusal(error: BaseException, place: str, callable_name: str, *, loading: bool) -> WorkloadError:
@@ -44,6 +48,8 @@ def _ways_out(error: BaseException, place: str, callable_name: str, *, loading: 
         yield _by_its_package(place, callable_name)
     if isinstance(error, ModuleNotFoundError) and error.name:
         yield _without_module(error.name, place)
+    if isinstance(error, KeyError) and traceback.extract_tb(error.__traceback__)[-1].filename in _ENVIRON:
+        yield f"The variable is not set in a rank: --env {error.args[0]}=VALUE sets it."
     if isinstance(error, SystemExit):
         yield "It ends the process, as argparse does: take no arguments of the command line where the model is made."
     if isinstance(error, EOFError):

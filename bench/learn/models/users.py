@@ -28,7 +28,7 @@ def from_user(name: str) -> nn.Module:
         with untrained():
             module = _load(place)
     except (Exception, SystemExit, TrainsItselfError) as error:
-        raise _with_collision(refusal(error, place, callable_name, loading=True), place) from error
+        raise _with_collision(refusal(error, place, callable_name, loading=True), place, error) from error
     make = getattr(module, callable_name, None)
     if isinstance(make, nn.Module):
         raise WorkloadError(
@@ -46,7 +46,7 @@ def from_user(name: str) -> nn.Module:
         with untrained():
             model = make()
     except (Exception, SystemExit, TrainsItselfError) as error:
-        raise _with_collision(refusal(error, place, callable_name, loading=False), place) from error
+        raise _with_collision(refusal(error, place, callable_name, loading=False), place, error) from error
     if not isinstance(model, nn.Module):
         what = f"the class {model.__name__}" if isinstance(model, type) else f"a {type(model).__name__}"
         raise WorkloadError(f"{name} returned {what}, not a torch.nn.Module.", "Return the model itself, untrained.")
@@ -73,11 +73,11 @@ def _load(place: str) -> ModuleType:
     return module
 
 
-def _with_collision(refused: WorkloadError, place: str) -> WorkloadError:
-    """The refusal; where the user has a package called like one that runs here, with what may be the cause."""
+def _with_collision(refused: WorkloadError, place: str, error: BaseException) -> WorkloadError:
+    """The refusal; where a name is missing and a package of the user's is called like one that runs here, with that."""
     folder = Path(place).expanduser().resolve().parent if place.endswith(".py") else Path.cwd()
     taken = [name for name in _TAKEN if (folder / name).is_dir() or (folder / f"{name}.py").is_file()]
-    if not taken:
+    if not taken or not isinstance(error, ImportError | AttributeError):
         return refused
     hint = f"If it imports {taken[0]}: that is bench's own package here, so rename the one beside it. {refused.hint}"
     return WorkloadError(refused.message, hint.strip(), refused.exit_code)
