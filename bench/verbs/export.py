@@ -61,7 +61,7 @@ Examples:
     show_default=True,
     help="Folder; each target gets a folder of its own in it.",
 )
-@click.option("--anonymize", is_flag=True, help="Leave out paths, hosts and users; for huggingface always.")
+@click.option("--anonymize", is_flag=True, help="Leave out paths, hosts and users; for huggingface and wandb always.")
 @json_option
 def command(
     studies: tuple[str, ...], store: Path, wanted: str, output: Path, *, anonymize: bool, as_json: bool

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.account import Account
+from bench.account import Account, LeftOut
 from bench.learn import WorkloadError
 from bench.learn.naming import named
 from bench.learn.sources import hub, pickles
@@ -116,7 +116,9 @@ def _of_parquet(request: Request, layout: _Layout, folder: Path) -> Source:
     def read() -> tuple[Part, Part]:
         return hub.read(files["train"], _SHAPE, train, request), hub.read(files["test"], _SHAPE, test, request)
 
-    found = _Read(names=names, train=train, test=test, parts=read, files=sum(map(len, files.values())))
+    taken = [*files["train"], *files["test"]]
+    beside = [file for place in {file.parent for file in taken} for file in place.glob("*.parquet")]
+    found = _Read(names=names, train=train, test=test, parts=read, taken=taken, beside=beside)
     return _source(request, layout, folder, found)
 
 
@@ -136,7 +138,11 @@ def _of_pickles(request: Request, layout: _Layout, folder: Path, parquet: Path |
         remarks = [
             (f"the parquet files of {request.name} are not used: {layout.pickles} is there", "remove one of them")
         ]
-    found = _Read(names=names, train=train.labels, test=test.labels, parts=lambda: (train, test), files=len(everything))
+    files = [folder / name for name in everything]
+    beside = [file for file in folder.glob("*batch*") if file.is_file()]
+    found = _Read(
+        names=names, train=train.labels, test=test.labels, parts=lambda: (train, test), taken=files, beside=beside
+    )
     return _source(request, layout, folder, found, remarks)
 
 
@@ -147,6 +153,13 @@ def _refuse_other_classes(request: Request, layout: _Layout, folder: Path, names
         )
 
 
+def _left_out(name: str, folder: Path, files: Sequence[Path]) -> tuple[LeftOut, ...]:
+    if not files:
+        return ()
+    kind, example = f"files that are no part of {name}", str(files[0].relative_to(folder))
+    return (LeftOut(kind=kind, count=len(files), example=example, fix="remove them, or give them a part's name"),)
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Read:
     """What is known of the files of either layout."""
@@ -155,12 +168,14 @@ class _Read:
     train: Labels
     test: Labels
     parts: Callable[[], tuple[Part, Part]]
-    files: int
+    taken: Sequence[Path]
+    beside: Sequence[Path]  # files of their kind in the same folders, those that are taken among them
 
 
 def _source(
     request: Request, layout: _Layout, folder: Path, found: _Read, remarks: Sequence[tuple[str, str]] = ()
 ) -> Source:
+    left = sorted({*found.beside} - {*found.taken})
     names = found.names or tuple(str(label) for label in range(layout.classes))
     training, validation = (
         tuple(np.bincount(each, minlength=layout.classes).tolist()) for each in (found.train, found.test)
@@ -171,8 +186,9 @@ def _source(
         remarks = [*remarks, (what, "do not compare its accuracy with published numbers")]
     account = Account(
         name=request.name,
-        found=found.files,
-        taken=found.files,
+        found=len(found.taken) + len(left),
+        taken=len(found.taken),
+        left_out=_left_out(request.name, folder, left),
         split="its test part is for validation",
         classes=names,
         training=training,

@@ -15,7 +15,7 @@ from bench.learn.naming import named
 from bench.learn.sources.decoded import remembered
 from bench.learn.sources.files import Tree, Where, shown, walked
 from bench.learn.sources.layout import Classes, Layout, understood
-from bench.learn.sources.pictures import CHANNELS, Look, decode, summary, threads
+from bench.learn.sources.pictures import CHANNELS, Look, PixelsError, decode, summary, threads
 from bench.learn.sources.places import data_folder, first_line, missing
 from bench.learn.sources.progress import Progress
 from bench.learn.sources.source import Part, Request, Shape, Source, digest_of, refuse_empty_classes
@@ -141,25 +141,27 @@ def _decoded(root: Path, pictures: Sequence[Picture], shape: Shape, request: Req
     digests = np.empty(len(pictures), dtype=np.uint64)
     progress = Progress(request.tell, f"Data     decoding {len(pictures):,} pictures of {root}")
 
-    def put(row: int) -> Look | str:
+    def put(row: int) -> Look | tuple[str, str]:
         place = pictures[row][0]
         try:
             blob = root.joinpath(*place).read_bytes()
             images[row], look = decode(blob, shape)
-        except (OSError, ValueError) as error:
-            return (error.strerror if isinstance(error, OSError) else None) or first_line(error)
+        except OSError as error:
+            return f"cannot be read: {error.strerror or first_line(error)}", "Allow it, or leave the file out."
+        except PixelsError as error:
+            return f"cannot be taken: {error}", "Convert it, or leave it out."
+        except ValueError as error:
+            return f"is damaged: {first_line(error)}", "Delete it or get it again."
         digests[row] = digest_of(blob)
         progress.at(row + 1, len(pictures))
         return look
 
     with ThreadPoolExecutor(threads()) as pool:
         told = list(pool.map(put, range(len(pictures))))
-    damaged = [(row, each) for row, each in enumerate(told) if isinstance(each, str)]
+    damaged = [(row, each) for row, each in enumerate(told) if isinstance(each, tuple)]
     if damaged:
-        row, reason = damaged[0]
-        more = f"; {len(damaged) - 1} more of {len(pictures):,} cannot be read either" if len(damaged) > 1 else ""
-        raise WorkloadError(
-            f"{root.joinpath(*pictures[row][0])} is damaged: {reason}{more}.", "Delete it or get it again."
-        )
+        row, (reason, way_out) = damaged[0]
+        more = f"; {len(damaged) - 1} more of {len(pictures):,} cannot be taken either" if len(damaged) > 1 else ""
+        raise WorkloadError(f"{root.joinpath(*pictures[row][0])} {reason}{more}.", way_out)
     looks = [each for each in told if isinstance(each, Look)]
     return Part(images, np.array([label for _, label in pictures], dtype=np.int64), digests, summary(looks))

@@ -13,10 +13,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from bench.learn import WorkloadError
 from bench.learn.sources.decoded import remembered
-from bench.learn.sources.pictures import Look, decode, summary
+from bench.learn.sources.pictures import Look, PixelsError, decode, summary
 from bench.learn.sources.places import first_line, torn
 from bench.learn.sources.progress import Progress
 from bench.learn.sources.source import Labels, Part, Request, Shape, digest_of
@@ -139,12 +140,12 @@ def _labels(file: Path, classes: int) -> Labels:
         raise WorkloadError(
             f"{file}: row {row} of column {name} is null.", "Every picture needs a label; leave it out."
         )
-    numbers: Labels = column.to_numpy().astype(np.int64)
+    numbers = column.to_numpy()
     refuse_labels(numbers, classes, f"{file}: row {{row}} of column {name}")
-    return numbers
+    return numbers.astype(np.int64)  # type: ignore[no-any-return]
 
 
-def refuse_labels(numbers: Labels, classes: int, where: str) -> None:
+def refuse_labels(numbers: NDArray[Any], classes: int, where: str) -> None:
     """Labels that are no class.
 
     Raises:
@@ -179,7 +180,7 @@ def _blobs(file: Path) -> list[bytes | None]:
 
 
 def _is_binary(kind: Any) -> bool:
-    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind))
 
 
 def _decoded(files: Sequence[Path], shape: Shape, numbers: Labels, request: Request) -> Part:
@@ -196,6 +197,11 @@ def _decoded(files: Sequence[Path], shape: Shape, numbers: Labels, request: Requ
                 )
             try:
                 pixels, look = decode(blob, shape, only=(shape[2], shape[1]))
+            except PixelsError as error:
+                raise WorkloadError(
+                    f"{file}: row {row} cannot be taken: {error}.",
+                    "Convert it, or check --data-dir.",
+                ) from error
             except ValueError as error:
                 raise torn(file, f"row {row}: {first_line(error)}") from error
             images[len(looks)] = pixels

@@ -1,6 +1,6 @@
 """Which folder of a tree serves as what: training, validation, classes. By names, and by what the folders hold."""
 
-import csv
+import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from bench.account import TRAINING, VALIDATION, several
 from bench.learn import WorkloadError
+from bench.learn.sources import annotations
 from bench.learn.sources.files import Tree, Where, shown
 
 ACCEPTED = "Taken are <class>/*.jpg, or train/<class>/*.jpg beside val/<class>/*.jpg; see docs/data.md"
@@ -17,6 +18,7 @@ _WORDS = {
     VALIDATION: ("val", "valid", "validation", "dev", "eval"),
     _TEST: ("test", "testing"),
 }
+_WORD = re.compile(r"[a-z]+")  # train2017 and seg_train have the word in them, trainers has not
 _ANNOTATIONS = "val_annotations.txt"  # Tiny-ImageNet's
 _TABLES = (".csv", ".tsv", ".json", ".txt")
 
@@ -60,6 +62,8 @@ def understood(tree: Tree) -> Layout:
     training_at = (*top, parts[TRAINING]) if TRAINING in parts else top
     training = _classes(found, training_at, without=() if TRAINING in parts else tuple(parts.values()))
     _refuse_unless_classes(found, training, training_at)
+    if TRAINING not in parts:
+        _refuse_parts_as_classes(found, top)
     validation_at, validation = _validation(found, top, parts, training)
     _say_twins(found, training)
     places = [training_at] if validation is None else [training_at, validation_at]
@@ -206,11 +210,9 @@ def _validation(found: _Found, top: Where, parts: Mapping[str, str], training: C
 
 def _annotated(found: _Found, place: Where) -> Classes | None:
     """Tiny-ImageNet's validation: pictures in one folder, and a text file that names the class of each."""
-    file = found.tree.root.joinpath(*place, _ANNOTATIONS)
-    if not file.is_file():
+    if not (file := found.tree.root.joinpath(*place, _ANNOTATIONS)).is_file():
         return None
-    with file.open(encoding="utf-8", newline="") as lines:
-        class_of = {row[0]: row[1] for row in csv.reader(lines, delimiter="\t") if len(row) > 1}
+    class_of = annotations.read(file)
     classes: dict[str, list[Where]] = defaultdict(list)
     for each in found.tree.below(*place):
         if each[-1] not in class_of:
@@ -236,6 +238,19 @@ def _refuse_unless_classes(found: _Found, training: Classes, place: Where) -> No
         f"folder was not found: {found.at(place)} has no class folders with pictures in them, but {there}.",
         _archive_hint(tree) or f"{labels}{ACCEPTED}",
     )
+
+
+def _refuse_parts_as_classes(found: _Found, top: Where) -> None:
+    """A folder that would be a class, or within one, holds folders and is named like a training part."""
+    for place in sorted({each[:end] for each in found.tree.pictures for end in range(len(top) + 1, len(each))}):
+        inside = place if {*_WORD.findall(place[-1].lower())} & {*_WORDS[TRAINING]} else ()
+        while inside and len(children := _children(found.tree, inside)) == 1:  # seg_train/seg_train
+            inside = (*inside, children[0])
+        if inside and len(children) > 1:
+            raise WorkloadError(
+                f"{found.at(place)} holds {several(children)}: is it the training part or a class?",
+                "If the part, call it train/ beside val/, and give --data-dir their folder; if a class, rename it.",
+            )
 
 
 def _archive_hint(tree: Tree) -> str:

@@ -70,8 +70,20 @@ def unpickled(file: Path) -> dict[str, Any]:
 
 
 def names(file: Path, key: str) -> tuple[str, ...] | None:
-    """The class names of a meta file; None where it has none."""
-    return tuple(map(_text, unpickled(file).get(key, ()))) or None
+    """The class names of a meta file; None where it has none.
+
+    Raises:
+        WorkloadError: it is torn, or its names are no list of texts that differ.
+    """
+    given = unpickled(file).get(key, [])
+    listed = given.tolist() if isinstance(given, np.ndarray) else given
+    if not isinstance(listed, list | tuple) or not all(isinstance(each, str | bytes) for each in listed):
+        raise WorkloadError(f"{file}: {key} is {str(listed)[:40]!r}, not a list of texts.", "Give each class a name.")
+    found = tuple(map(_text, listed))
+    twice = next((name for name in found if found.count(name) > 1), None)
+    if twice is not None:
+        raise WorkloadError(f"{file}: {key} gives two classes the name {twice!r}.", "Names have to differ.")
+    return found or None
 
 
 def _text(key: Any) -> str:

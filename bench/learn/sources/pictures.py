@@ -18,6 +18,10 @@ _ORIENTATION = 0x0112  # EXIF; 1: as it is stored
 _WIDE = 65535
 
 
+class PixelsError(ValueError):
+    """A picture that is whole, and whose pixels are of a kind that is not taken."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Look:
     """What one picture was before it was brought to the shape."""
@@ -41,7 +45,8 @@ def decode(
         only: the width and height that it must have; None: any.
 
     Raises:
-        ValueError: it is not a picture, it is torn, or its pixels cannot be told as 8 bits.
+        PixelsError: it is whole, but of another size, or its pixels cannot be told as 8 bits.
+        ValueError: it is not a picture, or it is torn.
     """
     channels, height, width = shape
     if not blob:
@@ -52,6 +57,8 @@ def decode(
             _refuse_other_size(opened.size, only)
             opened.draft(None, (width, height))  # lets a large JPEG be decoded at half size or less
             picture = _converted(opened, _MODES[channels])
+    except PixelsError:
+        raise
     except Exception as error:  # a broken picture makes Pillow raise nearly anything
         raise ValueError(_without_address(error)) from error
     if picture.size != (width, height):
@@ -61,14 +68,14 @@ def decode(
 
 def _refuse_other_size(size: tuple[int, int], only: tuple[int, int] | None) -> None:
     if only is not None and size != only:
-        raise ValueError(f"it is {_sides(size)} pixels, not {_sides(only)}")
+        raise PixelsError(f"it is {_sides(size)} pixels, not {_sides(only)}")
 
 
 def _look(opened: Image.Image) -> Look:
     return Look(
         size=opened.size,
         mode=opened.mode,
-        turned=_orientation(opened) not in {0, 1},
+        turned=opened.format != "TIFF" and _orientation(opened) not in {0, 1},  # Pillow itself turns a TIFF
         transparent=opened.mode in {"LA", "PA", "La", "RGBA", "RGBa"} or "transparency" in opened.info,
         animated=bool(getattr(opened, "is_animated", False)),
         wide=_is_wide(opened),
@@ -91,15 +98,19 @@ def _converted(opened: Image.Image, mode: str) -> Image.Image:
     if _is_wide(opened):
         values = np.asarray(opened).astype(np.int64)
         if values.size and not 0 <= values.min() <= values.max() <= _WIDE:
-            raise ValueError("its 16-bit pixels leave 0 to 65535")
+            raise PixelsError("its 16-bit pixels leave 0 to 65535")
         return Image.fromarray((values >> 8).astype(np.uint8)).convert(mode)
     if opened.mode in {"I", "F"}:
         kind = "whole numbers of 32 bits" if opened.mode == "I" else "fractions"
-        raise ValueError(f"its pixels are {kind}, and nothing says which of them is white; save it with 8 or 16 bits")
+        raise PixelsError(f"its pixels are {kind}, and nothing says which of them is white; save it with 8 or 16 bits")
     if opened.mode in {"P", "PA"} and "transparency" in opened.info:
         opened.load()
         return opened.convert("RGBA").convert("RGB").convert(mode)  # the same colours, without Pillow's warning
-    return opened.convert(mode)
+    opened.load()  # a torn file is told apart from colours that cannot be converted
+    try:
+        return opened.convert(mode)
+    except ValueError as error:
+        raise PixelsError(f"its colours are {opened.mode}, which Pillow cannot bring to {mode}") from error
 
 
 def summary(looks: Sequence[Look]) -> Seen:

@@ -86,6 +86,21 @@ def test_an_output_that_cannot_be_written_is_told(invoke, tmp_path):
     assert (tmp_path / "out").read_text() == "mine"
 
 
+@pytest.mark.parametrize("name", ["huggingface", "wandb", "json"])
+def test_what_is_made_to_be_published_names_no_folder_without_being_asked(learned, tmp_path, monkeypatch, name):
+    plan = learned / "studies" / STUDY / "study.json"
+    plan.write_text(plan.read_text().replace('"command": "', '"command": "bench run --model /srv/ada/net.py:build '))
+    told = []
+    target = import_module(f"bench.exporting.targets.{name}")
+    monkeypatch.setattr(exporting, "find", lambda _: target)
+    monkeypatch.setattr(target, "write", lambda record, *_: told.append(record) or [])  # its library may be absent
+    CliRunner().invoke(
+        command, [STUDY, "--to", name, "--store", str(learned), "-o", str(tmp_path)], catch_exceptions=False
+    )
+    assert ("/srv/ada" in told[0].plan.command) == (name == "json")
+    assert "net.py:build" in told[0].plan.command
+
+
 def test_targets_and_studies_are_completed(learned):
     context = command.make_context("export", ["@last", "--to", "csv", "--store", str(learned)])
     parameters = {each.name: each for each in command.params}

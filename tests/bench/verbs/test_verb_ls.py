@@ -65,6 +65,19 @@ def test_a_study_that_cannot_be_read_hides_no_other(ls, filled):
     assert f"warning: launch {OLD}.r00p00" in result.stderr
 
 
+def test_what_could_not_be_read_does_not_act_on_a_terminal(ls, filled):
+    odd = filled.path / "studies" / NEW / "study.json"
+    odd.write_text(
+        json.dumps(json.loads(odd.read_text()) | {"workload": {"model": "\x1b[31mred\x07", "data": "digits"}})
+    )
+    (filled.path / "commits" / OLD / f"{OLD}.r00p00\x1b[2J.json").write_text("")
+    result = ls()
+    assert "red" in result.stdout
+    assert "warning: " in result.stderr
+    assert "\x1b" not in result.output
+    assert "\x07" not in result.output
+
+
 def test_an_empty_store_says_how_to_begin_and_is_no_error(ls, tmp_path):
     Store.open(tmp_path / "empty")
     result = ls(store=tmp_path / "empty")

@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-from bench.learn import WorkloadError
+from bench.learn import WorkloadError, sources
 from bench.learn.data import load
 
 NAMES = tuple(f"kind {label}" for label in range(10))
@@ -122,6 +122,41 @@ def test_cifar100_has_fine_labels_in_both_layouts(tmp_path, pictures):
         data = load("cifar100", tmp_path / folder)
         assert_same(data, pictures)
         assert data.class_names == tuple(names)
+
+
+@pytest.mark.parametrize(
+    "given", [None, 3, "airplane", dict.fromkeys(NAMES), [*NAMES[:9], None], [*NAMES[:9], NAMES[0]]]
+)
+def test_pickled_class_names_that_are_none_are_named_with_the_file(tmp_path, pictures, given):
+    write_pickles(tmp_path, pictures)
+    dump(tmp_path / "cifar-10-batches-py" / "batches.meta", {"label_names": given})
+    told = refusal("cifar10", tmp_path)
+    assert "batches.meta: label_names " in told
+    assert "not a list of texts" in told or f"the name {NAMES[0]!r}" in told
+
+
+@pytest.mark.parametrize("name", ["train-extra.parquet", "train.parquet", "train-00000-of-00001 (1).parquet"])
+def test_parquet_files_that_are_no_part_are_left_out_and_counted(tmp_path, pictures, name):
+    write_hub(tmp_path, pictures)
+    write_parquet(tmp_path / name, *pictures["test"])
+    account = sources.find(sources.Request(name="cifar10", folder=str(tmp_path))).account
+    assert (account.found, account.taken, sum(account.training)) == (3, 2, ROWS)
+    assert f"left out files that are no part of cifar10: 1, as {name}" in [what for what, _ in account.notes]
+
+
+def test_a_pickle_beside_the_five_is_left_out_and_counted(tmp_path, pictures):
+    write_pickles(tmp_path, pictures)
+    dump(tmp_path / "cifar-10-batches-py" / "data_batch_6", {})
+    account = sources.find(sources.Request(name="cifar10", folder=str(tmp_path))).account
+    assert "left out files that are no part of cifar10: 1, as data_batch_6" in [what for what, _ in account.notes]
+
+
+def test_an_unsigned_label_that_no_signed_number_holds_is_named_as_it_is(tmp_path, pictures):
+    write_hub(tmp_path, pictures)
+    file = tmp_path / "train-00000-of-00001.parquet"
+    table = pq.read_table(file)
+    pq.write_table(table.set_column(1, "label", pa.array([2**64 - 1] * ROWS, pa.uint64())), file)
+    assert "row 0 of column label is 18446744073709551615" in refusal("cifar10", tmp_path)
 
 
 def test_classes_without_names_are_numbered(tmp_path, pictures):
@@ -355,7 +390,7 @@ def test_plain_columns_of_bytes_and_labels_of_a_dictionary_are_read(tmp_path, pi
 
 def test_a_picture_of_another_size_is_refused_and_not_scaled(tmp_path, pictures):
     write_hub(tmp_path, {**pictures, "test": (pictures["test"][0][:, :, :30], pictures["test"][1])})
-    assert "row 0: it is 32x30 pixels, not 32x32" in refusal("cifar10", tmp_path)
+    assert "row 0 cannot be taken: it is 32x30 pixels, not 32x32" in refusal("cifar10", tmp_path)
 
 
 def test_a_row_without_a_picture_is_named(tmp_path, pictures):

@@ -93,6 +93,39 @@ def test_tiny_imagenet_is_read_with_the_annotations_of_its_validation(tmp_path):
     assert "names no class for val_5.JPEG" in refusal(tmp_path)
 
 
+@pytest.mark.parametrize("text", ["\ufeff0.png\tants\r\n1.png\tbees\r\n", "0.png\tants\t0\n1.png\tbees\t0\n"])
+def test_annotations_are_read_with_a_byte_order_mark_and_other_line_ends(tmp_path, text):
+    tree(tmp_path, "train", inside="images", classes=CLASSES[:2])
+    for name in ("0.png", "1.png"):
+        put(tmp_path / "val" / "images" / name)
+    (tmp_path / "val" / "val_annotations.txt").write_bytes(text.encode())
+    assert account(tmp_path).validation == (1, 1)
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_annotations_in_another_encoding_are_refused_with_the_way_out(tmp_path, encoding):
+    tree(tmp_path, "train", inside="images")
+    put(tmp_path / "val" / "images" / "é.png")
+    (tmp_path / "val" / "val_annotations.txt").write_bytes("é.png\tants\n".encode(encoding))
+    assert "val_annotations.txt cannot be read" in (told := refusal(tmp_path))
+    assert "Save it as UTF-8" in told
+
+
+@pytest.mark.parametrize(
+    "train", ["train2017", "training_set", "seg_train/seg_train", "Train-images", "Data/CLS/train", "trains/lot_train"]
+)
+def test_a_training_part_by_another_name_is_refused_and_no_class(tmp_path, train):
+    tree(tmp_path, train, train.replace("train", "val").replace("Train", "Val"), "other")
+    told = refusal(tmp_path)
+    assert "holds ants, bees, wasps: is it the training part or a class?" in told
+    assert "--data-dir" in told
+
+
+@pytest.mark.parametrize("name", ["trainers", "train_station", "constraint"])
+def test_a_class_that_has_a_word_for_training_in_its_name_is_a_class(tmp_path, name):
+    assert account(tree(tmp_path, "", classes=("bus", name))).classes == ("bus", name)
+
+
 @pytest.mark.parametrize("name", ["train", "test", "val", "Training"])
 def test_a_class_called_like_a_part_is_a_class_beside_other_classes(tmp_path, name):
     told = account(tree(tmp_path, "", per_class=5, classes=("bus", "car", name)))
@@ -292,7 +325,7 @@ def test_every_damaged_picture_is_counted_and_the_first_is_named(tmp_path):
     (tmp_path / "train" / "ants" / "1.png").write_bytes(b"")
     (tmp_path / "train" / "bees" / "0.png").write_bytes(b"<html>Not found</html>")
     told = refusal(tmp_path)
-    assert "train/ants/1.png is damaged: it is empty; 1 more of 6 cannot be read either" in told
+    assert "train/ants/1.png is damaged: it is empty; 1 more of 6 cannot be taken either" in told
 
 
 @pytest.mark.skipif(os.name != "posix" or os.uname().sysname != "Linux", reason="names are text there")

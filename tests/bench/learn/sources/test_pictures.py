@@ -11,7 +11,7 @@ from torchvision.transforms.v2 import functional
 from trees import png
 
 from bench.account import Seen
-from bench.learn.sources.pictures import decode, summary
+from bench.learn.sources.pictures import PixelsError, decode, summary
 
 COLOUR, GREY = (3, 5, 6), (1, 5, 6)
 DICE = np.random.default_rng(5)
@@ -85,6 +85,25 @@ def test_an_exif_orientation_is_counted_and_not_followed():
     assert np.array_equal(pixels, as_pillow(blob, "RGB"))
     assert (look.turned, look.size) == (True, (6, 5))
     assert not decode(png(3), COLOUR)[1].turned
+
+
+def test_a_tiff_that_pillow_turns_itself_is_not_counted_as_taken_the_way_it_is_stored():
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    blob = encoded(Image.open(io.BytesIO(png(3))), "TIFF", exif=exif)
+    pixels, look = decode(blob, COLOUR)
+    assert np.array_equal(pixels, as_pillow(png(3), "RGB")[:, ::-1, ::-1])
+    assert not look.turned
+
+
+@pytest.mark.parametrize("image", [Image.new("F", (6, 5)), Image.new("I", (6, 5)), Image.new("LAB", (6, 5))])
+def test_a_whole_picture_of_a_kind_that_is_not_taken_is_not_called_torn(image):
+    blob = encoded(image, "TIFF")
+    with pytest.raises(PixelsError):
+        decode(blob, GREY)
+    with pytest.raises(ValueError, match="") as caught:
+        decode(blob[:20], GREY)
+    assert not isinstance(caught.value, PixelsError)
 
 
 def test_of_several_frames_the_first_is_taken_and_counted():
