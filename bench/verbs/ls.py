@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from bench.errors import CannotError
+from bench.printable import printable
 from bench.store.attempts import Attempt, open_attempts
 from bench.store.index import UNSETTLED, Damage, markers, study_plan
 from bench.store.layout import UnreadableError
@@ -66,9 +67,9 @@ def command(store: Path, as_json: bool, quiet: bool) -> None:
         click.echo(json.dumps(document, indent=2))
         return
     for text in [each.study_id for each in found.studies] if quiet else _table(lines):
-        click.echo(text)
+        click.echo(printable(text))
     for note in notes:
-        click.echo(f"warning: {note}", err=True)
+        click.echo(f"warning: {printable(note)}", err=True)
     if not found.studies and not quiet:
         click.echo(f"No study in {store} yet. Start one: bench scale", err=True)
 

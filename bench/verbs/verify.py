@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bench.errors import DONE, GATE, PARTIAL
+from bench.printable import printable
 from bench.store import index
 from bench.store.survey import survey
 from bench.verbs.options import json_option, store_option
@@ -56,11 +57,11 @@ def command(ids: tuple[str, ...], store: Path, as_json: bool) -> int:
         mark = "✓" if each.is_right else "!"
         click.echo(f"{mark} {each.study_id}  {each.launches} of {planned} launches, {each.files} files")
         for text in (*each.wrong, *each.unread):
-            click.echo(f"  ! {text}")
+            click.echo(f"  ! {printable(text)}")
         for text in each.notes:
-            click.echo(f"    {text}")
+            click.echo(f"    {printable(text)}")
     for oddity in odd:
-        click.echo(f"{'!' if oddity.hides else ' '} {oddity}")
+        click.echo(f"{'!' if oddity.hides else ' '} {printable(str(oddity))}")
     if not found:
         click.echo(f"No study in {store} yet. Start one: bench scale", err=True)
     return code

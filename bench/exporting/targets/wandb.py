@@ -21,6 +21,7 @@ from bench.exporting.targets.csv import as_csv
 
 NEEDS: Mapping[str, str] = {"wandb": "wandb>=0.31"}
 
+PUBLIC = True  # it is made to be uploaded
 PROJECT = "bench"
 _DIGEST = "bench-digest.txt"
 _HOMES = ("WANDB_DATA_DIR", "WANDB_CACHE_DIR", "WANDB_CONFIG_DIR")

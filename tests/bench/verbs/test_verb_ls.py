@@ -70,7 +70,7 @@ def test_what_could_not_be_read_does_not_act_on_a_terminal(ls, filled):
     odd.write_text(
         json.dumps(json.loads(odd.read_text()) | {"workload": {"model": "\x1b[31mred\x07", "data": "digits"}})
     )
-    (filled.path / "commits" / OLD / f"{OLD}.r00p00\x1b[2J.json").write_text("")
+    (filled.path / "commits" / OLD / f"{OLD}.r00p00\x07.json").write_text("")
     result = ls()
     assert "red" in result.stdout
     assert "warning: " in result.stderr

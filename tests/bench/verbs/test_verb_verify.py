@@ -31,11 +31,11 @@ def test_a_finished_study_is_right(verify):
 
 
 def test_what_is_odd_does_not_act_on_a_terminal(verify, filled):
-    (filled.path / "launches" / "\x1b[2J.parquet").write_text("")
-    (filled.path / "commits" / OLD / f"{OLD}.r00p00\x1b[2J.json").write_text("")
+    (filled.path / "launches" / "\x07.parquet").write_text("")
+    (filled.path / "commits" / OLD / f"{OLD}.r00p00\x07.json").write_text("")
     done = verify()
     assert done.return_value == 4
-    assert "\x1b" not in done.stdout
+    assert "\x07" not in done.stdout
 
 
 def test_a_round_that_was_not_ended_is_wrong_and_a_gate(verify):
