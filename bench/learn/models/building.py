@@ -22,28 +22,30 @@ def untrained() -> Iterator[None]:
     Raises:
         TrainsItselfError: in the user's own line.
     """
-    passes = 0
-    backward = torch.autograd.backward
+    passes, making = 0, True
+    originals = {name: getattr(torch.autograd, name) for name in ("backward", "grad")}  # Tensor.backward() calls one
 
     def refuse(*_: Any) -> None:
         raise TrainsItselfError("an optimizer makes a step")
 
-    @functools.wraps(backward)
-    def counted(*args: Any, **kwargs: Any) -> Any:
-        nonlocal passes
-        passes += 1
-        if passes > _BACKWARD_MOST:
-            raise TrainsItselfError(f"gradients are computed {passes} times")
-        return backward(*args, **kwargs)
+    def counted(original: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(original)
+        def count(*args: Any, **kwargs: Any) -> Any:
+            nonlocal passes
+            passes += making  # what the user's code imported by name is called on while the model is trained
+            if making and passes > _BACKWARD_MOST:
+                raise TrainsItselfError(f"gradients are computed {passes} times")
+            return original(*args, **kwargs)
+
+        return count
 
     hook = register_optimizer_step_pre_hook(refuse)
-    _set_backward(counted)
+    for name, original in originals.items():
+        setattr(torch.autograd, name, counted(original))
     try:
         yield
     finally:
-        _set_backward(backward)
+        making = False
+        for name, original in originals.items():
+            setattr(torch.autograd, name, original)
         hook.remove()
-
-
-def _set_backward(function: Callable[..., Any]) -> None:
-    torch.autograd.backward = function  # what Tensor.backward() calls

@@ -254,6 +254,7 @@ def main():
         ("SGD", "optimizer.step()", "an optimizer makes a step"),
         ("AdamW", "optimizer.step()", "an optimizer makes a step"),
         ("SGD", "net.weight.data -= net.weight.grad", "gradients are computed"),
+        ("SGD", "torch.autograd.grad(net(torch.rand(1, 2)).sum(), net.weight)", "gradients are computed"),
     ],
 )
 def test_a_callable_that_trains_is_refused_at_once_although_it_never_ends(tmp_path, optimizer, step, said):
@@ -266,6 +267,20 @@ def test_a_callable_that_trains_is_refused_at_once_although_it_never_ends(tmp_pa
 def test_a_file_that_trains_when_it_is_imported_is_told_where_training_belongs(tmp_path):
     (tmp_path / "own.py").write_text(TRAINS.format(optimizer="SGD", step="optimizer.step()") + "main()\n")
     assert "if __name__ == '__main__'" in refused(f"{tmp_path}/own.py:main").hint
+
+
+@pytest.mark.parametrize("name", ["grad", "backward"])
+def test_a_function_that_the_users_code_imported_while_it_was_watched_counts_no_more_after(tmp_path, name):
+    made = "def make():\n    return nn.Sequential(nn.Flatten(), nn.Linear(3072, 10))\n"
+    (tmp_path / f"users_{name}.py").write_text(
+        f"from torch import nn\nfrom torch.autograd import {name} as found\n{made}"
+    )
+    model = build(f"{tmp_path}/users_{name}.py:make", CIFAR, 10)
+    found = sys.modules[f"users_{name}"].found
+    for _ in range(20):
+        loss = model(torch.rand(2, *CIFAR)).sum()
+        found(loss, *([model[1].weight] if name == "grad" else []))
+    assert (model[1].weight.grad is None) == (name == "grad")
 
 
 def test_a_training_after_the_model_was_made_is_nobodys_business(tmp_path):
