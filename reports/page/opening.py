@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from bench.analysis.report import StudyReport
-from bench.analysis.result import Accuracy, Study
+from bench.analysis.result import Accuracy, Row, Study
 from reports import model, names, words
 from reports.page.blocks import Headline
 from reports.sentence import headlines as rows_told
-from reports.sentence import is_invalid
+from reports.sentence import is_invalid, is_suspect
 
 
 def headlines(study: Study) -> tuple[Headline, ...]:
@@ -20,7 +20,7 @@ def headlines(study: Study) -> tuple[Headline, ...]:
             Headline(
                 value=f"{words.point(row.speedup)}x",
                 bounds=words.interval(row.speedup),
-                label=f"{names.phrase(row, study.rows)} over {words.point(base.throughput)} samples/s",
+                label=f"{_whose(row, study)} over {words.point(base.throughput)} samples/s",
             )
         )
     if row is not None and row.efficiency is not None:
@@ -37,7 +37,7 @@ def headlines(study: Study) -> tuple[Headline, ...]:
             Headline(
                 value=words.point(rate.throughput),
                 bounds=words.interval(rate.throughput),
-                label=f"samples/s, {names.phrase(rate, study.rows)}",
+                label=f"samples/s, {_whose(rate, study)}",
             )
         )
     learned = next((each for each in (row, base) if each is not None and each.accuracy is not None), None)
@@ -50,6 +50,11 @@ def headlines(study: Study) -> tuple[Headline, ...]:
             )
         )
     return tuple(found)
+
+
+def _whose(row: Row, study: Study) -> str:
+    """The row's name, and that it is suspect: whoever copies the large number must not miss that."""
+    return names.phrase(row, study.rows) + " (suspect)" * is_suspect(row)
 
 
 def _over_seeds(found: Accuracy) -> str:

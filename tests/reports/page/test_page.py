@@ -16,6 +16,7 @@ import pytest
 from bench.analysis.report import Report, alone
 from reports import model, words
 from reports.page.layout import html
+from reports.page.opening import headlines as page_headlines
 from reports.page.sections import page
 
 VOID = {"meta", "link", "br", "img", "input", "hr", "path", "circle", "line", "rect", "use", "polyline", "polygon"}
@@ -143,6 +144,17 @@ def test_its_table_has_the_digits_of_every_other_output(good):
         for cell in column.cells:
             assert " ".join(cell.split()) in text
     assert " ".join(table.sentence.split()) in text
+
+
+@pytest.mark.parametrize("status", ["ok", "suspect"])
+def test_a_large_number_of_a_suspect_row_says_so_itself(status):
+    base, two, *_ = studies.good().rows
+    told_rows = (base, replace(two, status=status, reasons=("a CPU quota",) * (status != "ok")))
+    labels = [
+        each.label for each in page_headlines(replace(studies.good(), rows=told_rows)) if "samples/s" in each.label
+    ]
+    assert labels
+    assert all(("suspect" in label) == (status != "ok") for label in labels)
 
 
 def test_the_data_in_the_page_reproduce_its_headline(good):
