@@ -105,11 +105,13 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     output = Output()
     warnings.showwarning = _show_warning
     failure, code = _ran([word for word in given if word != "--debug"])
+    as_json = "--json" in given
     if failure is None and code == DONE and (why := output.lost()):
+        as_json = False  # stdout takes no answer any more
         hint = "nothing that was measured is lost: bench ls; repeat with its output where there is room"
         failure = BenchError(f"what was asked for could not be written out: {why}", hint, CANNOT)
     if failure is not None:
-        _tell(failure, as_json="--json" in given, debug="--debug" in given)
+        _tell(failure, as_json=as_json, debug="--debug" in given)
         code = failure.code
     sys.exit(code)
 

@@ -18,7 +18,7 @@ def bench(redirected: str) -> subprocess.CompletedProcess[str]:
 
 
 @needs_dev_full
-@pytest.mark.parametrize("words", ["models >/dev/full", "--help >/dev/full"])
+@pytest.mark.parametrize("words", ["models >/dev/full", "--help >/dev/full", "models --json >/dev/full"])
 def test_a_result_that_could_not_be_written_out_is_told_by_words_and_exit_code(words) -> None:
     told = bench(words)
     assert told.returncode == 3
