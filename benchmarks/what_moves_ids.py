@@ -2,7 +2,8 @@
 
 Each change is made for one `bench dna --json` alone: an environment, an affinity mask, a control group, and, where this
 process may have a mount namespace of its own (root, Linux), files of /proc and /sys in another form. The machine itself
-is left as it is. A change that cannot be made here is said, not left out.
+is left as it is. A change that cannot be made here is said, not left out. What should move nothing is repeated; the
+cards are a stand-in's for the driver.
 
     python benchmarks/what_moves_ids.py
 """
@@ -17,6 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+REPEATS = 20  # of a change that should move nothing
 IDS = ("hw_id", "sw_id", "num_id")
 CPUS = "/sys/devices/system/cpu"
 # A small copy of what /sys tells of the CPUs, to be changed and then mounted over it.
@@ -31,6 +33,17 @@ CLOCKS = (
     "for c in $d/cpu[0-9]*; do echo {governor} >$c/cpufreq/scaling_governor; echo {cap} >$c/cpufreq/scaling_max_freq; "
 )
 CLOCKS += "echo 4000000 >$c/cpufreq/cpuinfo_max_freq; done; "
+# A driver with one card, called as CARD says; `bench` finds it before the real one.
+DRIVER = """import os, types
+NVML_CLOCK_SM, NVML_CLOCK_MEM, NVML_TEMPERATURE_GPU = 1, 2, 0
+nvmlInit = nvmlShutdown = lambda: None
+nvmlDeviceGetCount = lambda: 1
+nvmlDeviceGetHandleByIndex = lambda index: index
+nvmlDeviceGetName = lambda card: os.environ["CARD"]
+nvmlDeviceGetUUID = lambda card: "GPU-0"
+nvmlDeviceGetMemoryInfo = lambda card: types.SimpleNamespace(total=80 * 2**30, used=0)
+nvmlSystemGetDriverVersion = lambda: "600.1"
+"""
 OVER = f"mount --bind $d {CPUS}; "
 
 
@@ -44,6 +57,7 @@ class Change:
     environment: dict[str, str] = field(default_factory=dict)
     cpus: str = ""  # a taskset list
     uts: bool = False  # another host name
+    instead: dict[str, str] = field(default_factory=dict)  # the environment it is compared with, where not this one
     group: str = ""  # files of a control group of the cpu controller: "file=value"
 
 
@@ -52,7 +66,7 @@ def replaced(file: str, sed: str) -> str:
     return f"f=$(mktemp); sed -E {shlex.quote(sed)} {file} >$f; mount --bind $f {file}; "
 
 
-def changes() -> Iterator[Change]:
+def changes(driver: str) -> Iterator[Change]:
     """What is tried, in the order of the table."""
     yield Change(name="nothing, once more", expected="")
     yield Change(name="another host name", expected="", uts=True)
@@ -104,6 +118,8 @@ def changes() -> Iterator[Change]:
         expected="cache_kib",
         mounts=COPY + "for f in $d/cpu*/cache/index*/size; do echo 7K >$f; done; " + OVER,
     )
+    cards = [{"PYTHONPATH": driver, "CARD": name} for name in ("NVIDIA H100", "NVIDIA H200")]
+    yield Change(name="another card", expected="hw_id", environment=cards[1], instead=cards[0])
     yield Change(
         name="the governor powersave",
         expected="governor",
@@ -136,28 +152,40 @@ def main() -> int:
         print("the changes are those of Linux")
         return 2
     bench = str(Path(sys.executable).parent / "bench")
-    with tempfile.TemporaryDirectory() as cache:
+    wrong = 0
+    with tempfile.TemporaryDirectory() as cache, tempfile.TemporaryDirectory() as driver:
+        (Path(driver) / "pynvml.py").write_text(DRIVER)
         before = document(bench, Change(name="", expected=""), cache)
         if isinstance(before, str):
             print(f"bench dna does not run here: {before}")
             return 2
-        print("| change | should move | ids | fields that differ |\n| --- | --- | --- | --- |")
-        wrong = 0
-        for change in changes():
-            after = document(bench, change, cache)
-            if isinstance(after, str):
-                print(f"| {change.name} | {change.expected or 'nothing'} | not tried: {after} | |")
-                continue
-            moved = [name for name in IDS if after[name] != before[name]]
-            fields = [*differing(before, after)]
-            told = {*moved, *(each.rpartition(".")[2] for each in fields), *(each.split(".")[1] for each in fields)}
-            right = change.expected in told if change.expected else not moved
-            right &= change.expected in IDS or not moved
+        print("| change | n | should move | ids | fields that differ |\n| --- | --- | --- | --- | --- |")
+        for change in changes(driver):
+            of_before = before
+            if change.instead:
+                of_before = document(bench, Change(name="", expected="", environment=change.instead), cache)
+            many = 1 if change.expected else REPEATS
+            line, right = tried(of_before, [document(bench, change, cache) for _ in range(many)], change.expected)
+            print(f"| {change.name} | {many} | {change.expected or 'nothing'} | {line} |", flush=True)
             wrong += not right
-            ids = ", ".join(f"`{each}`" for each in moved) or "equal"
-            ids += "" if right else " **(wrong)**"
-            print(f"| {change.name} | {change.expected or 'nothing'} | {ids} | {', '.join(fields) or 'none'} |")
     return int(bool(wrong))
+
+
+def tried(before: dict[str, object] | str, after: list[dict[str, object] | str], expected: str) -> tuple[str, bool]:
+    """The last cells of a change's line, over all its repeats; and whether it moved what it should in each."""
+    ids, names, right = dict[str, None](), dict[str, None](), True
+    for each in after:
+        if isinstance(before, str) or isinstance(each, str):
+            return f"not tried: {before if isinstance(before, str) else each} | ", True
+        moved = [name for name in IDS if each[name] != before[name]]
+        fields = [*differing(before, each)]
+        told = {*moved, *(name.rpartition(".")[2] for name in fields), *(name.split(".")[1] for name in fields)}
+        right &= expected in told if expected else not moved
+        right &= expected in IDS or not moved
+        ids |= dict.fromkeys(f"`{name}`" for name in moved)
+        names |= dict.fromkeys(fields)
+    wrong = "" if right else " **(wrong)**"
+    return f"{', '.join(ids) or 'equal'}{wrong} | {', '.join(names) or 'none'}", right
 
 
 def document(bench: str, change: Change, cache: str) -> dict[str, object] | str:
