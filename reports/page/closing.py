@@ -148,6 +148,13 @@ def _short(card: Card) -> Iterator[tuple[str, str]]:
         yield "GPU", ", ".join(f"{gpus.count(name)} x {name}" for name in dict.fromkeys(gpus))
     if "memory_gib" in hardware:
         yield "memory", f"{hardware['memory_gib']}{words.NARROW}GiB"
+    allowed = [
+        f"{card.conditions[name]}{words.NARROW}{unit}"
+        for name, unit in (("cpu_quota", "cores' worth of time"), ("memory_limit_gib", "GiB"))
+        if name in card.conditions
+    ]
+    if allowed:
+        yield "allowed", ", ".join(allowed)  # of the above, by a container's limits
     system = [software[name] for name in ("os", "kernel") if name in software]
     if system:
         yield "system", ", ".join(system)

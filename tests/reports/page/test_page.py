@@ -15,6 +15,7 @@ import pytest
 
 from bench.analysis.report import Report, alone
 from reports import model, words
+from reports.page.closing import _short
 from reports.page.layout import html
 from reports.page.opening import headlines as page_headlines
 from reports.page.sections import page
@@ -144,6 +145,20 @@ def test_its_table_has_the_digits_of_every_other_output(good):
         for cell in column.cells:
             assert " ".join(cell.split()) in text
     assert " ".join(table.sentence.split()) in text
+
+
+@pytest.mark.parametrize(
+    ("limits", "words_told"),
+    [
+        ({"cpu_quota": "0.5", "memory_limit_gib": "2.0"}, "0.5\u202fcores' worth of time, 2.0\u202fGiB"),
+        ({"memory_limit_gib": "2.0"}, "2.0\u202fGiB"),
+        ({}, None),
+    ],
+)
+def test_what_a_container_allows_of_the_machine_stands_with_it(limits, words_told):
+    card = reports.card()
+    pairs = dict(_short(replace(card, conditions={**card.conditions, **limits})))
+    assert pairs.get("allowed") == words_told
 
 
 @pytest.mark.parametrize("status", ["ok", "suspect"])
