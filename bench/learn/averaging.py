@@ -1,11 +1,13 @@
 """Averaged weights: an exponential moving average of the model, of one foreach call a step."""
 
-import copy
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from bench.learn import WorkloadError
+from bench.learn.copying import NotCopiedError, copy_of
 
 
 class Ema:
@@ -16,8 +18,15 @@ class Ema:
     """
 
     def __init__(self, model: nn.Module, decay: float) -> None:
-        """`model`: without its wrapper, on its device."""
-        self.module = copy.deepcopy(model).requires_grad_(False)
+        """`model`: without its wrapper, on its device.
+
+        Raises:
+            WorkloadError: it has no copy of its own, and the live weights would be evaluated as the averaged ones.
+        """
+        try:
+            self.module = copy_of(model).requires_grad_(False)
+        except NotCopiedError as error:
+            raise WorkloadError(f"There can be no averaged weights: {error}.", "Leave ema_decay out.") from error
         self.updates = 0
         self._average = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
         pairs = list(zip(_tensors(self.module), _tensors(model), strict=True))

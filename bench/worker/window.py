@@ -12,7 +12,8 @@ from bench.worker.group import Group
 from bench.worker.record import Record
 
 _MARGIN = 1.02  # a step's length is an estimate, and a window that falls short needs a further part
-_PARTS = 4  # of a window at most
+_PARTS = 5  # of a window at most
+_FIRST = 0.25  # of the seconds: the warm-up may have been far faster, and a part that is begun is ended
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,8 +47,9 @@ class Window:
         asked_ns, most = (self.workload.seconds or 0.0) * 1e9, _PARTS
         while most and (missing_ns := asked_ns - max(self.group.gather(self.record.window_ns()))) > 0:
             step_ns = self._step_ns()
-            steps = math.ceil(_MARGIN * missing_ns / step_ns)
-            train(max(steps, self.minimum_steps if most == _PARTS else 1), step_ns)
+            first = most == _PARTS
+            steps = math.ceil((_FIRST if first else _MARGIN) * missing_ns / step_ns)
+            train(max(steps, self.minimum_steps if first else 1), step_ns)
             most = most - 1 if self.record.window_ns() else 0  # what is looked into is not timed
 
     def _step_ns(self) -> int:

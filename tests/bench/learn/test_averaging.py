@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from bench.learn import WorkloadError
 from bench.learn.averaging import Ema
 
 
@@ -63,3 +64,10 @@ def test_a_state_that_is_loaded_goes_on_exactly():
     second.update()
     assert torch.equal(first.module.weight, second.module.weight)
     assert first.updates == second.updates == 2
+
+
+def test_a_model_whose_copy_would_call_itself_has_no_averaged_weights():
+    model = one(1.0)
+    model.scaled = lambda images: 2 * model(images)
+    with pytest.raises(WorkloadError, match="averaged weights"):
+        Ema(model, 0.9)

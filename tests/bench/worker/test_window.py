@@ -78,8 +78,16 @@ def test_the_steps_that_were_asked_for_are_kept_exactly():
         assert len(timed(series((slow, 220.0), (0, 150.0)), steps=30).timed_ms()) == 30
 
 
-def test_a_steady_launch_has_one_window_in_one_part():
-    assert timed(series((0, 2.0)), seconds=1.0).parts == [510]
+def test_a_steady_launch_has_one_window_in_two_parts():
+    parts = timed(series((0, 2.0)), seconds=1.0).parts
+    assert len(parts) == 2
+    assert sum(parts) == pytest.approx(510, abs=5)
+
+
+def test_a_launch_that_slows_down_after_its_warm_up_is_not_held_for_many_times_its_seconds():
+    made = timed(series((WARMUP, 1.0), (0, 20.0)), seconds=2.0)
+    assert 2000 <= sum(made.timed_ms()) < 6 * 2000
+    assert sum(made.parts) * 20.0 < 10 * 2000
 
 
 def test_a_window_that_was_estimated_too_short_is_filled():
@@ -97,7 +105,7 @@ def test_a_launch_that_never_gets_steady_is_timed_twice_and_no_more():
 
 def test_what_was_measured_of_the_first_try_is_forgotten():
     record = timed(series((14, 220.0), (0, 150.0)), seconds=3.0).record
-    assert len(record.closure_errors) == 1
+    assert len(record.closure_errors) == 2
     assert sum(record.columns["in_window"]) < len(record.columns["in_window"]) - WARMUP
 
 
