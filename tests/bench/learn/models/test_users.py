@@ -60,13 +60,13 @@ def test_a_file_called_like_a_module_of_python_does_not_become_that_module(tmp_p
 
 def test_a_fork_of_an_installed_library_beside_the_file_is_what_gets_imported(tmp_path):
     installed = tmp_path / "installed"
-    for folder in (installed, tmp_path / "work"):
+    for folder in (installed, tmp_path / "project"):
         (folder / "users_library").mkdir(parents=True)
         (folder / "users_library" / "__init__.py").write_text(f"NAME = {folder.name!r}\n")
     sys.path.insert(0, str(installed))
-    (tmp_path / "work" / "users_net.py").write_text(f"import users_library\n{GOOD}make.fork = users_library.NAME\n")
-    build(f"{tmp_path}/work/users_net.py:make", SHAPE, 10)
-    assert sys.modules["users_net"].make.fork == "work"
+    (tmp_path / "project" / "users_net.py").write_text(f"import users_library\n{GOOD}make.fork = users_library.NAME\n")
+    build(f"{tmp_path}/project/users_net.py:make", SHAPE, 10)
+    assert sys.modules["users_net"].make.fork == "project"
 
 
 def test_what_a_link_points_to_finds_its_own_neighbours(tmp_path):
