@@ -23,8 +23,8 @@ from typing import Any
 import psutil
 
 from launchers import Command
-from launchers.crew import Death, StartError
 from launchers.processes import LocalCrew, Share, listen
+from launchers.rank_pool import Death, StartError
 from launchers.scratch import scratch
 from launchers.wire import KEY_NAME, SILENCE_S, Message, NoConnectionError, Wire, connect, key_of, pieces, receive
 

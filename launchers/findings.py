@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from launchers.crew import Death
 from launchers.heartbeat import Beat
+from launchers.rank_pool import Death
 from launchers.watchdog import furthest_behind
 
 STOPPED = ("T", "t")  # by a signal, or by a debugger

@@ -12,9 +12,9 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from launchers import Command, Ending
-from launchers.crew import Death, StartError
+from launchers.agent_listener import Agent, Heard, NotAllHereError, Reception
 from launchers.heartbeat import PHASES, Beat
-from launchers.reception import Agent, Heard, NotAllHereError, Reception
+from launchers.rank_pool import Death, StartError
 from launchers.supervise import Limits, supervise
 from launchers.wire import Message, pieces, receive
 
@@ -49,7 +49,7 @@ def command_as_json(command: Command) -> dict[str, Any]:
 
 
 class RemoteCrew:
-    """All ranks of a launch, at the agents of several nodes; see `launchers.crew.Crew`."""
+    """All ranks of a launch, at the agents of several nodes; see `launchers.rank_pool.Crew`."""
 
     def __init__(self, command: Command, agents: Sequence[Agent]) -> None:
         """Nothing is started yet; of the agents, ordered by node, the first `command.nodes` are used.
@@ -126,7 +126,7 @@ class RemoteCrew:
                 agent.tell("signal", ranks=theirs, number=int(number))
 
     def end(self, polite_s: float) -> list[int]:
-        """Have every node end everything, and fetch what the ranks left; see `launchers.crew.Crew.end`."""
+        """Have every node end everything, and fetch what the ranks left; see `launchers.rank_pool.Crew.end`."""
         for agent in self._agents.values():
             agent.tell("end", polite_s=polite_s)
         answers = self._answers(self._agents, {"ended"}, polite_s + _END_S)

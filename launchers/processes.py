@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from launchers import Command, flight_recorder, guard, heartbeat, oom
-from launchers.crew import Death, StartError, wait_for_all
 from launchers.environment import environment
 from launchers.findings import log_file
 from launchers.heartbeat import Beat
+from launchers.rank_pool import Death, StartError, wait_for_all
 
 _BLIND_POLL_S = 0.05  # where the system cannot wake us at a death
 _KILLED_S = 1.0  # SIGKILL takes no longer, but for a process that waits inside the kernel
@@ -56,7 +56,7 @@ def listen(address: str) -> socket.socket:
 
 
 class LocalCrew:
-    """The ranks of one host; see `launchers.crew.Crew`."""
+    """The ranks of one host; see `launchers.rank_pool.Crew`."""
 
     def __init__(self, share: Share, meeting: tuple[str, int] | None = None) -> None:
         """Nothing is started yet.

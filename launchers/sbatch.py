@@ -83,11 +83,11 @@ def _asked_for(request: Request, options: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _sentry() -> str:
-    """Has another node look after the leader's; see `launchers.sentry`."""
+    """Has another node look after the leader's; see `launchers.node_watch`."""
     # It shares what it runs on, so that the launches' steps can have it all. What srun says when the job ends and takes
     # it along would stand below bench's own last words.
     step = "srun --overlap --relative=1 --nodes=1 --ntasks=1 --mem=0 --mpi=none --input=none"
-    sentry = shlex.join(interpreter.module("launchers.sentry"))
+    sentry = shlex.join(interpreter.module("launchers.node_watch"))
     return f'{step} {sentry} "$SLURMD_NODENAME" {_SENTRY_EVERY_S} >/dev/null 2>&1 &'
 
 

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from launchers import Command, Ending, findings, flight_recorder
-from launchers.crew import Crew, Death, StartError, wait_for_all
 from launchers.findings import Finding
 from launchers.heartbeat import Beat
+from launchers.rank_pool import Crew, Death, StartError, wait_for_all
 from launchers.watchdog import Watchdog
 
 

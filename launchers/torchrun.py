@@ -20,8 +20,8 @@ from typing import NoReturn
 import psutil
 
 from launchers import FOLLOW, LEAD, SUBMIT, Command, Ending, Request, agent, hosts, interpreter
+from launchers.agent_listener import Agent, Reception
 from launchers.heartbeat import Beat
-from launchers.reception import Agent, Reception
 from launchers.wire import KEY_NAME, key_of
 
 __all__ = ["Torchrun", "follow", "open", "part", "script", "submit"]

@@ -10,8 +10,8 @@ import pytest
 from scripted_ranks import command_for
 
 from launchers import agent
-from launchers.crew import StartError
 from launchers.hosts import command_as_json
+from launchers.rank_pool import StartError
 from launchers.wire import KEY_NAME, Message, NoConnectionError, key_of, pieces, receive
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="binds CPU cores, which Linux can")

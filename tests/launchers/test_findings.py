@@ -5,8 +5,8 @@ import time
 import pytest
 
 from launchers import findings
-from launchers.crew import Death
 from launchers.heartbeat import Beat
+from launchers.rank_pool import Death
 
 MS = 1_000_000
 

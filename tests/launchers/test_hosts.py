@@ -14,10 +14,10 @@ from nodes import STUDY, Nodes, start_agent
 from scripted_ranks import Launched, command_for, nobody_watches
 
 from launchers import hosts
-from launchers.crew import Death
 from launchers.findings import from_deaths
 from launchers.heartbeat import Beat
 from launchers.hosts import NotAllHereError, Reception
+from launchers.rank_pool import Death
 from launchers.supervise import Limits
 from launchers.wire import key_of
 

@@ -32,7 +32,7 @@ def test_the_script_of_a_plain_request_is_this_and_nothing_else():
 
 set -eo pipefail
 srun --overlap --relative=1 --nodes=1 --ntasks=1 --mem=0 --mpi=none --input=none {shlex.quote(sys.executable)} \
--P -m scaling_bench.module launchers.sentry "$SLURMD_NODENAME" 60 >/dev/null 2>&1 &
+-P -m scaling_bench.module launchers.node_watch "$SLURMD_NODENAME" 60 >/dev/null 2>&1 &
 # A study of this name is begun once and gone on with afterwards: a requeued job repeats nothing.
 export BENCH_STUDY=night
 exec {shlex.quote(sys.executable)} -P -m scaling_bench scale --launcher slurm --nodes 1,2,4

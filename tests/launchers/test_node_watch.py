@@ -23,7 +23,7 @@ def watched(tmp_path):
             (tmp_path / name).write_text(f"#!/bin/sh\n{body}\n")
             (tmp_path / name).chmod(0o755)
         subprocess.run(
-            (sys.executable, "-P", "-m", "launchers.sentry", "n1", "0.001"),
+            (sys.executable, "-P", "-m", "launchers.node_watch", "n1", "0.001"),
             env={"PATH": f"{tmp_path}:/usr/bin:/bin", "SLURM_JOB_ID": "7", "SLURMD_NODENAME": "n2"},
             check=False,
             timeout=60,

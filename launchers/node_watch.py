@@ -1,6 +1,6 @@
 """Looks, from another node of a Slurm job, whether the leader's node is still there.
 
-    python -P -m launchers.sentry LEADERS_NODE SECONDS
+    python -P -m launchers.node_watch LEADERS_NODE SECONDS
 
 A job with --no-kill outlives the loss of its nodes, of its first one too: it would then hold the others, with nobody to
 lead it, to its time limit. The sentry sends it back into the queue.
