@@ -23,7 +23,7 @@ from typing import Any
 import psutil
 
 from launchers import Command
-from launchers.processes import LocalCrew, Share, listen
+from launchers.processes import LocalRankPool, Share, listen
 from launchers.rank_pool import Death, StartError
 from launchers.scratch import scratch
 from launchers.wire import KEY_NAME, SILENCE_S, Message, NoConnectionError, Wire, connect, key_of, pieces, receive
@@ -128,7 +128,7 @@ class _Launch:
 
     def __init__(self, wire: Wire, orders: "SimpleQueue[Message | None]", node: int, folder: Path) -> None:
         self._wire, self._orders, self._node, self._folder = wire, orders, node, folder
-        self._crew: LocalCrew | None = None
+        self._pool: LocalRankPool | None = None
         self._share: Share | None = None
         self._sent: dict[str, tuple[int, int]] = {}  # files the leader has, as they were then
         self._beats_s = 0.0
@@ -146,14 +146,14 @@ class _Launch:
                 self._tell_what_happened()
                 order = self._next()
         finally:
-            if self._crew is not None:
-                self._crew.end(0.0)
+            if self._pool is not None:
+                self._pool.end(0.0)
 
     def _next(self) -> Message | None:
         """The next order; None when none has come yet."""
         try:
             # While ranks live, time is spent waiting for their deaths instead.
-            order = self._orders.get(block=self._crew is None or not self._crew.living)
+            order = self._orders.get(block=self._pool is None or not self._pool.living)
         except Empty:
             return None
         if order is None:
@@ -162,19 +162,19 @@ class _Launch:
 
     def _obey(self, order: Message) -> bool:
         """Do as told; returns whether the launch is over."""
-        crew, told = self._crew, order.facts
+        pool, told = self._pool, order.facts
         match order.kind:
             case "file":
                 receive(order, self._folder)
             case "launch":
                 self._start(told)
-            case "signal" if crew is not None:
-                crew.signal([rank for rank in told["ranks"] if rank in crew.living], signal.Signals(told["number"]))
+            case "signal" if pool is not None:
+                pool.signal([rank for rank in told["ranks"] if rank in pool.living], signal.Signals(told["number"]))
                 if told["number"] == signal.SIGUSR1:  # the leader judges by what they say
                     time.sleep(_STACKS_S)
                     self._send("rank*.log")
-            case "states" if crew is not None:
-                states = crew.states([rank for rank in told["ranks"] if rank in crew.living])
+            case "states" if pool is not None:
+                states = pool.states([rank for rank in told["ranks"] if rank in pool.living])
                 self._wire.tell("states", states=list(states.items()))
             case "end":
                 self._end(told["polite_s"])
@@ -196,8 +196,8 @@ class _Launch:
             if meeting is None:
                 listener = listen(self._wire.own_address)
                 meeting = listener.getsockname()[:2]
-            self._share, self._crew = share, LocalCrew(share, tuple(meeting))
-            self._crew.start(listener)
+            self._share, self._pool = share, LocalRankPool(share, tuple(meeting))
+            self._pool.start(listener)
         except StartError as error:
             self._wire.tell("not_started", rank=error.rank, why=error.why)
         except OSError as error:
@@ -206,12 +206,12 @@ class _Launch:
             self._wire.tell("started", meeting=meeting)
 
     def _tell_what_happened(self) -> None:
-        if self._crew is None or not self._crew.living:
+        if self._pool is None or not self._pool.living:
             return
-        deaths = self._crew.wait(_LOOK_S)
+        deaths = self._pool.wait(_LOOK_S)
         if deaths or time.monotonic() - self._beats_s >= _BEATS_S:
             self._beats_s = time.monotonic()
-            self._wire.tell("beats", beats=[asdict(beat) for beat in self._crew.beats()])
+            self._wire.tell("beats", beats=[asdict(beat) for beat in self._pool.beats()])
         for death in deaths:
             self._tell_death(death)
 
@@ -229,10 +229,10 @@ class _Launch:
     def _end(self, polite_s: float) -> None:
         undead: list[int] = []
         codes: list[tuple[int, int | None]] = []
-        if self._crew is not None and self._share is not None:
-            undead = self._crew.end(polite_s)
-            codes = list(zip(self._share.ranks, self._crew.codes, strict=True))
-            self._crew = None
+        if self._pool is not None and self._share is not None:
+            undead = self._pool.end(polite_s)
+            codes = list(zip(self._share.ranks, self._pool.codes, strict=True))
+            self._pool = None
         self._send("*")
         self._wire.tell("ended", undead=undead, codes=codes)
 

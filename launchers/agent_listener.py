@@ -63,7 +63,7 @@ class Agent:
         self.heard.put((self, None))
 
 
-class Reception:
+class AgentListener:
     """Where agents report to the leader. Whoever does not have the key is sent away."""
 
     def __init__(self, address: str = "", port: int = 0, *, key: bytes) -> None:
@@ -83,7 +83,7 @@ class Reception:
         self._agents: dict[int, Agent] = {}
         self._changing = threading.Lock()
         self._open = True
-        threading.Thread(target=self._receive, name="reception", daemon=True).start()
+        threading.Thread(target=self._receive, name="agent listener", daemon=True).start()
 
     @property
     def address(self) -> tuple[str, int]:

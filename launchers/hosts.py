@@ -1,7 +1,7 @@
-"""Ranks on several hosts: an agent at each node starts and watches them, and this end makes one crew of them all.
+"""Ranks on several hosts: an agent at each node starts and watches them, and this end makes one pool of them all.
 
-Agents come to the leader, who waits for them at a `Reception`. Clocks of different hosts are never compared: a death
-is dated when the leader hears of it.
+Agents come to the leader, who waits for them at an `AgentListener`. Clocks of different hosts are never compared: a
+death is dated when the leader hears of it.
 """
 
 import signal
@@ -12,13 +12,11 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from launchers import Command, Ending
-from launchers.agent_listener import Agent, Heard, NotAllHereError, Reception
+from launchers.agent_listener import Agent, Heard
 from launchers.heartbeat import PHASES, Beat
 from launchers.rank_pool import Death, StartError
 from launchers.supervise import Limits, supervise
 from launchers.wire import Message, pieces, receive
-
-__all__ = ["LIMITS", "Agent", "NotAllHereError", "Reception", "RemoteCrew", "launch"]
 
 # A broken connection takes longer to show between hosts, and what ranks say longer to come.
 LIMITS = Limits(peers_s=1.5, stacks_s=1.0)
@@ -32,7 +30,7 @@ def launch(
     command: Command, agents: Sequence[Agent], watch: Callable[[list[Beat]], None], limits: Limits = LIMITS
 ) -> Ending:
     """Run a launch on the first nodes to its end; see `launchers.supervise.supervise`."""
-    return supervise(RemoteCrew(command, agents), command, watch, limits)
+    return supervise(RemoteRankPool(command, agents), command, watch, limits)
 
 
 def command_as_json(command: Command) -> dict[str, Any]:
@@ -48,8 +46,8 @@ def command_as_json(command: Command) -> dict[str, Any]:
     }
 
 
-class RemoteCrew:
-    """All ranks of a launch, at the agents of several nodes; see `launchers.rank_pool.Crew`."""
+class RemoteRankPool:
+    """All ranks of a launch, at the agents of several nodes; see `launchers.rank_pool.RankPool`."""
 
     def __init__(self, command: Command, agents: Sequence[Agent]) -> None:
         """Nothing is started yet; of the agents, ordered by node, the first `command.nodes` are used.
@@ -126,7 +124,7 @@ class RemoteCrew:
                 agent.tell("signal", ranks=theirs, number=int(number))
 
     def end(self, polite_s: float) -> list[int]:
-        """Have every node end everything, and fetch what the ranks left; see `launchers.rank_pool.Crew.end`."""
+        """Have every node end everything, and fetch what the ranks left; see `launchers.rank_pool.RankPool.end`."""
         for agent in self._agents.values():
             agent.tell("end", polite_s=polite_s)
         answers = self._answers(self._agents, {"ended"}, polite_s + _END_S)

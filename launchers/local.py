@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from launchers import LEAD, Command, Ending, Request
 from launchers.heartbeat import Beat
-from launchers.processes import LocalCrew, Share
+from launchers.processes import LocalRankPool, Share
 from launchers.supervise import Limits, supervise
 
 __all__ = ["Limits", "launch", "open", "part", "script"]
@@ -48,4 +48,4 @@ def launch(command: Command, watch: Callable[[list[Beat]], None], limits: Limits
         cores=command.cores,
         settings={"GLOO_SOCKET_IFNAME": _LOOPBACK_NAMES.get(sys.platform, "lo")},
     )
-    return supervise(LocalCrew(share), command, watch, limits)
+    return supervise(LocalRankPool(share), command, watch, limits)

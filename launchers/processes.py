@@ -55,8 +55,8 @@ def listen(address: str) -> socket.socket:
     return socket.create_server((address, 0), backlog=1024)
 
 
-class LocalCrew:
-    """The ranks of one host; see `launchers.rank_pool.Crew`."""
+class LocalRankPool:
+    """The ranks of one host; see `launchers.rank_pool.RankPool`."""
 
     def __init__(self, share: Share, meeting: tuple[str, int] | None = None) -> None:
         """Nothing is started yet.

@@ -22,7 +22,7 @@ class Death:
     lost: str | None = None  # why its host is given up
 
 
-class Crew(Protocol):
+class RankPool(Protocol):
     """All ranks of a launch. Whatever happens after `start`, call `end`."""
 
     @property
@@ -67,10 +67,10 @@ class StartError(OSError):
         self.rank, self.why = rank, str(why)
 
 
-def wait_for_all(crew: Crew, timeout_s: float) -> list[Death]:
+def wait_for_all(pool: RankPool, timeout_s: float) -> list[Death]:
     """Block until every rank has ended, at most this long; returns those that did."""
     until_s = time.monotonic() + timeout_s
     deaths: list[Death] = []
-    while crew.living and (left_s := until_s - time.monotonic()) > 0:
-        deaths += crew.wait(left_s)
+    while pool.living and (left_s := until_s - time.monotonic()) > 0:
+        deaths += pool.wait(left_s)
     return deaths

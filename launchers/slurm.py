@@ -17,8 +17,8 @@ from types import TracebackType
 from typing import Self
 
 from launchers import LEAD, SUBMIT, Command, Ending, Request, hosts, interpreter
+from launchers.agent_listener import AgentListener, NotAllHereError
 from launchers.heartbeat import Beat
-from launchers.hosts import NotAllHereError, Reception
 from launchers.sbatch import SlurmError, script, submit
 from launchers.wire import KEY_NAME, key_of
 
@@ -64,11 +64,11 @@ class Slurm:
         """
         began_s, cpu_s = time.monotonic(), time.process_time()
         key = secrets.token_hex()
-        reception = Reception(key=key_of({KEY_NAME: key}))
+        listener = AgentListener(key=key_of({KEY_NAME: key}))
         # In this order: an agent that has been told goodbye leaves, and then its step is over.
-        with _Step(self, command, port=reception.address[1], key=key) as step, closing(reception):
+        with _Step(self, command, port=listener.address[1], key=key) as step, closing(listener):
             try:
-                ending = hosts.launch(command, reception.wait_for(command.nodes, _REPORT_S, step.failure), watch)
+                ending = hosts.launch(command, listener.wait_for(command.nodes, _REPORT_S, step.failure), watch)
             except NotAllHereError as error:
                 ending = Ending(
                     status="lost",

@@ -1,6 +1,6 @@
 """Runs one launch to its end: starts the ranks, watches them, and leaves nothing behind.
 
-A crew owns the processes, `watchdog` listens for silence, `findings` judges. This file is the order of things, the same
+A rank pool owns the processes, `watchdog` listens for silence, `findings` judges. This file is the order of things, the same
 whether the ranks are on this host or on many.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from launchers import Command, Ending, findings, flight_recorder
 from launchers.findings import Finding
 from launchers.heartbeat import Beat
-from launchers.rank_pool import Crew, Death, StartError, wait_for_all
+from launchers.rank_pool import Death, RankPool, StartError, wait_for_all
 from launchers.watchdog import Watchdog
 
 
@@ -29,7 +29,7 @@ class Limits:
 
 
 def supervise(
-    crew: Crew, command: Command, watch: Callable[[list[Beat]], None], limits: Limits | None = None
+    pool: RankPool, command: Command, watch: Callable[[list[Beat]], None], limits: Limits | None = None
 ) -> Ending:
     """Run a launch to its end and say how it ended; afterwards none of its processes is left.
 
@@ -37,7 +37,7 @@ def supervise(
     then raised again.
 
     Args:
-        crew: who starts the ranks and can reach them.
+        pool: who starts the ranks and can reach them.
         command: what to start, and for how long. Its folder receives `rankN.log` beside what the ranks write.
         watch: called a few times a second with every rank's last beat.
         limits: patience of the supervisor.
@@ -52,9 +52,9 @@ def supervise(
     limits = limits or Limits()
     undead: list[int] = []
     try:
-        finding = _watched(crew, command, watch, limits)
+        finding = _watched(pool, command, watch, limits)
     finally:
-        undead = crew.end(limits.polite_s)
+        undead = pool.end(limits.polite_s)
     if all(findings.said(command.folder, rank).get("status") == "ok" for rank in range(command.ranks)):
         finding = Finding(status="ok")  # the work was done: what ended them came after, and takes nothing away
     reason = finding.reason
@@ -64,17 +64,17 @@ def supervise(
         status=finding.status,
         reason=reason,
         failed_rank=finding.rank,
-        exit_codes=crew.codes,
+        exit_codes=pool.codes,
         duration_s=time.monotonic() - began_s,
         supervisor_cpu_s=time.process_time() - cpu_s,
         log_tail=findings.log_tail(command.folder, finding.look_at),
     )
 
 
-def _watched(crew: Crew, command: Command, watch: Callable[[list[Beat]], None], limits: Limits) -> Finding:
+def _watched(pool: RankPool, command: Command, watch: Callable[[list[Beat]], None], limits: Limits) -> Finding:
     """Start and watch until all has ended well or anything has not."""
     try:
-        crew.start()
+        pool.start()
     except StartError as error:
         return Finding(status="crash", reason=str(error), rank=error.rank)
     now_s = time.monotonic()
@@ -88,35 +88,35 @@ def _watched(crew: Crew, command: Command, watch: Callable[[list[Beat]], None], 
     )
     deaths: list[Death] = []
     while True:
-        died = crew.wait(max(0.0, min(limits.look_s, until_s - time.monotonic())))
+        died = pool.wait(max(0.0, min(limits.look_s, until_s - time.monotonic())))
         deaths += died
-        beats = crew.beats()
+        beats = pool.beats()
         watch(beats)
         if any(findings.has_failed(command.folder, death) for death in died):
-            states = crew.states(crew.living)
+            states = pool.states(pool.living)
             if any(state in findings.STOPPED for state in states.values()):  # a peer lost patience before we did
                 return findings.hang(beats, watchdog.quiet_s, states)
-            deaths += wait_for_all(crew, limits.peers_s)
+            deaths += wait_for_all(pool, limits.peers_s)
             break
-        if not crew.living:
+        if not pool.living:
             break
         now_s = time.monotonic()
         finding = None
-        states = crew.states(watchdog.look(beats, crew.living, now_s))
+        states = pool.states(watchdog.look(beats, pool.living, now_s))
         # A rank may wait for another that is busy and says so; it hangs only when nobody moves, or when it cannot.
-        if states and (len(states) == len(crew.living) or any(state in findings.STOPPED for state in states.values())):
+        if states and (len(states) == len(pool.living) or any(state in findings.STOPPED for state in states.values())):
             finding = findings.hang(beats, watchdog.quiet_s, states)
         elif now_s >= until_s:
-            finding = findings.timeout(beats, crew.living, command.timeout_s)
+            finding = findings.timeout(beats, pool.living, command.timeout_s)
         if finding is not None:
             over_nccl = flight_recorder.is_wanted(command.environment)
-            _ask_for_stacks(crew, beats, flight_recorder.DUMP_S if over_nccl else limits.stacks_s)
+            _ask_for_stacks(pool, beats, flight_recorder.DUMP_S if over_nccl else limits.stacks_s)
             return finding if over_nccl else findings.by_stacks(command.folder, finding)
     # The last beats of those that died while we waited for their peers, too.
-    return findings.from_deaths(command.folder, deaths, crew.beats()) or Finding(status="ok")
+    return findings.from_deaths(command.folder, deaths, pool.beats()) or Finding(status="ok")
 
 
-def _ask_for_stacks(crew: Crew, beats: list[Beat], wait_s: float) -> None:
+def _ask_for_stacks(pool: RankPool, beats: list[Beat], wait_s: float) -> None:
     """Have the ranks write where they are into their logs; one that has never spoken is not ready to, and would die."""
-    crew.signal([rank for rank in crew.living if beats[rank].monotonic_ns], signal.SIGUSR1)
-    wait_for_all(crew, wait_s)
+    pool.signal([rank for rank in pool.living if beats[rank].monotonic_ns], signal.SIGUSR1)
+    wait_for_all(pool, wait_s)

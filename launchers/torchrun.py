@@ -20,7 +20,7 @@ from typing import NoReturn
 import psutil
 
 from launchers import FOLLOW, LEAD, SUBMIT, Command, Ending, Request, agent, hosts, interpreter
-from launchers.agent_listener import Agent, Reception
+from launchers.agent_listener import Agent, AgentListener
 from launchers.heartbeat import Beat
 from launchers.wire import KEY_NAME, key_of
 
@@ -84,27 +84,27 @@ def open(request: Request) -> "Torchrun":  # noqa: A001 - every launcher is open
     if (started := int(os.environ["WORLD_SIZE"])) < request.nodes:
         raise ValueError(f"this study needs {request.nodes} nodes, and torchrun was started for {started}")
     # On every address: the name of node 0 is often one of the loopback on node 0 itself.
-    reception = Reception("", int(os.environ["MASTER_PORT"]), key=_key(os.environ))
+    listener = AgentListener("", int(os.environ["MASTER_PORT"]), key=_key(os.environ))
     own: subprocess.Popen[bytes] | None = None
     try:
-        others = reception.wait_for(request.nodes, _PATIENCE_S, first=1)
+        others = listener.wait_for(request.nodes, _PATIENCE_S, first=1)
         # By an address that the others have reached us by, they reach the ranks of this node too.
-        own = _own_agent(others[0].leader_address if others else "127.0.0.1", reception.address[1])
-        agents = reception.wait_for(request.nodes, _PATIENCE_S, lambda: _what_ended(own))
+        own = _own_agent(others[0].leader_address if others else "127.0.0.1", listener.address[1])
+        agents = listener.wait_for(request.nodes, _PATIENCE_S, lambda: _what_ended(own))
     except BaseException:
-        reception.close()
+        listener.close()
         if own is not None:
             own.kill()
             own.wait()
         raise
-    return Torchrun(reception=reception, agents=tuple(agents), own=own)
+    return Torchrun(listener=listener, agents=tuple(agents), own=own)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Torchrun:
     """Starts launches on the nodes that torchrun has brought together; one with fewer nodes uses the first of them."""
 
-    reception: Reception
+    listener: AgentListener
     agents: tuple[Agent, ...]
     own: subprocess.Popen[bytes]  # this node's agent
 
@@ -113,7 +113,7 @@ class Torchrun:
 
     def close(self) -> None:
         """Let the followers go."""
-        self.reception.close()
+        self.listener.close()
         try:
             self.own.wait(_GOODBYE_S)
         except subprocess.TimeoutExpired:

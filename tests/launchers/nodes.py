@@ -11,14 +11,14 @@ from typing import Self
 
 import psutil
 
-from launchers.hosts import Agent, Reception
+from launchers.agent_listener import Agent, AgentListener
 from launchers.wire import KEY_NAME, key_of
 
 STUDY = "a study of the tests"
 
 
 class Nodes:
-    """A reception, and as many agents as nodes are asked for."""
+    """A listener, and as many agents as nodes are asked for."""
 
     def __init__(self, count: int, scratch: Path) -> None:
         scratch.mkdir(parents=True, exist_ok=True)
@@ -26,18 +26,18 @@ class Nodes:
         self.processes: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> Self:
-        self._reception = Reception("127.0.0.1", key=key_of({}, STUDY))
+        self._listener = AgentListener("127.0.0.1", key=key_of({}, STUDY))
         self.processes = [
-            start_agent(self._reception.address, node, scratch=self._scratch) for node in range(self._count)
+            start_agent(self._listener.address, node, scratch=self._scratch) for node in range(self._count)
         ]
-        self.address = self._reception.address
-        self.agents: Sequence[Agent] = self._reception.wait_for(self._count, 30)
+        self.address = self._listener.address
+        self.agents: Sequence[Agent] = self._listener.wait_for(self._count, 30)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._reception.close()
+        self._listener.close()
         for process in self.processes:
             try:
                 process.wait(20)

@@ -14,9 +14,9 @@ from nodes import STUDY, Nodes, start_agent
 from scripted_ranks import Launched, command_for, nobody_watches
 
 from launchers import hosts
+from launchers.agent_listener import AgentListener, NotAllHereError
 from launchers.findings import from_deaths
 from launchers.heartbeat import Beat
-from launchers.hosts import NotAllHereError, Reception
 from launchers.rank_pool import Death
 from launchers.supervise import Limits
 from launchers.wire import key_of
@@ -67,15 +67,15 @@ def test_ranks_of_two_nodes_meet_end_ok_and_leave_their_files_with_the_leader(tw
 
 
 def test_nodes_that_do_not_report_are_named_and_so_is_a_reason_to_wait_no_longer(tmp_path):
-    reception = Reception("127.0.0.1", key=key_of({}, STUDY))
-    agent = start_agent(reception.address, 1, scratch=tmp_path)
+    listener = AgentListener("127.0.0.1", key=key_of({}, STUDY))
+    agent = start_agent(listener.address, 1, scratch=tmp_path)
     try:
         with pytest.raises(NotAllHereError, match=r"^nodes 0, 2 of 3 did not report within 1 s$"):
-            reception.wait_for(3, 1)
+            listener.wait_for(3, 1)
         with pytest.raises(NotAllHereError, match=r"^nodes 0, 2 of 3 will not report: the job was cancelled$"):
-            reception.wait_for(3, 60, lambda: "the job was cancelled")
+            listener.wait_for(3, 60, lambda: "the job was cancelled")
     finally:
-        reception.close()
+        listener.close()
         assert agent.wait(20) == 0
 
 
@@ -221,15 +221,15 @@ from pathlib import Path
 from nodes import STUDY
 from scripted_ranks import nobody_watches
 from test_hosts import launch_on, steps_with
-from launchers.hosts import Reception
+from launchers.agent_listener import AgentListener
 from launchers.wire import key_of
 
 class Here:
     pass
 
-reception = Reception("127.0.0.1", key=key_of({}, STUDY))
-print(reception.address[1], flush=True)
-Here.agents = reception.wait_for(2, 30)
+listener = AgentListener("127.0.0.1", key=key_of({}, STUDY))
+print(listener.address[1], flush=True)
+Here.agents = listener.wait_for(2, 30)
 launch_on(Here, Path(sys.argv[1]), steps_with("time.sleep(1)"), on=2, ranks=4,
           watch=lambda beats: print(beats[3].step, flush=True))
 """
