@@ -3,7 +3,7 @@
     python -P -m launchers.node_watch LEADERS_NODE SECONDS
 
 A job with --no-kill outlives the loss of its nodes, of its first one too: it would then hold the others, with nobody to
-lead it, to its time limit. The sentry sends it back into the queue.
+lead it, to its time limit. The watch sends it back into the queue.
 """
 
 import os
@@ -43,11 +43,11 @@ def nodes_of(job: str) -> set[str]:
         OSError, SubprocessError: Slurm does not answer.
     """
     # A job that is ending gives its nodes back one by one, and has lost none of them.
-    told = _slurm("squeue", "--noheader", "--states=RUNNING", f"--jobs={job}", "--format=%N")
-    told.check_returncode()
-    if not told.stdout.strip():
+    running = _slurm("squeue", "--noheader", "--states=RUNNING", f"--jobs={job}", "--format=%N")
+    running.check_returncode()
+    if not running.stdout.strip():
         return set()
-    names = _slurm("scontrol", "show", "hostnames", told.stdout.strip())
+    names = _slurm("scontrol", "show", "hostnames", running.stdout.strip())
     names.check_returncode()
     return set(names.stdout.split())
 

@@ -18,7 +18,7 @@ _OPTIONS = (*_ASKS, "exclusive", "requeue", "extra", "setup")
 
 # Before the time limit, for what has been measured to be told; the launch that runs then has no row.
 _WARNING_S = 60
-_SENTRY_EVERY_S = 60
+_WATCH_EVERY_S = 60
 _PATIENCE_S = 60  # a busy controller takes many seconds
 _TAIL_LINES = 15
 _TAIL_BYTES = 16_384
@@ -50,7 +50,7 @@ def script(words: tuple[str, ...], request: Request) -> str:
             # Not -u: what `module load` and `conda activate` run reads variables that are not set.
             "set -eo pipefail",
             *(_one_line(line) for line in options.get("setup", ())),
-            *((_sentry(),) if request.nodes > 1 else ()),
+            *((_node_watch(),) if request.nodes > 1 else ()),
             "# A study of this name is begun once and gone on with afterwards: a requeued job repeats nothing.",
             f"export BENCH_STUDY={shlex.quote(_one_line(request.name))}",
             f"exec {shlex.join(interpreter.verb(*words))}",
@@ -82,13 +82,13 @@ def _asked_for(request: Request, options: Mapping[str, Any]) -> Iterator[str]:
         yield line
 
 
-def _sentry() -> str:
+def _node_watch() -> str:
     """Has another node look after the leader's; see `launchers.node_watch`."""
     # It shares what it runs on, so that the launches' steps can have it all. What srun says when the job ends and takes
     # it along would stand below bench's own last words.
     step = "srun --overlap --relative=1 --nodes=1 --ntasks=1 --mem=0 --mpi=none --input=none"
-    sentry = shlex.join(interpreter.module("launchers.node_watch"))
-    return f'{step} {sentry} "$SLURMD_NODENAME" {_SENTRY_EVERY_S} >/dev/null 2>&1 &'
+    watch = shlex.join(interpreter.module("launchers.node_watch"))
+    return f'{step} {watch} "$SLURMD_NODENAME" {_WATCH_EVERY_S} >/dev/null 2>&1 &'
 
 
 def _one_line(text: str) -> str:

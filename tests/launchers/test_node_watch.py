@@ -1,4 +1,4 @@
-"""What the sentry of a Slurm job does about what Slurm says; on a real Slurm: `test_slurm_cluster`."""
+"""What the node watch of a Slurm job does about what Slurm says; on a real Slurm: `test_slurm_cluster`."""
 
 import shlex
 import subprocess
@@ -9,7 +9,7 @@ import pytest
 
 @pytest.fixture
 def watched(tmp_path):
-    """Run a sentry on n2 of job 7, led from n1, whose nodes are as squeue says; returns what it told Slurm to do."""
+    """Run a node watch on n2 of job 7, led from n1, whose nodes are as squeue says; returns what it told Slurm to do."""
 
     def run(squeue: str, *, requeueable: bool = True) -> list[str]:
         orders = tmp_path / "orders"
@@ -45,11 +45,11 @@ def test_a_job_that_is_over_is_left_alone(watched):
     assert watched("echo") == []
 
 
-def test_a_sentry_whose_own_node_is_lost_leaves(watched):
+def test_a_node_watch_whose_own_node_is_lost_leaves(watched):
     assert watched("echo n1,n3") == []
 
 
-def test_a_sentry_that_hears_nothing_any_more_leaves_and_touches_nothing(watched):
+def test_a_node_watch_that_hears_nothing_any_more_leaves_and_touches_nothing(watched):
     assert watched("exit 1") == []
 
 

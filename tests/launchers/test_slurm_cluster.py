@@ -142,7 +142,7 @@ class Leader:
 @pytest.fixture
 def lead(cluster, tmp_path, monkeypatch) -> Callable[..., Leader]:
     """Submit a job that runs these launches, each of nodes and a body: `lead((1, WELL), (3, WELL))`."""
-    monkeypatch.setattr(sbatch, "_SENTRY_EVERY_S", 1)
+    monkeypatch.setattr(sbatch, "_WATCH_EVERY_S", 1)
 
     def submit(*launches: tuple[int, str]) -> Leader:
         asked = [
