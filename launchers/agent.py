@@ -26,7 +26,17 @@ from launchers import Command
 from launchers.processes import LocalRankPool, Share, listen
 from launchers.rank_pool import Death, StartError
 from launchers.scratch import scratch
-from launchers.wire import KEY_NAME, SILENCE_S, Message, NoConnectionError, Wire, connect, key_of, pieces, receive
+from launchers.wire import (
+    KEY_NAME,
+    SILENCE_S,
+    Message,
+    NoConnectionError,
+    Wire,
+    connect,
+    file_pieces,
+    key_of,
+    save_piece,
+)
 
 CONNECT_S = 120.0  # for a leader that starts later than we do
 _BEATS_S = 0.25
@@ -82,8 +92,8 @@ def follow(host: str, port: int, *, node: int, key: bytes, patience_s: float = C
 
 def _serve(wire: Wire, node: int) -> int:
     with closing(wire):
-        wire.tell("hello", node=node, host=socket.gethostname())
-        answer = wire.hear(SILENCE_S)
+        wire.send("hello", node=node, host=socket.gethostname())
+        answer = wire.recv(SILENCE_S)
         if answer is None or answer.kind != "welcome":
             raise Refused(f"the leader does not take node {node}: {answer.facts.get('why') if answer else 'silence'}")
         return 0 if _Service(wire, node).serve() else 1
@@ -109,15 +119,15 @@ class _Service:
         except ConnectionError:
             return False
         finally:
-            self._wire.hang_up()
+            self._wire.shutdown()
             listener.join()
         return order is not None
 
     def _listen(self) -> None:
         with suppress(ConnectionError):
-            while (message := self._wire.hear(SILENCE_S)) is not None:
+            while (message := self._wire.recv(SILENCE_S)) is not None:
                 if message.kind == "ping":
-                    self._wire.tell("pong")
+                    self._wire.send("pong")
                 else:
                     self._orders.put(message)
         self._orders.put(None)
@@ -165,17 +175,17 @@ class _Launch:
         pool, told = self._pool, order.facts
         match order.kind:
             case "file":
-                receive(order, self._folder)
+                save_piece(order, self._folder)
             case "launch":
                 self._start(told)
             case "signal" if pool is not None:
                 pool.signal([rank for rank in told["ranks"] if rank in pool.living], signal.Signals(told["number"]))
                 if told["number"] == signal.SIGUSR1:  # the leader judges by what they say
                     time.sleep(_STACKS_S)
-                    self._send("rank*.log")
+                    self._send_files("rank*.log")
             case "states" if pool is not None:
                 states = pool.states([rank for rank in told["ranks"] if rank in pool.living])
-                self._wire.tell("states", states=list(states.items()))
+                self._wire.send("states", states=list(states.items()))
             case "end":
                 self._end(told["polite_s"])
                 return True
@@ -199,11 +209,11 @@ class _Launch:
             self._share, self._pool = share, LocalRankPool(share, tuple(meeting))
             self._pool.start(listener)
         except StartError as error:
-            self._wire.tell("not_started", rank=error.rank, why=error.why)
+            self._wire.send("not_started", rank=error.rank, why=error.why)
         except OSError as error:
-            self._wire.tell("not_started", rank=first, why=str(error))
+            self._wire.send("not_started", rank=first, why=str(error))
         else:
-            self._wire.tell("started", meeting=meeting)
+            self._wire.send("started", meeting=meeting)
 
     def _tell_what_happened(self) -> None:
         if self._pool is None or not self._pool.living:
@@ -211,14 +221,14 @@ class _Launch:
         deaths = self._pool.wait(_LOOK_S)
         if deaths or time.monotonic() - self._beats_s >= _BEATS_S:
             self._beats_s = time.monotonic()
-            self._wire.tell("beats", beats=[asdict(beat) for beat in self._pool.beats()])
+            self._wire.send("beats", beats=[asdict(beat) for beat in self._pool.beats()])
         for death in deaths:
             self._tell_death(death)
 
     def _tell_death(self, death: Death) -> None:
         """What a rank left comes before the word of its end: the leader judges by it."""
-        self._send(f"rank{death.rank}.*")
-        self._wire.tell(
+        self._send_files(f"rank{death.rank}.*")
+        self._wire.send(
             "died",
             rank=death.rank,
             code=death.code,
@@ -233,16 +243,16 @@ class _Launch:
             undead = self._pool.end(polite_s)
             codes = list(zip(self._share.ranks, self._pool.codes, strict=True))
             self._pool = None
-        self._send("*")
-        self._wire.tell("ended", undead=undead, codes=codes)
+        self._send_files("*")
+        self._wire.send("ended", undead=undead, codes=codes)
 
-    def _send(self, pattern: str) -> None:
+    def _send_files(self, pattern: str) -> None:
         """Send the files of that name that the leader does not have as they are now."""
         for file in sorted(self._folder.glob(pattern)):
             if not file.is_file() or self._sent.get(file.name) == (version := _version(file)):
                 continue
-            for facts, body in pieces(file):
-                self._wire.tell("file", body, **facts)
+            for facts, body in file_pieces(file):
+                self._wire.send("file", body, **facts)
             self._sent[file.name] = version
 
 

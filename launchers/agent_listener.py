@@ -11,7 +11,7 @@ from launchers.wire import PING_S, SILENCE_S, Message, Wire
 
 _LOOK_S = 0.25
 
-Heard = SimpleQueue[tuple["Agent", Message | None]]
+Inbox = SimpleQueue[tuple["Agent", Message | None]]
 
 
 class NotAllHereError(RuntimeError):
@@ -24,7 +24,7 @@ class Agent:
     def __init__(self, wire: Wire, *, node: int, name: str) -> None:
         self.node, self.name = node, name
         self.lost: str | None = None  # why this node is given up
-        self.heard: Heard = SimpleQueue()  # a launch puts its own here; None: the node is lost
+        self.inbox: Inbox = SimpleQueue()  # a launch puts its own here; None: the node is lost
         self._wire = wire
         threading.Thread(target=self._listen, name=f"node {node}", daemon=True).start()
 
@@ -33,34 +33,34 @@ class Agent:
         """The address by which this node reaches the leader."""
         return self._wire.own_address
 
-    def tell(self, kind: str, body: bytes = b"", **facts: Any) -> None:
-        """Send an order; to a node that is lost it goes nowhere, and `heard` says so."""
+    def send(self, kind: str, body: bytes = b"", **facts: Any) -> None:
+        """Send an order; to a node that is lost it goes nowhere, and `inbox` says so."""
         try:
-            self._wire.tell(kind, body, **facts)
+            self._wire.send(kind, body, **facts)
         except ConnectionError:
-            self.hang_up()
+            self.shutdown()
 
-    def hang_up(self) -> None:
+    def shutdown(self) -> None:
         """Give this node up; its agent then ends all that it has started."""
-        self._wire.hang_up()
+        self._wire.shutdown()
 
     def _listen(self) -> None:
         """Keep the connection alive, between launches too, until it ends."""
-        heard_s = told_s = time.monotonic()
+        received_s = sent_s = time.monotonic()
         try:
-            while (now_s := time.monotonic()) - heard_s < SILENCE_S:
-                if now_s - told_s >= PING_S:
-                    self._wire.tell("ping")
-                    told_s = now_s
-                if (message := self._wire.hear(PING_S / 2)) is not None:
-                    heard_s = time.monotonic()
+            while (now_s := time.monotonic()) - received_s < SILENCE_S:
+                if now_s - sent_s >= PING_S:
+                    self._wire.send("ping")
+                    sent_s = now_s
+                if (message := self._wire.recv(PING_S / 2)) is not None:
+                    received_s = time.monotonic()
                     if message.kind != "pong":
-                        self.heard.put((self, message))
+                        self.inbox.put((self, message))
         except ConnectionError:
             pass
         self.lost = f"node {self.node} ({self.name}) does not answer any more"
         self._wire.close()
-        self.heard.put((self, None))
+        self.inbox.put((self, None))
 
 
 class AgentListener:
@@ -81,7 +81,7 @@ class AgentListener:
         self._listener = socket.create_server((address, port), backlog=1024)
         self._listener.settimeout(_LOOK_S)
         self._agents: dict[int, Agent] = {}
-        self._changing = threading.Lock()
+        self._agents_lock = threading.Lock()
         self._open = True
         threading.Thread(target=self._receive, name="agent listener", daemon=True).start()
 
@@ -112,11 +112,11 @@ class AgentListener:
 
     def close(self) -> None:
         """Say goodbye to all agents, and listen no more."""
-        with self._changing:
+        with self._agents_lock:
             self._open = False
             agents = tuple(self._agents.values())
         for agent in agents:
-            agent.tell("goodbye")
+            agent.send("goodbye")
 
     def _receive(self) -> None:
         with self._listener:
@@ -132,16 +132,16 @@ class AgentListener:
         wire = Wire(guest)
         try:
             wire.challenge(self._key, first=True)
-            hello = wire.hear(SILENCE_S)
+            hello = wire.recv(SILENCE_S)
             if hello is None or hello.kind != "hello":
                 raise ConnectionError("it does not say who it is")
             node, name = int(hello.facts["node"]), str(hello.facts["host"])
-            with self._changing:
+            with self._agents_lock:
                 before = self._agents.get(node)
                 if not self._open or (before is not None and before.lost is None):
-                    wire.tell("refused", why=f"{before.name} is node {node}" if before else "the study is over")
+                    wire.send("refused", why=f"{before.name} is node {node}" if before else "the study is over")
                     raise ConnectionError("it is not wanted")
-                wire.tell("welcome")
+                wire.send("welcome")
                 self._agents[node] = Agent(wire, node=node, name=name)
         except (OSError, LookupError, ValueError):
             wire.close()

@@ -12,11 +12,11 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from launchers import Command, Ending
-from launchers.agent_listener import Agent, Heard
+from launchers.agent_listener import Agent, Inbox
 from launchers.heartbeat import PHASES, Beat
 from launchers.rank_pool import Death, StartError
 from launchers.supervise import Limits, supervise
-from launchers.wire import Message, pieces, receive
+from launchers.wire import Message, file_pieces, save_piece
 
 # A broken connection takes longer to show between hosts, and what ranks say longer to come.
 LIMITS = Limits(peers_s=1.5, stacks_s=1.0)
@@ -58,7 +58,7 @@ class RemoteRankPool:
         if len(agents) < command.nodes:
             raise ValueError(f"{command.nodes} nodes are asked for, and there are {len(agents)}")
         self._command, self._agents = command, {agent.node: agent for agent in agents[: command.nodes]}
-        self._heard: Heard = SimpleQueue()
+        self._inbox: Inbox = SimpleQueue()
         self._beats = [
             Beat(rank=rank, phase=PHASES[0], step=0, steps=0, monotonic_ns=0) for rank in range(command.ranks)
         ]
@@ -85,7 +85,7 @@ class RemoteRankPool:
             StartError: a rank cannot be started.
         """
         for agent in self._agents.values():
-            agent.heard = self._heard
+            agent.inbox = self._inbox
         for node, agent in self._agents.items():
             if agent.lost is not None:
                 self._lose(node)
@@ -99,7 +99,7 @@ class RemoteRankPool:
         """Block until ranks die, at most this long; returns those that did, the first heard of first."""
         until_s = time.monotonic() + timeout_s
         while not self._deaths and self._living and (left_s := until_s - time.monotonic()) > 0:
-            self._hear(left_s)
+            self._recv(left_s)
         deaths, self._deaths = self._deaths, []
         self._living -= {death.rank for death in deaths}
         return deaths
@@ -112,7 +112,7 @@ class RemoteRankPool:
         """What the kernels say of living ranks; `?` where a node does not answer in 2 s."""
         asked = [node for node in self._agents if self._of(node, ranks)]
         for node in asked:
-            self._agents[node].tell("states", ranks=self._of(node, ranks))
+            self._agents[node].send("states", ranks=self._of(node, ranks))
         answers = self._answers(asked, {"states"}, _ANSWER_S)
         known = {rank: state for answer in answers.values() for rank, state in answer.facts["states"]}
         return {rank: known.get(rank, "?") for rank in ranks}
@@ -121,12 +121,12 @@ class RemoteRankPool:
         """Signal living ranks."""
         for node, agent in self._agents.items():
             if theirs := self._of(node, ranks):
-                agent.tell("signal", ranks=theirs, number=int(number))
+                agent.send("signal", ranks=theirs, number=int(number))
 
     def end(self, polite_s: float) -> list[int]:
         """Have every node end everything, and fetch what the ranks left; see `launchers.rank_pool.RankPool.end`."""
         for agent in self._agents.values():
-            agent.tell("end", polite_s=polite_s)
+            agent.send("end", polite_s=polite_s)
         answers = self._answers(self._agents, {"ended"}, polite_s + _END_S)
         undead: list[int] = []
         for node, agent in self._agents.items():
@@ -134,7 +134,7 @@ class RemoteRankPool:
                 undead += answers[node].facts["undead"]
                 self._codes |= dict(answers[node].facts["codes"])
             else:
-                agent.hang_up()  # the next launch must hear nothing of this one
+                agent.shutdown()  # the next launch must hear nothing of this one
         self._living.clear()
         return undead
 
@@ -156,7 +156,7 @@ class RemoteRankPool:
                 raise StartError(answer.facts["rank"], why)
             meeting = answer.facts["meeting"]
         for node in set(nodes) - set(answers):
-            self._agents[node].hang_up()
+            self._agents[node].shutdown()
             meeting = None
         return meeting
 
@@ -164,9 +164,9 @@ class RemoteRankPool:
         """Send a node what it is to start, and all that its ranks are told."""
         for file in sorted(self._command.folder.iterdir()):
             if file.is_file():
-                for facts, body in pieces(file):
-                    agent.tell("file", body, **facts)
-        agent.tell("launch", command=command_as_json(self._command), meeting=meeting)
+                for facts, body in file_pieces(file):
+                    agent.send("file", body, **facts)
+        agent.send("launch", command=command_as_json(self._command), meeting=meeting)
         self._living |= set(self._of(agent.node, range(self._command.ranks)))
 
     def _answers(self, nodes: Collection[int], kinds: Collection[str], timeout_s: float) -> dict[int, Message]:
@@ -176,15 +176,15 @@ class RemoteRankPool:
         while any(node not in answers and not self._agents[node].lost for node in nodes):
             if (left_s := until_s - time.monotonic()) <= 0:
                 break
-            heard = self._hear(left_s)
-            if heard is not None and heard[1].kind in kinds:
-                answers[heard[0]] = heard[1]
+            inbox = self._recv(left_s)
+            if inbox is not None and inbox[1].kind in kinds:
+                answers[inbox[0]] = inbox[1]
         return answers
 
-    def _hear(self, timeout_s: float) -> tuple[int, Message] | None:
+    def _recv(self, timeout_s: float) -> tuple[int, Message] | None:
         """Take in the next message, or wait this long in vain; returns it when somebody will have asked for it."""
         try:
-            agent, message = self._heard.get(timeout=timeout_s)
+            agent, message = self._inbox.get(timeout=timeout_s)
         except Empty:
             return None
         if message is None:
@@ -192,12 +192,12 @@ class RemoteRankPool:
             return None
         match message.kind:
             case "file":
-                receive(message, self._command.folder)
+                save_piece(message, self._command.folder)
             case "beats":
                 for told in message.facts["beats"]:
                     self._beats[told["rank"]] = Beat(**told)
             case "died":
-                self._bury(Death(**message.facts, seen_ns=message.heard_ns, node=agent.node))
+                self._bury(Death(**message.facts, seen_ns=message.received_ns, node=agent.node))
             case _:
                 return agent.node, message
         return None

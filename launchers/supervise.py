@@ -1,7 +1,7 @@
 """Runs one launch to its end: starts the ranks, watches them, and leaves nothing behind.
 
-A rank pool owns the processes, `watchdog` listens for silence, `findings` judges. This file is the order of things, the same
-whether the ranks are on this host or on many.
+A rank pool owns the processes, `watchdog` listens for silence, `findings` judges. This file is the order of things, the
+same whether the ranks are on this host or on many.
 """
 
 import signal

@@ -34,12 +34,12 @@ class NoConnectionError(OSError):
 
 @dataclass(frozen=True, kw_only=True)
 class Message:
-    """What one end told the other."""
+    """What one end sent the other."""
 
     kind: str
     facts: Mapping[str, Any]
     body: bytes
-    heard_ns: int  # monotonic clock of who hears
+    received_ns: int  # monotonic clock of who receives it
 
 
 class Wire:
@@ -53,7 +53,7 @@ class Wire:
             connected.setsockopt(socket.SOL_SOCKET, limit, struct.pack("ll", int(SILENCE_S), 0))
         self._socket = connected
         self._connection: Connection[bytes, bytes] = Connection(os.dup(connected.fileno()))
-        self._telling = threading.Lock()
+        self._send_lock = threading.Lock()
 
     @property
     def own_address(self) -> str:
@@ -72,7 +72,7 @@ class Wire:
         except (AuthenticationError, AssertionError, EOFError, ValueError) as error:
             raise NoConnectionError(f"the other end has another key ({error})") from error
 
-    def tell(self, kind: str, body: bytes = b"", **facts: Any) -> None:
+    def send(self, kind: str, body: bytes = b"", **facts: Any) -> None:
         """Send a message; any thread may.
 
         Raises:
@@ -80,12 +80,12 @@ class Wire:
         """
         raw = json.dumps({"kind": kind, **facts}).encode() + b"\n" + body
         try:
-            with self._telling:
+            with self._send_lock:
                 self._connection.send_bytes(raw)
         except OSError as error:
             raise ConnectionError(f"the connection has broken ({error})") from error
 
-    def hear(self, timeout_s: float) -> Message | None:
+    def recv(self, timeout_s: float) -> Message | None:
         """The next message; None when there is none for this long.
 
         Raises:
@@ -96,19 +96,19 @@ class Wire:
                 return None
             header, _, body = self._connection.recv_bytes(_LARGEST_BYTES).partition(b"\n")
             facts = json.loads(header)
-            return Message(kind=facts.pop("kind"), facts=facts, body=body, heard_ns=time.monotonic_ns())
+            return Message(kind=facts.pop("kind"), facts=facts, body=body, received_ns=time.monotonic_ns())
         except (OSError, EOFError, ValueError, KeyError) as error:
             raise ConnectionError(f"the connection has ended ({error})") from error
 
-    def hang_up(self) -> None:
+    def shutdown(self) -> None:
         """End the connection, for both; any thread may, and whoever listens at either end learns it at once."""
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """Give the connection back to the system; only for the thread that hears."""
-        self.hang_up()
-        with self._telling:
+        """Give the connection back to the system; only for the thread that receives."""
+        self.shutdown()
+        with self._send_lock:
             self._connection.close()
         self._socket.close()
 
@@ -150,8 +150,8 @@ def connect(host: str, port: int, key: bytes, *, patience_s: float) -> Wire:
         return wire
 
 
-def pieces(file: Path) -> Iterator[tuple[dict[str, Any], bytes]]:
-    """A file, as facts and bodies of messages of kind "file"; see `receive`."""
+def file_pieces(file: Path) -> Iterator[tuple[dict[str, Any], bytes]]:
+    """A file, as facts and bodies of messages of kind "file"; see `save_piece`."""
     with file.open("rb") as opened:
         written = os.fstat(opened.fileno())
         last = False
@@ -162,7 +162,7 @@ def pieces(file: Path) -> Iterator[tuple[dict[str, Any], bytes]]:
             yield {"name": file.name, "last": last, "age_ns": time.time_ns() - written.st_mtime_ns}, body
 
 
-def receive(message: Message, folder: Path) -> None:
+def save_piece(message: Message, folder: Path) -> None:
     """Take a piece of a file into a folder; the file is there once its last piece is, and as old as it was.
 
     Raises:
@@ -175,7 +175,7 @@ def receive(message: Message, folder: Path) -> None:
     with draft.open("ab") as opened:
         opened.write(message.body)
     if message.facts["last"]:
-        heard_ns = time.time_ns() - (time.monotonic_ns() - message.heard_ns)
-        written_ns = heard_ns - max(0, int(message.facts["age_ns"]))
+        received_ns = time.time_ns() - (time.monotonic_ns() - message.received_ns)
+        written_ns = received_ns - max(0, int(message.facts["age_ns"]))
         os.utime(draft, ns=(written_ns, written_ns))
         draft.replace(folder / name)

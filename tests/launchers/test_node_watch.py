@@ -9,7 +9,7 @@ import pytest
 
 @pytest.fixture
 def watched(tmp_path):
-    """Run a node watch on n2 of job 7, led from n1, whose nodes are as squeue says; returns what it told Slurm to do."""
+    """Run a node watch on n2 of job 7, led from n1, whose nodes are as squeue says; returns what it had Slurm do."""
 
     def run(squeue: str, *, requeueable: bool = True) -> list[str]:
         orders = tmp_path / "orders"
