@@ -28,9 +28,7 @@ class Command:
     argv: tuple[str, ...]  # another host puts its own interpreter in place of the first word
     ranks: int  # of all nodes, which have equally many
     nodes: int = 1
-    folder: (
-        Path  # scratch of this launch: heartbeats, logs and the ranks' own results; only what ranks are told is there
-    )
+    folder: Path  # scratch of this launch: heartbeats, logs and the ranks' own results; holds only what ranks are given
     environment: Mapping[str, str]  # what the launch sets; each host adds what may pass of its own (`environment`)
     cores: tuple[tuple[int, ...], ...] | None  # CPU ids of each rank, on one host; None: not pinned
     cores_per_rank: int | None = None  # for other hosts, which have CPU ids of their own; None: not pinned

@@ -1,4 +1,4 @@
-"""The agent of a node: runs this node's ranks of every launch that the leader of a study orders, and tells of them.
+"""The agent of a node: runs this node's ranks of every launch that the leader of a study orders, and reports.
 
     python -P -m launchers.agent HOST:PORT [--node N]
 
@@ -23,7 +23,7 @@ from typing import Any
 import psutil
 
 from launchers import Command
-from launchers.processes import LocalRankPool, Share, listen
+from launchers.processes import LocalRankPool, NodeSpec, listen
 from launchers.rank_pool import Death, StartError
 from launchers.scratch import scratch
 from launchers.wire import (
@@ -50,7 +50,7 @@ class Refused(NoConnectionError):  # noqa: N818 - said by the leader, and no fau
 
 
 def main() -> int:
-    """Connect, and serve until told goodbye."""
+    """Connect, and serve until the leader says goodbye."""
     parser = argparse.ArgumentParser(prog="launchers.agent", description="Run the ranks of one node.")
     parser.add_argument("leader", metavar="HOST:PORT")
     parser.add_argument("--node", type=int, default=None)
@@ -107,7 +107,7 @@ class _Service:
         self._orders: SimpleQueue[Message | None] = SimpleQueue()
 
     def serve(self) -> bool:
-        """Obey until told goodbye; False when the leader was gone first."""
+        """Obey until the leader says goodbye; False when the leader was gone first."""
         # Only the main thread starts ranks: the kernel ends a rank with the thread that started it.
         listener = threading.Thread(target=self._listen, name="orders", daemon=True)
         listener.start()
@@ -139,7 +139,7 @@ class _Launch:
     def __init__(self, wire: Wire, orders: "SimpleQueue[Message | None]", node: int, folder: Path) -> None:
         self._wire, self._orders, self._node, self._folder = wire, orders, node, folder
         self._pool: LocalRankPool | None = None
-        self._share: Share | None = None
+        self._spec: NodeSpec | None = None
         self._sent: dict[str, tuple[int, int]] = {}  # files the leader has, as they were then
         self._beats_s = 0.0
 
@@ -153,7 +153,7 @@ class _Launch:
             while True:
                 if order is not None and self._obey(order):
                     return
-                self._tell_what_happened()
+                self._report()
                 order = self._next()
         finally:
             if self._pool is not None:
@@ -171,33 +171,33 @@ class _Launch:
         return order
 
     def _obey(self, order: Message) -> bool:
-        """Do as told; returns whether the launch is over."""
-        pool, told = self._pool, order.facts
+        """Carry an order out; returns whether the launch is over."""
+        pool, facts = self._pool, order.facts
         match order.kind:
             case "file":
                 save_piece(order, self._folder)
             case "launch":
-                self._start(told)
+                self._start(facts)
             case "signal" if pool is not None:
-                pool.signal([rank for rank in told["ranks"] if rank in pool.living], signal.Signals(told["number"]))
-                if told["number"] == signal.SIGUSR1:  # the leader judges by what they say
+                pool.signal([rank for rank in facts["ranks"] if rank in pool.living], signal.Signals(facts["number"]))
+                if facts["number"] == signal.SIGUSR1:  # the leader judges by what they say
                     time.sleep(_STACKS_S)
                     self._send_files("rank*.log")
             case "states" if pool is not None:
-                states = pool.states([rank for rank in told["ranks"] if rank in pool.living])
+                states = pool.states([rank for rank in facts["ranks"] if rank in pool.living])
                 self._wire.send("states", states=list(states.items()))
             case "end":
-                self._end(told["polite_s"])
+                self._end(facts["polite_s"])
                 return True
         return False
 
-    def _start(self, told: Mapping[str, Any]) -> None:
+    def _start(self, order: Mapping[str, Any]) -> None:
         self._sent = {file.name: _version(file) for file in self._folder.iterdir()}
-        command = command_from(told["command"], self._folder)
-        meeting, listener = told["meeting"], None
+        command = command_from(order["command"], self._folder)
+        meeting, listener = order["meeting"], None
         first = self._node * command.ranks_per_node
         try:
-            share = Share(
+            spec = NodeSpec(
                 command=command,
                 node=self._node,
                 cores=_cores(command, first),
@@ -206,7 +206,7 @@ class _Launch:
             if meeting is None:
                 listener = listen(self._wire.own_address)
                 meeting = listener.getsockname()[:2]
-            self._share, self._pool = share, LocalRankPool(share, tuple(meeting))
+            self._spec, self._pool = spec, LocalRankPool(spec, tuple(meeting))
             self._pool.start(listener)
         except StartError as error:
             self._wire.send("not_started", rank=error.rank, why=error.why)
@@ -215,7 +215,7 @@ class _Launch:
         else:
             self._wire.send("started", meeting=meeting)
 
-    def _tell_what_happened(self) -> None:
+    def _report(self) -> None:
         if self._pool is None or not self._pool.living:
             return
         deaths = self._pool.wait(_LOOK_S)
@@ -223,9 +223,9 @@ class _Launch:
             self._beats_s = time.monotonic()
             self._wire.send("beats", beats=[asdict(beat) for beat in self._pool.beats()])
         for death in deaths:
-            self._tell_death(death)
+            self._report_death(death)
 
-    def _tell_death(self, death: Death) -> None:
+    def _report_death(self, death: Death) -> None:
         """What a rank left comes before the word of its end: the leader judges by it."""
         self._send_files(f"rank{death.rank}.*")
         self._wire.send(
@@ -239,9 +239,9 @@ class _Launch:
     def _end(self, polite_s: float) -> None:
         undead: list[int] = []
         codes: list[tuple[int, int | None]] = []
-        if self._pool is not None and self._share is not None:
+        if self._pool is not None and self._spec is not None:
             undead = self._pool.end(polite_s)
-            codes = list(zip(self._share.ranks, self._pool.codes, strict=True))
+            codes = list(zip(self._spec.ranks, self._pool.codes, strict=True))
             self._pool = None
         self._send_files("*")
         self._wire.send("ended", undead=undead, codes=codes)
@@ -261,16 +261,16 @@ def _leave(number: int, frame: object) -> None:  # noqa: ARG001 - a signal handl
     sys.exit(128 + number)
 
 
-def command_from(told: Mapping[str, Any], folder: Path) -> Command:
+def command_from(document: Mapping[str, Any], folder: Path) -> Command:
     """The leader's command, as it runs here: in this folder, with this interpreter.
 
     Args:
-        told: what `launchers.hosts.command_as_json` made of it.
+        document: what `launchers.hosts.command_as_json` made of it.
         folder: takes the place of the leader's own, wherever a word of the command begins with that.
     """
-    theirs = str(told["folder"])
-    words = [str(folder) + word[len(theirs) :] if word.startswith(theirs) else word for word in told["argv"]]
-    return Command(**{**told, "folder": folder, "argv": (sys.executable, *words[1:])})
+    theirs = str(document["folder"])
+    words = [str(folder) + word[len(theirs) :] if word.startswith(theirs) else word for word in document["argv"]]
+    return Command(**{**document, "folder": folder, "argv": (sys.executable, *words[1:])})
 
 
 def _cores(command: Command, first: int) -> tuple[tuple[int, ...], ...] | None:

@@ -1,4 +1,4 @@
-"""What became of a launch, told from what was seen: who failed first, as what, and in whose log to look."""
+"""What became of a launch, concluded from what was seen: who failed first, as what, and in whose log to look."""
 
 import json
 import os
@@ -51,22 +51,22 @@ def log_file(folder: Path, rank: int) -> Path:
     return folder / f"rank{rank}.log"
 
 
-def said_file(folder: Path, rank: int) -> Path:
+def result_file(folder: Path, rank: int) -> Path:
     return folder / f"rank{rank}.json"
 
 
-def said(folder: Path, rank: int) -> dict[str, Any]:
+def rank_result(folder: Path, rank: int) -> dict[str, Any]:
     """What a rank said of its own ending; empty when it said nothing that can be read."""
     try:
-        told = json.loads(said_file(folder, rank).read_bytes())
+        result = json.loads(result_file(folder, rank).read_bytes())
     except (OSError, ValueError):
         return {}
-    return told if isinstance(told, dict) else {}
+    return result if isinstance(result, dict) else {}
 
 
 def has_failed(folder: Path, death: Death) -> bool:
     """Whether this death is anything but the end of a rank that has done its work."""
-    return death.code != 0 or said(folder, death.rank).get("status") != "ok"
+    return death.code != 0 or rank_result(folder, death.rank).get("status") != "ok"
 
 
 def from_deaths(folder: Path, deaths: Sequence[Death], beats: Sequence[Beat]) -> Finding | None:
@@ -91,18 +91,18 @@ def from_deaths(folder: Path, deaths: Sequence[Death], beats: Sequence[Beat]) ->
 
 def _blames_a_peer(folder: Path, rank: int) -> bool:
     """Whether a rank's error is of the kind that the end of another brings about."""
-    reason = str(said(folder, rank).get("reason") or _last_words(folder, rank))
+    reason = str(rank_result(folder, rank).get("reason") or _last_words(folder, rank))
     return any(words in reason for words in _OF_A_PEER)
 
 
 def _order(folder: Path, death: Death, offset_ns: int) -> tuple[bool, int]:
     """Whether a peer's end can have caused this one, and when it happened (monotonic)."""
-    told = said(folder, death.rank)
-    if told.get("status", "ok") != "ok":
-        at_ns = _written_ns(said_file(folder, death.rank), offset_ns)
-        if told.get("monotonic_ns"):  # a rank speaks of its own host's clock: so long before that host saw it dead
-            at_ns = death.seen_ns - ((death.seen_on_host_ns or death.seen_ns) - told["monotonic_ns"])
-        return told["status"] == _CAN_FOLLOW_STATUS, min(at_ns, death.seen_ns)
+    result = rank_result(folder, death.rank)
+    if result.get("status", "ok") != "ok":
+        at_ns = _written_ns(result_file(folder, death.rank), offset_ns)
+        if result.get("monotonic_ns"):  # a rank speaks of its own host's clock: so long before that host saw it dead
+            at_ns = death.seen_ns - ((death.seen_on_host_ns or death.seen_ns) - result["monotonic_ns"])
+        return result["status"] == _CAN_FOLLOW_STATUS, min(at_ns, death.seen_ns)
     words_ns = _written_ns(log_file(folder, death.rank), offset_ns)
     has_last_words = 0 < death.seen_ns - words_ns < _LAST_WORDS_NS
     if death.code and _signal_of(death.code) in _CAN_FOLLOW and has_last_words:
@@ -112,12 +112,12 @@ def _order(folder: Path, death: Death, offset_ns: int) -> tuple[bool, int]:
 
 def _finding(folder: Path, death: Death, beat: Beat) -> Finding:
     rank, code = death.rank, death.code
-    told = said(folder, rank)
+    result = rank_result(folder, rank)
     if code is None:
         return Finding(status="lost", reason=f"{death.lost}; rank {rank} was {_where(beat)}", rank=rank)
-    status = told.get("status", "ok")
+    status = result.get("status", "ok")
     if status != "ok":
-        return Finding(status=str(status), reason=told.get("reason"), rank=rank)
+        return Finding(status=str(status), reason=result.get("reason"), rank=rank)
     number = _signal_of(code)
     if number == signal.SIGKILL and death.oom_killed:
         status, reason = "oom_kill", f"memory ran out and the kernel killed rank {rank} {_where(beat)}"

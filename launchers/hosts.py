@@ -34,7 +34,7 @@ def launch(
 
 
 def command_as_json(command: Command) -> dict[str, Any]:
-    """What an agent is told of a command; `launchers.agent.command_from` is the other end.
+    """What is sent to an agent of a command; `launchers.agent.command_from` is the other end.
 
     CPU ids are of one host, and stay here.
     """
@@ -63,12 +63,12 @@ class RemoteRankPool:
             Beat(rank=rank, phase=PHASES[0], step=0, steps=0, monotonic_ns=0) for rank in range(command.ranks)
         ]
         self._living: set[int] = set()
-        self._deaths: list[Death] = []  # heard of, and not yet told to the supervisor
+        self._deaths: list[Death] = []  # received, and not yet handed to the supervisor
         self._codes: dict[int, int | None] = {}
 
     @property
     def living(self) -> list[int]:
-        """Ranks that have started and whose end `wait` has not told."""
+        """Ranks that have started and whose end `wait` has not returned."""
         return sorted(self._living)
 
     @property
@@ -161,7 +161,7 @@ class RemoteRankPool:
         return meeting
 
     def _order(self, agent: Agent, meeting: Sequence[Any] | None) -> None:
-        """Send a node what it is to start, and all that its ranks are told."""
+        """Send a node what it is to start, and all the files that its ranks read."""
         for file in sorted(self._command.folder.iterdir()):
             if file.is_file():
                 for facts, body in file_pieces(file):
@@ -194,15 +194,15 @@ class RemoteRankPool:
             case "file":
                 save_piece(message, self._command.folder)
             case "beats":
-                for told in message.facts["beats"]:
-                    self._beats[told["rank"]] = Beat(**told)
+                for beat in message.facts["beats"]:
+                    self._beats[beat["rank"]] = Beat(**beat)
             case "died":
-                self._bury(Death(**message.facts, seen_ns=message.received_ns, node=agent.node))
+                self._take_death(Death(**message.facts, seen_ns=message.received_ns, node=agent.node))
             case _:
                 return agent.node, message
         return None
 
-    def _bury(self, death: Death) -> None:
+    def _take_death(self, death: Death) -> None:
         self._codes[death.rank] = death.code
         self._deaths.append(death)
 
@@ -212,4 +212,4 @@ class RemoteRankPool:
             if rank not in self._codes:
                 self._living.add(rank)
                 why = self._agents[node].lost
-                self._bury(Death(rank=rank, code=None, seen_ns=time.monotonic_ns(), node=node, lost=why))
+                self._take_death(Death(rank=rank, code=None, seen_ns=time.monotonic_ns(), node=node, lost=why))

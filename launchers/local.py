@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from launchers import LEAD, Command, Ending, Request
 from launchers.heartbeat import Beat
-from launchers.processes import LocalRankPool, Share
+from launchers.processes import LocalRankPool, NodeSpec
 from launchers.supervise import Limits, supervise
 
 __all__ = ["Limits", "launch", "open", "part", "script"]
@@ -43,9 +43,9 @@ class Local:
 
 def launch(command: Command, watch: Callable[[list[Beat]], None], limits: Limits | None = None) -> Ending:
     """Run a launch on this host to its end; see `launchers.supervise.supervise`."""
-    share = Share(
+    spec = NodeSpec(
         command=command,
         cores=command.cores,
         settings={"GLOO_SOCKET_IFNAME": _LOOPBACK_NAMES.get(sys.platform, "lo")},
     )
-    return supervise(LocalRankPool(share), command, watch, limits)
+    return supervise(LocalRankPool(spec), command, watch, limits)

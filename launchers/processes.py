@@ -27,7 +27,7 @@ LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Share:
+class NodeSpec:
     """The part of a launch that runs on this host."""
 
     command: Command
@@ -58,15 +58,15 @@ def listen(address: str) -> socket.socket:
 class LocalRankPool:
     """The ranks of one host; see `launchers.rank_pool.RankPool`."""
 
-    def __init__(self, share: Share, meeting: tuple[str, int] | None = None) -> None:
+    def __init__(self, spec: NodeSpec, meeting: tuple[str, int] | None = None) -> None:
         """Nothing is started yet.
 
         Args:
-            share: what to start here.
+            spec: what to start here.
             meeting: host and port where rank 0 listens, for ranks on several nodes; None: all are here, and meet on
                 the loopback.
         """
-        self._share, self._command, self._meeting = share, share.command, meeting
+        self._spec, self._command, self._meeting = spec, spec.command, meeting
         self._started: dict[int, subprocess.Popen[bytes]] = {}
         self._living: dict[int, subprocess.Popen[bytes]] = {}
         self._pidfds: dict[int, int] = {}
@@ -82,7 +82,7 @@ class LocalRankPool:
     @property
     def codes(self) -> tuple[int | None, ...]:
         """Exit code of each rank of this host, negative for a signal; None: never started, or cannot be ended."""
-        return tuple(self._started[rank].returncode if rank in self._started else None for rank in self._share.ranks)
+        return tuple(self._started[rank].returncode if rank in self._started else None for rank in self._spec.ranks)
 
     def start(self, listener: socket.socket | None = None) -> None:
         """Start every rank of this host; with a listener that is already bound, it is the one rank 0 is handed.
@@ -100,12 +100,12 @@ class LocalRankPool:
             start_new_session=True,
             bufsize=0,
         )
-        rank = self._share.ranks[0]
+        rank = self._spec.ranks[0]
         try:
             if listener is None and self._meeting is None and self._command.ranks > 1:
                 listener = listen(LOOPBACK)
             meeting = self._meeting or (LOOPBACK, listener.getsockname()[1] if listener is not None else 0)
-            for rank in self._share.ranks:
+            for rank in self._spec.ranks:
                 self._start(rank, meeting, listener)
         except OSError as error:
             raise StartError(rank, error) from error
@@ -114,16 +114,16 @@ class LocalRankPool:
                 listener.close()  # rank 0 holds it now; ours would keep it open to others after rank 0 has died
 
     def _start(self, rank: int, meeting: tuple[str, int], listener: socket.socket | None) -> None:
-        share, command = self._share, self._command
-        local_rank = rank - share.ranks[0]
+        spec, command = self._spec, self._command
+        local_rank = rank - spec.ranks[0]
         own = {
             **flight_recorder.settings(command.folder),
-            **share.settings,
+            **spec.settings,
             "RANK": str(rank),
             "WORLD_SIZE": str(command.ranks),
             "LOCAL_RANK": str(local_rank),
             "LOCAL_WORLD_SIZE": str(command.ranks_per_node),
-            "GROUP_RANK": str(share.node),  # torchrun's name for the number of a node
+            "GROUP_RANK": str(spec.node),  # torchrun's name for the number of a node
             "MASTER_ADDR": meeting[0],
             "MASTER_PORT": str(meeting[1]),
             "BENCH_RUN_FOLDER": str(command.folder),
@@ -133,7 +133,7 @@ class LocalRankPool:
         if rank == 0 and listener is not None:
             handed = (listener.fileno(),)
             own["BENCH_LISTEN_FD"] = str(listener.fileno())
-        cores = share.cores[local_rank] if share.cores is not None else None
+        cores = spec.cores[local_rank] if spec.cores is not None else None
         # A file for each: a pipe that nobody empties would block a rank in the middle of a step.
         with log_file(command.folder, rank).open("wb") as log, _on_cores(cores):
             process = subprocess.Popen(
@@ -147,7 +147,7 @@ class LocalRankPool:
             )
         self._started[rank] = process
         self._living[rank] = process
-        self._tell_guard(process.pid)
+        self._notify_guard(process.pid)
         if sys.platform == "linux":
             with suppress(OSError):  # an old kernel or a strict container: we look instead of being woken
                 self._pidfds[rank] = os.pidfd_open(process.pid)
@@ -157,7 +157,7 @@ class LocalRankPool:
         """Block until ranks die, at most this long; returns those that did."""
         until_s = time.monotonic() + timeout_s
         while True:
-            deaths = [self._bury(rank) for rank in self.living if _has_ended(self._living[rank])]
+            deaths = [self._reap(rank) for rank in self.living if _has_ended(self._living[rank])]
             left_s = until_s - time.monotonic()
             if deaths or not self._living or left_s <= 0:
                 return deaths
@@ -168,10 +168,10 @@ class LocalRankPool:
 
     def beats(self) -> list[Beat]:
         """The last sign of life of every rank of this host."""
-        return [heartbeat.read(self._command.folder, rank) for rank in self._share.ranks]
+        return [heartbeat.read(self._command.folder, rank) for rank in self._spec.ranks]
 
     def signal(self, ranks: Collection[int], number: signal.Signals) -> None:
-        """Signal living ranks; a pid is its rank's own until that is buried."""
+        """Signal living ranks; a pid is its rank's own until that is reaped."""
         for rank in ranks:
             if number == signal.SIGUSR1:  # the question where it is
                 flight_recorder.ask(self._command.folder, rank)
@@ -215,13 +215,13 @@ class LocalRankPool:
             with suppress(ChildProcessError):
                 os.waitpid(pid, os.WNOHANG)
 
-    def _bury(self, rank: int) -> Death:
+    def _reap(self, rank: int) -> Death:
         """Take a dead rank off the list, and its helpers with it."""
         seen_ns = time.monotonic_ns()
         process = self._living.pop(rank)
         _kill_group(process.pid)
         code = process.wait()
-        self._tell_guard(-process.pid)
+        self._notify_guard(-process.pid)
         if rank in self._pidfds:
             descriptor = self._pidfds.pop(rank)
             self._wakes.unregister(descriptor)
@@ -230,11 +230,11 @@ class LocalRankPool:
             rank=rank,
             code=code,
             seen_ns=seen_ns,
-            node=self._share.node,
+            node=self._spec.node,
             oom_killed=code == -signal.SIGKILL and oom.kills() != self._oom_kills,
         )
 
-    def _tell_guard(self, group: int) -> None:
+    def _notify_guard(self, group: int) -> None:
         if self._guard is not None and self._guard.stdin is not None:
             with suppress(BrokenPipeError):  # somebody killed the guard; the ranks' own parent-death signal is left
                 self._guard.stdin.write(f"{group}\n".encode())
@@ -289,7 +289,7 @@ def _kill_group(group: int) -> None:
 
 
 def _group_is_gone(group: int) -> bool:
-    """Whether nothing of a buried rank's group is left; collects those of it that became our children."""
+    """Whether nothing of a reaped rank's group is left; collects those of it that became our children."""
     with suppress(ChildProcessError):
         while os.waitpid(-group, os.WNOHANG)[0]:
             pass

@@ -16,7 +16,7 @@ from launchers import Request, interpreter
 _ASKS = ("partition", "account", "qos", "time", "constraint", "reservation", "mem")  # #SBATCH options of the same name
 _OPTIONS = (*_ASKS, "exclusive", "requeue", "extra", "setup")
 
-# Before the time limit, for what has been measured to be told; the launch that runs then has no row.
+# Before the time limit, for what has been measured to be printed; the launch that runs then has no row.
 _WARNING_S = 60
 _WATCH_EVERY_S = 60
 _PATIENCE_S = 60  # a busy controller takes many seconds

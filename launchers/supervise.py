@@ -55,7 +55,7 @@ def supervise(
         finding = _watched(pool, command, watch, limits)
     finally:
         undead = pool.end(limits.polite_s)
-    if all(findings.said(command.folder, rank).get("status") == "ok" for rank in range(command.ranks)):
+    if all(findings.rank_result(command.folder, rank).get("status") == "ok" for rank in range(command.ranks)):
         finding = Finding(status="ok")  # the work was done: what ended them came after, and takes nothing away
     reason = finding.reason
     if undead:

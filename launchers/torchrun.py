@@ -77,7 +77,7 @@ def open(request: Request) -> "Torchrun":  # noqa: A001 - every launcher is open
     Raises:
         ValueError: torchrun was started in a way that is of no use here; the text says what to change.
         LookupError: there is nothing to make the key of the study from.
-        OSError: another process listens on the port that torchrun told.
+        OSError: another process listens on the port that torchrun gave.
         NotAllHereError: nodes are missing.
     """
     _check(os.environ)

@@ -1,4 +1,4 @@
-"""Who has been silent for too long, and who holds the others up: told from heartbeats alone. Touches no process."""
+"""Who has been silent for too long, and who holds the others up: from heartbeats alone. Touches no process."""
 
 from collections.abc import Collection, Sequence
 
@@ -28,7 +28,7 @@ class Watchdog:
 
     def look(self, beats: Sequence[Beat], living: Collection[int], now_s: float) -> list[int]:
         """Take in the latest beats, one for each rank; returns the living ranks that have been silent for too long."""
-        # Silence that nobody was awake to hear (a closed lid, a frozen container) is not held against a rank.
+        # Silence that nobody was awake to hear (a closed lid, a frozen container) does not count as a rank's.
         passed_s = min(now_s - self._looked_s, _LONGEST_LOOK_S)
         self._looked_s = now_s
         rank_left = len(living) < self._living

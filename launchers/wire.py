@@ -121,10 +121,10 @@ def key_of(environ: Mapping[str, str], name: str | None = None) -> bytes:
     Raises:
         LookupError: neither is known.
     """
-    told = environ.get(KEY_NAME) or name
-    if not told:
+    secret = environ.get(KEY_NAME) or name
+    if not secret:
         raise LookupError(f"set {KEY_NAME} to the same secret words on every node")
-    return hashlib.sha256(f"bench agent {told}".encode()).digest()
+    return hashlib.sha256(f"bench agent {secret}".encode()).digest()
 
 
 def connect(host: str, port: int, key: bytes, *, patience_s: float) -> Wire:

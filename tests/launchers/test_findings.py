@@ -118,7 +118,7 @@ def test_memory_is_blamed_for_a_kill_only(tmp_path):
 @pytest.mark.parametrize("words", ["", "[]", "{", "7"])
 def test_words_that_cannot_be_read_are_no_words(tmp_path, words):
     (tmp_path / "rank0.json").write_text(words)
-    assert findings.said(tmp_path, 0) == {}
+    assert findings.rank_result(tmp_path, 0) == {}
 
 
 def test_the_tail_of_a_log_is_its_last_lines_whatever_its_bytes(tmp_path):
