@@ -4,7 +4,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 
 import pytest
 from scripted_ranks import command_for
@@ -12,13 +11,9 @@ from scripted_ranks import command_for
 from launchers import agent
 from launchers.hosts import command_as_json
 from launchers.rank_pool import StartError
-from launchers.wire import KEY_NAME, Message, NoConnectionError, file_pieces, key_of, save_piece
+from launchers.wire import KEY_NAME, NoConnectionError, key_of
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="binds CPU cores, which Linux can")
-
-
-def as_received(facts: dict, body: bytes) -> Message:
-    return Message(kind="file", facts=facts, body=body, received_ns=time.monotonic_ns())
 
 
 def test_a_command_arrives_with_this_hosts_folder_and_interpreter_in_place_of_the_leaders(tmp_path):
@@ -28,27 +23,6 @@ def test_a_command_arrives_with_this_hosts_folder_and_interpreter_in_place_of_th
     arrived = agent.command_from(command_as_json(sent), tmp_path / "ours")
     assert arrived.argv == (sys.executable, "-P", f"{tmp_path}/ours/job.json")
     assert dataclasses.replace(arrived, argv=sent.argv, folder=sent.folder) == sent
-
-
-def test_a_file_arrives_whole_and_as_old_as_it_was(tmp_path):
-    (tmp_path / "there").mkdir()
-    file = tmp_path / "rank3.log"
-    for size in (0, 1 << 18, (1 << 18) + 1):
-        file.write_bytes(os.urandom(size))
-        an_hour_ago = time.time() - 3600
-        os.utime(file, (an_hour_ago, an_hour_ago))
-        for facts, body in file_pieces(file):
-            save_piece(as_received(facts, body), tmp_path / "there")
-        arrived = tmp_path / "there" / file.name
-        assert arrived.read_bytes() == file.read_bytes()
-        assert abs(arrived.stat().st_mtime - an_hour_ago) < 60
-    assert [each.name for each in (tmp_path / "there").iterdir()] == ["rank3.log"]
-
-
-@pytest.mark.parametrize("name", ["../rank0.log", "/etc/passwd", "a/b", "..", ""])
-def test_a_file_goes_nowhere_but_into_the_launchs_folder(tmp_path, name):
-    with pytest.raises(OSError, match="no plain file name"):
-        save_piece(as_received({"name": name, "last": True, "age_ns": 0}, b"x"), tmp_path)
 
 
 @pytest.mark.parametrize(
