@@ -20,11 +20,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bench import rehearsing
 from bench.analysis import agree, agreement
-from bench.capsule import Capsule, Rehearsal
 from bench.dna.machine import here
 from bench.plan import Configuration, Workload
+from bench.repro import runs
+from bench.repro.capsule import Capsule, Rehearsal
 
 AVX2 = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_CBWR": "AVX2"}
 STEPS, BATCH = 50, 48  # a batch that 1, 2 and 3 ranks can share
@@ -134,14 +134,14 @@ class Repeat:
 
 def repeated(seed: int, cases: list[Case]) -> Repeat:
     """Record a capsule, and hold every case against it."""
-    capsule = rehearsing.recorded(_rehearsal(seed=seed), _stage())
+    capsule = runs.recorded(_rehearsal(seed=seed), _stage())
     told, ranks = {}, {}
     for case in cases:
         seen = judged(case, capsule)
         cause, right = case.cause in seen.cause, _as_expected(case, seen)
         told[case.name] = {"verdict": seen.verdict, "first": _first(seen), "cause": cause, "right": right}
     for planted in ("", "divisor"):
-        [check] = rehearsing.ranks_checks(capsule.rehearsal, (RANKS,), _stage(planted))
+        [check] = runs.ranks_checks(capsule.rehearsal, (RANKS,), _stage(planted))
         ranks[planted] = {"agrees": check.agrees, "scaled_ulp": check.scaled_ulp, "bound": check.bound}
     return Repeat(seed=seed, cases=told, ranks=ranks)
 
@@ -151,7 +151,7 @@ def judged(case: Case, capsule: Capsule) -> agreement.Agreement:
     configuration = replace(capsule.rehearsal.configuration, cores_per_rank=case.threads)
     rehearsal = replace(capsule.rehearsal, configuration=configuration)
     with _set(dict(case.variables)):
-        return agree.judge(capsule, rehearsing.observed(rehearsal, _stage(case.planted)))
+        return agree.judge(capsule, runs.observed(rehearsal, _stage(case.planted)))
 
 
 def _rehearsal(seed: int) -> Rehearsal:
@@ -168,9 +168,9 @@ def _rehearsal(seed: int) -> Rehearsal:
     return Rehearsal(workload=workload, configuration=configuration)
 
 
-def _stage(planted: str = "") -> rehearsing.Stage:
-    argv = (sys.executable, "-P", __file__, "--rank", planted) if planted else rehearsing.RANK
-    return rehearsing.Stage(machine=here(), ids={}, say=lambda _: None, argv=argv)
+def _stage(planted: str = "") -> runs.Stage:
+    argv = (sys.executable, "-P", __file__, "--rank", planted) if planted else runs.RANK
+    return runs.Stage(machine=here(), ids={}, say=lambda _: None, argv=argv)
 
 
 def cannot_show(case: Case) -> str | None:
@@ -256,9 +256,9 @@ def _shard() -> None:
 
 def _pixels() -> None:
     """One pixel of every image is decoded as the next level of grey."""
-    from bench.worker import rehearse
+    from bench.worker.repro import run
 
-    plain = rehearse.load
+    plain = run.load
 
     def load(*args, **options):
         data = plain(*args, **options)
@@ -266,7 +266,7 @@ def _pixels() -> None:
         images[:, 0, 16, 16] += 1
         return replace(data, train_images=images)
 
-    rehearse.load = load
+    run.load = load
 
 
 def _crop() -> None:
@@ -278,39 +278,39 @@ def _crop() -> None:
 
 
 def _seed() -> None:
-    from bench.worker import rehearse
+    from bench.worker.repro import run
 
-    plain = rehearse.rehearse
-    rehearse.rehearse = lambda told, place: plain(
+    plain = run.rehearse
+    run.rehearse = lambda told, place: plain(
         replace(told, workload=replace(told.workload, seed=told.workload.seed + 1000)), place
     )
 
 
 def _init() -> None:
-    from bench.worker import rehearse
+    from bench.worker.repro import run
 
-    plain = rehearse.build
+    plain = run.build
 
     def build(*args):
-        rehearse.torch.manual_seed(1000)
+        run.torch.manual_seed(1000)
         return plain(*args)
 
-    rehearse.build = build
+    run.build = build
 
 
 def _kernels(forward_ulp: float = 5.0, gradient_ulp: float = 8.0) -> None:
     """What the envelope of another device is measured with, by less, and the rank says that it ran on such a device."""
-    from bench.worker import perturb, rehearse
+    from bench.worker.repro import perturb, run
 
-    plain_build, plain_conditions = rehearse.build, rehearse.conditions
+    plain_build, plain_conditions = run.build, run.conditions
 
     def build(*args):
         model = plain_build(*args)
         perturb.round_otherwise(model, 20_26, forward_ulp, gradient_ulp)
         return model
 
-    rehearse.build = build
-    rehearse.conditions = lambda *args: {**plain_conditions(*args), "device": "cuda"}
+    run.build = build
+    run.conditions = lambda *args: {**plain_conditions(*args), "device": "cuda"}
 
 
 def _kernels_tf32() -> None:
@@ -324,9 +324,9 @@ def _kernels_momentum() -> None:
 
 def _divisor() -> None:
     """The ranks' gradients are divided by one rank too many."""
-    from bench.worker import rehearse
+    from bench.worker.repro import run
 
-    plain = rehearse.wrapped
+    plain = run.wrapped
 
     def wrapped(model, place):
         made = plain(model, place)
@@ -335,11 +335,11 @@ def _divisor() -> None:
         return made
 
     def divided_by_one_too_many(_, bucket):
-        ranks = rehearse.torch.distributed.get_world_size()
-        summed = rehearse.torch.distributed.all_reduce(bucket.buffer(), async_op=True).get_future()
+        ranks = run.torch.distributed.get_world_size()
+        summed = run.torch.distributed.all_reduce(bucket.buffer(), async_op=True).get_future()
         return summed.then(lambda done: done.value()[0].div_(ranks + 1))
 
-    rehearse.wrapped = wrapped
+    run.wrapped = wrapped
 
 
 PLANTS = {
@@ -358,11 +358,12 @@ PLANTS = {
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--rank"]:
-        from bench.worker import process, rehearsal
+        from bench.worker import process
+        from bench.worker.repro import __main__ as repro_rank
 
         def planted(rank) -> None:
             PLANTS[sys.argv[2]]()
-            rehearsal.record(rank)
+            repro_rank.record(rank)
 
         process.run(planted)
     main()

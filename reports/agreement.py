@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 
 from bench.analysis.agreement import BITWISE, DIFFERENT, NUMERICS, STATISTICS, Agreement, Difference
-from bench.capsule import Capsule, RanksCheck
+from bench.repro.capsule import Capsule, RanksCheck
 from reports import words
 from reports.console import shown
 from reports.paragraphs import show_hanging

@@ -49,6 +49,15 @@ def test_every_folder_of_modules_is_a_package_so_that_the_contracts_see_it():
     assert not unseen
 
 
+def modules_of(room: str) -> list[Path]:
+    """A package's own files, `__init__.py` first."""
+    return sorted((REPOSITORY / room.replace(".", "/")).glob("*.py"))
+
+
+def imports(file: Path) -> list[ast.AST]:
+    return [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Import | ast.ImportFrom)]
+
+
 def test_every_module_stands_on_a_floor():
     contracts = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     floors = next(each for each in contracts if each["type"] == "layers")["layers"]
@@ -58,6 +67,11 @@ def test_every_module_stands_on_a_floor():
         for each in (REPOSITORY / "bench").iterdir()
         if each.name != "__init__.py" and (each.suffix == ".py" or (each / "__init__.py").exists())
     }
+    split = {room.rpartition(".")[0] for room in placed if room.count(".") > 1}  # its modules stand on several floors
+    for room in split:
+        rooms |= {f"{room}.{file.stem}" for file in modules_of(room) if file.stem != "__init__"}
+        rooms -= {room}
+        assert not imports(modules_of(room)[0]), f"{room} itself stands on no floor, so it may import nothing"
     assert rooms == placed
 
 

@@ -20,7 +20,7 @@ from bench.analysis.agreement import (
 )
 from bench.analysis.comparison import DIVERGED
 from bench.analysis.result import EQUIVALENT
-from bench.capsule import BEFORE_TRAINING, INIT, LOSS, RANDOM, STAGES, Capsule, Envelope, Fact
+from bench.repro.capsule import BEFORE_TRAINING, INIT, LOSS, RANDOM, STAGES, Capsule, Envelope, Fact
 
 ROUNDING_ULP = 8.0  # scaled; what an affine map of pixels or an initialiser's logarithm may round otherwise
 

@@ -17,7 +17,7 @@ class Difference:
 
     step: int
     tensor: str
-    stage: str  # one of bench.capsule.STAGES
+    stage: str  # one of bench.repro.capsule.STAGES
     rank: int
     scaled_ulp: float | None  # None: no distance, or not finite
     share: float | None  # of the kept elements that differ

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bench.capsule import AUGMENTED, FORWARD, INDICES, INIT, LOCAL, LOSS, RANDOM, RAW, REDUCED, WEIGHTS, Fact
+from bench.repro.capsule import AUGMENTED, FORWARD, INDICES, INIT, LOCAL, LOSS, RANDOM, RAW, REDUCED, WEIGHTS, Fact
 
 # What the first difference alone says. The causes below it are told as well, and come first where rounding is possible.
 _STAGES: Mapping[str, Callable[[Fact], str]] = {

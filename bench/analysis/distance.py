@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from bench.capsule import WEIGHTS, Fact, Part
+from bench.repro.capsule import WEIGHTS, Fact, Part
 
 EPSILON = 2.0**-23  # of float32: the gap between 1 and the next number
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from bench.analysis.distance import loss_curve, weight_curve
-from bench.capsule import Envelope, Part
+from bench.repro.capsule import Envelope, Part
 
 FACTOR = 2.0  # beyond the most that a handful of runs showed
 OTHER_DEVICE_FACTOR = 4.0  # nobody has measured here how another kind of device rounds, only something like it

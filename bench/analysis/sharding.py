@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 
 from bench.analysis.distance import scaled_ulp
-from bench.capsule import LOCAL, REDUCED, Fact, Part, RanksCheck
+from bench.repro.capsule import LOCAL, REDUCED, Fact, Part, RanksCheck
 
 ULP = 8.0  # scaled, at least; for each doubling of the ranks, since the sum is split as often
 FACTOR = 2.0  # beyond what another order of adding does in one process

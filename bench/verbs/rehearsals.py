@@ -14,9 +14,9 @@ from bench.errors import CannotError, UsageError
 from bench.verbs.options import pass_on_variables, refuse_unknown_names
 
 if TYPE_CHECKING:
-    from bench.capsule import Rehearsal
     from bench.dna.machine import Machine
     from bench.plan import Configuration, Plan
+    from bench.repro.capsule import Rehearsal
 
 STEPS = 50
 
@@ -30,7 +30,7 @@ def asked(
         UsageError: what is asked for cannot be rehearsed.
     """
     from bench import planning
-    from bench.capsule import Rehearsal
+    from bench.repro.capsule import Rehearsal
     from bench.settings import resolve
     from bench.verbs.data import account_of
 

@@ -17,9 +17,9 @@ from bench.verbs.options import busy_option, data_dir_option, json_option, store
 
 if TYPE_CHECKING:
     from bench.analysis.agreement import Agreement
-    from bench.capsule import Capsule
     from bench.dna.machine import Machine
-    from bench.rehearsing import Stage
+    from bench.repro.capsule import Capsule
+    from bench.repro.runs import Stage
 
 ENDING = ".capsule"
 
@@ -57,8 +57,8 @@ def record(
     Data, weights, activations, gradients, losses (--steps of them, 50 unless said). Several --ranks share one global
     batch and are held against one process; exits with 4 when they compute something else. No speed is taken from it.
     """
-    from bench import capsule, rehearsing
     from bench.dna.machine import here
+    from bench.repro import capsule, runs
     from reports import agreement
 
     if not output.absolute().parent.is_dir():
@@ -67,8 +67,8 @@ def record(
     rehearsal, ranks, when_busy = rehearsals.asked(flags, profile, machine)
     with _uninterrupted(when_busy, as_json):
         stage = _stage(machine, as_json)
-        nudges = 0 if no_envelope else rehearsing.NUDGES
-        found = rehearsing.recorded(rehearsal, stage, nudges=nudges, seeds=seeds, ranks=ranks)
+        nudges = 0 if no_envelope else runs.NUDGES
+        found = runs.recorded(rehearsal, stage, nudges=nudges, seeds=seeds, ranks=ranks)
     capsule.write(output, found)
     code = DONE if all(each.agrees for each in found.ranks) else GATE
     if as_json:
@@ -107,7 +107,7 @@ def check(
     bitwise, equivalent-numerics (no further off than rounding), equivalent-statistics (learns as well), different, not
     comparable, or inconclusive; with the first tensor that differs, and the likely cause.
     """
-    from bench import capsule
+    from bench.repro import capsule
     from reports import agreement
 
     gates = _gates(fail_on)
@@ -140,9 +140,9 @@ def run(*, bundle: Path, study: str, store: Path, data_dir: str | None, when_bus
     The study is run as it was planned, into --store, under a new name; rows that need more than this machine has are
     left out. Every file NAME.capsule in the bundle's folder is checked.
     """
-    from bench import capsule
     from bench.analysis.compare import compare
     from bench.dna.machine import here
+    from bench.repro import capsule
     from bench.store import index
     from bench.verbs import measuring, sides
     from reports import agreement, comparison, comparison_document
@@ -186,17 +186,17 @@ def _checked(
     reference: "Capsule", device: str | None, cores_per_rank: int | None, data_dir: str | None, *, as_json: bool
 ) -> "Agreement":
     """Rehearse a capsule here, with its seeds too where the numbers alone do not decide."""
-    from bench import rehearsing
     from bench.analysis import agree
     from bench.dna.machine import here
+    from bench.repro import runs
 
     machine = here()
     rehearsal = rehearsals.placed(reference.rehearsal, machine, device, cores_per_rank, data_dir)
     stage = _stage(machine, as_json)
-    observed = rehearsing.observed(rehearsal, stage)
+    observed = runs.observed(rehearsal, stage)
     found = agree.judge(reference, observed)
     if agree.wants_seeds(found, reference):
-        finals = rehearsing.accuracies(rehearsal, reference.finals or (), stage)
+        finals = runs.accuracies(rehearsal, reference.finals or (), stage)
         found = agree.judge(reference, replace(observed, finals=finals))
     return found
 
@@ -204,7 +204,7 @@ def _checked(
 def _stage(machine: "Machine", as_json: bool) -> "Stage":
     from bench.dna import numbers
     from bench.dna.fingerprint import fingerprint
-    from bench.rehearsing import Stage
+    from bench.repro.runs import Stage
 
     dna = fingerprint(numbers.read)
     ids = {"hw_id": dna.hw_id, "sw_id": dna.sw_id, "num_id": dna.num_id}

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from noise import assert_no_launch_failed
 
-from bench import capsule, rehearsing
 from bench.dna.machine import here
+from bench.repro import capsule, runs
 
 pytestmark = pytest.mark.faults
 
@@ -31,7 +31,7 @@ def table():
 
 @pytest.fixture(scope="module")
 def recorded(table):
-    return rehearsing.recorded(table._rehearsal(seed=0), table._stage())
+    return runs.recorded(table._rehearsal(seed=0), table._stage())
 
 
 CASES = (
@@ -69,8 +69,8 @@ def test_three_ranks_compute_what_one_does_and_a_wrong_divisor_is_found(table, t
     )
     rehearsal = table._rehearsal(seed=0)
     rehearsal = replace(rehearsal, workload=replace(rehearsal.workload, model=f"{tmp_path}/mine.py:build"))
-    [right] = rehearsing.ranks_checks(rehearsal, (1, 3), table._stage())
-    [wrong] = rehearsing.ranks_checks(rehearsal, (1, 3), table._stage("divisor"))
+    [right] = runs.ranks_checks(rehearsal, (1, 3), table._stage())
+    [wrong] = runs.ranks_checks(rehearsal, (1, 3), table._stage("divisor"))
     assert right.agrees, right
     assert not wrong.agrees, wrong
 
@@ -120,6 +120,6 @@ def test_a_rank_that_fails_is_told_in_words(table, tmp_path):
     (tmp_path / "wild.py").write_text("def build():\n    raise ValueError('no model today')\n")
     rehearsal = table._rehearsal(seed=0)
     rehearsal = replace(rehearsal, workload=replace(rehearsal.workload, model=f"{tmp_path}/wild.py:build"))
-    stage = rehearsing.Stage(machine=here(), ids={}, say=lambda _: None)
+    stage = runs.Stage(machine=here(), ids={}, say=lambda _: None)
     with pytest.raises(BenchError, match="no model today"):
-        rehearsing.rehearsed(rehearsal, stage)
+        runs.rehearsed(rehearsal, stage)

@@ -5,8 +5,8 @@ from hashlib import blake2b
 
 import numpy as np
 
-from bench.capsule import Capsule, Envelope, Fact, Part, Rehearsal
 from bench.plan import Configuration, Workload
+from bench.repro.capsule import Capsule, Envelope, Fact, Part, Rehearsal
 
 STEPS = 8
 CHECKPOINTS = (1, 2, 4, 8)

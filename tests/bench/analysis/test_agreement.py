@@ -9,7 +9,7 @@ from hypothesis import strategies as some
 
 from bench.analysis import agree
 from bench.analysis.agreement import BITWISE, DIFFERENT, INCONCLUSIVE, NOT_COMPARABLE, NUMERICS, STATISTICS
-from bench.capsule import STAGES
+from bench.repro.capsule import STAGES
 
 ROUNDING, MUCH = 1e-6, 1e-2
 

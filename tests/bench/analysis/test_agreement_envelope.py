@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from bench.analysis import causes, envelope, sharding
-from bench.capsule import Envelope
+from bench.repro.capsule import Envelope
 
 SHARES = some.lists(some.floats(0, 0.1), min_size=1, max_size=5)
 

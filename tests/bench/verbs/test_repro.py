@@ -5,12 +5,12 @@ from io import StringIO
 
 import pytest
 
-from bench import capsule
 from bench.analysis.agreement import Agreement, Difference
-from bench.capsule import Capsule, Fact, Part, Rehearsal
 from bench.dna.machine import Machine
 from bench.errors import CannotError, UsageError
 from bench.plan import Configuration, Workload
+from bench.repro import capsule
+from bench.repro.capsule import Capsule, Fact, Part, Rehearsal
 from bench.verbs import rehearsals
 from reports import agreement
 from reports.console import console_for

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench import capsule
-from bench.capsule import Capsule, Envelope, Fact, Part, RanksCheck, Rehearsal
 from bench.errors import UsageError
 from bench.plan import Configuration, Recipe, Workload
+from bench.repro import capsule
+from bench.repro.capsule import Capsule, Envelope, Fact, Part, RanksCheck, Rehearsal
 
 ROW = Configuration(
     strategy="single", ranks=1, device="cpu", backend=None, cores_per_rank=1, batch_per_rank=8, batch_global=8

@@ -2,10 +2,10 @@
 
 import pytest
 
-from bench import rehearsing
-from bench.capsule import Part, Rehearsal
 from bench.dna.machine import Machine
 from bench.plan import Configuration, Workload
+from bench.repro import runs
+from bench.repro.capsule import Part, Rehearsal
 
 ROW = Configuration(
     strategy="single", ranks=1, device="cpu", backend=None, cores_per_rank=1, batch_per_rank=8, batch_global=8
@@ -21,12 +21,12 @@ def test_the_envelope_of_another_device_has_runs_that_round_otherwise_and_is_mea
         nudge = None if seed is None else f"{'weights' if told.other_kernels is None else 'products'} {seed}"
         return (Part(rank=0, conditions={}, facts=(), losses=((1.0).hex(),), warnings=(), nudge=nudge),)
 
-    monkeypatch.setattr(rehearsing, "rehearsed", rehearsed)
+    monkeypatch.setattr(runs, "rehearsed", rehearsed)
     said = []
     machine = Machine(cpu_ids=(0, 1), pinnable=True, memory_bytes=2**34)
-    stage = rehearsing.Stage(machine=machine, ids={}, say=said.append)
+    stage = runs.Stage(machine=machine, ids={}, say=said.append)
     work = Workload(model="m", data="digits", steps=1, precision=precision)
-    found = rehearsing.recorded(Rehearsal(workload=work, configuration=ROW), stage, nudges=2)
+    found = runs.recorded(Rehearsal(workload=work, configuration=ROW), stage, nudges=2)
     assert found.envelope.runs == ("weights 0", "weights 1", "threads 2")
     far = found.envelope_other_device
     assert (far and len(far.runs)) == other_device

@@ -12,13 +12,15 @@ import pytest
 import torch
 from torch import nn
 
-from bench import capsule, devices
+from bench import devices
 from bench.analysis import distance
-from bench.capsule import Rehearsal
 from bench.learn import augment, batches, recipe
 from bench.plan import Configuration, Recipe, Workload
-from bench.worker import rehearse, witness
+from bench.repro import capsule
+from bench.repro.capsule import Rehearsal
 from bench.worker.group import Group
+from bench.worker.repro import run as repro_run
+from bench.worker.repro import tensor_digest
 from launchers.heartbeat import Heart
 
 ROW = Configuration(
@@ -32,7 +34,7 @@ TOLD = Rehearsal(workload=WORK, configuration=ROW)
 def deterministic():
     before, random = torch.get_num_threads(), torch.get_rng_state()
     torch.set_num_threads(1)
-    rehearse.be_deterministic("cpu", "fp32")
+    repro_run.be_deterministic("cpu", "fp32")
     yield
     torch.use_deterministic_algorithms(False)
     torch.set_num_threads(before)
@@ -44,13 +46,13 @@ def seen(tmp_path):
     """Rehearse, here and now."""
 
     def run(told: Rehearsal = TOLD):
-        place = rehearse.Place(
+        place = repro_run.Place(
             device=torch.device("cpu"),
             backend=devices.load("cpu"),
             group=Group(rank=0, world_size=1, backend=None),
             heart=Heart(tmp_path, 0),
         )
-        return rehearse.rehearse(told, place)
+        return repro_run.rehearse(told, place)
 
     return run
 
@@ -63,42 +65,42 @@ def first_difference(a, b) -> tuple[str, int, str] | None:
 def test_the_hash_of_a_tensor_is_the_same_on_every_machine_and_in_every_version():
     expected = hashlib.blake2b(b"float32 [4] " + struct.pack("<4f", 0, 1, 2, 3), digest_size=16).hexdigest()
     assert expected == "5a43bfe714193da81a67b7d1b38acd52"
-    assert witness.digest(torch.arange(4, dtype=torch.float32)) == expected
+    assert tensor_digest.digest(torch.arange(4, dtype=torch.float32)) == expected
 
 
 def test_the_hash_covers_type_shape_and_every_bit_and_not_the_layout():
     zeros = torch.zeros(2, 3, 4, 4)
-    assert witness.digest(zeros.to(memory_format=torch.channels_last)) == witness.digest(zeros)
+    assert tensor_digest.digest(zeros.to(memory_format=torch.channels_last)) == tensor_digest.digest(zeros)
     negative = zeros.clone()
     negative[1, 2, 3, 3] = -0.0
     a_nan, other_nan = (
         torch.tensor([bits], dtype=torch.int32).view(torch.float32) for bits in (0x7FC00000, 0x7FC00001)
     )
     tensors = (zeros, zeros.half(), zeros.view(3, 2, 4, 4), negative, a_nan, other_nan, zeros.bfloat16())
-    assert len({witness.digest(each) for each in tensors}) == len(tensors)
+    assert len({tensor_digest.digest(each) for each in tensors}) == len(tensors)
 
 
 @pytest.mark.parametrize("count", [1, 511, 512, 513, 4096, 100_003])
 def test_the_kept_places_are_distinct_in_range_and_all_of_a_small_tensor(count):
-    places = witness.places(count, 512)
+    places = tensor_digest.places(count, 512)
     assert len(set(places.tolist())) == min(count, 512)
     assert places.min() >= 0
     assert places.max() < count
 
 
 def test_a_fact_keeps_numbers_of_what_has_a_distance_and_only_hashes_the_rest():
-    kept = witness.fact("forward", 0, "0", torch.tensor([1.0, -3.0]))
+    kept = tensor_digest.fact("forward", 0, "0", torch.tensor([1.0, -3.0]))
     assert (kept.largest, kept.total, kept.count) == (3.0, -2.0, 2)
     np.testing.assert_array_equal(kept.sample, np.float32([1.0, -3.0]))
-    assert witness.fact("indices", 0, "samples", torch.tensor([1, 2])).sample is None
-    assert witness.fact("forward", 0, "0", torch.tensor([torch.inf])).largest is None
+    assert tensor_digest.fact("indices", 0, "samples", torch.tensor([1, 2])).sample is None
+    assert tensor_digest.fact("forward", 0, "0", torch.tensor([torch.inf])).largest is None
 
 
 def test_every_module_and_every_local_gradient_is_noted_in_the_order_it_happens():
     shared = nn.ReLU()
     model = nn.Sequential(nn.Linear(4, 4), shared, nn.Linear(4, 2), shared)
     noted = []
-    with witness.watched(model, noted.append, 512):
+    with tensor_digest.watched(model, noted.append, 512):
         model(torch.ones(2, 4)).sum().backward()
     model(torch.ones(2, 4)).sum().backward()  # nobody watches any more
     keys = [(fact.stage, fact.tensor, fact.kind) for fact in noted]
@@ -130,7 +132,7 @@ def test_a_rehearsal_trains_as_a_measured_rank_does(seen):
     """The same model, data, order, recipe and loss, by hand."""
     torch.manual_seed(WORK.seed)
     data = batches_data()
-    model = rehearse.build("lenet-small", data.input_shape, data.classes).train()
+    model = repro_run.build("lenet-small", data.input_shape, data.classes).train()
     stream = iter(
         batches.Batches(
             data, device="cpu", rank=0, world_size=1, batch_per_rank=8, seed=WORK.seed, augmentations=WORK.augment
@@ -199,8 +201,8 @@ def test_a_planted_mistake_shows_first_where_it_was_made(seen, monkeypatch, mist
     if mistake == "momentum":
         told = replace(TOLD, workload=replace(WORK, recipe=replace(WORK.recipe, momentum=0.9001)))
     elif mistake == "seed":
-        built = rehearse.build
-        monkeypatch.setattr(rehearse, "build", lambda *args: (torch.manual_seed(7), built(*args))[1])
+        built = repro_run.build
+        monkeypatch.setattr(repro_run, "build", lambda *args: (torch.manual_seed(7), built(*args))[1])
     elif mistake == "crop":
         drawn = augment.draw
         monkeypatch.setattr(augment, "draw", lambda *args: drawn(*args)[:1].expand(args[0], -1))
@@ -213,13 +215,13 @@ def test_a_planted_mistake_shows_first_where_it_was_made(seen, monkeypatch, mist
 
         monkeypatch.setattr(batches.Batches, "epoch", swapped)
     else:
-        load = rehearse.of_workload
+        load = repro_run.of_workload
 
         def decoded(*args, **options):
             data = load(*args, **options)
             return replace(data, train_images=data.train_images ^ 1)
 
-        monkeypatch.setattr(rehearse, "of_workload", decoded)
+        monkeypatch.setattr(repro_run, "of_workload", decoded)
     found = {fact.key: fact.hash for fact in seen(told).facts}
     differing = [fact.key for fact in plain.facts if found[fact.key] != fact.hash]
     in_order = sorted(differing, key=lambda key: capsule.STAGES.index(key[0]))

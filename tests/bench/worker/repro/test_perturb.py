@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from bench.worker import perturb
+from bench.worker.repro import perturb
 
 EPSILON = 2.0**-23
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bench.capsule import FORWARD, LOCAL, SAMPLE, Fact
+from bench.repro.capsule import FORWARD, LOCAL, SAMPLE, Fact
 
 _STRIDE = 2_654_435_761  # a prime (Knuth's, of multiplicative hashing): its multiples visit every place once
 

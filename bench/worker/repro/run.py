@@ -18,8 +18,7 @@ from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils import clip_grad_norm_
 
-from bench import capsule, devices
-from bench.capsule import Fact, Part, Rehearsal
+from bench import devices
 from bench.learn import evaluate as evaluation
 from bench.learn import first_batch, mixing, recipe
 from bench.learn.batches import Batches
@@ -27,7 +26,10 @@ from bench.learn.data import of_workload
 from bench.learn.models import build
 from bench.learn.schedules import scheduler
 from bench.recipe import Recipe
-from bench.worker import bootstrap, group, perturb, witness
+from bench.repro import capsule
+from bench.repro.capsule import Fact, Part, Rehearsal
+from bench.worker import bootstrap, group
+from bench.worker.repro import perturb, tensor_digest
 from bench.worker.train import Trainer
 from bench.worker.wrapping import wrapped
 from launchers.heartbeat import Heart
@@ -166,7 +168,7 @@ class _Rehearsed:
         """All the steps, each one's facts after it."""
         trainer, heart, most = self.trainer, self.place.heart, self.told.sample
         labels_of = self.data.train_labels.to(self.place.device)
-        self.facts += witness.parameters(capsule.INIT, 0, self.plain, most)
+        self.facts += tensor_digest.parameters(capsule.INIT, 0, self.plain, most)
         self._note_random_state(0)
         trainer.model.train()
         if self.told.still:
@@ -182,12 +184,12 @@ class _Rehearsed:
             if step < capsule.FIRST_BATCHES:
                 self._note_batch(step, images, indices)
             trainer.optimizer.zero_grad(set_to_none=True)
-            with witness.watched(self.plain, self.facts.append, most) if step == 0 else nullcontext():
+            with tensor_digest.watched(self.plain, self.facts.append, most) if step == 0 else nullcontext():
                 with trainer.autocast():
                     loss = trainer.loss(trainer.model(images), labels)
                 trainer.scaler.scale(loss).backward()
             if step == 0 and self.place.group.joined:
-                self.facts += witness.gradients(capsule.REDUCED, self.plain, most)
+                self.facts += tensor_digest.gradients(capsule.REDUCED, self.plain, most)
             if trainer.clip_norm:
                 trainer.scaler.unscale_(trainer.optimizer)
                 clip_grad_norm_(self.plain.parameters(), trainer.clip_norm)
@@ -197,7 +199,7 @@ class _Rehearsed:
                 trainer.scheduler.step()
             self.losses.append(float(loss.detach()).hex())
             if (made := step + 1) & step == 0 or made == self.steps:  # 1, 2, 4, 8, … and the last
-                self.facts += witness.parameters(capsule.WEIGHTS, made, self.plain, most)
+                self.facts += tensor_digest.parameters(capsule.WEIGHTS, made, self.plain, most)
                 self._note_random_state(made)
             heart.beat(made)
         heart.enter("finishing")
@@ -209,10 +211,12 @@ class _Rehearsed:
             (capsule.RAW, self.data.train_images[chosen]),
             (capsule.AUGMENTED, images),
         ):
-            self.facts.append(witness.fact(stage, step, "images" if stage != capsule.INDICES else "samples", tensor))
+            self.facts.append(
+                tensor_digest.fact(stage, step, "images" if stage != capsule.INDICES else "samples", tensor)
+            )
 
     def _note_random_state(self, made: int) -> None:
-        self.facts.append(witness.fact(capsule.RANDOM, made, "cpu", torch.get_rng_state()))
+        self.facts.append(tensor_digest.fact(capsule.RANDOM, made, "cpu", torch.get_rng_state()))
 
     def part(self, heard: list[str]) -> Part:
         """What was seen, with the conditions it was seen under."""

@@ -7,18 +7,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import launchers
-from bench import capsule
 from bench.analysis import envelope, sharding
-from bench.capsule import Capsule, Part, RanksCheck, Rehearsal
 from bench.dna.machine import Machine
 from bench.errors import CannotError, UsageError
 from bench.plan import Configuration
 from bench.planning import cores_of
+from bench.repro import capsule
+from bench.repro.capsule import Capsule, Part, RanksCheck, Rehearsal
 from bench.worker import job
 from launchers import interpreter
 from launchers.heartbeat import Beat
 
-RANK = interpreter.module("bench.worker.rehearsal")
+RANK = interpreter.module("bench.worker.repro")
 NUDGES = 5  # runs with every weight nudged
 _WHOLE = 2**40  # elements: every one of them
 _TIMEOUT_S, _STALL_S = 3600.0, 600.0
