@@ -64,7 +64,7 @@ lock: $(UV)
 		--extra timm $(foreach each,$(subst $(comma), ,$(TRACKERS)),--extra $(each)) \
 		--group dev --group trackers --group browser --group parity pyproject.toml -o $(PINS)
 
-$(VENV)/.installed: pyproject.toml $(PINS) | $(UV) $(BIN)/python
+$(VENV)/.installed: pyproject.toml bench/version.py $(PINS) | $(UV) $(BIN)/python
 	$(UV) pip install --python $(BIN)/python -c $(PINS) -e .
 	touch $@
 

@@ -1,7 +1,9 @@
 """How does training scale on this hardware, can the number be trusted, and would another machine agree?"""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from bench.version import __version__
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,14 +20,3 @@ def load(store: str | Path, table: str) -> "pd.DataFrame":
     from bench.store.read import load as read  # noqa: PLC0415 - pandas only when a frame is asked for
 
     return read(store, table)
-
-
-def __getattr__(name: str) -> Any:
-    if name != "__version__":
-        raise AttributeError(f"module 'bench' has no attribute {name!r}")
-    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - slow, and rarely asked for
-
-    try:
-        return version("scaling-bench")
-    except PackageNotFoundError:  # run from a source tree that was never installed
-        return "0+unknown"

@@ -13,10 +13,11 @@ from typing import Any
 from bench.dna import variables
 from bench.dna.facts import AbsentError, Facts, UnavailableError, gather, merge, text_of
 from bench.dna.gpu import Gpus
+from bench.version import __version__
 
 # Told, not part of the identity: each row's method_version says what a version of ours changes in the numbers.
 OURS = "scaling-bench"
-_PACKAGES = ("torch", "torchvision", "numpy", "pillow", OURS)
+_PACKAGES = ("torch", "torchvision", "numpy", "pillow")
 _OPTIONAL = ("timm", "triton")  # no gap where they are not installed
 
 
@@ -35,6 +36,7 @@ def read(gpus: Gpus) -> Facts:
             "variables": variables.told,
             "torch_git": partial(_torch_build, "git_version"),
             **{name: partial(_version, name) for name in _PACKAGES},
+            OURS: lambda: __version__,
         }
     )
     optional = gather({name: partial(_version, name) for name in (*_OPTIONAL, *_nvidia_packages())})

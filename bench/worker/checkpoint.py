@@ -7,7 +7,6 @@ weights, its optimizer, its random numbers, its place in the data, and the order
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from bench.learn import WorkloadError, rng
 from bench.learn.batches import Batch
 from bench.learn.data import DataSet
 from bench.plan import Configuration, Workload
+from bench.version import __version__
 from bench.worker import another, checkpoint_file, job
 from bench.worker.checkpoint_file import Folder, Place
 from bench.worker.train import Trainer
@@ -99,7 +99,7 @@ class Checkpoints:
         if group.rank == 0:
             content = {
                 "schema": checkpoint_file.SCHEMA,
-                "versions": {"bench": version("scaling-bench"), "torch": str(torch.__version__)},
+                "versions": {"bench": __version__, "torch": str(torch.__version__)},
                 "workload": another.plain(self.workload),
                 "configuration": another.plain(self.configuration),
                 "data": another.data_digest(self.data),

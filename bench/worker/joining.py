@@ -1,12 +1,12 @@
 """How a rank comes to its place: device and threads taken, the group formed, and both compared with the plan."""
 
 from dataclasses import dataclass
-from importlib.metadata import version
 from types import ModuleType
 
 import torch
 
 from bench import devices
+from bench.version import __version__
 from bench.worker import bootstrap, group, job
 from bench.worker.process_state import Watch
 
@@ -49,7 +49,7 @@ def join(rank: bootstrap.Rank, told: job.Job) -> Joined:
         node=rank.node,
         place=backend.place(device),
         threads=torch.get_num_threads(),
-        software=f"torch {torch.__version__}, bench {version('scaling-bench')}",
+        software=f"torch {torch.__version__}, bench {__version__}",
         oversubscribed=told.oversubscribed,
     )
     return Joined(backend=backend, device=device, group=joined, places=places, watch=Watch(device, precision))

@@ -14,6 +14,7 @@ import psutil
 import pytest
 from linux_files import X86, a_linux
 
+import bench
 from bench.dna import gpu, identity, linux, software
 from bench.dna.facts import Facts, UnavailableError
 from bench.dna.fingerprint import fingerprint, of_document, of_row
@@ -134,10 +135,11 @@ def test_the_hardware_s_id_does_not_hang_on_a_program_that_may_time_out(monkeypa
 
 def test_our_own_version_is_told_and_no_part_of_the_software_s_id(monkeypatch):
     before = fingerprint()
-    assert before.software["scaling-bench"] == importlib.metadata.version("scaling-bench")
-    real = importlib.metadata.version
-    monkeypatch.setattr(software, "version", lambda name: "99" if name == "scaling-bench" else real(name))
+    assert before.software["scaling-bench"] == bench.__version__
+    monkeypatch.setattr(software, "__version__", "99")
+    assert fingerprint().software["scaling-bench"] == "99"
     assert fingerprint().sw_id == before.sw_id
+    real = importlib.metadata.version
     monkeypatch.setattr(software, "version", lambda name: "99" if name == "torch" else real(name))
     assert fingerprint().sw_id != before.sw_id
 
