@@ -242,7 +242,7 @@ def _hopeless(ranks: list[RankOutcome]) -> BenchError | None:
 
 def stored(store: Path, study_id: str) -> "Stored":
     """A committed study as it lies in its store, damaged files left out and named."""
-    from bench.analysis.steady import Steps  # noqa: PLC0415 - scipy takes seconds, and the study's window must not wait
+    from bench.analysis.statistics.steady import Steps  # noqa: PLC0415 - scipy takes seconds, and the study's window must not wait
     from bench.analysis.telling import Stored  # noqa: PLC0415
 
     damaged: list[index.Damage] = []

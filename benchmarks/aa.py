@@ -21,7 +21,7 @@ from pathlib import Path
 
 import launchers
 from bench import planning, settings, study
-from bench.analysis import intervals
+from bench.analysis.statistics import intervals
 from bench.dna.fingerprint import fingerprint
 from bench.dna.machine import here
 from bench.plan import to_json

@@ -8,7 +8,7 @@ import numpy as np
 from bench.analysis import changed, limited, same_data
 from bench.analysis.repeats import Repeats
 from bench.analysis.result import Row
-from bench.analysis.steady import line
+from bench.analysis.statistics.steady import line
 from bench.analysis.validity import WARNING, Finding
 from bench.plan import Plan
 

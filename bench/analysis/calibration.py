@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from bench.analysis import unpaired
 from bench.analysis.comparison import Calibration, FalseAlarms, Noise
 from bench.analysis.digits import percent
-from bench.analysis.intervals import LEVEL, welch_ratio
 from bench.analysis.result import FASTER, SLOWER, Estimate
-from bench.analysis.unpaired import Arm
+from bench.analysis.statistics import unpaired
+from bench.analysis.statistics.intervals import LEVEL, welch_ratio
+from bench.analysis.statistics.unpaired import Arm
 
 SIDE = 6  # launches on each side of the disjoint comparisons, as in a study of six rounds
 HALVES = 200

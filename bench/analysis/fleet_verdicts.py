@@ -1,6 +1,6 @@
 """Each machine of several against the median of the others: a verdict for each, at 5 % over all of them together.
 
-A statement about these boxes, with launches as replicates, as `bench.analysis.unpaired` makes about two. It has power
+A statement about these boxes, with launches as replicates, as `bench.analysis.statistics.unpaired` makes about two. It has power
 where a test for outliers over a handful of machines has none, and says less: not that a machine is no longer one of its
 kind, but that it is slower than the others here. The median, because the others must not look fast beside a slow one.
 """
@@ -13,9 +13,9 @@ import numpy as np
 from scipy import special
 
 from bench.analysis.digits import limit, span
-from bench.analysis.intervals import LAUNCHES_FOR_AN_INTERVAL, LEVEL, POWER, SIGNIFICANCE, LogMean
 from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER, Estimate, Verdict
-from bench.analysis.unpaired import is_beyond
+from bench.analysis.statistics.intervals import LAUNCHES_FOR_AN_INTERVAL, LEVEL, POWER, SIGNIFICANCE, LogMean
+from bench.analysis.statistics.unpaired import is_beyond
 
 METHOD = "t interval of log throughput over the median of the other machines, by the wider of own and pooled spread"
 

@@ -20,9 +20,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from bench.analysis.intervals import LAUNCHES_FOR_AN_INTERVAL, LEVEL, LogMean, rate_interval
 from bench.analysis.result import INVALID, Estimate, Law, Row
 from bench.analysis.series import share_estimate
+from bench.analysis.statistics.intervals import LAUNCHES_FOR_AN_INTERVAL, LEVEL, LogMean, rate_interval
 
 AMDAHL, GUNTHER = "Amdahl's law", "the Universal Scalability Law"
 COUNTS = 4  # of resources, the baseline's among them: fewer cannot tell two parameters from noise

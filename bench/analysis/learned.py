@@ -9,13 +9,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from bench.analysis import unpaired
 from bench.analysis.comparison import DIVERGED, Found
 from bench.analysis.digits import significant
-from bench.analysis.intervals import LEVEL, SIGNIFICANCE, LogMean
 from bench.analysis.quantities import shown
 from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER, Estimate, Verdict
-from bench.analysis.unpaired import Arm
+from bench.analysis.statistics import unpaired
+from bench.analysis.statistics.intervals import LEVEL, SIGNIFICANCE, LogMean
+from bench.analysis.statistics.unpaired import Arm
 from bench.plan import Workload
 from bench.store.schema import Epoch, Launch
 

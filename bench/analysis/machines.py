@@ -13,11 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from bench.analysis import comparable, fleet_verdicts, intervals
+from bench.analysis import comparable, fleet_verdicts
 from bench.analysis.comparison import Fleet, MachineRate, Machines
-from bench.analysis.intervals import POWER, SIGNIFICANCE
 from bench.analysis.result import FASTER, SLOWER, Row
 from bench.analysis.sides import Side
+from bench.analysis.statistics import intervals
+from bench.analysis.statistics.intervals import POWER, SIGNIFICANCE
 
 MACHINES_AT_LEAST = 5  # of four, one is not far enough from three for any limit to be of use
 _SUSPECTS = 4  # at most one machine in so many can be an outlier; beyond that, nobody knows which are the others

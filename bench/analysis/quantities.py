@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from bench.analysis import comparable, intervals, unpaired
+from bench.analysis import comparable
 from bench.analysis.comparison import HIGHER, LOWER, Found
-from bench.analysis.intervals import LogMean
 from bench.analysis.result import FASTER, INCONCLUSIVE, SLOWER, Estimate, Row, Verdict
 from bench.analysis.sides import Side
-from bench.analysis.unpaired import Arm
+from bench.analysis.statistics import intervals, unpaired
+from bench.analysis.statistics.intervals import LogMean
+from bench.analysis.statistics.unpaired import Arm
 from bench.store.schema import Launch
 
 _NOT_A_SPEED = {FASTER: HIGHER, SLOWER: LOWER}

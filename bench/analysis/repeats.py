@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.analysis import changed, limited, steady, validity
+from bench.analysis import changed, limited, validity
 from bench.analysis.divergence import Divergence
-from bench.analysis.steady import Steps, Window
+from bench.analysis.statistics import steady
+from bench.analysis.statistics.steady import Steps, Window
 from bench.analysis.validity import Finding
 from bench.plan import Configuration
 from bench.store import schema

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from bench.analysis import intervals, learning, steady
+from bench.analysis import learning
 from bench.analysis.mfu import utilisation
 from bench.analysis.repeats import Repeats, standing
 from bench.analysis.result import INVALID, EpochTime, Estimate, Row, Verdict
 from bench.analysis.speedup import Comparison
+from bench.analysis.statistics import intervals, steady
 from bench.plan import Configuration
 from bench.store.schema import Epoch, Launch
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from bench.analysis import advice, changed, divergence, laws, learning, published, rows, speedup, validity
 from bench.analysis.divergence import Divergence
-from bench.analysis.intervals import ROUNDS_FOR_A_VERDICT
 from bench.analysis.repeats import Repeats, gather, standing
 from bench.analysis.result import Row, Study, Target, Title
-from bench.analysis.steady import Steps
+from bench.analysis.statistics.intervals import ROUNDS_FOR_A_VERDICT
+from bench.analysis.statistics.steady import Steps
 from bench.plan import STRATEGIES, Configuration, Plan, Workload
 from bench.store import schema
 from bench.store.schema import ClassScore, Epoch, Launch

@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from bench.analysis import steady
-from bench.analysis.intervals import LEVEL, LogMean
 from bench.analysis.report import Classes, ClassResult, EpochPoint, Learned, Trace, Traces
 from bench.analysis.result import Estimate, Study
-from bench.analysis.steady import Steps
+from bench.analysis.statistics import steady
+from bench.analysis.statistics.intervals import LEVEL, LogMean
+from bench.analysis.statistics.steady import Steps
 from bench.store import schema
 from bench.store.schema import ClassScore, Epoch, Launch
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bench.analysis import intervals
 from bench.analysis.repeats import Repeats, standing
 from bench.analysis.result import INVALID, Estimate, Verdict
+from bench.analysis.statistics import intervals
 from bench.plan import Configuration
 
 

@@ -12,7 +12,7 @@ from bench.analysis.digits import significant
 from bench.analysis.recipe_facts import recipe_facts
 from bench.analysis.report import Attempted, Report, StudyReport
 from bench.analysis.result import INVALID, Row, Study
-from bench.analysis.steady import Steps
+from bench.analysis.statistics.steady import Steps
 from bench.plan import Plan
 from bench.store import schema
 from bench.store.schema import ClassScore, Dna, Epoch, Launch

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from bench.analysis import same_data, source
 from bench.analysis.divergence import Divergence
-from bench.analysis.steady import SLOWING, Window
+from bench.analysis.statistics.steady import SLOWING, Window
 from bench.store import schema
 from bench.store.schema import Launch
 

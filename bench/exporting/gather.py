@@ -9,7 +9,7 @@ import numpy as np
 
 from bench.analysis import macro
 from bench.analysis.result import Study
-from bench.analysis.steady import Steps
+from bench.analysis.statistics.steady import Steps
 from bench.exporting.record import Point, Record, Run, Setting
 from bench.store import index, read
 from bench.store.layout import existing

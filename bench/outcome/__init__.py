@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pyarrow as pa
 
-from bench.analysis.steady import Steps, launch_rate
+from bench.analysis.statistics.steady import Steps, launch_rate
 from bench.outcome import limits
 from bench.outcome.reasons import (
     LOOKED_INTO,

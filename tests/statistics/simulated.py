@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.signal import lfilter
 
-from bench.analysis.steady import Steps
+from bench.analysis.statistics.steady import Steps
 
 STEP_NS = 20e6
 BATCH = 32

@@ -14,7 +14,7 @@ from bench.analysis import fleet_verdicts
 from bench.analysis.comparison import Noise
 from bench.analysis.machines import could_name, outliers
 from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER
-from bench.analysis.unpaired import Arm, detectable_ratio, launches_needed, verdict
+from bench.analysis.statistics.unpaired import Arm, detectable_ratio, launches_needed, verdict
 
 pytestmark = pytest.mark.statistics
 
@@ -67,7 +67,9 @@ def test_a_planted_slowdown_of_a_tenth_at_one_percent_noise_is_named(n, told):
 
 @pytest.mark.parametrize("ratio", [1 + MARGIN, 1 / (1 + MARGIN)])
 def test_a_difference_as_large_as_the_margin_is_seldom_called_equivalent(ratio, told, monkeypatch):
-    monkeypatch.setattr("bench.analysis.unpaired._exact", lambda *_: None)  # asked only after EQUIVALENT was refused
+    monkeypatch.setattr(
+        "bench.analysis.statistics.unpaired._exact", lambda *_: None
+    )  # asked only after EQUIVALENT was refused
     found = words(*arms(31, 6, 0.01, studies=10_000, ratio=ratio))
     name = f"compare, false EQUIVALENT: ratio {ratio:.4f}, 6 launches a side, CV 1%"
     assert within_simulation_error(told(name, found[EQUIVALENT], 10_000), 0.05, 10_000)

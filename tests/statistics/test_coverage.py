@@ -5,8 +5,8 @@ import pytest
 from scipy import stats
 from simulated import BATCH, STEP_NS, ar1, steps_of
 
-from bench.analysis.intervals import rate_interval, ratio_interval, welch_ratio
-from bench.analysis.steady import launch_rate
+from bench.analysis.statistics.intervals import rate_interval, ratio_interval, welch_ratio
+from bench.analysis.statistics.steady import launch_rate
 
 pytestmark = pytest.mark.statistics
 

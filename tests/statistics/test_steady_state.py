@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from simulated import BATCH, STEP_NS, ar1, steps_of
 
-from bench.analysis.intervals import rate_interval
-from bench.analysis.steady import SLOWING, WARMING, equal_cut, launch_rate, mser_cut, tail_drift, window
+from bench.analysis.statistics.intervals import rate_interval
+from bench.analysis.statistics.steady import SLOWING, WARMING, equal_cut, launch_rate, mser_cut, tail_drift, window
 from bench.analysis.validity import row_findings
 
 pytestmark = pytest.mark.statistics

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from bench.analysis.steady import Steps
+from bench.analysis.statistics.steady import Steps
 from bench.plan import Configuration, Plan, PlannedLaunch, Unrunnable, Workload
 from bench.store.schema import Epoch, Launch
 

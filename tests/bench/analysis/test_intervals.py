@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from bench.analysis import intervals
-from bench.analysis.intervals import (
+from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER
+from bench.analysis.statistics import intervals
+from bench.analysis.statistics.intervals import (
     LogMean,
     _t,
     paired_logs,
@@ -21,7 +22,6 @@ from bench.analysis.intervals import (
     verdict,
     welch_ratio,
 )
-from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER
 
 few = settings(max_examples=60, deadline=None)
 rate = st.floats(1e-3, 1e9)

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from bench.analysis.steady import line
+from bench.analysis.statistics.steady import line
 
 
 @given(st.lists(st.floats(-1e3, 1e3), min_size=6, max_size=40))

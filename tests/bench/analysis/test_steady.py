@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from bench.analysis import steady
-from bench.analysis.steady import (
+from bench.analysis.statistics import steady
+from bench.analysis.statistics.steady import (
     SLOWING,
     WARMING,
     Steps,

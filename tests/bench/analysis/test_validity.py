@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 from analysis_fakes import DDP2, SINGLE, configuration, launch, plan, steps
 
-from bench.analysis.steady import SLOWING, WARMING, window
+from bench.analysis.statistics.steady import SLOWING, WARMING, window
 from bench.analysis.validity import (
     INVALID,
     SUSPECT,

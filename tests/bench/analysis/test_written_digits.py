@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from bench.analysis import digits, intervals
+from bench.analysis import digits
+from bench.analysis.statistics import intervals
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.analysis.steady import Steps
+from bench.analysis.statistics.steady import Steps
 from bench.exporting.gather import after_epochs, over_steps
 from bench.exporting.record import Setting, digest, scalars
 from bench.store.schema import Epoch

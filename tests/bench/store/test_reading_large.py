@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from bench import study
-from bench.analysis import repeats, steady
+from bench.analysis import repeats
+from bench.analysis.statistics import steady
 from bench.store import parquet, read, schema
 
 REPOSITORY = Path(__file__).parents[3]

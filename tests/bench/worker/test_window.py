@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from bench.analysis.steady import Steps, equal_cut
+from bench.analysis.statistics.steady import Steps, equal_cut
 from bench.devices import StepTimes
 from bench.plan import Workload
 from bench.worker.group import Group

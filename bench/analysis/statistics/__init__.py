@@ -1,0 +1,1 @@
+"""How sure: intervals, verdicts and steady states, of numbers alone."""
