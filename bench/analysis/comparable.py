@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from bench.analysis import same_data, source
-from bench.analysis.advice import OTHERS
 from bench.analysis.result import INVALID, Row, Study
-from bench.analysis.validity import MISSED, UNSTEADY
+from bench.analysis.validity import same_data, source
+from bench.analysis.validity.advice import OTHERS
+from bench.analysis.validity.rules import MISSED, UNSTEADY
 from bench.plan import SHARED_HOST, Configuration, Plan, Workload
 from bench.store.schema import SUSPECT, Launch
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bench.analysis import comparable, dna_effects, learned, quantities, source
+from bench.analysis import comparable, dna_effects, learned, quantities
 from bench.analysis.comparison import (
     ACCURACY,
     EFFICIENCY,
@@ -18,6 +18,7 @@ from bench.analysis.comparison import (
 )
 from bench.analysis.result import INCONCLUSIVE, INVALID, Row, Verdict
 from bench.analysis.sides import Side
+from bench.analysis.validity import source
 from bench.store.schema import NOT_APPLICABLE
 
 

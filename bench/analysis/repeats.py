@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.analysis import changed, limited, validity
 from bench.analysis.divergence import Divergence
 from bench.analysis.statistics import steady
 from bench.analysis.statistics.steady import Steps, Window
-from bench.analysis.validity import Finding
+from bench.analysis.validity import changed, limited, rules
+from bench.analysis.validity.rules import Finding
 from bench.plan import Configuration
 from bench.store import schema
 from bench.store.schema import Launch
@@ -45,7 +45,7 @@ class Repeats:
     @property
     def invalid(self) -> tuple[str, ...]:
         """Why no ratio may be built on these launches; empty when it may."""
-        return tuple(str(each) for each in self.findings if each.severity == validity.INVALID)
+        return tuple(str(each) for each in self.findings if each.severity == rules.INVALID)
 
     def rates_by_round(self) -> dict[int, float]:
         """Samples per second of each round; a round that was run twice counts once, as the geometric mean."""
@@ -88,10 +88,10 @@ def gather(
     alone = [
         each
         for launch, window in zip(ended, windows, strict=True)
-        for each in validity.launch_findings(launch, window, (diverged or {}).get(launch.launch_id))
+        for each in rules.launch_findings(launch, window, (diverged or {}).get(launch.launch_id))
     ]
     alone += [each for launch in ended for each in (*changed.marks(launch), *limited.marks(launch))]
-    together = validity.row_findings(ended, [window for _, window in timed], fixed_work=fixed_work)
+    together = rules.row_findings(ended, [window for _, window in timed], fixed_work=fixed_work)
     return Repeats(
         configuration=configuration,
         launches=tuple(launch for launch, _ in timed),
@@ -100,7 +100,7 @@ def gather(
         untimed=len(ended) - len(timed),
         missing=max(0, planned - len(begun)),
         cut=cut,
-        findings=(*validity.gathered(alone, len(ended)), *together, *(beside if ended else ())),
+        findings=(*rules.gathered(alone, len(ended)), *together, *(beside if ended else ())),
     )
 
 

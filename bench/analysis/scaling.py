@@ -5,12 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from bench.analysis import advice, changed, divergence, laws, learning, published, rows, speedup, validity
+from bench.analysis import divergence, laws, learning, published, rows, speedup
 from bench.analysis.divergence import Divergence
 from bench.analysis.repeats import Repeats, gather, standing
 from bench.analysis.result import Row, Study, Target, Title
 from bench.analysis.statistics.intervals import ROUNDS_FOR_A_VERDICT
 from bench.analysis.statistics.steady import Steps
+from bench.analysis.validity import advice, changed, rules
 from bench.plan import STRATEGIES, Configuration, Plan, Workload
 from bench.store import schema
 from bench.store.schema import ClassScore, Epoch, Launch
@@ -132,7 +133,7 @@ def _gathered(
         by_key[launch.configuration].append(launch)
     planned = Counter(launch.configuration.key for launch in plan.launches)
     ended = [launch for launch in launches if launch.status in {schema.OK, schema.SUSPECT}]
-    common = tuple(validity.study_findings(ended, variables))
+    common = tuple(rules.study_findings(ended, variables))
     repeats = {
         each.key: gather(
             each,
@@ -149,7 +150,7 @@ def _gathered(
     if base is None:
         return repeats
     return {
-        key: replace(each, findings=(*each.findings, *validity.against_baseline(each.launches, base.launches)))
+        key: replace(each, findings=(*each.findings, *rules.against_baseline(each.launches, base.launches)))
         for key, each in repeats.items()
     }
 

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bench.analysis import cards, dna_effects, reach, same_data, scaling, series
+from bench.analysis import cards, dna_effects, reach, scaling, series
 from bench.analysis.comparison import Comparison
 from bench.analysis.digits import significant
 from bench.analysis.recipe_facts import recipe_facts
 from bench.analysis.report import Attempted, Report, StudyReport
 from bench.analysis.result import INVALID, Row, Study
 from bench.analysis.statistics.steady import Steps
+from bench.analysis.validity import same_data
 from bench.plan import Plan
 from bench.store import schema
 from bench.store.schema import ClassScore, Dna, Epoch, Launch

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.account import Account
-from bench.analysis import source
 from bench.analysis.digits import significant
+from bench.analysis.validity import source
 from bench.plan import Configuration, Plan
 from bench.store import checkpoints, index
 from bench.store.attempts import Attempt

@@ -10,7 +10,7 @@ from simulated import BATCH, STEP_NS, ar1, steps_of
 
 from bench.analysis.statistics.intervals import rate_interval
 from bench.analysis.statistics.steady import SLOWING, WARMING, equal_cut, launch_rate, mser_cut, tail_drift, window
-from bench.analysis.validity import row_findings
+from bench.analysis.validity.rules import row_findings
 
 pytestmark = pytest.mark.statistics
 

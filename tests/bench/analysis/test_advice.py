@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from analysis_fakes import DDP2, SINGLE, changed, configuration, study
 
-from bench.analysis import advice
 from bench.analysis.scaling import analyse
+from bench.analysis.validity import advice
 
 BASE = (100.0, 101.0, 99.0, 100.5, 99.5, 100.2)
 DOUBLE = tuple(1.9 * each for each in BASE)

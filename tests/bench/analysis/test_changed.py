@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 from analysis_fakes import DDP2, SINGLE, launch, plan, study
 
-from bench.analysis import changed
 from bench.analysis.scaling import analyse
+from bench.analysis.validity import changed
 
 
 def launched(**found):

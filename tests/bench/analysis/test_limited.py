@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from bench.analysis import dna_effects, limited
-from bench.analysis.validity import SUSPECT
+from bench.analysis import dna_effects
+from bench.analysis.validity import limited
+from bench.analysis.validity.rules import SUSPECT
 from bench.dna.fingerprint import fingerprint
 from bench.store.schema import Launch
 

@@ -6,9 +6,10 @@ from analysis_fakes import SINGLE, configuration, study
 from compared_sides import side
 
 from bench.account import Account, LeftOut
-from bench.analysis import same_data, scaling
+from bench.analysis import scaling
 from bench.analysis.compare import compare
 from bench.analysis.result import INVALID
+from bench.analysis.validity import same_data
 
 ACCOUNT = Account(
     name="folder",

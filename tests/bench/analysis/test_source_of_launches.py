@@ -7,8 +7,9 @@ import pytest
 from analysis_fakes import SINGLE, row, study
 from compared_sides import dna, side
 
-from bench.analysis import dna_effects, scaling, source, validity
+from bench.analysis import dna_effects, scaling
 from bench.analysis.compare import compare
+from bench.analysis.validity import rules, source
 
 
 def text(commit=None, *, dirty=None, differing=(), **files):
@@ -51,8 +52,8 @@ def test_launches_that_do_not_tell_their_files_contradict_nothing():
 def test_ranks_that_loaded_different_files_are_no_one_training():
     _, launches, _ = study({SINGLE: [1000.0]})
     launch = replace(launches[0], source=text(net="a", differing=["net.py"]))
-    found = [each for each in validity.launch_findings(launch, None) if "net.py" in each.text]
-    assert [each.severity for each in found] == [validity.INVALID]
+    found = [each for each in rules.launch_findings(launch, None) if "net.py" in each.text]
+    assert [each.severity for each in found] == [rules.INVALID]
 
 
 @pytest.mark.parametrize(

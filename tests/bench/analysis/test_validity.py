@@ -5,7 +5,7 @@ import pytest
 from analysis_fakes import DDP2, SINGLE, configuration, launch, plan, steps
 
 from bench.analysis.statistics.steady import SLOWING, WARMING, window
-from bench.analysis.validity import (
+from bench.analysis.validity.rules import (
     INVALID,
     SUSPECT,
     against_baseline,

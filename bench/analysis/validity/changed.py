@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from bench.analysis.validity import SUSPECT, WARNING, Finding
+from bench.analysis.validity.rules import SUSPECT, WARNING, Finding
 from bench.store.schema import Launch
 
 UNSEEN = "written to, unseen"  # of the input: what the next steps trained on

@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from bench.analysis import same_data, source
 from bench.analysis.divergence import Divergence
 from bench.analysis.statistics.steady import SLOWING, Window
+from bench.analysis.validity import same_data, source
 from bench.store import schema
 from bench.store.schema import Launch
 

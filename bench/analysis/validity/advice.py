@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from bench.analysis import changed, limited, same_data
 from bench.analysis.repeats import Repeats
 from bench.analysis.result import Row
 from bench.analysis.statistics.steady import line
-from bench.analysis.validity import WARNING, Finding
+from bench.analysis.validity import changed, limited, same_data
+from bench.analysis.validity.rules import WARNING, Finding
 from bench.plan import Plan
 
 SPREAD = 0.05  # between launches of one row, as a share

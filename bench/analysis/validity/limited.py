@@ -6,7 +6,7 @@ warned of: the number is right, of a machine that is held down.
 
 from collections.abc import Iterator, Sequence
 
-from bench.analysis.validity import SUSPECT, WARNING, Finding
+from bench.analysis.validity.rules import SUSPECT, WARNING, Finding
 from bench.store.schema import Launch
 
 PAUSED = 0.001  # of the window: as closure, what is lost beyond it is seen in the number
