@@ -1,7 +1,7 @@
 """The layers of a launch as lines of text: what each costs, how it learns, and which are ill."""
 
-from bench.analysis.anatomy import Anatomy, LayerSummary
 from bench.analysis.digits import significant
+from bench.analysis.learning.anatomy import Anatomy, LayerSummary
 
 _HEAD = ("layer", "kind", "params", "MAC", "share", "grad mean", "grad max", "update/weight", "")
 

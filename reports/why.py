@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from bench.analysis.diagnosis import Cause, Diagnosis
 from bench.analysis.digits import significant
+from bench.analysis.learning.diagnosis import Cause, Diagnosis
 from reports import words
 
 _WIDTH = 100

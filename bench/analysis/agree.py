@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bench.analysis import causes, distance, envelope, learned
+from bench.analysis import causes, distance, envelope
 from bench.analysis.agreement import (
     BITWISE,
     DIFFERENT,
@@ -19,6 +19,7 @@ from bench.analysis.agreement import (
     Difference,
 )
 from bench.analysis.comparison import DIVERGED
+from bench.analysis.learning import learned
 from bench.analysis.result import EQUIVALENT
 from bench.repro.capsule import BEFORE_TRAINING, INIT, LOSS, RANDOM, STAGES, Capsule, Envelope, Fact
 

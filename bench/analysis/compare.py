@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bench.analysis import comparable, dna_effects, learned, quantities
+from bench.analysis import comparable, dna_effects, quantities
 from bench.analysis.comparison import (
     ACCURACY,
     EFFICIENCY,
@@ -16,6 +16,7 @@ from bench.analysis.comparison import (
     Difference,
     Found,
 )
+from bench.analysis.learning import learned
 from bench.analysis.result import INCONCLUSIVE, INVALID, Row, Verdict
 from bench.analysis.sides import Side
 from bench.analysis.validity import source

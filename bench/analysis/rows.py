@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.analysis import learning
+from bench.analysis.learning import accuracy as learning
 from bench.analysis.mfu import utilisation
 from bench.analysis.repeats import Repeats, standing
 from bench.analysis.result import INVALID, EpochTime, Estimate, Row, Verdict

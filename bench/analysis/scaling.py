@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from bench.analysis import divergence, laws, learning, published, rows, speedup
-from bench.analysis.divergence import Divergence
+from bench.analysis import laws, rows, speedup
+from bench.analysis.learning import accuracy, divergence, published
+from bench.analysis.learning.divergence import Divergence
 from bench.analysis.repeats import Repeats, gather, standing
 from bench.analysis.result import Row, Study, Target, Title
 from bench.analysis.statistics.intervals import ROUNDS_FOR_A_VERDICT
@@ -111,7 +112,7 @@ def _targets(
     return tuple(
         target
         for row in table
-        for target in learning.targets(
+        for target in accuracy.targets(
             plan.targets,
             row.configuration,
             row.accuracy,

@@ -9,7 +9,7 @@ from typing import Any
 from bench.analysis import cards, dna_effects, reach, scaling, series
 from bench.analysis.comparison import Comparison
 from bench.analysis.digits import significant
-from bench.analysis.recipe_facts import recipe_facts
+from bench.analysis.learning.recipe_facts import recipe_facts
 from bench.analysis.report import Attempted, Report, StudyReport
 from bench.analysis.result import INVALID, Row, Study
 from bench.analysis.statistics.steady import Steps

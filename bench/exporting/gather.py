@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.analysis import macro
+from bench.analysis.learning import macro
 from bench.analysis.result import Study
 from bench.analysis.statistics.steady import Steps
 from bench.exporting.record import Point, Record, Run, Setting

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from bench.analysis import macro
+from bench.analysis.learning import macro
 from bench.exporting.record import Point, Record, Run, ids
 from bench.store.schema import ClassScore
 from reports import words

@@ -24,7 +24,7 @@ def show(ids: Sequence[str], store: Path, *, as_json: bool) -> None:
     Raises:
         UsageError: no such study or launch, or nobody looked into its layers.
     """
-    from bench.analysis import anatomy
+    from bench.analysis.learning import anatomy
     from reports import anatomy as told
 
     damaged: list[index.Damage] = []

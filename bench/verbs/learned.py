@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import profiles
-from bench.analysis import learning, why
-from bench.analysis.diagnosis import Diagnosis
 from bench.analysis.digits import significant
+from bench.analysis.learning import accuracy, why
+from bench.analysis.learning.diagnosis import Diagnosis
 from bench.analysis.result import Row, Study, TimeTo
 from bench.plan import Plan
 from bench.store import index, read
@@ -48,7 +48,7 @@ class Learned:
             study=found,
             rows=[row for row in found.rows if row.configuration in epochs],
             epochs=epochs,
-            reached={row: time for row, each in epochs.items() if reach and (time := learning.time_to(reach, each))},
+            reached={row: time for row, each in epochs.items() if reach and (time := accuracy.time_to(reach, each))},
         )
 
     def lines(self) -> Iterator[str]:

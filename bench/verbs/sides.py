@@ -188,7 +188,7 @@ def calibrations(stores: Sequence[Path]) -> "Iterator[Calibration]":
 
 def _over_seeds(store: Path, side: "Side") -> dict[str, dict[int, float]]:
     """Accuracy by row and seed, of the study and its kin: the same work on the same machine from other seeds."""
-    from bench.analysis.learned import last_top1
+    from bench.analysis.learning.learned import last_top1
     from bench.store import read as tables
 
     mine, study = side.plan, side.study

@@ -7,7 +7,7 @@ import pytest
 from fabricated_studies import quick
 
 from bench.analysis import report
-from bench.analysis.diagnosis import Cause, Diagnosis
+from bench.analysis.learning.diagnosis import Cause, Diagnosis
 from bench.analysis.result import Beside, Estimate, Target, TimeTo
 from bench.plan import Published
 from reports import document, learning, terminal, why

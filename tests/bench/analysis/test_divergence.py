@@ -5,7 +5,8 @@ import math
 import pytest
 from analysis_fakes import SINGLE, epoch, study
 
-from bench.analysis import divergence, learning, scaling
+from bench.analysis import scaling
+from bench.analysis.learning import accuracy, divergence
 from bench.analysis.result import INVALID
 from bench.store import schema
 
@@ -61,5 +62,5 @@ def test_a_validation_loss_alone_leaves_the_speed_standing_and_marks_the_row():
 def test_an_accuracy_that_never_moved_has_a_best_epoch_and_no_trouble():
     _, launches, _ = study({SINGLE: [1000.0]})
     stuck = [epoch(launches[0].launch_id, number, top1=0.1) for number in range(4)]
-    found = learning.accuracy(launches, stuck)
+    found = accuracy.accuracy(launches, stuck)
     assert (found.top1, found.best_top1, found.best_epoch) == (0.1, 0.1, 1)

@@ -2,7 +2,7 @@
 
 import math
 
-from bench.analysis.anatomy import summary
+from bench.analysis.learning.anatomy import summary
 from bench.store.schema import Layer
 from reports import anatomy as told
 

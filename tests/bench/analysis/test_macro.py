@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bench.analysis import macro
+from bench.analysis.learning import macro
 from bench.store.schema import ClassScore
 
 

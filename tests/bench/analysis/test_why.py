@@ -7,7 +7,7 @@ import pytest
 from analysis_fakes import configuration as row_of
 from analysis_fakes import epoch, launch, plan
 
-from bench.analysis import learning, why
+from bench.analysis.learning import accuracy, why
 from bench.analysis.rows import without_a_number
 from bench.plan import Recipe, Workload
 from reports import why as told
@@ -29,7 +29,7 @@ def diagnosed(recipe=SOUND, *, batch=128, ranks=1, epochs=200, tops=None, rates=
         for number, (rate, top1) in enumerate(zip(rates, tops, strict=True))
     ]
     row = without_a_number(mine, "ok", (), is_baseline=False)
-    row = replace(row, accuracy=learning.accuracy([one], trained))
+    row = replace(row, accuracy=accuracy.accuracy([one], trained))
     return why.diagnose(whole, row, trained)
 
 
@@ -43,7 +43,7 @@ def broken(losses, **changed):
         epoch(one.launch_id, number, learning_rate=3.0, train_loss=loss, validation_loss=loss, top1=0.1)
         for number, loss in enumerate(losses)
     ]
-    row = replace(without_a_number(mine, "ok", (), is_baseline=True), accuracy=learning.accuracy([one], trained))
+    row = replace(without_a_number(mine, "ok", (), is_baseline=True), accuracy=accuracy.accuracy([one], trained))
     return why.diagnose(whole, row, trained)
 
 

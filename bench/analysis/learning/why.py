@@ -7,9 +7,9 @@ orders the causes; it does not add up, and it is no measurement of this run.
 import re
 from collections.abc import Callable, Sequence
 
-from bench.analysis import diagnosis, divergence
-from bench.analysis.diagnosis import Cause, Diagnosis
 from bench.analysis.digits import significant
+from bench.analysis.learning import diagnosis, divergence
+from bench.analysis.learning.diagnosis import Cause, Diagnosis
 from bench.analysis.result import Row
 from bench.plan import Plan, Workload
 from bench.store.schema import Epoch

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from bench.analysis import macro
-from bench.analysis.learned import last_epochs, over_seeds
-from bench.analysis.learning import by_seed
-from bench.analysis.macro import Macro
+from bench.analysis.learning import macro
+from bench.analysis.learning.accuracy import by_seed
+from bench.analysis.learning.learned import last_epochs, over_seeds
+from bench.analysis.learning.macro import Macro
 from bench.analysis.result import Beside, Estimate, Row
 from bench.plan import PERCENT, Plan, Published
 from bench.store.schema import ClassScore, Epoch, Launch
