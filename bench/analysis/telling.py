@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bench.analysis import cards, dna_effects, reach, scaling, series
+from bench.analysis import cards, dna_effects
 from bench.analysis.comparison import Comparison
 from bench.analysis.digits import significant
 from bench.analysis.learning.recipe_facts import recipe_facts
 from bench.analysis.report import Attempted, Report, StudyReport
 from bench.analysis.result import INVALID, Row, Study
+from bench.analysis.scaling import findings, reach, series
 from bench.analysis.statistics.steady import Steps
 from bench.analysis.validity import same_data
 from bench.plan import Plan
@@ -34,7 +35,7 @@ class Stored:
 
 def analysed(stored: Stored, peaks: Mapping[str, Any] | None = None) -> Study:
     """The findings of one study, damaged files among its warnings; arguments as for `told`."""
-    found = scaling.analyse(
+    found = findings.analyse(
         stored.plan,
         dna_effects.as_one_machine(stored.launches, stored.dna),
         stored.steps,

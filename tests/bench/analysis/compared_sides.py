@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from analysis_fakes import SINGLE, changed, study
 
-from bench.analysis import scaling
+from bench.analysis.scaling import findings
 from bench.analysis.sides import Side
 from bench.store.schema import Dna
 
@@ -48,7 +48,7 @@ def side(
         launches = changed(launches, broken[0], **broken[1])
     return Side(
         name=name,
-        study=scaling.analyse(plan, launches, steps, []),
+        study=findings.analyse(plan, launches, steps, []),
         plan=plan,
         launches=launches,
         dna=[dna(each, **(layers or {})) for each in launches],

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from analysis_fakes import DDP2, SINGLE, changed, configuration, study
 
-from bench.analysis.scaling import analyse
+from bench.analysis.scaling.findings import analyse
 from bench.analysis.validity import advice
 
 BASE = (100.0, 101.0, 99.0, 100.5, 99.5, 100.2)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from analysis_fakes import DDP2, SINGLE, launch, plan, study
 
-from bench.analysis.scaling import analyse
+from bench.analysis.scaling.findings import analyse
 from bench.analysis.validity import changed
 
 

@@ -5,9 +5,9 @@ import math
 import pytest
 from analysis_fakes import SINGLE, epoch, study
 
-from bench.analysis import scaling
 from bench.analysis.learning import accuracy, divergence
 from bench.analysis.result import INVALID
+from bench.analysis.scaling import findings
 from bench.store import schema
 
 NAN, INF = math.nan, math.inf
@@ -39,7 +39,7 @@ def test_the_first_epoch_without_a_number_is_named(train, validation, told):
 def analysed(*curves):
     plan, launches, steps = study({SINGLE: [1000.0] * len(curves)})
     epochs = [each for launch, losses in zip(launches, curves, strict=True) for each in curve(launch.launch_id, losses)]
-    return scaling.analyse(plan, launches, steps, epochs).rows[0]
+    return findings.analyse(plan, launches, steps, epochs).rows[0]
 
 
 def test_one_of_several_launches_makes_the_row_invalid_and_is_counted():
@@ -53,7 +53,7 @@ def test_one_of_several_launches_makes_the_row_invalid_and_is_counted():
 
 def test_a_validation_loss_alone_leaves_the_speed_standing_and_marks_the_row():
     plan, launches, steps = study({SINGLE: [1000.0]})
-    row = scaling.analyse(plan, launches, steps, curve(launches[0].launch_id, (2.0, 1.0), (NAN, NAN))).rows[0]
+    row = findings.analyse(plan, launches, steps, curve(launches[0].launch_id, (2.0, 1.0), (NAN, NAN))).rows[0]
     assert row.status == schema.SUSPECT
     assert row.verdict is None or row.verdict.word != INVALID
     assert "diverged: validation loss NaN from epoch 1 on" in row.reasons[0]

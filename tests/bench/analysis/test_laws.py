@@ -6,9 +6,9 @@ from analysis_fakes import DDP2, DDP4, SINGLE, changed, configuration, study
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.analysis.laws import AMDAHL, COUNTS, GUNTHER, Group, fit
 from bench.analysis.result import Law
-from bench.analysis.scaling import analyse
+from bench.analysis.scaling.findings import analyse
+from bench.analysis.scaling.laws import AMDAHL, COUNTS, GUNTHER, Group, fit
 
 ROUNDS = 6
 DDP = Group(strategy="ddp", device="cpu", cores_per_rank=1)

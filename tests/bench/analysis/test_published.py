@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from analysis_fakes import DDP2, SINGLE, epoch, row, study
 
-from bench.analysis import scaling
+from bench.analysis.scaling import findings
 from bench.plan import Published, Workload
 from bench.store.schema import ClassScore
 
@@ -27,7 +27,7 @@ def analysed(*published, trained=4, schedule="constant", seeds=(0,), machine="A 
         for number in range(trained)
     ]
     scores = [score(each.launch_id, number, *told) for each in launches for number, *told in classes]
-    return scaling.analyse(plan, launches, steps, epochs, classes=scores, machine=machine)
+    return findings.analyse(plan, launches, steps, epochs, classes=scores, machine=machine)
 
 
 def score(launch_id, number, name, recall):
@@ -118,7 +118,7 @@ def test_what_is_published_of_several_ranks_is_held_against_their_row():
 def test_a_run_without_epochs_has_nothing_to_hold_against_an_accuracy():
     plan, launches, steps = study({SINGLE: [100.0]})
     plan = replace(plan, published=(top1(40), Published(metric="params", value=62006)))
-    found = scaling.analyse(plan, launches, steps, [])
+    found = findings.analyse(plan, launches, steps, [])
     assert [each.published.metric for each in found.published] == ["params"]
 
 

@@ -8,9 +8,9 @@ from analysis_fakes import DDP2, SINGLE, changed, configuration, study
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.analysis import reach
 from bench.analysis.result import StepTime
-from bench.analysis.scaling import analyse
+from bench.analysis.scaling import reach
+from bench.analysis.scaling.findings import analyse
 from bench.store import schema
 from bench.store.schema import Dna
 

@@ -6,9 +6,9 @@ from analysis_fakes import SINGLE, configuration, study
 from compared_sides import side
 
 from bench.account import Account, LeftOut
-from bench.analysis import scaling
 from bench.analysis.compare import compare
 from bench.analysis.result import INVALID
+from bench.analysis.scaling import findings
 from bench.analysis.validity import same_data
 
 ACCOUNT = Account(
@@ -30,7 +30,7 @@ def analysed(*changes):
     """A study of six rounds, whose launches have these in turn."""
     plan, launches, steps = study({SINGLE: [1000.0] * 6, configuration("ddp", 2): [1900.0] * 6})
     launches = [replace(each, **changes[each.round % len(changes)]) for each in launches]
-    return scaling.analyse(plan, launches, steps, [])
+    return findings.analyse(plan, launches, steps, [])
 
 
 def test_data_that_changed_within_a_study_make_it_invalid_and_say_what_changed():

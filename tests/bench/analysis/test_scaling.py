@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, INVALID, SLOWER
-from bench.analysis.scaling import analyse
+from bench.analysis.scaling.findings import analyse
 from bench.plan import Workload
 
 BASE = (100.0, 101.0, 99.0, 100.5, 99.5, 100.2)

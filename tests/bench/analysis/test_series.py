@@ -9,8 +9,8 @@ from analysis_fakes import DDP2, SINGLE, changed, epoch, steps, study
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.analysis import series
-from bench.analysis.scaling import analyse
+from bench.analysis.scaling import series
+from bench.analysis.scaling.findings import analyse
 from bench.store.schema import ClassScore
 
 NAMES = ("cat", "dog", "ship")

@@ -7,8 +7,9 @@ import pytest
 from analysis_fakes import SINGLE, row, study
 from compared_sides import dna, side
 
-from bench.analysis import dna_effects, scaling
+from bench.analysis import dna_effects
 from bench.analysis.compare import compare
+from bench.analysis.scaling import findings
 from bench.analysis.validity import rules, source
 
 
@@ -24,7 +25,7 @@ def with_sources(launches, *sources):
 def test_a_file_that_was_edited_within_a_study_makes_its_rows_invalid_and_is_named():
     plan, launches, steps = study({SINGLE: [1000.0, 1001.0, 1002.0]})
     launches = with_sources(launches, text(net="aa"), text(net="bb"), text(net="bb"))
-    found = row(scaling.analyse(plan, launches, steps, []), SINGLE)
+    found = row(findings.analyse(plan, launches, steps, []), SINGLE)
     assert found.verdict.word == "INVALID"
     assert any("file net.py changed between round 1 and round 2" in each for each in found.verdict.reasons)
 
@@ -102,7 +103,7 @@ def test_a_variable_that_was_not_the_same_in_all_launches_makes_the_rows_invalid
     rows = [dna(each, software={"torch": "2", "variables": its}) for each, its in zip(launches, told, strict=True)]
     changed = dna_effects.changed_variables(rows)
     assert changed == ("MALLOC_CONF: not set / x", "NCCL_ALGO: Ring / not set")
-    found = row(scaling.analyse(plan, launches, steps, [], variables=changed), SINGLE)
+    found = row(findings.analyse(plan, launches, steps, [], variables=changed), SINGLE)
     assert found.verdict.word == "INVALID"
     assert any("a variable changed in the study (NCCL_ALGO" in each for each in found.verdict.reasons)
 

@@ -8,7 +8,7 @@ from analysis_fakes import configuration as row_of
 from analysis_fakes import epoch, launch, plan
 
 from bench.analysis.learning import accuracy, why
-from bench.analysis.rows import without_a_number
+from bench.analysis.scaling.rows import without_a_number
 from bench.plan import Recipe, Workload
 from reports import why as told
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bench import study
-from bench.analysis import repeats
+from bench.analysis.scaling import repeats
 from bench.analysis.statistics import steady
 from bench.store import parquet, read, schema
 

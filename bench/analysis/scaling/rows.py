@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from bench.analysis.learning import accuracy as learning
-from bench.analysis.mfu import utilisation
-from bench.analysis.repeats import Repeats, standing
 from bench.analysis.result import INVALID, EpochTime, Estimate, Row, Verdict
-from bench.analysis.speedup import Comparison
+from bench.analysis.scaling.mfu import utilisation
+from bench.analysis.scaling.repeats import Repeats, standing
+from bench.analysis.scaling.speedup import Comparison
 from bench.analysis.statistics import intervals, steady
 from bench.plan import Configuration
 from bench.store.schema import Epoch, Launch

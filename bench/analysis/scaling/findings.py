@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from bench.analysis import laws, rows, speedup
 from bench.analysis.learning import accuracy, divergence, published
 from bench.analysis.learning.divergence import Divergence
-from bench.analysis.repeats import Repeats, gather, standing
 from bench.analysis.result import Row, Study, Target, Title
+from bench.analysis.scaling import laws, rows, speedup
+from bench.analysis.scaling.repeats import Repeats, gather, standing
 from bench.analysis.statistics.intervals import ROUNDS_FOR_A_VERDICT
 from bench.analysis.statistics.steady import Steps
 from bench.analysis.validity import advice, changed, rules

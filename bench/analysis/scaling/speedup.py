@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bench.analysis.repeats import Repeats, standing
 from bench.analysis.result import INVALID, Estimate, Verdict
+from bench.analysis.scaling.repeats import Repeats, standing
 from bench.analysis.statistics import intervals
 from bench.plan import Configuration
 

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.analysis.result import INVALID, Estimate, Law, Row
-from bench.analysis.series import share_estimate
+from bench.analysis.scaling.series import share_estimate
 from bench.analysis.statistics.intervals import LAUNCHES_FOR_AN_INTERVAL, LEVEL, LogMean, rate_interval
 
 AMDAHL, GUNTHER = "Amdahl's law", "the Universal Scalability Law"

@@ -4,9 +4,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.analysis.mfu import utilisation
 from bench.analysis.report import Ceiling, Energy, Part, Reached, StepParts
 from bench.analysis.result import INVALID, Row, Study
+from bench.analysis.scaling.mfu import utilisation
 from bench.analysis.statistics import intervals
 from bench.store import schema
 from bench.store.schema import Dna, Launch

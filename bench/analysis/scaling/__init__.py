@@ -1,0 +1,1 @@
+"""How does it scale? Launches into rows: rates, speedups, laws, and where the time goes."""
