@@ -226,7 +226,7 @@ def document(bench: str, change: Change, cache: str) -> dict[str, object] | str:
 
 def differing(a: dict[str, object], b: dict[str, object]) -> Iterator[str]:
     """Fields that `bench dna --diff` would name, canaries left out: their id stands for them."""
-    from bench.analysis import dna_effects
+    from bench.analysis.comparing import dna_effects
     from bench.dna.fingerprint import of_document
 
     rows = [[of_document(each).row("", "")] for each in (a, b)]

@@ -2,7 +2,7 @@
 
 from rich.console import Console
 
-from bench.analysis.comparison import Calibration, FalseAlarms
+from bench.analysis.comparing.comparison import Calibration, FalseAlarms
 from reports import paragraphs, words
 
 

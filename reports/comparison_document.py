@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from bench.analysis import gates
-from bench.analysis.comparison import Calibration, Compared, Comparison, Machines, Party
-from bench.analysis.gates import Ruling
+from bench.analysis.comparing import gates
+from bench.analysis.comparing.comparison import Calibration, Compared, Comparison, Machines, Party
+from bench.analysis.comparing.gates import Ruling
 from bench.analysis.result import Estimate
 from reports import comparison, machines, words
 

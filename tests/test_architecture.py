@@ -93,7 +93,7 @@ def own_column_names() -> frozenset[str]:
     A name without a unit (`rank`, `world_size`) is a word that may stand anywhere. A name with a unit that is also an
     attribute of the plan's, the launchers' or the analysis's nouns (`step_ns`, `peak_memory_bytes`) is theirs as well.
     """
-    nouns = [REPOSITORY / "bench/plan.py", *(REPOSITORY / "bench/analysis").glob("*.py")]
+    nouns = [REPOSITORY / "bench/plan.py", *(REPOSITORY / "bench/analysis").rglob("*.py")]
     nouns += (REPOSITORY / "launchers").glob("*.py")
     shared = set().union(*(attributes(file.read_text()) for file in nouns))
     columns = {item.name for row in schema.TABLES.values() for item in fields(row)}

@@ -18,7 +18,7 @@ from bench.analysis.agreement import (
     Agreement,
     Difference,
 )
-from bench.analysis.comparison import DIVERGED
+from bench.analysis.comparing.comparison import DIVERGED
 from bench.analysis.learning import learned
 from bench.analysis.result import EQUIVALENT
 from bench.repro.capsule import BEFORE_TRAINING, INIT, LOSS, RANDOM, STAGES, Capsule, Envelope, Fact

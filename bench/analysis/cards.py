@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from bench.analysis import dna_effects
-from bench.analysis.comparison import Difference
+from bench.analysis.comparing import dna_effects
+from bench.analysis.comparing.comparison import Difference
 from bench.analysis.report import Card
 from bench.store.schema import Dna
 

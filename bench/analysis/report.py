@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bench.analysis.comparison import Comparison, Difference
+from bench.analysis.comparing.comparison import Comparison, Difference
 from bench.analysis.result import Estimate, Study
 
 
@@ -145,7 +145,7 @@ class Card:
     sw_id: str
     num_id: str | None
     launches: int
-    identity: Mapping[str, str]  # field -> text, as `bench.analysis.dna_effects` spells fields
+    identity: Mapping[str, str]  # field -> text, as `bench.analysis.comparing.dna_effects` spells fields
     software: Mapping[str, str]
     conditions: Mapping[str, str]  # at the first of its launches
     numeric: Mapping[str, str]

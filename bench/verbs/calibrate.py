@@ -18,7 +18,7 @@ from bench.verbs.measuring import Talk
 from bench.verbs.options import pass_on_variables, refuse_unknown_names, study_options
 
 if TYPE_CHECKING:
-    from bench.analysis.comparison import Calibration
+    from bench.analysis.comparing.comparison import Calibration
     from bench.dna.machine import Machine
     from bench.plan import Plan
     from bench.settings import Settings
@@ -90,7 +90,7 @@ def _judged(plan: "Plan", store: Path) -> "Calibration":
         CannotError: too few of them gave a number, or their numbers must not be used.
     """
     from bench import study
-    from bench.analysis import calibration, comparable
+    from bench.analysis.comparing import calibration, comparable
 
     found = study.analysed(store, plan.study_id)
     row = found.rows[0]
@@ -115,7 +115,7 @@ def _judged(plan: "Plan", store: Path) -> "Calibration":
 
 
 def _keep(found: "Calibration", store: Path) -> None:
-    from bench.analysis import calibration
+    from bench.analysis.comparing import calibration
     from bench.store.commit import Store
     from bench.store.layout import Layout
 

@@ -15,7 +15,7 @@ from bench.verbs.options import json_option, store_option
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench.analysis.gates import Ruling
+    from bench.analysis.comparing.gates import Ruling
     from bench.verbs.sides import Wanted
 
 
@@ -27,7 +27,7 @@ class _Gates:
     undecided_fails: bool
 
     def exit_code(self, told: "Sequence[Ruling]") -> int:
-        from bench.analysis import gates
+        from bench.analysis.comparing import gates
 
         decision = gates.decision(told)
         fails = decision == gates.FAIL or (decision == gates.UNDECIDED and self.undecided_fails)
@@ -70,7 +70,7 @@ def command(
     A and B are studies, STUDY/ROW, launches (STUDY.r00p01) or stores (folders); STORE::STUDY is a study of another
     store. From three on, each is a machine, and the ones that are not like the others are named.
     """
-    from bench.analysis import gates
+    from bench.analysis.comparing import gates
 
     gate_names = tuple(dict.fromkeys(gate.strip() for gate in fail_on.split(",") if gate.strip()))
     if unknown := [gate for gate in gate_names if gate not in gates.GATES]:
@@ -89,8 +89,8 @@ def command(
 
 
 def _two(a: "Wanted", b: "Wanted", margin: float | None, asked: _Gates, **talking: bool) -> int:
-    from bench.analysis import gates
-    from bench.analysis.compare import compare
+    from bench.analysis.comparing import gates
+    from bench.analysis.comparing.compare import compare
     from reports import comparison, comparison_document
     from reports.console import console_for
 
@@ -117,7 +117,7 @@ def _two(a: "Wanted", b: "Wanted", margin: float | None, asked: _Gates, **talkin
 
 
 def _many(wanted: "list[Wanted]", margin: float | None, asked: _Gates, **talking: bool) -> int:
-    from bench.analysis import gates, machines
+    from bench.analysis.comparing import gates, machines
     from reports import comparison_document
     from reports import machines as shown
     from reports.console import console_for
@@ -136,7 +136,7 @@ def _many(wanted: "list[Wanted]", margin: float | None, asked: _Gates, **talking
 
 def _tell(told: "Sequence[Ruling]", code: int) -> None:
     """What each gate came to, the failures first; nothing where none was asked for."""
-    from bench.analysis import gates
+    from bench.analysis.comparing import gates
     from reports import words
 
     for decision, said in ((gates.FAIL, "failed"), (gates.UNDECIDED, "undecided")):

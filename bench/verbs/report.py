@@ -11,7 +11,7 @@ from bench.errors import UsageError
 from bench.verbs.options import store_option
 
 if TYPE_CHECKING:
-    from bench.analysis.comparison import Comparison
+    from bench.analysis.comparing.comparison import Comparison
 
 SCHEMA = "bench.report/1"
 
@@ -92,7 +92,7 @@ def command(
 
 def _compared(study_id: str, other: str, store: Path) -> "Comparison":
     """The study judged against another, by the rules of `bench compare`: FASTER means that the study reported is."""
-    from bench.analysis.compare import compare
+    from bench.analysis.comparing.compare import compare
     from bench.verbs import sides
 
     a, b = sides.find_side("--compare", other, store), sides.find(study_id, store)

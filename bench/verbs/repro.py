@@ -140,7 +140,7 @@ def run(*, bundle: Path, study: str, store: Path, data_dir: str | None, when_bus
     The study is run as it was planned, into --store, under a new name; rows that need more than this machine has are
     left out. Every file NAME.capsule in the bundle's folder is checked.
     """
-    from bench.analysis.compare import compare
+    from bench.analysis.comparing.compare import compare
     from bench.dna.machine import here
     from bench.repro import capsule
     from bench.store import index

@@ -21,8 +21,8 @@ from bench.store.layout import Layout, NoStoreError, existing
 from bench.store.survey import survey
 
 if TYPE_CHECKING:
-    from bench.analysis.comparison import Calibration
-    from bench.analysis.sides import Side
+    from bench.analysis.comparing.comparison import Calibration
+    from bench.analysis.comparing.sides import Side
     from bench.plan import Plan
 
 CALIBRATION = "calibration.json"  # beside the plan of the study that was calibrated on
@@ -144,8 +144,8 @@ def read(wanted: Wanted, known: "Sequence[Calibration]") -> "Side":
         known: what is known of machines' noise, see `calibrations`.
     """
     from bench import study
-    from bench.analysis import calibration
-    from bench.analysis.sides import Side
+    from bench.analysis.comparing import calibration
+    from bench.analysis.comparing.sides import Side
     from bench.store import read as tables
 
     study_id = wanted.study_id or ""
@@ -176,7 +176,7 @@ def read(wanted: Wanted, known: "Sequence[Calibration]") -> "Side":
 
 def calibrations(stores: Sequence[Path]) -> "Iterator[Calibration]":
     """What stores know of their machines; a file that cannot be read is told and left out."""
-    from bench.analysis.calibration import from_json
+    from bench.analysis.comparing.calibration import from_json
 
     for store in dict.fromkeys(stores):
         for file in sorted(Layout(store).studies.glob(f"*/{CALIBRATION}")):
@@ -235,7 +235,7 @@ def _newest_by_work(wanted: Wanted) -> dict[str, Wanted]:
 
 
 def _work(plan: "Plan") -> str:
-    from bench.analysis.comparable import workload_key
+    from bench.analysis.comparing.comparable import workload_key
 
     return workload_key(plan.workload)
 

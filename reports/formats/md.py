@@ -2,7 +2,7 @@
 
 import re
 
-from bench.analysis.comparison import Comparison
+from bench.analysis.comparing.comparison import Comparison
 from bench.analysis.report import Report, StudyReport
 from reports import comparison, learning, words
 from reports.model import Column, TableModel, build

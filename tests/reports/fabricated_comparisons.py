@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from bench.analysis.comparison import (
+from bench.analysis.comparing.comparison import (
     ACCURACY,
     EFFICIENCY,
     ENERGY,

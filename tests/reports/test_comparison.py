@@ -7,7 +7,7 @@ import fabricated_comparisons as made
 import pytest
 from rich.cells import cell_len
 
-from bench.analysis.gates import Ruling
+from bench.analysis.comparing.gates import Ruling
 from reports import calibration, comparison, comparison_document, machines
 from reports.console import console_for
 

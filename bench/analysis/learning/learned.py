@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from bench.analysis.comparison import DIVERGED, Found
+from bench.analysis.comparing.comparison import DIVERGED, Found
+from bench.analysis.comparing.quantities import shown
 from bench.analysis.digits import significant
-from bench.analysis.quantities import shown
 from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER, Estimate, Verdict
 from bench.analysis.statistics import unpaired
 from bench.analysis.statistics.intervals import LEVEL, SIGNIFICANCE, LogMean

@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 from analysis_fakes import SINGLE, changed, study
 
+from bench.analysis.comparing.sides import Side
 from bench.analysis.scaling import findings
-from bench.analysis.sides import Side
 from bench.store.schema import Dna
 
 IDENTITY = {"cpu_label": "A CPU", "cpu_isa": ["avx2", "fma"], "cpu_cores": 4, "memory_gib": 16}

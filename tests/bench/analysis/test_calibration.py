@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.analysis import calibration
-from bench.analysis.calibration import calibrate, of, rate_of
+from bench.analysis.comparing import calibration
+from bench.analysis.comparing.calibration import calibrate, of, rate_of
 
 
 def calibrated(rates=None, **changes):

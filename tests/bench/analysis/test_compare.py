@@ -4,8 +4,8 @@ import pytest
 from analysis_fakes import DDP2, SINGLE, configuration
 from compared_sides import CONDITIONS, IDENTITY, SOFTWARE, around, side
 
-from bench.analysis.compare import compare
-from bench.analysis.comparison import (
+from bench.analysis.comparing.compare import compare
+from bench.analysis.comparing.comparison import (
     ACCURACY,
     DIVERGED,
     EFFICIENCY,

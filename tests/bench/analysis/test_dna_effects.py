@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from bench.analysis.dna_effects import COSMETIC, NUMBERS, SPEED, differences, effect_of, facts
+from bench.analysis.comparing.dna_effects import COSMETIC, NUMBERS, SPEED, differences, effect_of, facts
 from bench.store.schema import Dna
 
 NOT_EVER_COMPARED = ("conditions.load_1m", "conditions.cpu_mhz", "conditions.gpus.0.power_w", "measured.gemm_fp32")
@@ -61,7 +61,7 @@ def test_a_field_that_nobody_knows_may_change_the_numbers():
 def test_the_first_pattern_that_fits_decides_so_none_stands_behind_one_that_covers_it():
     from fnmatch import fnmatchcase
 
-    from bench.analysis.dna_effects import EFFECTS
+    from bench.analysis.comparing.dna_effects import EFFECTS
 
     patterns = [pattern for pattern, _ in EFFECTS]
     for number, pattern in enumerate(patterns):

@@ -6,9 +6,9 @@ import pytest
 from analysis_fakes import DDP2, SINGLE
 from compared_sides import around, side
 
-from bench.analysis import gates, machines
-from bench.analysis.compare import compare
-from bench.analysis.gates import FAIL, PASS, UNDECIDED
+from bench.analysis.comparing import gates, machines
+from bench.analysis.comparing.compare import compare
+from bench.analysis.comparing.gates import FAIL, PASS, UNDECIDED
 from bench.plan import SHARED_HOST
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from bench.analysis import dna_effects
+from bench.analysis.comparing import dna_effects
 from bench.analysis.validity import limited
 from bench.analysis.validity.rules import SUSPECT
 from bench.dna.fingerprint import fingerprint

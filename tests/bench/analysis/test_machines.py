@@ -5,7 +5,7 @@ import pytest
 from analysis_fakes import SINGLE
 from compared_sides import around, side
 
-from bench.analysis.machines import held_together, outliers
+from bench.analysis.comparing.machines import held_together, outliers
 from bench.analysis.result import FASTER, SLOWER
 
 # Lambda publishes one-GPU H100 results of 39 nodes, three runs each. What is published of them, and replayed here from

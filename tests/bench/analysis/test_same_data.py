@@ -6,7 +6,7 @@ from analysis_fakes import SINGLE, configuration, study
 from compared_sides import side
 
 from bench.account import Account, LeftOut
-from bench.analysis.compare import compare
+from bench.analysis.comparing.compare import compare
 from bench.analysis.result import INVALID
 from bench.analysis.scaling import findings
 from bench.analysis.validity import same_data

@@ -7,8 +7,8 @@ import pytest
 from analysis_fakes import SINGLE, row, study
 from compared_sides import dna, side
 
-from bench.analysis import dna_effects
-from bench.analysis.compare import compare
+from bench.analysis.comparing import dna_effects
+from bench.analysis.comparing.compare import compare
 from bench.analysis.scaling import findings
 from bench.analysis.validity import rules, source
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bench import planning
 from bench.account import Account, LeftOut
-from bench.analysis.comparable import place
+from bench.analysis.comparing.comparable import place
 from bench.dna.machine import CPU_ONLY, Machine
 from bench.errors import CANNOT, USAGE, CannotError, UsageError
 from bench.plan import Plan, from_json, to_json

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 from measured_stores import commit
 
-from bench.analysis import calibration
+from bench.analysis.comparing import calibration
 from bench.errors import CannotError, UsageError
 from bench.store import index
 from bench.verbs import sides

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bench.analysis import comparable, dna_effects, quantities
-from bench.analysis.comparison import (
+from bench.analysis.comparing import comparable, dna_effects, quantities
+from bench.analysis.comparing.comparison import (
     ACCURACY,
     EFFICIENCY,
     ENERGY,
@@ -16,9 +16,9 @@ from bench.analysis.comparison import (
     Difference,
     Found,
 )
+from bench.analysis.comparing.sides import Side
 from bench.analysis.learning import learned
 from bench.analysis.result import INCONCLUSIVE, INVALID, Row, Verdict
-from bench.analysis.sides import Side
 from bench.analysis.validity import source
 from bench.store.schema import NOT_APPLICABLE
 

@@ -1,8 +1,9 @@
 """Each machine of several against the median of the others: a verdict for each, at 5 % over all of them together.
 
-A statement about these boxes, with launches as replicates, as `bench.analysis.statistics.unpaired` makes about two. It has power
-where a test for outliers over a handful of machines has none, and says less: not that a machine is no longer one of its
-kind, but that it is slower than the others here. The median, because the others must not look fast beside a slow one.
+A statement about these boxes, with launches as replicates, as `bench.analysis.statistics.unpaired` makes about two. It
+has power where a test for outliers over a handful of machines has none, and says less: not that a machine is no longer
+one of its kind, but that it is slower than the others here. The median, because the others must not look fast beside a
+slow one.
 """
 
 import math

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from bench.analysis import comparable
-from bench.analysis.comparison import HIGHER, LOWER, Found
+from bench.analysis.comparing import comparable
+from bench.analysis.comparing.comparison import HIGHER, LOWER, Found
+from bench.analysis.comparing.sides import Side
 from bench.analysis.result import FASTER, INCONCLUSIVE, SLOWER, Estimate, Row, Verdict
-from bench.analysis.sides import Side
 from bench.analysis.statistics import intervals, unpaired
 from bench.analysis.statistics.intervals import LogMean
 from bench.analysis.statistics.unpaired import Arm

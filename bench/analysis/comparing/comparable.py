@@ -14,7 +14,7 @@ from bench.plan import SHARED_HOST, Configuration, Plan, Workload
 from bench.store.schema import SUSPECT, Launch
 
 # Where the data lie changes nothing, and what they are their digest tells; a seed changes what is learned and not how
-# fast (see `bench.analysis.compare`).
+# fast (see `bench.analysis.comparing.compare`).
 _FREE = ("data_dir", "allow_empty_classes", "seed")
 
 

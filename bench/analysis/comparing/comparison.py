@@ -24,7 +24,7 @@ class Difference:
     field: str  # layer and name, e.g. "software.torch"
     a: str | None  # None: not there
     b: str | None
-    effect: str  # numbers, speed or cosmetic: see `bench.analysis.dna_effects`
+    effect: str  # numbers, speed or cosmetic: see `bench.analysis.comparing.dna_effects`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,7 +158,7 @@ class Calibration:
     study_id: str
     created_at: str
     hw_id: str
-    workload: str  # `bench.analysis.comparable.workload_key`
+    workload: str  # `bench.analysis.comparing.comparable.workload_key`
     configuration: str
     device: str
     launches: int

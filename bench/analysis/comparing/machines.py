@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from bench.analysis import comparable, fleet_verdicts
-from bench.analysis.comparison import Fleet, MachineRate, Machines
+from bench.analysis.comparing import comparable, fleet_verdicts
+from bench.analysis.comparing.comparison import Fleet, MachineRate, Machines
+from bench.analysis.comparing.sides import Side
 from bench.analysis.result import FASTER, SLOWER, Row
-from bench.analysis.sides import Side
 from bench.analysis.statistics import intervals
 from bench.analysis.statistics.intervals import POWER, SIGNIFICANCE
 

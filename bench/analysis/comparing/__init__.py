@@ -1,0 +1,1 @@
+"""Is B like A? Studies, launches and machines compared, gated and calibrated."""
