@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bench.analysis import agree, agreement
+from bench.analysis.repro import agree, agreement
 from bench.dna.machine import here
 from bench.plan import Configuration, Workload
 from bench.repro import runs

@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.console import Console
 
-from bench.analysis.agreement import BITWISE, DIFFERENT, NUMERICS, STATISTICS, Agreement, Difference
+from bench.analysis.repro.agreement import BITWISE, DIFFERENT, NUMERICS, STATISTICS, Agreement, Difference
 from bench.repro.capsule import Capsule, RanksCheck
 from reports import words
 from reports.console import shown

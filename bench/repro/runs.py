@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import launchers
-from bench.analysis import envelope, sharding
+from bench.analysis.repro import envelope, sharding
 from bench.dna.machine import Machine
 from bench.errors import CannotError, UsageError
 from bench.plan import Configuration

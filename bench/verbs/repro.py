@@ -16,7 +16,7 @@ from bench.verbs import rehearsals
 from bench.verbs.options import busy_option, data_dir_option, json_option, store_option, workload_options
 
 if TYPE_CHECKING:
-    from bench.analysis.agreement import Agreement
+    from bench.analysis.repro.agreement import Agreement
     from bench.dna.machine import Machine
     from bench.repro.capsule import Capsule
     from bench.repro.runs import Stage
@@ -186,7 +186,7 @@ def _checked(
     reference: "Capsule", device: str | None, cores_per_rank: int | None, data_dir: str | None, *, as_json: bool
 ) -> "Agreement":
     """Rehearse a capsule here, with its seeds too where the numbers alone do not decide."""
-    from bench.analysis import agree
+    from bench.analysis.repro import agree
     from bench.dna.machine import here
     from bench.repro import runs
 
@@ -220,7 +220,7 @@ def _uninterrupted(when_busy: str, as_json: bool) -> AbstractContextManager[obje
 
 
 def _gates(fail_on: str | None) -> tuple[str, ...]:
-    from bench.analysis.agreement import VERDICTS
+    from bench.analysis.repro.agreement import VERDICTS
 
     asked = tuple(word.strip() for word in (fail_on or "").split(",") if word.strip())
     for word in asked:

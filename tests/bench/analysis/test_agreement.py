@@ -7,8 +7,8 @@ from capsule_fakes import a_capsule, a_run
 from hypothesis import given
 from hypothesis import strategies as some
 
-from bench.analysis import agree
-from bench.analysis.agreement import BITWISE, DIFFERENT, INCONCLUSIVE, NOT_COMPARABLE, NUMERICS, STATISTICS
+from bench.analysis.repro import agree
+from bench.analysis.repro.agreement import BITWISE, DIFFERENT, INCONCLUSIVE, NOT_COMPARABLE, NUMERICS, STATISTICS
 from bench.repro.capsule import STAGES
 
 ROUNDING, MUCH = 1e-6, 1e-2

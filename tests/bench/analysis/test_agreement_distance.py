@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as some
 from hypothesis.extra.numpy import arrays
 
-from bench.analysis import distance
+from bench.analysis.repro import distance
 
 NUMBERS = some.floats(-1e3, 1e3, width=32)
 PAIRS = some.integers(1, 20).flatmap(lambda n: some.tuples(*[arrays(np.float32, n, elements=NUMBERS)] * 2))

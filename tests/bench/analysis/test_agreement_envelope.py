@@ -10,7 +10,7 @@ from capsule_fakes import CONDITIONS, STEPS, a_run, fact
 from hypothesis import given
 from hypothesis import strategies as some
 
-from bench.analysis import causes, envelope, sharding
+from bench.analysis.repro import causes, envelope, sharding
 from bench.repro.capsule import Envelope
 
 SHARES = some.lists(some.floats(0, 0.1), min_size=1, max_size=5)

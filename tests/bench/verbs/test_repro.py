@@ -5,7 +5,7 @@ from io import StringIO
 
 import pytest
 
-from bench.analysis.agreement import Agreement, Difference
+from bench.analysis.repro.agreement import Agreement, Difference
 from bench.dna.machine import Machine
 from bench.errors import CannotError, UsageError
 from bench.plan import Configuration, Workload

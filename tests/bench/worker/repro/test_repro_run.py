@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from bench import devices
-from bench.analysis import distance
+from bench.analysis.repro import distance
 from bench.learn import augment, batches, recipe
 from bench.plan import Configuration, Recipe, Workload
 from bench.repro import capsule

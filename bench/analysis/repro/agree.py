@@ -7,8 +7,10 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bench.analysis import causes, distance, envelope
-from bench.analysis.agreement import (
+from bench.analysis.comparing.comparison import DIVERGED
+from bench.analysis.learning import learned
+from bench.analysis.repro import causes, distance, envelope
+from bench.analysis.repro.agreement import (
     BITWISE,
     DIFFERENT,
     INCONCLUSIVE,
@@ -18,8 +20,6 @@ from bench.analysis.agreement import (
     Agreement,
     Difference,
 )
-from bench.analysis.comparing.comparison import DIVERGED
-from bench.analysis.learning import learned
 from bench.analysis.result import EQUIVALENT
 from bench.repro.capsule import BEFORE_TRAINING, INIT, LOSS, RANDOM, STAGES, Capsule, Envelope, Fact
 

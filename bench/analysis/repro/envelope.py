@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from bench.analysis.distance import loss_curve, weight_curve
+from bench.analysis.repro.distance import loss_curve, weight_curve
 from bench.repro.capsule import Envelope, Part
 
 FACTOR = 2.0  # beyond the most that a handful of runs showed

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 
-from bench.analysis.distance import scaled_ulp
+from bench.analysis.repro.distance import scaled_ulp
 from bench.repro.capsule import LOCAL, REDUCED, Fact, Part, RanksCheck
 
 ULP = 8.0  # scaled, at least; for each doubling of the ranks, since the sum is split as often
