@@ -8,9 +8,9 @@ from rich.console import Console
 
 from bench.analysis.repro.agreement import BITWISE, DIFFERENT, NUMERICS, STATISTICS, Agreement, Difference
 from bench.repro.capsule import Capsule, RanksCheck
-from reports import words
-from reports.console import shown
-from reports.paragraphs import show_hanging
+from reports.text import words
+from reports.text.console import shown
+from reports.text.paragraphs import show_hanging
 
 SCHEMA, RECORD, REPEAT = "bench.agreement/1", "bench.capsule-record/1", "bench.repeat/1"
 STYLES = {BITWISE: "green", NUMERICS: "green", STATISTICS: "green", DIFFERENT: "red"}

@@ -3,7 +3,7 @@
 from rich.console import Console
 
 from bench.analysis.comparing.comparison import Calibration, FalseAlarms
-from reports import paragraphs, words
+from reports.text import paragraphs, words
 
 
 def show(found: Calibration, console: Console, *, store: str) -> None:

@@ -22,8 +22,8 @@ from bench.analysis.comparing.comparison import (
     Party,
 )
 from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, INVALID, SLOWER, Estimate
-from reports import layout, names, paragraphs, words
 from reports.model import Column
+from reports.text import layout, names, paragraphs, words
 
 STYLES = {
     result.FASTER: "green",

@@ -9,7 +9,8 @@ from bench.analysis.comparing import gates
 from bench.analysis.comparing.comparison import Calibration, Compared, Comparison, Machines, Party
 from bench.analysis.comparing.gates import Ruling
 from bench.analysis.result import Estimate
-from reports import comparison, machines, words
+from reports import comparison, machines
+from reports.text import words
 
 SCHEMA = "bench.comparison/1"
 SEVERAL = "bench.comparisons/1"  # two stores: a comparison for each workload that both have

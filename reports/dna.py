@@ -6,9 +6,9 @@ from typing import Any
 
 from rich.console import Console
 
-from reports import words
-from reports.console import shown
-from reports.paragraphs import show_hanging
+from reports.text import words
+from reports.text.console import shown
+from reports.text.paragraphs import show_hanging
 
 _NOT_COLLECTED = "names of hosts and people, addresses, paths, serial numbers"
 _EFFECTS = {"numbers": "can change the numbers", "speed": "can change the speed", "cosmetic": "cosmetic"}

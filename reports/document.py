@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.analysis.result import Estimate, Law, Row, Study, Title
-from reports import learning, words
+from reports import learning
 from reports.sentence import all_reasons, sentence
+from reports.text import words
 
 SCHEMA = "bench.scale/1"
 

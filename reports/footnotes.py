@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from bench.analysis.result import EQUIVALENT, Row, Study
 from bench.store.schema import OK
-from reports import laws, names, words
+from reports import laws
 from reports.sentence import baseline_rate, is_invalid, judged
+from reports.text import names, words
 
 _NAMES = {
     "throughput": "samples/s",

@@ -1,7 +1,7 @@
 """A scaling law in words."""
 
 from bench.analysis.result import Law
-from reports import words
+from reports.text import words
 
 _MEANS = {
     "sigma": "the share of the work that is not divided",

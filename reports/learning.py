@@ -7,8 +7,8 @@ from typing import Any
 from bench.analysis.digits import significant
 from bench.analysis.result import Beside, Estimate, Row, Study, Target, TimeTo
 from bench.plan import PERCENT
-from reports import names, words
 from reports.model import Column
+from reports.text import names, words
 
 _NAMES = {
     "top1": "top-1",

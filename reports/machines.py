@@ -9,9 +9,9 @@ from rich.text import Text
 from bench.analysis.comparing.comparison import Fleet, MachineRate, Machines
 from bench.analysis.digits import significant
 from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER
-from reports import layout, names, paragraphs, words
 from reports.comparison import STYLES
 from reports.model import Column
+from reports.text import layout, names, paragraphs, words
 
 
 def show(found: Machines, console: Console, *, wide: bool = False) -> None:

@@ -8,8 +8,8 @@ from rich.console import Console
 
 from bench.plan import Configuration, Plan, to_json
 from launchers import Command
-from reports import words
-from reports.paragraphs import show_hanging
+from reports.text import words
+from reports.text.paragraphs import show_hanging
 
 _LEAD = len("Warning  ")
 

@@ -14,9 +14,9 @@ from rich.segment import ControlType
 
 from bench.plan import Plan, PlannedLaunch
 from bench.store.schema import OK, Launch
-from reports import names, words
-from reports.console import console_for, shown, wants_color
 from reports.pace import Beat, Clock, Pace
+from reports.text import names, words
+from reports.text.console import console_for, shown, wants_color
 
 # A rank's phases in their order, as the heartbeat names them.
 PHASES = (

@@ -7,8 +7,8 @@ from dataclasses import asdict, is_dataclass
 from typing import Any
 
 from bench.analysis.report import Report, StudyReport
-from reports import words
 from reports.document import scale_document
+from reports.text import words
 
 SCHEMA = "bench.report_data/1"
 

@@ -2,7 +2,7 @@
 
 from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, INVALID, SLOWER, Row, Study, Verdict
 from bench.store.schema import NOT_APPLICABLE, NOT_RUN, SUSPECT
-from reports import names, words
+from reports.text import names, words
 
 
 def sentence(study: Study) -> str:

@@ -9,9 +9,10 @@ from rich.text import Text
 from bench.analysis import result
 from bench.analysis.result import Study
 from bench.store.schema import FAILURES, NOT_APPLICABLE, NOT_RUN, OK, SUSPECT
-from reports import layout, learning, paragraphs, words
-from reports.console import shown
+from reports import learning
 from reports.model import TableModel, build
+from reports.text import layout, paragraphs, words
+from reports.text.console import shown
 
 _STYLES = {
     result.FASTER: "green",

@@ -7,7 +7,7 @@ from typing import Any
 
 from bench.analysis.digits import significant
 from bench.analysis.learning.diagnosis import Cause, Diagnosis
-from reports import words
+from reports.text import words
 
 _WIDTH = 100
 

@@ -8,7 +8,7 @@ from typing import Any
 from bench.analysis.learning import macro
 from bench.exporting.record import Point, Record, Run, ids
 from bench.store.schema import ClassScore
-from reports import words
+from reports.text import words
 
 Rows = list[dict[str, Any]]
 

@@ -125,7 +125,7 @@ def _keep(found: "Calibration", store: Path) -> None:
 
 def _tell(found: "Calibration", store: Path, talk: Talk) -> int:
     from reports import calibration, comparison_document
-    from reports.console import console_for
+    from reports.text.console import console_for
 
     if talk.as_json:
         click.echo(json.dumps(comparison_document.calibration_document(found, str(store), DONE), indent=2))

@@ -92,7 +92,7 @@ def _two(a: "Wanted", b: "Wanted", margin: float | None, asked: _Gates, **talkin
     from bench.analysis.comparing import gates
     from bench.analysis.comparing.compare import compare
     from reports import comparison, comparison_document
-    from reports.console import console_for
+    from reports.text.console import console_for
 
     documents: list[dict[str, Any]] = []
     told: list[gates.Ruling] = []
@@ -120,7 +120,7 @@ def _many(wanted: "list[Wanted]", margin: float | None, asked: _Gates, **talking
     from bench.analysis.comparing import gates, machines
     from reports import comparison_document
     from reports import machines as shown
-    from reports.console import console_for
+    from reports.text.console import console_for
 
     read = [sides.read(each, ()) for each in sides.one_of_each(wanted)]
     found = machines.held_together(read, margin or max(side.plan.margin for side in read))
@@ -137,7 +137,7 @@ def _many(wanted: "list[Wanted]", margin: float | None, asked: _Gates, **talking
 def _tell(told: "Sequence[Ruling]", code: int) -> None:
     """What each gate came to, the failures first; nothing where none was asked for."""
     from bench.analysis.comparing import gates
-    from reports import words
+    from reports.text import words
 
     for decision, said in ((gates.FAIL, "failed"), (gates.UNDECIDED, "undecided")):
         for each in told:

@@ -63,7 +63,7 @@ def command(
     no addresses, paths or serial numbers are in it.
     """
     from reports import dna
-    from reports.console import console_for
+    from reports.text.console import console_for
 
     console = console_for(sys.stdout, color=not no_color)
     if diff is not None:

@@ -45,7 +45,7 @@ def command(fast: bool, store: Path, as_json: bool) -> int:
 
     with nullcontext() if fast or host_lock.is_held() else _torch_begun() as begun:
         if not as_json:
-            import reports.paragraphs  # noqa: F401 - while torch is imported elsewhere, not after it
+            import reports.text.paragraphs  # noqa: F401 - while torch is imported elsewhere, not after it
         from bench.dna.machine import here
         from bench.health import REFUSAL, as_it_is
 
@@ -77,9 +77,9 @@ def _torch_begun() -> "Child":
 
 
 def _show(checks: list["Check"], *, ready: bool) -> None:
-    from reports import words
-    from reports.console import console_for, shown, shows_only_ascii
-    from reports.paragraphs import show_hanging
+    from reports.text import words
+    from reports.text.console import console_for, shown, shows_only_ascii
+    from reports.text.paragraphs import show_hanging
 
     console = console_for(sys.stdout)
     ascii_only = shows_only_ascii(console)

@@ -14,8 +14,9 @@ from bench.plan import Plan
 from bench.store import index, read
 from bench.store.schema import Epoch, Launch
 from reports import learning as told
-from reports import model, words
+from reports import model
 from reports import why as causes
+from reports.text import words
 
 _HOLDS = "published"
 

@@ -221,7 +221,7 @@ def _run(
     from bench.dna import numbers
     from bench.verbs.interruptions import Terminated, listened_for
     from reports import plans, progress
-    from reports.console import console_for
+    from reports.text.console import console_for
 
     checks = health.preflight(plan, machine, store.path, share=when_busy != "refuse")
     health.refuse(checks)
@@ -283,7 +283,7 @@ def _say(line: str) -> None:
 
 def _tell(findings: "Study", store: Path, code: int, talk: Talk, gates: tuple[str, ...] = ()) -> int:
     from reports import document, learning, terminal
-    from reports.console import console_for
+    from reports.text.console import console_for
 
     code = exits.settled(code, findings)
     missed = list(learning.missed(findings)) if exits.ACCURACY in gates else []

@@ -51,7 +51,7 @@ def move(source: str, target: str, studies: tuple[str, ...], *, logs: bool, sche
 
 
 def _sentence(told: "Transfer", target: str) -> str:
-    from reports import words
+    from reports.text import words
 
     studies = f"{len(told.studies)} {'study' if len(told.studies) == 1 else 'studies'}"
     if not told.files:
@@ -76,7 +76,7 @@ class _Progress:
         from rich.control import Control
         from rich.segment import ControlType
 
-        from reports.console import console_for, wants_color
+        from reports.text.console import console_for, wants_color
 
         console = console_for(self._stream)
         live = self._stream.isatty() and wants_color()

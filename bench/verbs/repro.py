@@ -230,7 +230,7 @@ def _gates(fail_on: str | None) -> tuple[str, ...]:
 
 
 def _console() -> Any:
-    from reports.console import console_for
+    from reports.text.console import console_for
 
     return console_for(sys.stdout)
 

@@ -6,9 +6,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from reports import words
 from reports.charts import data, marks
 from reports.charts.facts import by_recall, flop_unit, part_names, share_of
+from reports.text import words
 
 _ROW = 22 / 72  # inches for one bar
 _AXIS = 42 / 72

@@ -6,9 +6,9 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
-from reports import words
 from reports.charts import data, marks
 from reports.charts.facts import cells
+from reports.text import words
 
 NUMBERED = 12  # classes: more leave no room for numbers in the cells
 NAMED = 40  # classes: more leave no room for names at the edges

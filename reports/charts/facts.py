@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from bench.analysis.result import Estimate
-from reports import words
 from reports.charts import data
+from reports.text import words
 
 
 def launches_of(estimates: Sequence[Estimate]) -> str:

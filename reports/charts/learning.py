@@ -7,9 +7,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from reports import words
 from reports.charts import data, marks
 from reports.charts.palette import MOST
+from reports.text import words
 
 _MARKED = 12  # markers on a line, however many epochs
 

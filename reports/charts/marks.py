@@ -7,8 +7,8 @@ from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
-from reports import words
 from reports.charts.palette import DASHES, LIGHT, MARKERS
+from reports.text import words
 
 TIP = "tip:"  # an artist whose id begins so has the rest as its hover text in the SVG
 DOTS = "dots:"  # markers of an artist whose id begins so become paths in the SVG; then diameter and hover texts

@@ -8,11 +8,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from bench.analysis.result import Estimate
-from reports import words
 from reports.charts import data, marks
 from reports.charts.facts import launches_of, named_launches, resources_of
 from reports.charts.palette import MOST
 from reports.charts.thinning import LISTED_LAUNCHES
+from reports.text import words
 
 LINEAR_TO = 16  # resources: up to here a logarithmic axis would only flatter
 

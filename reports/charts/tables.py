@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import singledispatch
 
 from bench.analysis.result import Estimate
-from reports import words
 from reports.charts import data
 from reports.charts.facts import (
     cells,
@@ -18,6 +17,7 @@ from reports.charts.facts import (
     share_of,
 )
 from reports.charts.thinning import LISTED_CELLS, LISTED_CLASSES, LISTED_EPOCHS, LISTED_LAUNCHES, spread
+from reports.text import words
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from functools import singledispatch
 
 from bench.analysis.result import Estimate
-from reports import words
 from reports.charts import data
 from reports.charts.facts import (
     by_recall,
@@ -19,6 +18,7 @@ from reports.charts.facts import (
 from reports.charts.palette import MOST
 from reports.charts.tables import DataTable, table
 from reports.charts.thinning import lines_of, stretches_of
+from reports.text import words
 
 __all__ = ["DataTable", "describe", "table"]
 

@@ -9,7 +9,8 @@ from typing import Any
 from bench.analysis.comparing.comparison import Compared, Comparison
 from bench.analysis.report import Report, StudyReport
 from bench.analysis.result import Estimate, Row, Study
-from reports import comparison, words
+from reports import comparison
+from reports.text import words
 
 
 def render(report: Report) -> dict[str, str]:

@@ -4,8 +4,9 @@ import re
 
 from bench.analysis.comparing.comparison import Comparison
 from bench.analysis.report import Report, StudyReport
-from reports import comparison, learning, words
+from reports import comparison, learning
 from reports.model import Column, TableModel, build
+from reports.text import words
 
 
 def render(report: Report) -> dict[str, str]:

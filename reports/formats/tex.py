@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from bench.analysis.comparing.comparison import Comparison
 from bench.analysis.report import Report, StudyReport
 from bench.analysis.result import Estimate
-from reports import comparison, words
-from reports.latex import columns, escape
+from reports import comparison
 from reports.model import Column, build, fitting
+from reports.text import words
+from reports.text.latex import columns, escape
 
 _WIDTH = 100  # characters that still read well at \footnotesize on a page
 _PACKAGES = "booktabs,graphicx,siunitx"

@@ -3,8 +3,8 @@
 import re
 
 from bench.analysis.report import StudyReport
-from reports import words
-from reports.latex import escape
+from reports.text import words
+from reports.text.latex import escape
 
 
 def bibtex(told: StudyReport) -> str:

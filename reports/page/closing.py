@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from bench.analysis.report import Card, Report, StudyReport
 from bench.analysis.result import Title
 from bench.plan import STRATEGIES
-from reports import names, words
 from reports.formats import csv
 from reports.page import citing
 from reports.page.blocks import Block, Code, Download, Finding, Pairs, Points, Prose, Section
 from reports.sentence import all_reasons
+from reports.text import names, words
 
 Each = Callable[[Callable[[StudyReport, str], tuple[Block, ...]]], tuple[Block, ...]]
 

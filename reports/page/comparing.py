@@ -3,11 +3,12 @@
 from bench.analysis.comparing.comparison import Comparison
 from bench.analysis.report import Report, StudyReport
 from bench.analysis.result import Row
-from reports import comparison, names, words
+from reports import comparison
 from reports.charts import data
 from reports.page import figures, learning_figures, opening
 from reports.page.blocks import Block, Figure, Grid, Head, Points, Prose, Section
 from reports.sentence import headlines, is_invalid
+from reports.text import names, words
 
 _HEADS = (
     Head(text="study", is_number=False),

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 
 from bench.analysis.report import Attempted, StudyReport
 from bench.analysis.result import Law, Row, Study
-from reports import names, words
 from reports.charts import data
 from reports.sentence import baseline_rate, is_invalid
+from reports.text import names, words
 
 
 def setup_of(study: Study) -> str:

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from bench.analysis.report import Report, StudyReport
 from bench.analysis.result import Estimate, Study
 from reports import learning as beside
-from reports import names, words
 from reports.page import figures, learning_figures
 from reports.page.blocks import Block, Figure, Grid, Head, Points, Prose, Section
+from reports.text import names, words
 
 Each = Callable[[Callable[[StudyReport, str], tuple[Block, ...]]], tuple[Block, ...]]
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from bench.analysis.report import StudyReport
 from bench.plan import PERCENT, Published
-from reports import words
 from reports.charts import data
 from reports.page import opening
 from reports.page.figures import row_names, setup_of
+from reports.text import words
 
 
 def share_of(published: Published) -> float:

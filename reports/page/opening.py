@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 from bench.analysis.report import StudyReport
 from bench.analysis.result import Accuracy, Row, Study
-from reports import model, names, words
+from reports import model
 from reports.page.blocks import Headline
 from reports.sentence import headlines as rows_told
 from reports.sentence import is_invalid, is_suspect
+from reports.text import names, words
 
 
 def headlines(study: Study) -> tuple[Headline, ...]:

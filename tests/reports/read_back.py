@@ -3,7 +3,7 @@
 import re
 from html import unescape
 
-from reports import words
+from reports.text import words
 
 
 def same_words(text: str) -> str:

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from bench.analysis.comparing.gates import Ruling
 from reports import calibration, comparison, comparison_document, machines
-from reports.console import console_for
+from reports.text.console import console_for
 
 SLOWER = (Ruling(gate="slower", about="throughput of ddp-cpu-2x1", decision="fail"),)
 

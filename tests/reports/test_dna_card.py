@@ -5,7 +5,7 @@ import io
 import pytest
 
 from reports import dna
-from reports.console import console_for
+from reports.text.console import console_for
 
 DOCUMENT = {
     "hw_id": "00ff",

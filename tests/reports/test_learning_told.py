@@ -11,8 +11,8 @@ from bench.analysis.learning.diagnosis import Cause, Diagnosis
 from bench.analysis.result import Beside, Estimate, Target, TimeTo
 from bench.plan import Published
 from reports import document, learning, terminal, why
-from reports.console import console_for
 from reports.formats import md
+from reports.text.console import console_for
 
 HARDWARE = {"hardware": "Apple M4", "device": "mps", "source": "a report"}
 

@@ -10,11 +10,12 @@ import pytest
 import read_back
 
 from bench.analysis.report import alone
-from reports import formats, latex, words
-from reports.console import console_for
+from reports import formats
 from reports.document import scale_document
 from reports.model import build
 from reports.terminal import show
+from reports.text import latex, words
+from reports.text.console import console_for
 
 MADE = [
     studies.good,

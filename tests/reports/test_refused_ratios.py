@@ -18,9 +18,9 @@ from click.testing import CliRunner
 from bench import study
 from bench.store import schema
 from bench.verbs.report import command
-from reports import words
-from reports.console import console_for
 from reports.terminal import show
+from reports.text import words
+from reports.text.console import console_for
 
 REPOSITORY = Path(__file__).parents[2]
 FORMS = ("terminal", "md", "tex", "standalone", "html", "csv", "json")

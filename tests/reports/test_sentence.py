@@ -5,8 +5,8 @@ from dataclasses import replace
 import fabricated_studies as studies
 import pytest
 
-from reports import words
 from reports.sentence import sentence
+from reports.text import words
 
 
 def told(study) -> str:

@@ -7,8 +7,8 @@ import fabricated_studies as studies
 import pytest
 from rich.cells import cell_len
 
-from reports.console import console_for
 from reports.terminal import next_command, show
+from reports.text.console import console_for
 
 HOSTILE = "a_b%&#$~^\\[red]:smile:\x1b[31m\r\n" + "long " * 30
 

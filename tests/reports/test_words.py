@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from bench.analysis.result import Estimate
-from reports import words
+from reports.text import words
 
 
 def shown(text: str) -> float:

@@ -11,7 +11,7 @@ from typing import Any
 from bench.exporting import tables
 from bench.exporting.files import drafted
 from bench.exporting.record import Record
-from reports import words
+from reports.text import words
 
 NEEDS: Mapping[str, str] = {}
 

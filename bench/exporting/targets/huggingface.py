@@ -18,7 +18,7 @@ from bench.exporting.files import drafted
 from bench.exporting.record import Record, Run, ids, scalars
 from bench.exporting.targets.csv import as_csv
 from bench.exporting.targets.json import finite
-from reports import words
+from reports.text import words
 
 NEEDS: Mapping[str, str] = {"safetensors": "safetensors>=0.4"}
 

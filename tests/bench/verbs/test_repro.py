@@ -13,7 +13,7 @@ from bench.repro import capsule
 from bench.repro.capsule import Capsule, Fact, Part, Rehearsal
 from bench.verbs import rehearsals
 from reports import agreement
-from reports.console import console_for
+from reports.text.console import console_for
 
 TWO_CORES = Machine(cpu_ids=(0, 1), pinnable=True, memory_bytes=2**33)
 ROW = Configuration(

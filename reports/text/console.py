@@ -6,7 +6,7 @@ from typing import TextIO
 from rich.console import Console
 from rich.text import Text
 
-from reports import words
+from reports.text import words
 
 
 def console_for(stream: TextIO, *, color: bool = True, width: int | None = None) -> Console:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from reports import words
+from reports.text import words
 
 
 class Named(Protocol):

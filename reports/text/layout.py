@@ -7,8 +7,8 @@ from dataclasses import replace
 from rich.console import Console
 from rich.text import Text
 
-from reports.console import shown
 from reports.model import Column, fitting, laid_out
+from reports.text.console import shown
 
 GUTTER = "  "
 

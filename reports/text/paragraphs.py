@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
-from reports.console import shown
+from reports.text.console import shown
 
 
 def paragraph(lead: str, told: str, console: Console, style: str = "") -> list[Text]:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.analysis.result import Estimate
-from reports import words
 from reports.model import Column
+from reports.text import words
 
 _DASH = "\0"  # stands in for a typeset dash while the two hyphens of an option are kept apart
 
