@@ -22,7 +22,7 @@ from bench.analysis.comparing.comparison import (
     Party,
 )
 from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, INVALID, SLOWER, Estimate
-from reports.model import Column
+from reports.scaling.model import Column
 from reports.text import layout, names, paragraphs, words
 
 STYLES = {

@@ -10,7 +10,7 @@ from bench.analysis.comparing.comparison import Fleet, MachineRate, Machines
 from bench.analysis.digits import significant
 from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER
 from reports.comparison import STYLES
-from reports.model import Column
+from reports.scaling.model import Column
 from reports.text import layout, names, paragraphs, words
 
 

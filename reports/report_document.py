@@ -7,7 +7,7 @@ from dataclasses import asdict, is_dataclass
 from typing import Any
 
 from bench.analysis.report import Report, StudyReport
-from reports.document import scale_document
+from reports.scaling.document import scale_document
 from reports.text import words
 
 SCHEMA = "bench.report_data/1"

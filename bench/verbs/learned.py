@@ -14,8 +14,8 @@ from bench.plan import Plan
 from bench.store import index, read
 from bench.store.schema import Epoch, Launch
 from reports import learning as told
-from reports import model
 from reports import why as causes
+from reports.scaling import model
 from reports.text import words
 
 _HOLDS = "published"

@@ -282,7 +282,8 @@ def _say(line: str) -> None:
 
 
 def _tell(findings: "Study", store: Path, code: int, talk: Talk, gates: tuple[str, ...] = ()) -> int:
-    from reports import document, learning, terminal
+    from reports import learning
+    from reports.scaling import document, terminal
     from reports.text.console import console_for
 
     code = exits.settled(code, findings)

@@ -5,7 +5,7 @@ import re
 from bench.analysis.comparing.comparison import Comparison
 from bench.analysis.report import Report, StudyReport
 from reports import comparison, learning
-from reports.model import Column, TableModel, build
+from reports.scaling.model import Column, TableModel, build
 from reports.text import words
 
 

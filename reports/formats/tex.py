@@ -10,7 +10,7 @@ from bench.analysis.comparing.comparison import Comparison
 from bench.analysis.report import Report, StudyReport
 from bench.analysis.result import Estimate
 from reports import comparison
-from reports.model import Column, build, fitting
+from reports.scaling.model import Column, build, fitting
 from reports.text import words
 from reports.text.latex import columns, escape
 

@@ -9,7 +9,7 @@ from bench.plan import STRATEGIES
 from reports.formats import csv
 from reports.page import citing
 from reports.page.blocks import Block, Code, Download, Finding, Pairs, Points, Prose, Section
-from reports.sentence import all_reasons
+from reports.scaling.sentence import all_reasons
 from reports.text import names, words
 
 Each = Callable[[Callable[[StudyReport, str], tuple[Block, ...]]], tuple[Block, ...]]

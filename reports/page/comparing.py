@@ -7,7 +7,7 @@ from reports import comparison
 from reports.charts import data
 from reports.page import figures, learning_figures, opening
 from reports.page.blocks import Block, Figure, Grid, Head, Points, Prose, Section
-from reports.sentence import headlines, is_invalid
+from reports.scaling.sentence import headlines, is_invalid
 from reports.text import names, words
 
 _HEADS = (

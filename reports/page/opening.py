@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from bench.analysis.report import StudyReport
 from bench.analysis.result import Accuracy, Row, Study
-from reports import model
 from reports.page.blocks import Headline
-from reports.sentence import headlines as rows_told
-from reports.sentence import is_invalid, is_suspect
+from reports.scaling import model
+from reports.scaling.sentence import headlines as rows_told
+from reports.scaling.sentence import is_invalid, is_suspect
 from reports.text import names, words
 
 

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator, Sequence
 
 from bench.analysis.report import Report, StudyReport
 from bench.analysis.result import Study
-from reports import laws, model
 from reports.charts.facts import share_of
 from reports.page import closing, figures, learning, opening
 from reports.page.blocks import Apart, Block, Figure, Grid, Head, Page, Points, Prose, Section
 from reports.page.comparing import compared, side_by_side
-from reports.sentence import is_invalid, is_suspect, sentence
+from reports.scaling import laws, model
+from reports.scaling.sentence import is_invalid, is_suspect, sentence
 from reports.text import names, words
 
 

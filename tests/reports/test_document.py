@@ -8,7 +8,7 @@ import fabricated_studies as studies
 import pytest
 
 from bench.store.schema import STATUSES
-from reports.document import scale_document
+from reports.scaling.document import scale_document
 
 NUMBER = (int, float)
 NULL = type(None)

@@ -10,8 +10,9 @@ from bench.analysis import report
 from bench.analysis.learning.diagnosis import Cause, Diagnosis
 from bench.analysis.result import Beside, Estimate, Target, TimeTo
 from bench.plan import Published
-from reports import document, learning, terminal, why
+from reports import learning, why
 from reports.formats import md
+from reports.scaling import document, terminal
 from reports.text.console import console_for
 
 HARDWARE = {"hardware": "Apple M4", "device": "mps", "source": "a report"}

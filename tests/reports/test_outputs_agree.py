@@ -11,9 +11,9 @@ import read_back
 
 from bench.analysis.report import alone
 from reports import formats
-from reports.document import scale_document
-from reports.model import build
-from reports.terminal import show
+from reports.scaling.document import scale_document
+from reports.scaling.model import build
+from reports.scaling.terminal import show
 from reports.text import latex, words
 from reports.text.console import console_for
 

@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from bench import study
 from bench.store import schema
 from bench.verbs.report import command
-from reports.terminal import show
+from reports.scaling.terminal import show
 from reports.text import words
 from reports.text.console import console_for
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import fabricated_studies as studies
 import pytest
 
-from reports.sentence import sentence
+from reports.scaling.sentence import sentence
 from reports.text import words
 
 

@@ -7,7 +7,7 @@ import fabricated_studies as studies
 import pytest
 from rich.cells import cell_len
 
-from reports.terminal import next_command, show
+from reports.scaling.terminal import next_command, show
 from reports.text.console import console_for
 
 HOSTILE = "a_b%&#$~^\\[red]:smile:\x1b[31m\r\n" + "long " * 30

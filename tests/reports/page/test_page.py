@@ -14,11 +14,11 @@ import fabricated_studies as studies
 import pytest
 
 from bench.analysis.report import Report, alone
-from reports import model
 from reports.page.closing import _short
 from reports.page.layout import html
 from reports.page.opening import headlines as page_headlines
 from reports.page.sections import page
+from reports.scaling import model
 from reports.text import words
 
 VOID = {"meta", "link", "br", "img", "input", "hr", "path", "circle", "line", "rect", "use", "polyline", "polygon"}

@@ -6,7 +6,7 @@ from typing import Any
 
 from bench.analysis.result import Estimate, Law, Row, Study, Title
 from reports import learning
-from reports.sentence import all_reasons, sentence
+from reports.scaling.sentence import all_reasons, sentence
 from reports.text import words
 
 SCHEMA = "bench.scale/1"

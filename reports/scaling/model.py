@@ -7,8 +7,8 @@ from typing import Literal
 
 from bench.analysis.result import Row, Study, Title
 from bench.store.schema import OK
-from reports.footnotes import Note, footnotes
-from reports.sentence import is_invalid, sentence
+from reports.scaling.footnotes import Note, footnotes
+from reports.scaling.sentence import is_invalid, sentence
 from reports.text import names, words
 
 _ALWAYS = {"throughput", "speedup", "efficiency"}  # what the table is for, even when no row has it

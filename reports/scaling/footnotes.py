@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from bench.analysis.result import EQUIVALENT, Row, Study
 from bench.store.schema import OK
-from reports import laws
-from reports.sentence import baseline_rate, is_invalid, judged
+from reports.scaling import laws
+from reports.scaling.sentence import baseline_rate, is_invalid, judged
 from reports.text import names, words
 
 _NAMES = {
