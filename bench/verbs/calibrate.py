@@ -124,7 +124,7 @@ def _keep(found: "Calibration", store: Path) -> None:
 
 
 def _tell(found: "Calibration", store: Path, talk: Talk) -> int:
-    from reports import calibration, comparison_document
+    from reports.comparing import calibration, comparison_document
     from reports.text.console import console_for
 
     if talk.as_json:

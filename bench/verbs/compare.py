@@ -91,7 +91,7 @@ def command(
 def _two(a: "Wanted", b: "Wanted", margin: float | None, asked: _Gates, **talking: bool) -> int:
     from bench.analysis.comparing import gates
     from bench.analysis.comparing.compare import compare
-    from reports import comparison, comparison_document
+    from reports.comparing import comparison, comparison_document
     from reports.text.console import console_for
 
     documents: list[dict[str, Any]] = []
@@ -118,8 +118,8 @@ def _two(a: "Wanted", b: "Wanted", margin: float | None, asked: _Gates, **talkin
 
 def _many(wanted: "list[Wanted]", margin: float | None, asked: _Gates, **talking: bool) -> int:
     from bench.analysis.comparing import gates, machines
-    from reports import comparison_document
-    from reports import machines as shown
+    from reports.comparing import comparison_document
+    from reports.comparing import machines as shown
     from reports.text.console import console_for
 
     read = [sides.read(each, ()) for each in sides.one_of_each(wanted)]

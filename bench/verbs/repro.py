@@ -145,7 +145,8 @@ def run(*, bundle: Path, study: str, store: Path, data_dir: str | None, when_bus
     from bench.repro import capsule
     from bench.store import index
     from bench.verbs import measuring, sides
-    from reports import agreement, comparison, comparison_document
+    from reports import agreement
+    from reports.comparing import comparison, comparison_document
 
     machine = here()
     theirs = index.resolve(bundle, study)

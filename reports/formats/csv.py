@@ -9,7 +9,7 @@ from typing import Any
 from bench.analysis.comparing.comparison import Compared, Comparison
 from bench.analysis.report import Report, StudyReport
 from bench.analysis.result import Estimate, Row, Study
-from reports import comparison
+from reports.comparing import comparison
 from reports.text import words
 
 

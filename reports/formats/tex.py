@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from bench.analysis.comparing.comparison import Comparison
 from bench.analysis.report import Report, StudyReport
 from bench.analysis.result import Estimate
-from reports import comparison
+from reports.comparing import comparison
 from reports.scaling.model import Column, build, fitting
 from reports.text import words
 from reports.text.latex import columns, escape

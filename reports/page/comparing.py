@@ -3,8 +3,8 @@
 from bench.analysis.comparing.comparison import Comparison
 from bench.analysis.report import Report, StudyReport
 from bench.analysis.result import Row
-from reports import comparison
 from reports.charts import data
+from reports.comparing import comparison
 from reports.page import figures, learning_figures, opening
 from reports.page.blocks import Block, Figure, Grid, Head, Points, Prose, Section
 from reports.scaling.sentence import headlines, is_invalid

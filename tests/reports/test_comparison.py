@@ -8,7 +8,7 @@ import pytest
 from rich.cells import cell_len
 
 from bench.analysis.comparing.gates import Ruling
-from reports import calibration, comparison, comparison_document, machines
+from reports.comparing import calibration, comparison, comparison_document, machines
 from reports.text.console import console_for
 
 SLOWER = (Ruling(gate="slower", about="throughput of ddp-cpu-2x1", decision="fail"),)

@@ -9,7 +9,7 @@ from rich.text import Text
 from bench.analysis.comparing.comparison import Fleet, MachineRate, Machines
 from bench.analysis.digits import significant
 from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER
-from reports.comparison import STYLES
+from reports.comparing.comparison import STYLES
 from reports.scaling.model import Column
 from reports.text import layout, names, paragraphs, words
 

@@ -9,7 +9,7 @@ from bench.analysis.comparing import gates
 from bench.analysis.comparing.comparison import Calibration, Compared, Comparison, Machines, Party
 from bench.analysis.comparing.gates import Ruling
 from bench.analysis.result import Estimate
-from reports import comparison, machines
+from reports.comparing import comparison, machines
 from reports.text import words
 
 SCHEMA = "bench.comparison/1"
