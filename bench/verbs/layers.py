@@ -25,7 +25,7 @@ def show(ids: Sequence[str], store: Path, *, as_json: bool) -> None:
         UsageError: no such study or launch, or nobody looked into its layers.
     """
     from bench.analysis.learning import anatomy
-    from reports import anatomy as told
+    from reports.learning import anatomy as told
 
     damaged: list[index.Damage] = []
     found = {name: rows for text in ids for name, rows in _rows(store, text, damaged).items()}

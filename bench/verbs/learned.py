@@ -13,8 +13,8 @@ from bench.analysis.result import Row, Study, TimeTo
 from bench.plan import Plan
 from bench.store import index, read
 from bench.store.schema import Epoch, Launch
-from reports import learning as told
-from reports import why as causes
+from reports.learning import table as told
+from reports.learning import why as causes
 from reports.scaling import model
 from reports.text import words
 

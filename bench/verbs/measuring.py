@@ -282,12 +282,12 @@ def _say(line: str) -> None:
 
 
 def _tell(findings: "Study", store: Path, code: int, talk: Talk, gates: tuple[str, ...] = ()) -> int:
-    from reports import learning
+    from reports.learning import table
     from reports.scaling import document, terminal
     from reports.text.console import console_for
 
     code = exits.settled(code, findings)
-    missed = list(learning.missed(findings)) if exits.ACCURACY in gates else []
+    missed = list(table.missed(findings)) if exits.ACCURACY in gates else []
     if missed and code in {DONE, PARTIAL}:
         code = GATE
     if talk.as_json:

@@ -4,8 +4,8 @@ import re
 
 from bench.analysis.comparing.comparison import Comparison
 from bench.analysis.report import Report, StudyReport
-from reports import learning
 from reports.comparing import comparison
+from reports.learning import table as learning
 from reports.scaling.model import Column, TableModel, build
 from reports.text import words
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from bench.analysis.report import Report, StudyReport
 from bench.analysis.result import Estimate, Study
-from reports import learning as beside
+from reports.learning import table as beside
 from reports.page import figures, learning_figures
 from reports.page.blocks import Block, Figure, Grid, Head, Points, Prose, Section
 from reports.text import names, words

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.analysis.result import Estimate, Law, Row, Study, Title
-from reports import learning
+from reports.learning import table
 from reports.scaling.sentence import all_reasons, sentence
 from reports.text import words
 
@@ -35,7 +35,7 @@ def scale_document(study: Study, store_path: Path | str, exit_code: int) -> dict
             "verdict": sentence(study).replace(words.NARROW, " "),
             "dna": {"hw_id": study.hw_id, "sw_id": study.sw_id, "num_id": study.num_id},
             "warnings": list(study.warnings),
-            **learning.document(study),
+            **table.document(study),
             "laws": [_law(law) for law in study.laws],
             "no_law": study.no_law or None,
         }
@@ -105,7 +105,7 @@ def _row(row: Row) -> dict[str, Any]:
             "train_top1": accuracy.train_top1,
             "gap": accuracy.gap,
         },
-        "times_to": learning.times(row),
+        "times_to": table.times(row),
         "mfu": row.mfu,
         "cut_steps": row.cut_steps,
         "status": row.status,

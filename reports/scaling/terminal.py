@@ -9,7 +9,7 @@ from rich.text import Text
 from bench.analysis import result
 from bench.analysis.result import Study
 from bench.store.schema import FAILURES, NOT_APPLICABLE, NOT_RUN, OK, SUSPECT
-from reports import learning
+from reports.learning import table
 from reports.scaling.model import TableModel, build
 from reports.text import layout, paragraphs, words
 from reports.text.console import shown
@@ -67,12 +67,12 @@ def _notes(model: TableModel, gone: tuple[str, ...]) -> list[str]:
 
 def _learning(study: Study, console: Console, *, wide: bool) -> tuple[list[Text], list[Text]]:
     """Measured beside published, and in words what each row learned."""
-    told = [line for each in learning.closing(study) for line in paragraphs.paragraph("- ", each, console)]
-    found = learning.headline(study)
+    told = [line for each in table.closing(study) for line in paragraphs.paragraph("- ", each, console)]
+    found = table.headline(study)
     if not found:
         return [], told
-    lines, gone = layout.table(learning.columns(found), console, {}, wide=wide)
-    lines += [line for each in learning.instead(found, gone) for line in paragraphs.paragraph("", each, console)]
+    lines, gone = layout.table(table.columns(found), console, {}, wide=wide)
+    lines += [line for each in table.instead(found, gone) for line in paragraphs.paragraph("", each, console)]
     if more := len(study.published) - len(found):
         rest = f"{more} more, by epoch and class: bench show {study.study_id}"
         lines += paragraphs.paragraph("", rest, console)

@@ -10,8 +10,8 @@ from bench.analysis import report
 from bench.analysis.learning.diagnosis import Cause, Diagnosis
 from bench.analysis.result import Beside, Estimate, Target, TimeTo
 from bench.plan import Published
-from reports import learning, why
 from reports.formats import md
+from reports.learning import table, why
 from reports.scaling import document, terminal
 from reports.text.console import console_for
 
@@ -112,7 +112,7 @@ def test_json_has_every_pair_and_target_unrounded(stream):
 
 
 def test_only_what_was_missed_fails_the_gate_and_it_says_by_how_much():
-    (told,) = learning.missed(learned())
+    (told,) = table.missed(learned())
     assert told.replace("\u202f", " ") == (
         "accuracy: recall of the worst class was to be at least 50.0 %: missed by 5.44 points (single-cpu-1x1)"
     )
@@ -121,14 +121,14 @@ def test_only_what_was_missed_fails_the_gate_and_it_says_by_how_much():
 def test_a_target_that_was_not_measured_is_missed():
     study = learned()
     lacking = replace(study.targets[0], measured=None, missed_by=None)
-    (told,) = learning.missed(replace(study, targets=(lacking,)))
+    (told,) = table.missed(replace(study, targets=(lacking,)))
     assert "was not measured" in told
 
 
 def test_an_accuracy_nobody_reached_says_so():
     row = learned().rows[0]
     never = replace(row.times_to[0], reached=0, epochs=None, cold_s=None, warm_s=None, train_s=None)
-    (told,) = learning.sentences(replace(learned(), rows=(replace(row, times_to=(never,)),)))
+    (told,) = table.sentences(replace(learned(), rows=(replace(row, times_to=(never,)),)))
     assert "70.0\u202f% was not reached" in told
 
 

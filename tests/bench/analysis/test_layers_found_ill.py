@@ -4,7 +4,7 @@ import math
 
 from bench.analysis.learning.anatomy import summary
 from bench.store.schema import Layer
-from reports import anatomy as told
+from reports.learning import anatomy as told
 
 
 def looks(*norms: float, position: int = 0, zeros: float = 0.0, **changes) -> list[Layer]:

@@ -10,7 +10,7 @@ from analysis_fakes import epoch, launch, plan
 from bench.analysis.learning import accuracy, why
 from bench.analysis.scaling.rows import without_a_number
 from bench.plan import Recipe, Workload
-from reports import why as told
+from reports.learning import why as told
 
 SOUND = Recipe(learning_rate=0.1, weight_decay=5e-4, schedule="cosine")
 

@@ -1,0 +1,1 @@
+"""What was learned, beside what others published, and why it is low."""
