@@ -62,7 +62,7 @@ def command(
     With equal hardware, software and numbers, two results may be held against each other. No names of hosts or people,
     no addresses, paths or serial numbers are in it.
     """
-    from reports import dna
+    from reports.repro import dna
     from reports.text.console import console_for
 
     console = console_for(sys.stdout, color=not no_color)

@@ -59,7 +59,7 @@ def record(
     """
     from bench.dna.machine import here
     from bench.repro import capsule, runs
-    from reports import agreement
+    from reports.repro import agreement
 
     if not output.absolute().parent.is_dir():
         raise UsageError(f"there is no folder {output.absolute().parent}", "make it, or name another file: -o CAPSULE")
@@ -108,7 +108,7 @@ def check(
     comparable, or inconclusive; with the first tensor that differs, and the likely cause.
     """
     from bench.repro import capsule
-    from reports import agreement
+    from reports.repro import agreement
 
     gates = _gates(fail_on)
     reference = capsule.read(file)
@@ -145,8 +145,8 @@ def run(*, bundle: Path, study: str, store: Path, data_dir: str | None, when_bus
     from bench.repro import capsule
     from bench.store import index
     from bench.verbs import measuring, sides
-    from reports import agreement
     from reports.comparing import comparison, comparison_document
+    from reports.repro import agreement
 
     machine = here()
     theirs = index.resolve(bundle, study)

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from reports import dna
+from reports.repro import dna
 from reports.text.console import console_for
 
 DOCUMENT = {

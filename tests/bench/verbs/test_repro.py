@@ -12,7 +12,7 @@ from bench.plan import Configuration, Workload
 from bench.repro import capsule
 from bench.repro.capsule import Capsule, Fact, Part, Rehearsal
 from bench.verbs import rehearsals
-from reports import agreement
+from reports.repro import agreement
 from reports.text.console import console_for
 
 TWO_CORES = Machine(cpu_ids=(0, 1), pinnable=True, memory_bytes=2**33)

@@ -1,0 +1,1 @@
+"""Would another machine agree? Fingerprints and agreements."""
