@@ -46,7 +46,7 @@ class Host:
 
 
 class Watcher(Protocol):
-    """Who is told of everything that happens while a plan runs; see `reports.progress`."""
+    """Who is told of everything that happens while a plan runs; see `reports.running.progress`."""
 
     def started(self, plan: Plan) -> None: ...
     def launch_started(self, planned: PlannedLaunch, index: int, total: int) -> None: ...

@@ -27,7 +27,7 @@ from bench.dna.machine import here
 from bench.plan import to_json
 from bench.store import index, read
 from bench.store.commit import Store
-from reports import progress
+from reports.running import progress
 
 ROUNDS, MARGIN = 6, 0.02
 

@@ -31,7 +31,7 @@ from bench.plan import to_json
 from bench.store import index
 from bench.store.commit import Store
 from bench.verbs import sides
-from reports import progress
+from reports.running import progress
 
 
 def main() -> None:

@@ -138,7 +138,7 @@ def _tell_plan(plan: "Plan", machine: "Machine", store: Path, talk: Talk) -> Non
     import launchers
     from bench.dna.fingerprint import fingerprint
     from bench.study import Host, commands
-    from reports import plans
+    from reports.running import plans
 
     host = Host(launcher=launchers.find("local").open(), machine=machine, fingerprint=fingerprint())
     told = commands(plan, host, store)

@@ -185,7 +185,7 @@ def _command(drawn_seed: int | None) -> str:
 def _tell_plan(plan: "Plan", machine: "Machine", store: str, talk: Talk) -> None:
     import launchers
     from bench.study import commands
-    from reports import plans
+    from reports.running import plans
 
     told = commands(plan, _host(launchers.find("local").open(), machine), Path(store))
     print(json.dumps(plans.document(plan, told), indent=1) if talk.as_json else "\n".join(plans.lines(plan, told)))
@@ -220,7 +220,7 @@ def _run(
     from bench import health, host_lock, study
     from bench.dna import numbers
     from bench.verbs.interruptions import Terminated, listened_for
-    from reports import plans, progress
+    from reports.running import plans, progress
     from reports.text.console import console_for
 
     checks = health.preflight(plan, machine, store.path, share=when_busy != "refuse")

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 from running_plans import DDP, SINGLE, Clock, beat, plan
 
-from reports.pace import Pace
+from reports.running.pace import Pace
 
 LOOK_S = 0.5
 WIDE = replace(SINGLE, cores_per_rank=2)

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 from running_plans import DDP, SINGLE, Clock, beat, plan
 
-from reports.pace import Pace
+from reports.running.pace import Pace
 
 START_S, LOOK_S, WARMUP = 12.0, 0.5, 10
 

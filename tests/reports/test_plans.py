@@ -7,7 +7,7 @@ import pytest
 
 from bench.plan import Configuration, Plan, Unrunnable, Workload, from_json, in_rounds
 from launchers import Command
-from reports import plans
+from reports.running import plans
 
 
 def row(strategy: str, ranks: int, cores: int | None = 1, device: str = "cpu") -> Configuration:

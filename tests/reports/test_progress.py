@@ -8,7 +8,7 @@ from running_plans import DDP, SINGLE, Clock, beat, plan
 
 from bench.store.schema import Launch
 from launchers import heartbeat
-from reports import progress
+from reports.running import progress
 
 
 def ended(planned, status="ok", reason=None, rate=2254.3) -> Launch:

@@ -14,7 +14,7 @@ from rich.segment import ControlType
 
 from bench.plan import Plan, PlannedLaunch
 from bench.store.schema import OK, Launch
-from reports.pace import Beat, Clock, Pace
+from reports.running.pace import Beat, Clock, Pace
 from reports.text import names, words
 from reports.text.console import console_for, shown, wants_color
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from bench.plan import Plan, PlannedLaunch
-from reports.durations import Durations
+from reports.running.durations import Durations
 
 Clock = Callable[[], float]  # seconds; only differences count
 
