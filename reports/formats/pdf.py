@@ -1,7 +1,7 @@
 """The page as PDF."""
 
 from bench.analysis.report import Report
-from reports import printing
+from reports.page import printing
 from reports.page.layout import html
 
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from bench.errors import CANNOT, CannotError
-from reports import printing
+from reports.page import printing
 
 PAGE = "<!doctype html><html lang=en><title>t</title><h1>A study</h1></html>"
 
