@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bench import study
-from bench.analysis.scaling import repeats
+from bench.analysis.scaling import replicates
 from bench.analysis.statistics import steady
 from bench.store import parquet, read, schema
 
@@ -134,7 +134,7 @@ def test_the_arrow_schema_is_built_once(store, monkeypatch):
     schema.arrow_schema.cache_clear()
     study.stored(folder, read.resolve(folder, "@last"))
     assert schema.arrow_schema.cache_info().misses <= len(schema.TABLES)
-    assert repeats.schema is schema
+    assert replicates.schema is schema
 
 
 @pytest.mark.parametrize("table", ["launches", "dna", "steps"])
