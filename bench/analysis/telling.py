@@ -13,7 +13,7 @@ from bench.analysis.digits import significant
 from bench.analysis.learning.recipe_facts import recipe_facts
 from bench.analysis.report import Attempted, Report, StudyReport
 from bench.analysis.result import INVALID, Row, Study
-from bench.analysis.scaling import findings, reach, series
+from bench.analysis.scaling import findings, roofline, series
 from bench.analysis.statistics.steady import Steps
 from bench.analysis.validity import same_data
 from bench.plan import Plan
@@ -66,11 +66,11 @@ def told(stored: Stored, peaks: Mapping[str, Any] | None = None) -> StudyReport:
         facts=_facts(plan, launches),
         launches=_attempts(study, launches),
         traces=series.traces(study, launches, stored.steps),
-        parts=reach.step_parts(study),
+        parts=roofline.step_parts(study),
         learned=series.learned(study, launches, stored.epochs),
         classes=series.classes(study, launches, stored.classes),
-        energy=reach.energy(study, launches),
-        reached=reach.reached(study, launches, stored.dna, peaks),
+        energy=roofline.energy(study, launches),
+        reached=roofline.reached(study, launches, stored.dna, peaks),
         cards=cards.cards(stored.dna),
         drift=cards.drift(stored.dna),
     )
