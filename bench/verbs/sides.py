@@ -22,7 +22,7 @@ from bench.store.survey import survey
 
 if TYPE_CHECKING:
     from bench.analysis.comparing.comparison import Calibration
-    from bench.analysis.comparing.sides import Side
+    from bench.analysis.comparing.operands import Side
     from bench.plan import Plan
 
 CALIBRATION = "calibration.json"  # beside the plan of the study that was calibrated on
@@ -145,7 +145,7 @@ def read(wanted: Wanted, known: "Sequence[Calibration]") -> "Side":
     """
     from bench import study
     from bench.analysis.comparing import calibration
-    from bench.analysis.comparing.sides import Side
+    from bench.analysis.comparing.operands import Side
     from bench.store import read as tables
 
     study_id = wanted.study_id or ""

@@ -16,7 +16,7 @@ from bench.analysis.comparing.comparison import (
     Difference,
     Found,
 )
-from bench.analysis.comparing.sides import Side
+from bench.analysis.comparing.operands import Side
 from bench.analysis.learning import learned
 from bench.analysis.result import INCONCLUSIVE, INVALID, Row, Verdict
 from bench.analysis.validity import source

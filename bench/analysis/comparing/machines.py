@@ -15,7 +15,7 @@ from scipy import special
 
 from bench.analysis.comparing import comparable, fleet_verdicts
 from bench.analysis.comparing.comparison import Fleet, MachineRate, Machines
-from bench.analysis.comparing.sides import Side
+from bench.analysis.comparing.operands import Side
 from bench.analysis.result import FASTER, SLOWER, Row
 from bench.analysis.statistics import intervals
 from bench.analysis.statistics.intervals import POWER, SIGNIFICANCE

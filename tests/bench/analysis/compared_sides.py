@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from analysis_fakes import SINGLE, changed, study
 
-from bench.analysis.comparing.sides import Side
+from bench.analysis.comparing.operands import Side
 from bench.analysis.scaling import findings
 from bench.store.schema import Dna
 
