@@ -23,7 +23,7 @@ from pathlib import Path
 import launchers
 from bench import planning, resuming, settings, study
 from bench.analysis.comparing.compare import compare
-from bench.analysis.comparing.comparison import THROUGHPUT
+from bench.analysis.comparing.nouns import THROUGHPUT
 from bench.analysis.result import FASTER, SLOWER
 from bench.dna.fingerprint import fingerprint
 from bench.dna.machine import here

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from bench.analysis.comparing import dna_effects
-from bench.analysis.comparing.comparison import Difference
+from bench.analysis.comparing.nouns import Difference
 from bench.analysis.report import Card
 from bench.store.schema import Dna
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bench.analysis.comparing.comparison import Comparison, Difference
+from bench.analysis.comparing.nouns import Comparison, Difference
 from bench.analysis.result import Estimate, Study
 
 

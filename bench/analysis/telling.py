@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.analysis import cards
 from bench.analysis.comparing import dna_effects
-from bench.analysis.comparing.comparison import Comparison
+from bench.analysis.comparing.nouns import Comparison
 from bench.analysis.digits import significant
 from bench.analysis.learning.recipe_facts import recipe_facts
 from bench.analysis.report import Attempted, Report, StudyReport

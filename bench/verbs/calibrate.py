@@ -18,7 +18,7 @@ from bench.verbs.measuring import Talk
 from bench.verbs.options import pass_on_variables, refuse_unknown_names, study_options
 
 if TYPE_CHECKING:
-    from bench.analysis.comparing.comparison import Calibration
+    from bench.analysis.comparing.nouns import Calibration
     from bench.dna.machine import Machine
     from bench.plan import Plan
     from bench.settings import Settings

@@ -11,7 +11,7 @@ from bench.errors import UsageError
 from bench.verbs.options import store_option
 
 if TYPE_CHECKING:
-    from bench.analysis.comparing.comparison import Comparison
+    from bench.analysis.comparing.nouns import Comparison
 
 SCHEMA = "bench.report/1"
 

@@ -21,7 +21,7 @@ from bench.store.layout import Layout, NoStoreError, existing
 from bench.store.survey import survey
 
 if TYPE_CHECKING:
-    from bench.analysis.comparing.comparison import Calibration
+    from bench.analysis.comparing.nouns import Calibration
     from bench.analysis.comparing.operands import Side
     from bench.plan import Plan
 

@@ -2,7 +2,7 @@
 
 from rich.console import Console
 
-from bench.analysis.comparing.comparison import Calibration, FalseAlarms
+from bench.analysis.comparing.nouns import Calibration, FalseAlarms
 from reports.text import paragraphs, words
 
 

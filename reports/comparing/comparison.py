@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bench.analysis import result
-from bench.analysis.comparing.comparison import (
+from bench.analysis.comparing.nouns import (
     ACCURACY,
     DIVERGED,
     EFFICIENCY,

@@ -6,8 +6,8 @@ from dataclasses import asdict
 from typing import Any
 
 from bench.analysis.comparing import gates
-from bench.analysis.comparing.comparison import Calibration, Compared, Comparison, Machines, Party
 from bench.analysis.comparing.gates import Ruling
+from bench.analysis.comparing.nouns import Calibration, Compared, Comparison, Machines, Party
 from bench.analysis.result import Estimate
 from reports.comparing import comparison, machines
 from reports.text import words

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.text import Text
 
-from bench.analysis.comparing.comparison import Fleet, MachineRate, Machines
+from bench.analysis.comparing.nouns import Fleet, MachineRate, Machines
 from bench.analysis.digits import significant
 from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER
 from reports.comparing.comparison import STYLES

@@ -6,7 +6,7 @@ import json
 import math
 from typing import Any
 
-from bench.analysis.comparing.comparison import Compared, Comparison
+from bench.analysis.comparing.nouns import Compared, Comparison
 from bench.analysis.report import Report, StudyReport
 from bench.analysis.result import Estimate, Row, Study
 from reports.comparing import comparison

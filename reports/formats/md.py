@@ -2,7 +2,7 @@
 
 import re
 
-from bench.analysis.comparing.comparison import Comparison
+from bench.analysis.comparing.nouns import Comparison
 from bench.analysis.report import Report, StudyReport
 from reports.comparing import comparison
 from reports.learning import table as learning

@@ -6,7 +6,7 @@ The digits follow the intervals already, so siunitx only aligns them.
 import re
 from collections.abc import Sequence
 
-from bench.analysis.comparing.comparison import Comparison
+from bench.analysis.comparing.nouns import Comparison
 from bench.analysis.report import Report, StudyReport
 from bench.analysis.result import Estimate
 from reports.comparing import comparison

@@ -1,6 +1,6 @@
 """Several studies in one page: what each came to, and one held against another."""
 
-from bench.analysis.comparing.comparison import Comparison
+from bench.analysis.comparing.nouns import Comparison
 from bench.analysis.report import Report, StudyReport
 from bench.analysis.result import Row
 from reports.charts import data

@@ -8,7 +8,7 @@ from importlib.resources import files
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
 
-from bench.analysis.comparing.comparison import DIVERGED
+from bench.analysis.comparing.nouns import DIVERGED
 from bench.analysis.report import Report
 from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, INVALID, SLOWER
 from bench.store.schema import STATUSES

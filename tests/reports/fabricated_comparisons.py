@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from bench.analysis.comparing.comparison import (
+from bench.analysis.comparing.nouns import (
     ACCURACY,
     EFFICIENCY,
     ENERGY,

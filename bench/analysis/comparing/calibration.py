@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from bench.analysis.comparing.comparison import Calibration, FalseAlarms, Noise
+from bench.analysis.comparing.nouns import Calibration, FalseAlarms, Noise
 from bench.analysis.digits import percent
 from bench.analysis.result import FASTER, SLOWER, Estimate
 from bench.analysis.statistics import unpaired

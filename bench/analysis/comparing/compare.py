@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bench.analysis.comparing import comparable, dna_effects, quantities
-from bench.analysis.comparing.comparison import (
+from bench.analysis.comparing.nouns import (
     ACCURACY,
     EFFICIENCY,
     ENERGY,

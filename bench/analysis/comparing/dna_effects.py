@@ -6,7 +6,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
-from bench.analysis.comparing.comparison import Difference
+from bench.analysis.comparing.nouns import Difference
 from bench.store.schema import Dna, Launch
 
 NUMBERS, SPEED, COSMETIC = "numbers", "speed", "cosmetic"

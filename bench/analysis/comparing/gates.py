@@ -7,7 +7,7 @@ reason: never a failure, and never a silent pass.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from bench.analysis.comparing.comparison import (
+from bench.analysis.comparing.nouns import (
     ACCURACY,
     DIVERGED,
     EFFICIENCY,

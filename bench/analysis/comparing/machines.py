@@ -14,7 +14,7 @@ import numpy as np
 from scipy import special
 
 from bench.analysis.comparing import comparable, fleet_verdicts
-from bench.analysis.comparing.comparison import Fleet, MachineRate, Machines
+from bench.analysis.comparing.nouns import Fleet, MachineRate, Machines
 from bench.analysis.comparing.operands import Side
 from bench.analysis.result import FASTER, SLOWER, Row
 from bench.analysis.statistics import intervals

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from bench.analysis.comparing.comparison import Noise, Party
+from bench.analysis.comparing.nouns import Noise, Party
 from bench.analysis.result import Row, Study
 from bench.plan import Plan
 from bench.store import schema

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from bench.analysis.comparing import comparable
-from bench.analysis.comparing.comparison import HIGHER, LOWER, Found
+from bench.analysis.comparing.nouns import HIGHER, LOWER, Found
 from bench.analysis.comparing.operands import Side
 from bench.analysis.result import FASTER, INCONCLUSIVE, SLOWER, Estimate, Row, Verdict
 from bench.analysis.statistics import intervals, unpaired

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from bench.analysis.comparing.comparison import DIVERGED, Found
+from bench.analysis.comparing.nouns import DIVERGED, Found
 from bench.analysis.comparing.quantities import shown
 from bench.analysis.digits import significant
 from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER, Estimate, Verdict

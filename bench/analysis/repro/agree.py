@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bench.analysis.comparing.comparison import DIVERGED
+from bench.analysis.comparing.nouns import DIVERGED
 from bench.analysis.learning import learned
 from bench.analysis.repro import causes, distance, envelope
 from bench.analysis.repro.agreement import (

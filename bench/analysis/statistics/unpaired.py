@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 from scipy import special
 
-from bench.analysis.comparing.comparison import Noise
+from bench.analysis.comparing.nouns import Noise
 from bench.analysis.digits import limit, percent, span
 from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER, Verdict
 from bench.analysis.statistics.intervals import LEVEL, POWER, SIGNIFICANCE, LogMean

@@ -5,7 +5,7 @@ from analysis_fakes import DDP2, SINGLE, configuration
 from compared_sides import CONDITIONS, IDENTITY, SOFTWARE, around, side
 
 from bench.analysis.comparing.compare import compare
-from bench.analysis.comparing.comparison import (
+from bench.analysis.comparing.nouns import (
     ACCURACY,
     DIVERGED,
     EFFICIENCY,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bench.analysis.comparing.comparison import Noise
+from bench.analysis.comparing.nouns import Noise
 from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER
 from bench.analysis.statistics import unpaired
 from bench.analysis.statistics.unpaired import Arm, detectable_ratio, launches_needed, verdict

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 from measured_stores import measured
 
-from bench.analysis.comparing.comparison import Estimate, FalseAlarms
+from bench.analysis.comparing.nouns import Estimate, FalseAlarms
 from bench.cli import group
 from bench.errors import GATE, UsageError
 from bench.store.commit import Store
@@ -191,7 +191,7 @@ def test_without_a_store_of_its_own_the_side_is_named_and_not_the_store(tmp_path
 def test_a_calibration_in_the_store_softens_a_verdict(made_once, tmp_path, monkeypatch):
     from bench.analysis.comparing import calibration
     from bench.analysis.comparing.comparable import workload_key
-    from bench.analysis.comparing.comparison import Calibration
+    from bench.analysis.comparing.nouns import Calibration
     from bench.store import index
 
     folder = shutil.copytree(made_once, tmp_path / "compared")
