@@ -29,7 +29,7 @@ from launchers.environment import asked_for
 from launchers.heartbeat import Beat
 
 if TYPE_CHECKING:
-    from bench.analysis.telling import Stored
+    from bench.analysis.study_report import Stored
 
 _MINIMUM_STEPS, _MINIMUM_STEPS_QUICK = 20, 10
 
@@ -243,7 +243,7 @@ def _hopeless(ranks: list[RankOutcome]) -> BenchError | None:
 def stored(store: Path, study_id: str) -> "Stored":
     """A committed study as it lies in its store, damaged files left out and named."""
     from bench.analysis.statistics.steady import Steps  # noqa: PLC0415 - scipy takes seconds, and the study's window must not wait
-    from bench.analysis.telling import Stored  # noqa: PLC0415
+    from bench.analysis.study_report import Stored  # noqa: PLC0415
 
     damaged: list[index.Damage] = []
     plan, files = index.plan(store, study_id), read.committed(store, study_id, damaged)
@@ -260,6 +260,6 @@ def stored(store: Path, study_id: str) -> "Stored":
 
 def analysed(store: Path, study_id: str) -> result.Study:
     """A committed study as findings: what every report tells."""
-    from bench.analysis import telling  # noqa: PLC0415 - scipy takes seconds, and the study's window must not wait
+    from bench.analysis import study_report  # noqa: PLC0415 - scipy takes seconds, and the study's window must not wait
 
-    return telling.analysed(stored(store, study_id), profiles.hardware_peaks())
+    return study_report.analysed(stored(store, study_id), profiles.hardware_peaks())

@@ -58,7 +58,7 @@ def command(
     """
     import profiles
     from bench import study
-    from bench.analysis import telling
+    from bench.analysis import study_report
     from bench.analysis.anonymous import anonymous
     from bench.store import read
     from bench.verbs.own_names import own_names
@@ -70,7 +70,7 @@ def command(
     if show and "html" not in names:
         raise UsageError("--open shows the page, and html is not among the formats", "add it: --format html,…")
     ids = list(dict.fromkeys(read.resolve(store, each) for each in studies))
-    report = telling.together(
+    report = study_report.together(
         [study.stored(store, each) for each in ids],
         peaks=profiles.hardware_peaks(),
         title=title,

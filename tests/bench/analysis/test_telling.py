@@ -8,8 +8,8 @@ from analysis_fakes import DDP2, DDP4, SINGLE, changed, epoch, study
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.analysis import telling
-from bench.analysis.telling import Stored
+from bench.analysis import study_report
+from bench.analysis.study_report import Stored
 from bench.plan import Workload
 from bench.store.schema import Dna
 
@@ -48,12 +48,12 @@ def dna(launch, **identity):
 
 def test_every_launch_is_told_once_in_the_order_in_which_it_ran():
     given_ = stored()
-    told = telling.told(replace(given_, launches=given_.launches[::-1]))
+    told = study_report.told(replace(given_, launches=given_.launches[::-1]))
     assert [each.launch_id for each in told.launches] == [each.launch_id for each in given_.plan.launches]
 
 
 def test_a_launch_has_its_own_rate_and_the_ratio_to_the_baseline_of_its_round():
-    told = telling.told(stored())
+    told = study_report.told(stored())
     assert [each.rate_sps for each in told.launches if each.configuration == DDP2.key] == pytest.approx(RATES[DDP2])
     assert ratios(told, DDP2) == pytest.approx([1.9, 200 / 110, 185 / 90])
     assert ratios(told, SINGLE) == [1, 1, 1]
@@ -65,7 +65,7 @@ rates = st.lists(st.one_of(st.none(), st.floats(10, 1000)), min_size=3, max_size
 @given(base=rates, pair=rates)
 def test_launches_and_rows_agree_on_what_there_is(base, pair):
     """The geometric mean of the launches' ratios is the row's speedup; where that is None, no launch has one."""
-    told = telling.told(stored({SINGLE: base, DDP2: pair}))
+    told = study_report.told(stored({SINGLE: base, DDP2: pair}))
     for row in told.study.rows:
         mine = [each for each in told.launches if each.configuration == row.configuration]
         assert len(mine) == 3
@@ -82,29 +82,29 @@ def test_launches_and_rows_agree_on_what_there_is(base, pair):
 
 
 def test_a_launch_whose_baseline_crashed_in_its_round_has_a_rate_and_no_ratio():
-    told = telling.told(stored({SINGLE: [100.0, None, 90.0, 95.0], DDP2: [190.0] * 4}))
+    told = study_report.told(stored({SINGLE: [100.0, None, 90.0, 95.0], DDP2: [190.0] * 4}))
     assert ratios(told, DDP2) == pytest.approx([1.9, None, 190 / 90, 2.0])
     assert [each.status for each in told.launches if each.configuration == SINGLE.key][1] == "crash"
     assert next(each.reason for each in told.launches if each.status == "crash") == "RuntimeError: boom"
 
 
 def test_no_launch_of_an_invalid_row_has_a_ratio_and_none_at_all_without_a_sound_baseline():
-    told = telling.told(stored(happens=lambda launches: changed(launches, DDP2, closure_error=0.2)))
+    told = study_report.told(stored(happens=lambda launches: changed(launches, DDP2, closure_error=0.2)))
     assert ratios(told, DDP2) == [None] * 3
     assert ratios(told, SINGLE) == [1, 1, 1]
-    told = telling.told(stored(happens=lambda launches: changed(launches, SINGLE, closure_error=0.2)))
+    told = study_report.told(stored(happens=lambda launches: changed(launches, SINGLE, closure_error=0.2)))
     assert ratios(told, DDP2) == ratios(told, SINGLE) == [None] * 3
     assert all(each.rate_sps for each in told.launches)
 
 
 def test_a_launch_tells_the_method_that_measured_it():
-    told = telling.told(stored(happens=lambda launches: changed(launches, DDP2, method_version=7)))
+    told = study_report.told(stored(happens=lambda launches: changed(launches, DDP2, method_version=7)))
     assert {each.method_version for each in told.launches if each.configuration == DDP2.key} == {7}
     assert {each.speedup for each in told.launches} == {None}
 
 
 def test_damaged_files_are_the_first_warnings_each_once():
-    found = telling.analysed(stored(damaged=("a.parquet is torn", "a.parquet is torn", "b.parquet is torn")))
+    found = study_report.analysed(stored(damaged=("a.parquet is torn", "a.parquet is torn", "b.parquet is torn")))
     assert found.warnings[:2] == (
         "a.parquet is torn: its numbers are left out",
         "b.parquet is torn: its numbers are left out",
@@ -112,7 +112,7 @@ def test_damaged_files_are_the_first_warnings_each_once():
 
 
 def test_facts_are_texts_and_what_is_not_known_is_absent():
-    facts = telling.told(stored()).facts
+    facts = study_report.told(stored()).facts
     assert (facts["model"], facts["data"], facts["seed"], facts["rounds"]) == ("lenet", "digits", "0", "3")
     assert all(isinstance(value, str) and value not in {"", "None", "nan"} for value in facts.values())
     assert not {"input", "augmentation", "model options", "operations per sample"} & facts.keys()
@@ -122,7 +122,7 @@ def test_facts_tell_every_seed_and_the_options_that_were_given():
     workload = Workload(
         model="lenet", data="digits", steps=40, model_options={"dropout": 0.5}, augment=("crop", "flip")
     )
-    facts = telling.told(stored(workload=workload, seeds=(1, 2, 3))).facts
+    facts = study_report.told(stored(workload=workload, seeds=(1, 2, 3))).facts
     assert facts["seed"] == "1, 2, 3"
     assert facts["model options"] == '{"dropout": 0.5}'
     assert facts["augmentation"] == "crop, flip"
@@ -130,12 +130,12 @@ def test_facts_tell_every_seed_and_the_options_that_were_given():
 
 @pytest.mark.parametrize("count", [float("nan"), float("inf")])
 def test_a_number_that_is_none_is_no_fact(count):
-    told = telling.told(stored(happens=lambda launches: changed(launches, SINGLE, flop_per_sample=count)))
+    told = study_report.told(stored(happens=lambda launches: changed(launches, SINGLE, flop_per_sample=count)))
     assert "operations per sample" not in told.facts
 
 
 def test_nothing_run_is_a_report_all_the_same():
-    told = telling.told(replace(stored(), launches=(), steps={}))
+    told = study_report.told(replace(stored(), launches=(), steps={}))
     assert told.launches == told.traces == told.learned == told.cards == ()
     assert [row.status for row in told.study.rows] == ["not_run", "not_run"]
 
@@ -144,11 +144,11 @@ def test_several_studies_keep_their_order_and_the_first_two_machines_are_held_ag
     first, second = stored(), stored()
     first = replace(first, dna=[dna(first.launches[0], cpu_cores=2)])
     second = replace(second, dna=[dna(second.launches[0], cpu_cores=4)])
-    report = telling.together([first, second], title="Two")
+    report = study_report.together([first, second], title="Two")
     assert (report.title, len(report.studies)) == ("Two", 2)
     (difference,) = report.differences
     assert (difference.field, difference.a, difference.b) == ("identity.cpu_cores", "2", "4")
-    assert telling.together([first]).differences == ()
+    assert study_report.together([first]).differences == ()
 
 
 def test_a_report_is_the_same_however_the_rows_were_read():
@@ -156,6 +156,6 @@ def test_a_report_is_the_same_however_the_rows_were_read():
     told = [epoch(each.launch_id, number) for each in given_.launches for number in range(2)]
     whole = replace(given_, epochs=told, dna=[dna(each, cpu_cores=2) for each in given_.launches])
     turned = replace(whole, launches=whole.launches[::-1], epochs=told[::-1])
-    assert telling.told(whole).launches == telling.told(turned).launches
-    assert telling.told(whole).learned == telling.told(turned).learned
-    assert telling.told(whole).study.rows == telling.told(turned).study.rows
+    assert study_report.told(whole).launches == study_report.told(turned).launches
+    assert study_report.told(whole).learned == study_report.told(turned).learned
+    assert study_report.told(whole).study.rows == study_report.told(turned).study.rows
