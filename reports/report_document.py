@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.analysis.report import Report, StudyReport
 from reports.scaling.document import scale_document
-from reports.text import words
+from reports.text import fmt
 
 SCHEMA = "bench.report_data/1"
 
@@ -18,7 +18,7 @@ def document(report: Report) -> dict[str, Any]:
     told: dict[str, Any] = _plain(
         {
             "schema": SCHEMA,
-            "title": words.clean(report.title) or None,
+            "title": fmt.clean(report.title) or None,
             "anonymous": report.anonymous,
             "studies": [_study(each) for each in report.studies],
             "differences": report.differences,
@@ -35,7 +35,7 @@ def as_text(report: Report) -> str:
     return "".join(char if char in _SHOWN or char.isprintable() else json.dumps(char)[1:-1] for char in text) + "\n"
 
 
-_SHOWN = {"\n", words.NARROW}
+_SHOWN = {"\n", fmt.NARROW}
 
 
 def _study(told: StudyReport) -> dict[str, Any]:

@@ -94,7 +94,7 @@ def _words_can_be_shown(environ: Mapping[str, str]) -> None:
 def _plain(error: UnicodeError) -> tuple[str | bytes, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    from reports.text.words import to_ascii  # noqa: PLC0415 - only where something cannot be shown
+    from reports.text.fmt import to_ascii  # noqa: PLC0415 - only where something cannot be shown
 
     return to_ascii(error.object[error.start : error.end]), error.end
 

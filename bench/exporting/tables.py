@@ -8,7 +8,7 @@ from typing import Any
 from bench.analysis.learning import macro
 from bench.exporting.record import Point, Record, Run, ids
 from bench.store.schema import ClassScore
-from reports.text import words
+from reports.text import fmt
 
 Rows = list[dict[str, Any]]
 
@@ -95,7 +95,7 @@ def labels(classes: Sequence[ClassScore], spelled: Callable[[str], str] = str) -
         classes: of one evaluation.
         spelled: a name in the letters that the tracker takes.
     """
-    names = [spelled(words.clean(each.name)).strip() for each in classes]
+    names = [spelled(fmt.clean(each.name)).strip() for each in classes]
     if all(names) and len({name.casefold() for name in names}) == len(names):
         return names
     return [f"{each.label} {name}".strip() for each, name in zip(classes, names, strict=True)]
@@ -103,7 +103,7 @@ def labels(classes: Sequence[ClassScore], spelled: Callable[[str], str] = str) -
 
 def classification_report(run: Run) -> str:
     """Precision, recall and F1 of every class as text, with their plain means; shares of 1."""
-    names = [words.clean(each.name) for each in run.classes]
+    names = [fmt.clean(each.name) for each in run.classes]
     width = max(12, *map(len, names))
     lines = [f"{'':{width}}  precision     recall         f1    support"]
     lines += [

@@ -137,12 +137,12 @@ def _many(wanted: "list[Wanted]", margin: float | None, asked: _Gates, **talking
 def _tell(told: "Sequence[Ruling]", code: int) -> None:
     """What each gate came to, the failures first; nothing where none was asked for."""
     from bench.analysis.comparing import gates
-    from reports.text import words
+    from reports.text import fmt
 
     for decision, said in ((gates.FAIL, "failed"), (gates.UNDECIDED, "undecided")):
         for each in told:
             if each.decision == decision:
-                click.echo(f"gate {said}: {words.clean(str(each))}", err=True)
+                click.echo(f"gate {said}: {fmt.clean(str(each))}", err=True)
     if gates.decision(told) == gates.PASS:
         click.echo(f"gates passed: {', '.join(dict.fromkeys(each.gate for each in told))}", err=True)
     if gates.decision(told) == gates.UNDECIDED and code == DONE:

@@ -77,7 +77,7 @@ def _torch_begun() -> "Child":
 
 
 def _show(checks: list["Check"], *, ready: bool) -> None:
-    from reports.text import words
+    from reports.text import fmt
     from reports.text.console import console_for, shown, shows_only_ascii
     from reports.text.paragraphs import show_hanging
 
@@ -91,7 +91,7 @@ def _show(checks: list["Check"], *, ready: bool) -> None:
     warnings = sum(check.level == "warning" for check in checks)
     refusals = sum(check.level == "refusal" for check in checks)
     if ready:
-        verdict = f"Ready, with {words.count(warnings, 'warning')}." if warnings else "Ready."
+        verdict = f"Ready, with {fmt.count(warnings, 'warning')}." if warnings else "Ready."
     else:
-        verdict = f"Not ready: {words.count(refusals, 'thing')} to fix first."
+        verdict = f"Not ready: {fmt.count(refusals, 'thing')} to fix first."
     console.print(shown(verdict, console))

@@ -16,7 +16,7 @@ from bench.store.schema import Epoch, Launch
 from reports.learning import table as told
 from reports.learning import why as causes
 from reports.scaling import model
-from reports.text import words
+from reports.text import fmt
 
 _HOLDS = "published"
 
@@ -112,4 +112,4 @@ def _row(row: Row) -> dict[str, Any]:
 
 
 def _plain(text: str) -> str:
-    return text.replace(words.NARROW, " ")
+    return text.replace(fmt.NARROW, " ")

@@ -51,14 +51,14 @@ def move(source: str, target: str, studies: tuple[str, ...], *, logs: bool, sche
 
 
 def _sentence(told: "Transfer", target: str) -> str:
-    from reports.text import words
+    from reports.text import fmt
 
     studies = f"{len(told.studies)} {'study' if len(told.studies) == 1 else 'studies'}"
     if not told.files:
-        return f"Nothing to copy: {studies} looked at, {words.count(told.present, 'file')} there already."
-    copied = f"{words.count(told.files, 'file')} ({told.bytes / 1e6:.1f} MB)"
-    already = f"; {words.number(told.present)} were there already" if told.present else ""
-    return f"Copied {copied} of {studies} to {target}: {words.count(told.launches, 'launch')} new there{already}."
+        return f"Nothing to copy: {studies} looked at, {fmt.count(told.present, 'file')} there already."
+    copied = f"{fmt.count(told.files, 'file')} ({told.bytes / 1e6:.1f} MB)"
+    already = f"; {fmt.number(told.present)} were there already" if told.present else ""
+    return f"Copied {copied} of {studies} to {target}: {fmt.count(told.launches, 'launch')} new there{already}."
 
 
 class _Progress:

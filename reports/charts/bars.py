@@ -8,7 +8,7 @@ from matplotlib.patches import Patch
 
 from reports.charts import data, marks
 from reports.charts.facts import by_recall, flop_unit, part_names, share_of
-from reports.text import words
+from reports.text import fmt
 
 _ROW = 22 / 72  # inches for one bar
 _AXIS = 42 / 72
@@ -31,12 +31,12 @@ def step_parts(figure: Figure, chart: data.StepParts) -> None:
                 left=left,
                 color=marks.colour(names.index(part.name)),
                 edgecolor="none",
-                gid=marks.tip(f"{bar.label}: {part.name} {words.number(part.ms)} ms"),
+                gid=marks.tip(f"{bar.label}: {part.name} {fmt.number(part.ms)} ms"),
             )
             left += part.ms
             if left < bar.total_ms:
                 axes.vlines(left, place - _THICK / 2, place + _THICK / 2, color=marks.ink(), linewidth=0.8)
-        _value(axes, bar.total_ms, place, f"{words.number(bar.total_ms)}{words.NARROW}ms")
+        _value(axes, bar.total_ms, place, f"{fmt.number(bar.total_ms)}{fmt.NARROW}ms")
     axes.set_xlim(0, widest * 1.02)
     axes.set_xlabel("ms of a step (p50)")
     axes.legend(
@@ -54,20 +54,20 @@ def step_parts(figure: Figure, chart: data.StepParts) -> None:
 def side_by_side(figure: Figure, chart: data.Bars) -> None:
     """One colour: the label says what a bar is. Interval as a whisker, launches as dots."""
     axes = _rows(figure, [bar.label for bar in chart.bars])
-    unit = f"{words.NARROW}{chart.unit}" if chart.unit else ""
+    unit = f"{fmt.NARROW}{chart.unit}" if chart.unit else ""
     farthest = 0.0
     for place, bar in enumerate(chart.bars):
         estimate = bar.estimate
-        told = f"{words.point(estimate)}{' ' * bool(bar.note)}{bar.note}"
+        told = f"{fmt.point(estimate)}{' ' * bool(bar.note)}{bar.note}"
         axes.barh(
             place,
             estimate.estimate,
             _THICK,
             color=marks.colour(0),
-            gid=marks.tip(f"{bar.label}: {words.with_interval(estimate)}{unit}, n = {estimate.n}"),
+            gid=marks.tip(f"{bar.label}: {fmt.with_interval(estimate)}{unit}, n = {estimate.n}"),
         )
         end = estimate.estimate
-        if words.has_interval(estimate):
+        if fmt.has_interval(estimate):
             axes.hlines(place, estimate.low, estimate.high, color=marks.ink(), linewidth=1.4)  # type: ignore[arg-type]
             end = max(end, estimate.high or end)
         if bar.launches:
@@ -93,13 +93,13 @@ def classes(figure: Figure, chart: data.Classes) -> None:
             recall,
             _THICK,
             color=marks.colour(0),
-            gid=marks.tip(f"{each.name}: recall {words.percent(recall)}, {words.count(each.support, 'sample')}"),
+            gid=marks.tip(f"{each.name}: recall {fmt.percent(recall)}, {fmt.count(each.support, 'sample')}"),
         )
         end = recall
         if each.published is not None:
             axes.vlines(each.published, place - 0.45, place + 0.45, color=marks.ink(), linewidth=2)
             end = max(end, each.published)
-        _value(axes, end, place, words.percent(recall))
+        _value(axes, end, place, fmt.percent(recall))
     axes.set_xlim(0, 1)
     marks.percent_ticks(axes.xaxis)
     strokes = "; stroke: published" if any(each.published is not None for each in ordered) else ""
@@ -122,15 +122,15 @@ def limits(figure: Figure, chart: data.Limits) -> None:
             many * row.tflops,
             thick,
             color=marks.colour(0),
-            gid=marks.tip(f"{row.label}: {words.number(many * row.tflops)} {unit}"),
+            gid=marks.tip(f"{row.label}: {fmt.number(many * row.tflops)} {unit}"),
         )
-        _value(axes, many * row.tflops, place, words.number(many * row.tflops))
+        _value(axes, many * row.tflops, place, fmt.number(many * row.tflops))
         for number, each in enumerate(sorted(row.ceilings, key=lambda each: each.tflops)):
             level = place - thick / 2 - line * (number + 0.5)
             axes.vlines(many * each.tflops, level - line / 2, place + thick / 2, color=marks.ink(), linewidth=1.6)
             is_right = many * each.tflops > farthest / 2
             axes.annotate(
-                f"{each.name}: {words.percent(share_of(row, each))}",
+                f"{each.name}: {fmt.percent(share_of(row, each))}",
                 (many * each.tflops, level),
                 xytext=(-4 if is_right else 4, 0),
                 textcoords="offset points",

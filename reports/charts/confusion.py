@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from reports.charts import data, marks
 from reports.charts.facts import cells
-from reports.text import words
+from reports.text import fmt
 
 NUMBERED = 12  # classes: more leave no room for numbers in the cells
 NAMED = 40  # classes: more leave no room for names at the edges
@@ -65,4 +65,4 @@ def _cell(value: float | None, chart: data.Confusion) -> str:
     """Nothing for a zero: the eye should find what there is."""
     if not value:
         return ""
-    return words.number(100 * value, 0 if value >= 0.095 else 1) if chart.normalised else words.number(value)
+    return fmt.number(100 * value, 0 if value >= 0.095 else 1) if chart.normalised else fmt.number(value)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from bench.analysis.result import Estimate
 from reports.charts import data
-from reports.text import words
+from reports.text import fmt
 
 
 def launches_of(estimates: Sequence[Estimate]) -> str:
@@ -18,7 +18,7 @@ def launches_of(estimates: Sequence[Estimate]) -> str:
 
 def resources_of(value: float) -> str:
     """A count on the axis, e.g. `4`."""
-    return words.number(int(value) if value == int(value) else value)
+    return fmt.number(int(value) if value == int(value) else value)
 
 
 def named_launches(point: data.ScalingPoint, told: Callable[[Estimate], str]) -> list[str]:
@@ -43,8 +43,8 @@ def kept_steps(launch: data.LaunchSteps) -> tuple[float, ...]:
 def launches_in(row: data.SteadyRow) -> str:
     """E.g. `6 launches`, or `12 of 830 launches` where only some of them are told of."""
     if row.of > len(row.launches):
-        return f"{len(row.launches)} of {words.count(row.of, 'launch')}"
-    return words.count(len(row.launches), "launch")
+        return f"{len(row.launches)} of {fmt.count(row.of, 'launch')}"
+    return fmt.count(len(row.launches), "launch")
 
 
 def middle(values: Sequence[float]) -> float | None:

@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from reports.charts import data, marks
 from reports.charts.palette import MOST
-from reports.text import words
+from reports.text import fmt
 
 _MARKED = 12  # markers on a line, however many epochs
 
@@ -67,7 +67,7 @@ def _legend(figure: Figure, chart: data.Learning) -> None:
     else:
         handles = [_handle(number, curve.label) for number, curve in enumerate(chart.curves[:MOST])]
     if chart.published_accuracy is not None:
-        label = f"published, {words.percent(chart.published_accuracy)}"
+        label = f"published, {fmt.percent(chart.published_accuracy)}"
         handles.append(Line2D([], [], color=marks.ink(), linewidth=1, linestyle=(0, (4, 3)), label=label))
     if handles:
         figure.legend(handles=handles, loc="outside upper left", ncols=2, borderpad=0.1, columnspacing=1.2)

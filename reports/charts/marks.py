@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
 from reports.charts.palette import DASHES, LIGHT, MARKERS
-from reports.text import words
+from reports.text import fmt
 
 TIP = "tip:"  # an artist whose id begins so has the rest as its hover text in the SVG
 DOTS = "dots:"  # markers of an artist whose id begins so become paths in the SVG; then diameter and hover texts
@@ -39,7 +39,7 @@ def colour(number: int) -> str:
 
 def tip(text: str) -> str:
     """The id that makes a hover text; see `slim`."""
-    return TIP + words.clean(text)
+    return TIP + fmt.clean(text)
 
 
 def faint_dots(
@@ -54,7 +54,7 @@ def faint_dots(
             alpha=FAINT,
             markersize=diameter,
             markeredgewidth=0,
-            gid="|".join([f"{DOTS}{diameter:g}", *map(words.clean, tips)]),
+            gid="|".join([f"{DOTS}{diameter:g}", *map(fmt.clean, tips)]),
         )
 
 
@@ -70,12 +70,12 @@ def plain_axes(axes: Axes, *, x: bool = False, y: bool = True) -> None:
 
 def percent_ticks(axis: Any) -> None:
     """Fractions as per cent."""
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{tick(100 * value)}{words.NARROW}%"))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{tick(100 * value)}{fmt.NARROW}%"))
 
 
 def tick(value: float, _: int | None = None) -> str:
     """A number at an axis, without zeros that say nothing."""
-    text = words.number(value, 6)
+    text = fmt.number(value, 6)
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 

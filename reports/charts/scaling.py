@@ -12,7 +12,7 @@ from reports.charts import data, marks
 from reports.charts.facts import launches_of, named_launches, resources_of
 from reports.charts.palette import MOST
 from reports.charts.thinning import LISTED_LAUNCHES
-from reports.text import words
+from reports.text import fmt
 
 LINEAR_TO = 16  # resources: up to here a logarithmic axis would only flatter
 
@@ -40,7 +40,7 @@ def speedup(figure: Figure, chart: data.Speedup) -> None:
         axes.set_ylim(0, 1.08 * max([top, *ideal, 1]))
     _frame(axes, places, chart.resource, is_wide)
     axes.set_ylabel("speedup")
-    ends += _lines(axes, chart.lines, words.with_interval)
+    ends += _lines(axes, chart.lines, fmt.with_interval)
     marks.label_ends(axes, ends)
 
 
@@ -62,7 +62,7 @@ def efficiency(figure: Figure, chart: data.Efficiency) -> None:
     if len(places) > 1:
         axes.plot([places[0], places[-1]], [1, 1], color=marks.ink(), linestyle=(0, (4, 3)), linewidth=1)
         ends.append((places[-1], 1.0, "ideal"))
-    ends += _lines(axes, chart.lines, words.percent_with_interval)
+    ends += _lines(axes, chart.lines, fmt.percent_with_interval)
     marks.label_ends(axes, ends)
 
 
@@ -87,7 +87,7 @@ def _lines(
     for number, line in enumerate(lines[:MOST]):
         looks = marks.series(number)
         colour: Any = looks["color"]
-        whole = [point for point in line.points if words.has_interval(point.estimate)]
+        whole = [point for point in line.points if fmt.has_interval(point.estimate)]
         if len(whole) > 1:
             low = [point.estimate.low or 0.0 for point in whole]
             high = [point.estimate.high or 0.0 for point in whole]

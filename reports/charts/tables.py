@@ -17,7 +17,7 @@ from reports.charts.facts import (
     share_of,
 )
 from reports.charts.thinning import LISTED_CELLS, LISTED_CLASSES, LISTED_EPOCHS, LISTED_LAUNCHES, spread
-from reports.text import words
+from reports.text import fmt
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,12 +36,12 @@ def table(chart: data.Chart) -> DataTable:
 
 @table.register
 def _(chart: data.Speedup) -> DataTable:
-    return _scaling_table(chart.lines, chart.resource, "speedup", words.with_interval)
+    return _scaling_table(chart.lines, chart.resource, "speedup", fmt.with_interval)
 
 
 @table.register
 def _(chart: data.Efficiency) -> DataTable:
-    return _scaling_table(chart.lines, chart.resource, "efficiency", words.percent_with_interval)
+    return _scaling_table(chart.lines, chart.resource, "efficiency", fmt.percent_with_interval)
 
 
 def _scaling_table(
@@ -52,11 +52,11 @@ def _scaling_table(
     are_named = many <= LISTED_LAUNCHES and any(point.names for line in lines for point in line.points)
     rows = tuple(
         (line.label, resources_of(point.resources), told(point.estimate), str(point.estimate.n))
-        + ((", ".join(named_launches(point, told)) or words.MISSING,) if are_named else ())
+        + ((", ".join(named_launches(point, told)) or fmt.MISSING,) if are_named else ())
         for line in lines
         for point in line.points
     )
-    headers = ("line", resource, f"{quantity} [95{words.NARROW}%]", "n") + (("launches",) if are_named else ())
+    headers = ("line", resource, f"{quantity} [95{fmt.NARROW}%]", "n") + (("launches",) if are_named else ())
     return DataTable(headers=headers, rows=rows)
 
 
@@ -73,7 +73,7 @@ def _part(bar: data.StepBar, name: str) -> float | None:
 
 
 def _ms(value: float | None) -> str:
-    return words.number(value)
+    return fmt.number(value)
 
 
 @table.register
@@ -98,7 +98,7 @@ def _(chart: data.Steadiness) -> DataTable:
 
 def _lengths(kept: Sequence[float]) -> tuple[str, ...]:
     shortest, longest = min(kept, default=None), max(kept, default=None)
-    return words.number(len(kept)), _ms(middle(kept)), _ms(shortest), _ms(longest)
+    return fmt.number(len(kept)), _ms(middle(kept)), _ms(shortest), _ms(longest)
 
 
 @table.register
@@ -109,12 +109,12 @@ def _(chart: data.Learning) -> DataTable:
         (
             curve.label,
             str(place + 1),
-            words.number(round(curve.samples[place])),
-            words.number(curve.seconds[place]),
-            words.number(curve.train_loss[place], 3),
-            words.number(curve.validation_loss[place], 3),
-            words.percent(curve.train_accuracy[place], 2),
-            words.percent(curve.validation_accuracy[place], 2),
+            fmt.number(round(curve.samples[place])),
+            fmt.number(curve.seconds[place]),
+            fmt.number(curve.train_loss[place], 3),
+            fmt.number(curve.validation_loss[place], 3),
+            fmt.percent(curve.train_accuracy[place], 2),
+            fmt.percent(curve.validation_accuracy[place], 2),
         )
         for curve in chart.curves
         for place in spread(range(len(curve.samples)), LISTED_EPOCHS)
@@ -140,12 +140,12 @@ def _(chart: data.Classes) -> DataTable:
     rows = tuple(
         (
             each.name,
-            words.percent(each.recall),
-            words.percent(each.precision),
-            words.percent(each.f1),
-            words.number(each.support),
+            fmt.percent(each.recall),
+            fmt.percent(each.precision),
+            fmt.percent(each.f1),
+            fmt.number(each.support),
         )
-        + ((words.percent(each.published),) if has_published else ())
+        + ((fmt.percent(each.published),) if has_published else ())
         for each in chart.classes
     )
     return DataTable(headers=headers, rows=rows)
@@ -154,7 +154,7 @@ def _(chart: data.Classes) -> DataTable:
 @table.register
 def _(chart: data.Confusion) -> DataTable:
     """The matrix; of more than 20 classes the cells that weigh most beside the diagonal."""
-    shown = words.percent if chart.normalised else words.number
+    shown = fmt.percent if chart.normalised else fmt.number
     found = cells(chart)
     if len(chart.names) > LISTED_CLASSES:
         mixed = [
@@ -173,10 +173,10 @@ def _(chart: data.Confusion) -> DataTable:
 def _(chart: data.Bars) -> DataTable:
     quantity = f"{chart.quantity}, {chart.unit}" if chart.unit else chart.quantity
     has_notes = any(bar.note for bar in chart.bars)
-    headers = ("row", f"{quantity} [95{words.NARROW}%]", "n") + (("note",) if has_notes else ())
+    headers = ("row", f"{quantity} [95{fmt.NARROW}%]", "n") + (("note",) if has_notes else ())
     rows = tuple(
-        (bar.label, words.with_interval(bar.estimate), str(bar.estimate.n))
-        + ((bar.note or words.MISSING,) if has_notes else ())
+        (bar.label, fmt.with_interval(bar.estimate), str(bar.estimate.n))
+        + ((bar.note or fmt.MISSING,) if has_notes else ())
         for bar in chart.bars
     )
     return DataTable(headers=headers, rows=rows)
@@ -188,10 +188,10 @@ def _(chart: data.Limits) -> DataTable:
     rows = tuple(
         (
             row.label,
-            words.number(many * row.tflops),
+            fmt.number(many * row.tflops),
             each.name,
-            words.number(many * each.tflops),
-            words.percent(share_of(row, each)),
+            fmt.number(many * each.tflops),
+            fmt.percent(share_of(row, each)),
         )
         for row in chart.rows
         for each in row.ceilings

@@ -18,7 +18,7 @@ from reports.charts.facts import (
 from reports.charts.palette import MOST
 from reports.charts.tables import DataTable, table
 from reports.charts.thinning import lines_of, stretches_of
-from reports.text import words
+from reports.text import fmt
 
 __all__ = ["DataTable", "describe", "table"]
 
@@ -28,7 +28,7 @@ def describe(chart: data.Chart) -> str:
     told = [f"{chart.title}. {chart.setup}.", *_sentences(chart)]
     if chart.absent:
         told.append(f"Not drawn: {'; '.join(chart.absent)}.")
-    return " ".join(words.clean(each) for each in told if each)
+    return " ".join(fmt.clean(each) for each in told if each)
 
 
 @singledispatch
@@ -39,10 +39,10 @@ def _sentences(chart: data.Chart) -> list[str]:
 @_sentences.register
 def _(chart: data.Speedup) -> list[str]:
     told = [f"1 is {chart.baseline}."]
-    told += [f"{line.label}: speedup {_along(line, chart.resource, words.point)}." for line in chart.lines]
+    told += [f"{line.label}: speedup {_along(line, chart.resource, fmt.point)}." for line in chart.lines]
     last = max((point.resources for line in chart.lines for point in line.points), default=0)
     if last:
-        ideal = words.number(last / chart.baseline_resources, 2 if last % chart.baseline_resources else 0)
+        ideal = fmt.number(last / chart.baseline_resources, 2 if last % chart.baseline_resources else 0)
         told.append(f"Ideal at {resources_of(last)}: {ideal}.")
     told += [f"Shaded: {each.label}, within the measured range." for each in chart.envelopes]
     return told + _too_many([line.label for line in chart.lines])
@@ -50,27 +50,27 @@ def _(chart: data.Speedup) -> list[str]:
 
 @_sentences.register
 def _(chart: data.Efficiency) -> list[str]:
-    told = [f"100{words.NARROW}% is {chart.baseline}."]
-    told += [f"{line.label}: {_along(line, chart.resource, words.percent_point)}." for line in chart.lines]
+    told = [f"100{fmt.NARROW}% is {chart.baseline}."]
+    told += [f"{line.label}: {_along(line, chart.resource, fmt.percent_point)}." for line in chart.lines]
     return told + _too_many([line.label for line in chart.lines])
 
 
 def _along(line: data.ScalingLine, resource: str, told: Callable[[Estimate], str]) -> str:
-    values = words.listed(told(point.estimate) for point in line.points)
-    places = words.listed(resources_of(point.resources) for point in line.points)
+    values = fmt.listed(told(point.estimate) for point in line.points)
+    places = fmt.listed(resources_of(point.resources) for point in line.points)
     return f"{values} at {places} {resource}, {launches_of([point.estimate for point in line.points])}"
 
 
 def _too_many(labels: Sequence[str]) -> list[str]:
-    return [f"In the table only: {words.listed(labels[MOST:])}."] if len(labels) > MOST else []
+    return [f"In the table only: {fmt.listed(labels[MOST:])}."] if len(labels) > MOST else []
 
 
 @_sentences.register
 def _(chart: data.StepParts) -> list[str]:
     told = []
     for bar in chart.bars:
-        parts = words.listed(f"{part.name} {words.number(part.ms)}" for part in bar.parts)
-        told.append(f"{bar.label}: {parts}, in all {words.number(bar.total_ms)} ms a step (p50).")
+        parts = fmt.listed(f"{part.name} {fmt.number(part.ms)}" for part in bar.parts)
+        told.append(f"{bar.label}: {parts}, in all {fmt.number(bar.total_ms)} ms a step (p50).")
     return told
 
 
@@ -81,8 +81,8 @@ def _(chart: data.Steadiness) -> list[str]:
         kept = [each for launch in row.launches for each in kept_steps(launch)]
         if kept:
             told.append(
-                f"{row.label}: {launches_in(row)}, median step {words.number(middle(kept))} ms, "
-                f"{words.number(min(kept))} to {words.number(max(kept))} ms after the warm-up."
+                f"{row.label}: {launches_in(row)}, median step {fmt.number(middle(kept))} ms, "
+                f"{fmt.number(min(kept))} to {fmt.number(max(kept))} ms after the warm-up."
             )
     told.append("Each line is one launch; warm-up and what was cut as not yet steady are shaded.")
     pieces, lines = stretches_of(chart), lines_of(chart)
@@ -101,15 +101,15 @@ def _(chart: data.Learning) -> list[str]:
     told = []
     for curve in chart.curves:
         if curve.samples:
-            repeats = f", mean of {words.count(curve.launches, 'launch')}" if curve.launches > 1 else ""
+            repeats = f", mean of {fmt.count(curve.launches, 'launch')}" if curve.launches > 1 else ""
             told.append(
-                f"{curve.label}: after {words.count(len(curve.samples), 'epoch')}, "
-                f"{words.number(round(curve.samples[-1]))} samples and {words.number(curve.seconds[-1])} s, validation "
-                f"accuracy {words.percent(curve.validation_accuracy[-1], 2)} and loss "
-                f"{words.number(curve.validation_loss[-1], 3)}{repeats}."
+                f"{curve.label}: after {fmt.count(len(curve.samples), 'epoch')}, "
+                f"{fmt.number(round(curve.samples[-1]))} samples and {fmt.number(curve.seconds[-1])} s, validation "
+                f"accuracy {fmt.percent(curve.validation_accuracy[-1], 2)} and loss "
+                f"{fmt.number(curve.validation_loss[-1], 3)}{repeats}."
             )
     if chart.published_accuracy is not None:
-        told.append(f"Published: {words.percent(chart.published_accuracy, 2)}.")
+        told.append(f"Published: {fmt.percent(chart.published_accuracy, 2)}.")
     return told + _too_many([curve.label for curve in chart.curves])
 
 
@@ -117,7 +117,7 @@ def _(chart: data.Learning) -> list[str]:
 def _(chart: data.LearningRate) -> list[str]:
     told = [
         f"{line.label}: from {line.learning_rate[0]:.4g} to {line.learning_rate[-1]:.4g} over "
-        f"{words.count(len(line.epochs), 'epoch')}, at most {max(line.learning_rate):.4g}."
+        f"{fmt.count(len(line.epochs), 'epoch')}, at most {max(line.learning_rate):.4g}."
         for line in chart.lines
         if line.learning_rate
     ]
@@ -130,8 +130,8 @@ def _(chart: data.Classes) -> list[str]:
     if not ordered:
         return ["No class has a recall."]
     best, worst = ordered[0], ordered[-1]
-    many = f"{words.number(len(chart.classes))} classes: best {best.name} {words.percent(best.recall)}"
-    return [f"{many}, worst {worst.name} {words.percent(worst.recall)}."]
+    many = f"{fmt.number(len(chart.classes))} classes: best {best.name} {fmt.percent(best.recall)}"
+    return [f"{many}, worst {worst.name} {fmt.percent(worst.recall)}."]
 
 
 @_sentences.register
@@ -147,11 +147,11 @@ def _(chart: data.Confusion) -> list[str]:
         )
     )[:3]
     kind = "Shares of each row. " if chart.normalised else ""
-    told = [f"{kind}{words.number(right)} of {words.number(total)} samples are on the diagonal."]
+    told = [f"{kind}{fmt.number(right)} of {fmt.number(total)} samples are on the diagonal."]
     if mixed:
         told.append(
             "Most often mixed up: "
-            + words.listed(f"{one} called {other} ({words.number(-count)} times)" for count, one, other in mixed)
+            + fmt.listed(f"{one} called {other} ({fmt.number(-count)} times)" for count, one, other in mixed)
             + "."
         )
     return told
@@ -160,7 +160,7 @@ def _(chart: data.Confusion) -> list[str]:
 @_sentences.register
 def _(chart: data.Bars) -> list[str]:
     return [
-        f"{bar.label}: {words.with_interval(bar.estimate)} {chart.unit}, n = {bar.estimate.n}"
+        f"{bar.label}: {fmt.with_interval(bar.estimate)} {chart.unit}, n = {bar.estimate.n}"
         + (f", {bar.note}." if bar.note else ".")
         for bar in chart.bars
     ]
@@ -171,9 +171,9 @@ def _(chart: data.Limits) -> list[str]:
     told = []
     unit, many = flop_unit(chart)
     for row in chart.rows:
-        limits = words.listed(
-            f"{words.percent(share_of(row, each))} of {each.name} ({words.number(many * each.tflops)})"
+        limits = fmt.listed(
+            f"{fmt.percent(share_of(row, each))} of {each.name} ({fmt.number(many * each.tflops)})"
             for each in row.ceilings
         )
-        told.append(f"{row.label}: {words.number(many * row.tflops)} {unit}" + (f", {limits}." if limits else "."))
+        told.append(f"{row.label}: {fmt.number(many * row.tflops)} {unit}" + (f", {limits}." if limits else "."))
     return told

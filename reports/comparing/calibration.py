@@ -3,23 +3,23 @@
 from rich.console import Console
 
 from bench.analysis.comparing.nouns import Calibration, FalseAlarms
-from reports.text import paragraphs, words
+from reports.text import fmt, paragraphs
 
 
 def show(found: Calibration, console: Console, *, store: str) -> None:
     """Print a calibration."""
     facts = {
-        "Row": f"{found.configuration}, {words.count(found.launches, 'launch')} against themselves",
-        "Spread": f"launch to launch {words.percent_with_interval(found.cv)}; "
-        f"within pairs {words.percent_with_interval(found.within_pairs)}",
-        "Drift": f"second half over first {words.with_interval(found.drift)}",
+        "Row": f"{found.configuration}, {fmt.count(found.launches, 'launch')} against themselves",
+        "Spread": f"launch to launch {fmt.percent_with_interval(found.cv)}; "
+        f"within pairs {fmt.percent_with_interval(found.within_pairs)}",
+        "Drift": f"second half over first {fmt.with_interval(found.drift)}",
         "Alarms": _alarms(found),
         "Can tell": "; ".join(
-            f"{words.percent(ratio - 1)} from {count} a side{' (too few for a verdict)' * (count < 5)}"
+            f"{fmt.percent(ratio - 1)} from {count} a side{' (too few for a verdict)' * (count < 5)}"
             for count, ratio in sorted(found.detectable.items())
         ),
         "Verdict": sentence(found),
-        "Saved": f"{words.clean(store)}, study {found.study_id}: bench compare uses it from now on",
+        "Saved": f"{fmt.clean(store)}, study {found.study_id}: bench compare uses it from now on",
     }
     paragraphs.write(
         [[line for name, told in facts.items() for line in paragraphs.paragraph(f"{name:<9}", told, console, "bold")]],
@@ -30,7 +30,7 @@ def show(found: Calibration, console: Console, *, store: str) -> None:
 def sentence(found: Calibration) -> str:
     """What the counts allow to be said."""
     counted = found.disjoint
-    within = words.percent(found.margin, 0)
+    within = fmt.percent(found.margin, 0)
     if not counted.comparisons:
         return f"Too few launches to try a verdict: {2 * found.launches_per_side} make one comparison."
     if counted.low is not None and counted.low > 0.05:
@@ -47,11 +47,11 @@ def _alarms(found: Calibration) -> str:
         return f"not tried: {2 * side} launches make one comparison"
     told = f"{_of(found.disjoint)} of {side} + {side} launches that share none"
     if found.disjoint.low is not None and found.disjoint.high is not None:
-        told += f" [{words.percent(found.disjoint.low)},{words.NARROW}{words.percent(found.disjoint.high)}]"
+        told += f" [{fmt.percent(found.disjoint.low)},{fmt.NARROW}{fmt.percent(found.disjoint.high)}]"
     if found.halves.comparisons:
         told += f"; {_of(found.halves)} of random halves, which share launches"
     return told
 
 
 def _of(counted: FalseAlarms) -> str:
-    return f"{counted.alarms} of {words.count(counted.comparisons, 'comparison')}"
+    return f"{counted.alarms} of {fmt.count(counted.comparisons, 'comparison')}"

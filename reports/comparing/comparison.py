@@ -23,7 +23,7 @@ from bench.analysis.comparing.nouns import (
 )
 from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, INVALID, SLOWER, Estimate
 from reports.scaling.model import Column
-from reports.text import layout, names, paragraphs, words
+from reports.text import fmt, layout, names, paragraphs
 
 STYLES = {
     result.FASTER: "green",
@@ -50,9 +50,9 @@ def show(found: Comparison, console: Console, *, wide: bool = False) -> None:
 def sentence(found: Comparison) -> str:
     """What came out, each speed first in one short sentence a word, then what else differs."""
     if found.obstacles:
-        return f"Not comparable, so there is no ratio: {'; '.join(map(words.clean, found.obstacles))}."
+        return f"Not comparable, so there is no ratio: {'; '.join(map(fmt.clean, found.obstacles))}."
     if not found.rows:
-        return f"Nothing to compare: {'; '.join(map(words.clean, found.unmatched)) or 'no row has a partner'}."
+        return f"Nothing to compare: {'; '.join(map(fmt.clean, found.unmatched)) or 'no row has a partner'}."
     speeds = [row for row in found.rows if row.metric == THROUGHPUT and row.verdict is not None]
     told = [_speeds(word, mine, found) for word in _ORDER if (mine := [row for row in speeds if _word(row) == word])]
     others = [row for row in found.rows if row.metric != THROUGHPUT and _word(row) in {HIGHER, LOWER, DIVERGED}]
@@ -87,11 +87,11 @@ def heading(found: Comparison) -> str:
 
 def caption(found: Comparison) -> str:
     """Under or over the table: which is which, and what counts as no difference."""
-    return f"B over A, margin {words.percent(found.margin)}. A: {_place(found.a)}; B: {_place(found.b)}."
+    return f"B over A, margin {fmt.percent(found.margin)}. A: {_place(found.a)}; B: {_place(found.b)}."
 
 
 def _place(party: Party) -> str:
-    return words.clean(party.launch_id or party.study_id)
+    return fmt.clean(party.launch_id or party.study_id)
 
 
 def notes_of(found: Comparison) -> tuple[str, ...]:
@@ -100,21 +100,21 @@ def notes_of(found: Comparison) -> tuple[str, ...]:
 
 
 def _speeds(word: str, rows: Sequence[Compared], found: Comparison) -> str:
-    who = words.listed(_name(row, found.rows) for row in rows)
-    within = words.percent(found.margin, None if round(100 * found.margin) != 100 * found.margin else 0)
+    who = fmt.listed(_name(row, found.rows) for row in rows)
+    within = fmt.percent(found.margin, None if round(100 * found.margin) != 100 * found.margin else 0)
     if word in {FASTER, SLOWER}:
         told = (
-            f"{_name(row, found.rows)} ({words.with_interval(row.ratio)} of A's {words.point(row.a)} samples/s"
+            f"{_name(row, found.rows)} ({fmt.with_interval(row.ratio)} of A's {fmt.point(row.a)} samples/s"
             f"{'' if row.verdict and row.verdict.beyond_margin else f', perhaps by less than {within}'})"
             for row in rows
         )
-        return f"B is {word} on {words.listed(told)}."
+        return f"B is {word} on {fmt.listed(told)}."
     if word == EQUIVALENT:
         return f"EQUIVALENT, the same within {within}, on {who}."
     if word == INVALID:
         return f"INVALID on {who}: no ratio."
     more = [each for row in rows if (each := more_launches(row))]
-    needed = f"; needs at least {words.count(max(more), 'more launch')} a side" if more else ""
+    needed = f"; needs at least {fmt.count(max(more), 'more launch')} a side" if more else ""
     return f"INCONCLUSIVE on {who}{needed}."
 
 
@@ -122,12 +122,12 @@ def _differs(row: Compared) -> str:
     if row.difference is not None:
         return f"{_word(row)}: B is {_points(row.difference)} from A"
     way = "higher" if row.ratio is not None and row.ratio.estimate > 1 else "lower"
-    return f"{'DIVERGED' if _word(row) == DIVERGED else 'is ' + way} ({words.with_interval(row.ratio)} of A's)"
+    return f"{'DIVERGED' if _word(row) == DIVERGED else 'is ' + way} ({fmt.with_interval(row.ratio)} of A's)"
 
 
 def _party(name: str, party: Party, console: Console) -> list[Text]:
     what = party.launch_id or party.study_id
-    facts = [what, words.clean(party.model), words.clean(party.data), party.precision]
+    facts = [what, fmt.clean(party.model), fmt.clean(party.data), party.precision]
     when = party.created_at[:16].replace("T", " ") + " UTC"
     ids = f"hardware {party.hw_id or 'not told'}, software {party.sw_id or 'not told'}"
     return [
@@ -140,7 +140,7 @@ def _fingerprints(found: Comparison, console: Console) -> list[Text]:
     if not found.dna:
         alike = {True: "the same hardware", False: "other hardware", None: "hardware not told"}[found.same_machine]
         return paragraphs.paragraph("DNA      ", f"no field differs; {alike}", console, "bold")
-    many = words.count(len(found.dna), "field") + (" differ" if len(found.dna) > 1 else " differs")
+    many = fmt.count(len(found.dna), "field") + (" differ" if len(found.dna) > 1 else " differs")
     lines = paragraphs.paragraph("DNA      ", many, console, "bold")
     for (effect, _), group in groupby(found.dna, key=lambda each: (each.effect, each.field.rpartition(".")[0])):
         for told in _differences(list(group)):
@@ -152,13 +152,13 @@ def _differences(group: Sequence[Difference]) -> list[str]:
     """One line a field; fields of one canary table, whose values are hashes, in one."""
     if group[0].field.startswith("numeric.") and len(group) > 1:
         place = group[0].field.rpartition(".")[0]
-        names = [words.clean(each.field.rpartition(".")[2]) for each in group]
+        names = [fmt.clean(each.field.rpartition(".")[2]) for each in group]
         return [f"{place}: {len(names)} differ: {', '.join(names[:4])}{', …' * (len(names) > 4)}"]
-    return [f"{words.clean(each.field)}: {_value(each.a)} in A, {_value(each.b)} in B" for each in group]
+    return [f"{fmt.clean(each.field)}: {_value(each.a)} in A, {_value(each.b)} in B" for each in group]
 
 
 def _value(text: str | None) -> str:
-    return "not there" if text is None else words.clean(text)[:60]
+    return "not there" if text is None else fmt.clean(text)[:60]
 
 
 def _table(found: Comparison, console: Console, *, wide: bool) -> Iterator[list[Text]]:
@@ -188,7 +188,7 @@ def _columns(rows: Sequence[Compared]) -> tuple[Column, ...]:
         Column(key="b", header="B", cells=cells(lambda row: _amount(row, row.b)), drop=3),
         Column(
             key="ratio",
-            header=f"B/A [95{words.NARROW}%]",
+            header=f"B/A [95{fmt.NARROW}%]",
             cells=cells(lambda row: _ratio(row, interval=True)),
             align="point",
             drop=1,
@@ -203,12 +203,12 @@ def _notes(found: Comparison, gone: Sequence[str]) -> Iterator[str]:
     for row in found.rows:
         name = f"{_name(row, found.rows)}, {row.metric}"
         if row.verdict is not None:
-            yield from (f"{name}: {words.clean(reason)}." for reason in row.reasons)
+            yield from (f"{name}: {fmt.clean(reason)}." for reason in row.reasons)
         else:
-            yield from (f"{_capital(row.metric)}: {words.clean(reason)}." for reason in row.reasons)
+            yield from (f"{_capital(row.metric)}: {fmt.clean(reason)}." for reason in row.reasons)
         if row.verdict is not None and (row.verdict.word in {INCONCLUSIVE, INVALID} or len(row.verdict.reasons) > 1):
-            yield f"{name}: {'; '.join(map(words.clean, row.verdict.reasons))}."
-    yield from (f"{words.clean(each)}." for each in found.unmatched if found.rows)
+            yield f"{name}: {'; '.join(map(fmt.clean, row.verdict.reasons))}."
+    yield from (f"{fmt.clean(each)}." for each in found.unmatched if found.rows)
     yield from found.notes
     if gone:
         yield f"Left out to fit the width: {', '.join(gone)} (--wide shows them)."
@@ -224,29 +224,29 @@ def _label(row: Compared) -> str:
 
 def _amount(row: Compared, estimate: Estimate | None) -> str:
     if estimate is None:
-        return words.MISSING
+        return fmt.MISSING
     if row.metric == MEMORY:
-        return words.size(estimate.estimate)
-    return words.percent_point(estimate) if row.metric in {EFFICIENCY, ACCURACY} else words.point(estimate)
+        return fmt.size(estimate.estimate)
+    return fmt.percent_point(estimate) if row.metric in {EFFICIENCY, ACCURACY} else fmt.point(estimate)
 
 
 def _ratio(row: Compared, *, interval: bool) -> str:
     if row.difference is not None:
         return _points(row.difference, interval=interval)
-    return words.with_interval(row.ratio) if interval else words.point(row.ratio)
+    return fmt.with_interval(row.ratio) if interval else fmt.point(row.ratio)
 
 
 def _points(difference: Estimate, *, interval: bool = True) -> str:
     """A difference of shares in points of a hundred, with its sign."""
     told = f"{100 * difference.estimate:+.2f}"
     if interval and difference.low is not None and difference.high is not None:
-        told += f" [{100 * difference.low:+.2f},{words.NARROW}{100 * difference.high:+.2f}]"
-    return f"{told}{words.NARROW}points"
+        told += f" [{100 * difference.low:+.2f},{fmt.NARROW}{100 * difference.high:+.2f}]"
+    return f"{told}{fmt.NARROW}points"
 
 
 def _launches(row: Compared) -> str:
     estimate = row.ratio or row.difference
-    return words.number(estimate.n) if estimate else words.MISSING
+    return fmt.number(estimate.n) if estimate else fmt.MISSING
 
 
 def _word(row: Compared) -> str | None:

@@ -10,7 +10,7 @@ from bench.analysis.comparing.gates import Ruling
 from bench.analysis.comparing.nouns import Calibration, Compared, Comparison, Machines, Party
 from bench.analysis.result import Estimate
 from reports.comparing import comparison, machines
-from reports.text import words
+from reports.text import fmt
 
 SCHEMA = "bench.comparison/1"
 SEVERAL = "bench.comparisons/1"  # two stores: a comparison for each workload that both have
@@ -34,7 +34,7 @@ def document(found: Comparison, rulings: Sequence[Ruling], exit_code: int) -> di
             "unmatched": list(found.unmatched),
             "reasons": list(found.obstacles),
             "notes": list(found.notes),
-            "verdict": comparison.sentence(found).replace(words.NARROW, " "),
+            "verdict": comparison.sentence(found).replace(fmt.NARROW, " "),
             **_gates(rulings),
         }
     )
@@ -82,7 +82,7 @@ def machines_document(found: Machines, rulings: Sequence[Ruling], exit_code: int
                 for fleet in found.fleets
             ],
             "notes": list(found.notes),
-            "verdict": machines.sentence(found).replace(words.NARROW, " "),
+            "verdict": machines.sentence(found).replace(fmt.NARROW, " "),
             **_gates(rulings),
         }
     )

@@ -11,16 +11,16 @@ from bench.analysis.digits import significant
 from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER
 from reports.comparing.comparison import STYLES
 from reports.scaling.model import Column
-from reports.text import layout, names, paragraphs, words
+from reports.text import fmt, layout, names, paragraphs
 
 
 def show(found: Machines, console: Console, *, wide: bool = False) -> None:
     """Print every row over all machines."""
     blocks: list[list[Text]] = []
     for fleet in found.fleets:
-        title = f"{_name(fleet, found)}: {words.count(len(fleet.machines), 'machine')}"
+        title = f"{_name(fleet, found)}: {fmt.count(len(fleet.machines), 'machine')}"
         if fleet.spread is not None:
-            title += f", spread {words.percent(fleet.spread, 2)} without those named"
+            title += f", spread {fmt.percent(fleet.spread, 2)} without those named"
         blocks.append(paragraphs.paragraph("", title, console))
         if fleet.machines:
             lines, _ = layout.table(_columns(fleet), console, STYLES, wide=wide)
@@ -36,82 +36,82 @@ def sentence(found: Machines) -> str:
     told = []
     for fleet in found.fleets:
         named = [
-            f"{words.clean(each.party.name)} is {each.shown}, {_ratio(each)}{_perhaps(each, found)}"
+            f"{fmt.clean(each.party.name)} is {each.shown}, {_ratio(each)}{_perhaps(each, found)}"
             for each in fleet.machines
             if each.shown in {FASTER, SLOWER}
         ]
-        told.append(f"{_name(fleet, found)}: {words.listed(named) if named else _nobody(fleet)}.")
+        told.append(f"{_name(fleet, found)}: {fmt.listed(named) if named else _nobody(fleet)}.")
     return " ".join(told) or "No row to compare."
 
 
 def _perhaps(machine: MachineRate, found: Machines) -> str:
     if machine.word or machine.verdict.beyond_margin:
         return ""
-    return f", perhaps by less than {words.percent(found.margin)}"
+    return f", perhaps by less than {fmt.percent(found.margin)}"
 
 
 def _nobody(fleet: Fleet) -> str:
     many = len(fleet.machines)
     if many < 2:
-        return f"{words.count(many, 'machine')} with a number, so nothing is compared"
+        return f"{fmt.count(many, 'machine')} with a number, so nothing is compared"
     if all(each.verdict.word == EQUIVALENT for each in fleet.machines):
         return f"all {many} machines are EQUIVALENT"
     told = f"no machine of {many} is shown to differ"
     if fleet.could_name is not None:
-        return f"{told}; with {many} machines one could have been named beyond {words.percent(fleet.could_name - 1)}"
+        return f"{told}; with {many} machines one could have been named beyond {fmt.percent(fleet.could_name - 1)}"
     seen = [each.verdict.detectable for each in fleet.machines if each.verdict.detectable is not None]
     if seen and all(map(math.isfinite, seen)):
-        told += f"; these launches could show one that differs by {words.percent(max(seen) - 1)}"
+        told += f"; these launches could show one that differs by {fmt.percent(max(seen) - 1)}"
     return told
 
 
 def _ratio(machine: MachineRate) -> str:
-    return f"{words.with_interval(machine.ratio)} of the median of the others"
+    return f"{fmt.with_interval(machine.ratio)} of the median of the others"
 
 
 def _columns(fleet: Fleet) -> tuple[Column, ...]:
     rows = fleet.machines
     return (
         Column(
-            key="name", header="machine", cells=tuple(words.clean(each.party.name)[:40] for each in rows), align="left"
+            key="name", header="machine", cells=tuple(fmt.clean(each.party.name)[:40] for each in rows), align="left"
         ),
-        Column(key="rate", header="samples/s", cells=tuple(words.point(each.rate) for each in rows)),
-        Column(key="n", header="n", cells=tuple(words.number(each.rate.n) for each in rows), drop=1),
+        Column(key="rate", header="samples/s", cells=tuple(fmt.point(each.rate) for each in rows)),
+        Column(key="n", header="n", cells=tuple(fmt.number(each.rate.n) for each in rows), drop=1),
         Column(
             key="ratio",
-            header=f"over the others [95{words.NARROW}%]",
-            cells=tuple(words.with_interval(each.ratio) for each in rows),
+            header=f"over the others [95{fmt.NARROW}%]",
+            cells=tuple(fmt.with_interval(each.ratio) for each in rows),
             align="point",
             drop=2,
-            narrower=Column(key="ratio", header="ratio", cells=tuple(words.point(each.ratio) for each in rows)),
+            narrower=Column(key="ratio", header="ratio", cells=tuple(fmt.point(each.ratio) for each in rows)),
         ),
         Column(key="verdict", header="verdict", cells=tuple(each.shown for each in rows), align="left"),
     )
 
 
 def _notes(found: Machines) -> Iterator[str]:
-    yield from (f"{words.clean(each)}." for each in found.left_out)
+    yield from (f"{fmt.clean(each)}." for each in found.left_out)
     for fleet in found.fleets:
         name = _name(fleet, found)
-        yield from (f"{name}, {words.clean(each)}." for each in (*fleet.absent, *fleet.reasons))
+        yield from (f"{name}, {fmt.clean(each)}." for each in (*fleet.absent, *fleet.reasons))
         if fleet.could_name is not None:
             yield (
-                f"{name}: with {words.count(len(fleet.machines), 'machine')} of this spread an outlier is named beyond "
-                f"{words.percent(fleet.could_name - 1)}, four times in five."
+                f"{name}: with {fmt.count(len(fleet.machines), 'machine')} of this spread an outlier is named beyond "
+                f"{fmt.percent(fleet.could_name - 1)}, four times in five."
             )
         for each in fleet.machines:
-            machine = words.clean(each.party.name)
+            machine = fmt.clean(each.party.name)
             if each.p is not None and each.word is None:
                 yield (
                     f"{machine} was picked (p = {significant(each.p, 2)}) but is suspect, or lies within the margin or "
                     "its own spread."
                 )
             if each.shown == INCONCLUSIVE:
-                yield f"{name}, {machine}: {'; '.join(map(words.clean, each.verdict.reasons))}."
+                yield f"{name}, {machine}: {'; '.join(map(fmt.clean, each.verdict.reasons))}."
     if any(fleet.could_name is not None for fleet in found.fleets):
         yield (
             "Outliers are named by Rosner's generalised extreme Studentised deviate, one machine one value, at "
-            f"5{words.NARROW}% over all machines."
+            f"5{fmt.NARROW}% over all machines."
         )
     yield from found.notes
 

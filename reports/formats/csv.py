@@ -10,7 +10,7 @@ from bench.analysis.comparing.nouns import Compared, Comparison
 from bench.analysis.report import Report, StudyReport
 from bench.analysis.result import Estimate, Row, Study
 from reports.comparing import comparison
-from reports.text import words
+from reports.text import fmt
 
 
 def render(report: Report) -> dict[str, str]:
@@ -42,8 +42,8 @@ def _compared(found: Comparison, row: Compared | None) -> dict[str, Any]:
         "verdict": verdict and verdict.word,
         "beyond_margin": verdict and verdict.beyond_margin,
         "detectable_ratio": verdict and verdict.detectable,
-        "reasons": "; ".join(map(words.clean, reasons)),
-        "sentence": comparison.sentence(found).replace(words.NARROW, " "),
+        "reasons": "; ".join(map(fmt.clean, reasons)),
+        "sentence": comparison.sentence(found).replace(fmt.NARROW, " "),
     }
 
 
@@ -79,7 +79,7 @@ def launches_as_csv(report: Report) -> str:
                 "round": each.round,
                 "method_version": each.method_version,
                 "status": each.status,
-                "reason": words.clean(each.reason) if each.reason else None,
+                "reason": fmt.clean(each.reason) if each.reason else None,
                 "samples_per_s": each.rate_sps,
                 "speedup_in_round": each.speedup,
             }
@@ -110,16 +110,16 @@ def _setup(study: Study) -> dict[str, Any]:
     return {
         "study": study.study_id,
         "method_version": study.method_version,
-        "model": words.clean(title.model),
+        "model": fmt.clean(title.model),
         "params": title.params,
-        "data": words.clean(title.data),
+        "data": fmt.clean(title.data),
         "precision": title.precision,
         "memory_format": title.memory_format,
         "scaling": title.scaling,
         "seed": title.seed,
         "rounds": title.rounds,
         "window": title.window,
-        "machine": words.clean(title.device),
+        "machine": fmt.clean(title.device),
         "hw_id": study.hw_id,
         "sw_id": study.sw_id,
         "num_id": study.num_id,
@@ -142,7 +142,7 @@ def _configuration(row: Row) -> dict[str, Any]:
         "batch_global": row.batch_global,
         "nodes": row.nodes,
         "status": row.status,
-        "reasons": "; ".join(map(words.clean, row.reasons)),
+        "reasons": "; ".join(map(fmt.clean, row.reasons)),
         "launches": row.launches,
         "launches_failed": row.launches_failed,
     }
@@ -156,7 +156,7 @@ def _findings(row: Row) -> dict[str, Any]:
         **_estimate("speedup", row.speedup),
         **_estimate("efficiency", row.efficiency),
         "verdict": verdict and verdict.word,
-        "verdict_reasons": "; ".join(map(words.clean, verdict.reasons)) if verdict else None,
+        "verdict_reasons": "; ".join(map(fmt.clean, verdict.reasons)) if verdict else None,
         "beyond_margin": verdict and verdict.beyond_margin,
         "detectable_ratio": verdict and verdict.detectable,
         "rounds_needed": verdict and verdict.rounds_needed,
@@ -200,4 +200,4 @@ def _cell(value: Any) -> Any:
         return float(f"{value:.12g}")
     if isinstance(value, bool):
         return str(value).lower()
-    return words.cell(value) if isinstance(value, str) else value
+    return fmt.cell(value) if isinstance(value, str) else value

@@ -7,7 +7,7 @@ from bench.analysis.report import Report, StudyReport
 from reports.comparing import comparison
 from reports.learning import table as learning
 from reports.scaling.model import Column, TableModel, build
-from reports.text import words
+from reports.text import fmt
 
 
 def render(report: Report) -> dict[str, str]:
@@ -49,7 +49,7 @@ def compared(found: Comparison) -> str:
         f"## Compared: {_escape(comparison.heading(found))}",
         f"**Verdict.** {_escape(comparison.sentence(found))}",
         *([table(columns), _escape(comparison.caption(found))] if columns else []),
-        *(["\n".join(f"- {_escape(words.clean(note))}" for note in notes)] if notes else []),
+        *(["\n".join(f"- {_escape(fmt.clean(note))}" for note in notes)] if notes else []),
     ]
     return "\n\n".join(blocks) + "\n"
 
@@ -70,7 +70,7 @@ def _fenced(command: str) -> str:
     """What repeats it, in a fence longer than any that the command could close."""
     longest = max((len(run) for run in re.findall(r"`+", command)), default=0)
     fence = "`" * max(3, longest + 1)
-    return f"{fence}sh\n{words.clean(command)}\n{fence}"
+    return f"{fence}sh\n{fmt.clean(command)}\n{fence}"
 
 
 def _escape(text: str) -> str:

@@ -11,7 +11,7 @@ from bench.analysis.report import Report, StudyReport
 from bench.analysis.result import Estimate
 from reports.comparing import comparison
 from reports.scaling.model import Column, build, fitting
-from reports.text import words
+from reports.text import fmt
 from reports.text.latex import columns, escape
 
 _WIDTH = 100  # characters that still read well at \footnotesize on a page
@@ -32,7 +32,7 @@ def latex(told: StudyReport) -> str:
     rates = [row.throughput for row in study.rows]
     folded = tuple(each for each in model.columns if not each.header.startswith("±"))  # into the throughput itself
     setup = "; ".join(", ".join(line) for line in model.title)
-    measured = f" Measured {words.clean(told.created_at[:10])}." if told.created_at else ""
+    measured = f" Measured {fmt.clean(told.created_at[:10])}." if told.created_at else ""
     notes = [note.text for note in model.footnotes]
     return _table(
         folded,
@@ -40,7 +40,7 @@ def latex(told: StudyReport) -> str:
         caption=f"{setup}.{measured} {model.sentence}",
         label=model.study_id,
         notes=[
-            *([_IN_PARENTHESES] if any(map(words.has_interval, filter(None, rates))) else []),
+            *([_IN_PARENTHESES] if any(map(fmt.has_interval, filter(None, rates))) else []),
             *notes,
             *(f"Warning: {warning}" for warning in model.warnings),
         ],
@@ -51,7 +51,7 @@ def compared(found: Comparison) -> str:
     """The study judged against another, in the words of `bench compare`."""
     told = comparison.columns_of(found)
     caption = f"{comparison.heading(found)}. {comparison.sentence(found)}"
-    notes = [words.clean(note) for note in comparison.notes_of(found)]
+    notes = [fmt.clean(note) for note in comparison.notes_of(found)]
     if not told:
         return "\n".join([rf"\par {escape(caption)}", *(rf"\par {escape(note)}" for note in notes), ""])
     label = f"compared-{found.b.study_id}-{found.a.study_id}"
@@ -66,7 +66,7 @@ def _table(
     return "\n".join(
         [
             rf"% needs \usepackage{{{_PACKAGES}}}",
-            *([f"% left out to fit a page, in the csv: {words.to_ascii(', '.join(gone))}"] if gone else []),
+            *([f"% left out to fit a page, in the csv: {fmt.to_ascii(', '.join(gone))}"] if gone else []),
             r"\begin{table}[t]",
             r"\centering\footnotesize\sisetup{group-digits=integer,group-minimum-digits=4}",
             rf"\caption{{{escape(caption)}}}",
@@ -87,7 +87,7 @@ def _table(
     )
 
 
-_IN_PARENTHESES = f"In parentheses: half of the 95{words.NARROW}% interval, in units of the last digit."
+_IN_PARENTHESES = f"In parentheses: half of the 95{fmt.NARROW}% interval, in units of the last digit."
 
 
 def document(fragment: str) -> str:

@@ -8,7 +8,7 @@ from bench.analysis.digits import significant
 from bench.analysis.result import Beside, Estimate, Row, Study, Target, TimeTo
 from bench.plan import PERCENT
 from reports.scaling.model import Column
-from reports.text import names, words
+from reports.text import fmt, names
 
 _NAMES = {
     "top1": "top-1",
@@ -115,26 +115,26 @@ def _learned(row: Row) -> Iterator[str]:
         return
     spread = f" [{_percent(found.low)}, {_percent(found.high)}]" if found.low is not None else ""
     over = f", mean of {found.seeds} seeds" if found.seeds > 1 else ""
-    top5 = f", top-5 {words.percent(found.top5, 2)}" if found.top5 is not None else ""
-    after = words.count(found.epoch, "epoch")
-    yield f"top-1 {words.percent(found.top1, 2)}{spread}{over}{top5}, loss {words.number(found.loss, 3)} after {after}"
+    top5 = f", top-5 {fmt.percent(found.top5, 2)}" if found.top5 is not None else ""
+    after = fmt.count(found.epoch, "epoch")
+    yield f"top-1 {fmt.percent(found.top1, 2)}{spread}{over}{top5}, loss {fmt.number(found.loss, 3)} after {after}"
     if found.best_epoch is not None and found.best_epoch != found.epoch:
         yield (
-            f"its best epoch, {found.best_epoch}, had {words.percent(found.best_top1, 2)}, "
+            f"its best epoch, {found.best_epoch}, had {fmt.percent(found.best_top1, 2)}, "
             "which was picked on the validation set and flatters"
         )
     if found.gap is not None:
         gap = f"a generalisation gap of {100 * found.gap:+.1f} points"
-        yield f"training top-1 {words.percent(found.train_top1, 2)}, {gap}"
+        yield f"training top-1 {fmt.percent(found.train_top1, 2)}, {gap}"
 
 
 def time(found: TimeTo) -> str:
-    target = words.percent(found.top1, 1)
+    target = fmt.percent(found.top1, 1)
     if not found.reached or found.epochs is None:
         return f"{target} was not reached"
     some = "" if found.reached == found.launches else f" by {found.reached} of {found.launches} launches"
     how = [
-        f"{words.number(seconds)}{words.NARROW}s {since}"
+        f"{fmt.number(seconds)}{fmt.NARROW}s {since}"
         for seconds, since in (
             (found.cold_s, "from the start of the processes"),
             (found.warm_s, "from the first step"),
@@ -151,7 +151,7 @@ def _target(found: Target) -> str:
     if found.at_most:
         wanted, lacking = f"at most {significant(found.wanted, 6)}", f"{found.missed_by or 0:.3f}"
     else:
-        wanted, lacking = f"at least {words.percent(found.wanted, 1)}", f"{100 * (found.missed_by or 0):.2f} points"
+        wanted, lacking = f"at least {fmt.percent(found.wanted, 1)}", f"{100 * (found.missed_by or 0):.2f} points"
     if found.missed_by is None:
         return f"{name} was to be {wanted} and was not measured"
     return f"{name} was to be {wanted}: " + (f"missed by {lacking}" if found.missed_by else "reached")
@@ -163,21 +163,21 @@ def _what(each: Beside) -> str:
     of = f" of {told.class_name}" if told.class_name else ""
     after = told.epoch if told.epoch is not None else told.epochs
     when = (
-        f", {words.count(after, 'epoch')}"
+        f", {fmt.count(after, 'epoch')}"
         if after is not None and told.metric not in {"params", "epoch_s", "throughput"}
         else ""
     )
     when = f", epoch {told.epoch}" if told.epoch is not None else when
-    ranks = f", {words.count(told.ranks, 'rank')}" if told.ranks is not None else ""
+    ranks = f", {fmt.count(told.ranks, 'rank')}" if told.ranks is not None else ""
     return f"{name}{of}{ranks}{when}"
 
 
 def _measured(each: Beside) -> str:
     if each.measured is None:
-        return words.MISSING
-    if words.has_interval(each.measured):
-        return words.with_interval(each.measured) + _unit(each)
-    return words.number(each.measured.estimate, _decimals(each)) + _unit(each)
+        return fmt.MISSING
+    if fmt.has_interval(each.measured):
+        return fmt.with_interval(each.measured) + _unit(each)
+    return fmt.number(each.measured.estimate, _decimals(each)) + _unit(each)
 
 
 def _published(each: Beside) -> str:
@@ -199,20 +199,20 @@ def _difference(each: Beside) -> str:
 def _differs(each: Beside) -> str:
     """Without its interval."""
     if each.difference is None:
-        return each.reason or words.MISSING
+        return each.reason or fmt.MISSING
     if each.ratio is not None:
-        return f"x{words.NARROW}{words.number(each.ratio)}"
+        return f"x{fmt.NARROW}{fmt.number(each.ratio)}"
     if not each.difference.estimate:
         return "none"
     decimals = _decimals(each)
     points = " points" if each.published.unit == PERCENT else ""
-    return f"{each.difference.estimate:+,.{2 if decimals is None else decimals}f}{points}".replace(",", words.NARROW)
+    return f"{each.difference.estimate:+,.{2 if decimals is None else decimals}f}{points}".replace(",", fmt.NARROW)
 
 
 def _hardware(each: Beside) -> str:
     told = each.published
     where = [part for part in (told.hardware, told.device) if part]
-    return ", ".join(map(words.clean, where))
+    return ", ".join(map(fmt.clean, where))
 
 
 def _apart(each: Beside) -> str:
@@ -221,7 +221,7 @@ def _apart(each: Beside) -> str:
 
 def _unit(each: Beside) -> str:
     unit = each.published.unit
-    return f"{words.NARROW}{unit}" if unit and unit != "samples/s" else ""
+    return f"{fmt.NARROW}{unit}" if unit and unit != "samples/s" else ""
 
 
 def _decimals(each: Beside) -> int | None:
@@ -232,11 +232,11 @@ def _decimals(each: Beside) -> int | None:
 
 
 def _plain(value: float) -> str:
-    return words.number(int(value)) if float(value).is_integer() else f"{value:,}".replace(",", words.NARROW)
+    return fmt.number(int(value)) if float(value).is_integer() else f"{value:,}".replace(",", fmt.NARROW)
 
 
 def _percent(share: float | None) -> str:
-    return words.MISSING if share is None else f"{100 * share:.2f}"
+    return fmt.MISSING if share is None else f"{100 * share:.2f}"
 
 
 def _estimate(estimate: Estimate | None) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from bench.analysis.digits import significant
 from bench.analysis.learning.diagnosis import Cause, Diagnosis
-from reports.text import words
+from reports.text import fmt
 
 _WIDTH = 100
 
@@ -19,8 +19,8 @@ def lines(found: Diagnosis, possible: str | None = None) -> Iterator[str]:
         found: of one row.
         possible: a sentence about what is known to be possible.
     """
-    after = "no accuracy was recorded" if found.top1 is None else f"top-1 {words.percent(found.top1, 2)}"
-    yield f"{found.configuration}: {after}".replace(words.NARROW, " ")
+    after = "no accuracy was recorded" if found.top1 is None else f"top-1 {fmt.percent(found.top1, 2)}"
+    yield f"{found.configuration}: {after}".replace(fmt.NARROW, " ")
     if possible:
         yield from textwrap.wrap(possible, _WIDTH)
     if not found.causes:
@@ -38,7 +38,7 @@ def lines(found: Diagnosis, possible: str | None = None) -> Iterator[str]:
         yield from _hanging("from", cause.source)
     if found.sound:
         yield ""
-        yield from textwrap.wrap(f"Looked at and not found: {words.listed(found.sound)}.", _WIDTH)
+        yield from textwrap.wrap(f"Looked at and not found: {fmt.listed(found.sound)}.", _WIDTH)
 
 
 def document(found: Diagnosis) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import re
 
 from bench.analysis.report import StudyReport
-from reports.text import words
+from reports.text import fmt
 from reports.text.latex import escape
 
 
@@ -17,7 +17,7 @@ def bibtex(told: StudyReport) -> str:
     )
     fields = {
         "author": "{}",
-        "title": f"{{{escape(words.clean(run.model))} on {escape(words.clean(run.data))}, {run.scaling} scaling}}",
+        "title": f"{{{escape(fmt.clean(run.model))} on {escape(fmt.clean(run.data))}, {run.scaling} scaling}}",
         "year": f"{{{told.created_at[:4]}}}" if told.created_at else "{}",
         "howpublished": f"{{Measured with scaling-bench {escape(version)}}}".replace(" }", "}"),
         "note": f"{{Study {escape(study.study_id)}; {ids}}}",

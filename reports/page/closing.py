@@ -10,7 +10,7 @@ from reports.formats import csv
 from reports.page import citing
 from reports.page.blocks import Block, Code, Download, Finding, Pairs, Points, Prose, Section
 from reports.scaling.sentence import all_reasons
-from reports.text import names, words
+from reports.text import fmt, names
 
 Each = Callable[[Callable[[StudyReport, str], tuple[Block, ...]]], tuple[Block, ...]]
 
@@ -55,7 +55,7 @@ def _warnings(told: StudyReport, _: str) -> tuple[Block, ...]:
 
 def _finding(who: str, text: str) -> Finding:
     """A finding reads `effect: fix`."""
-    what, _, fix = words.clean(text).rpartition(": ")
+    what, _, fix = fmt.clean(text).rpartition(": ")
     found = what or fix
     is_name = found.partition(" ")[0] in STRATEGIES
     told = who + found if who or is_name else found[:1].upper() + found[1:]
@@ -147,9 +147,9 @@ def _short(card: Card) -> Iterator[tuple[str, str]]:
     if gpus:
         yield "GPU", ", ".join(f"{gpus.count(name)} x {name}" for name in dict.fromkeys(gpus))
     if "memory_gib" in hardware:
-        yield "memory", f"{hardware['memory_gib']}{words.NARROW}GiB"
+        yield "memory", f"{hardware['memory_gib']}{fmt.NARROW}GiB"
     allowed = [
-        f"{card.conditions[name]}{words.NARROW}{unit}"
+        f"{card.conditions[name]}{fmt.NARROW}{unit}"
         for name, unit in (("cpu_quota", "cores' worth of time"), ("memory_limit_gib", "GiB"))
         if name in card.conditions
     ]
@@ -166,7 +166,7 @@ def _short(card: Card) -> Iterator[tuple[str, str]]:
 def _value(text: str | None) -> str:
     if text is None:
         return "not there"
-    bare = words.clean(text)
+    bare = fmt.clean(text)
     return bare if len(bare) <= 120 else f"{bare[:119]}…"
 
 
@@ -175,7 +175,7 @@ def _method(told: StudyReport, _: str) -> tuple[Block, ...]:
     methods = dict.fromkeys(
         each.method for row in study.rows for each in (row.throughput, row.speedup) if each is not None and each.low
     )
-    statements = _how(study.title, methods, words.percent(study.margin))
+    statements = _how(study.title, methods, fmt.percent(study.margin))
     return (
         Points(items=statements),
         Pairs(pairs=tuple(told.facts.items()), fold="Workload and plan, in full") if told.facts else Prose(text=""),
@@ -184,7 +184,7 @@ def _method(told: StudyReport, _: str) -> tuple[Block, ...]:
 
 def _how(title: Title, methods: Iterable[str], margin: str) -> tuple[str, ...]:
     """How it was measured, in the order in which it happened."""
-    rounds = words.count(title.rounds, "round")
+    rounds = fmt.count(title.rounds, "round")
     told = (
         """A launch is a fresh group of processes, and the unit of replication: steps of one launch share its luck and
         are never pooled.""",
@@ -208,7 +208,7 @@ def _reproduce(told: StudyReport, _: str) -> tuple[Block, ...]:
         return (Prose(text="The command was not kept."),)
     check = f"bench compare {study.study_id} @last"
     return (
-        Code(label="The same study", text=words.clean(told.command)),
+        Code(label="The same study", text=fmt.clean(told.command)),
         Code(label="Held against this one, in one store", text=check),
         Prose(
             text="Weights, order of data and augmentation follow the seed, the order of launches a seed of its own; "

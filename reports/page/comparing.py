@@ -8,7 +8,7 @@ from reports.comparing import comparison
 from reports.page import figures, learning_figures, opening
 from reports.page.blocks import Block, Figure, Grid, Head, Points, Prose, Section
 from reports.scaling.sentence import headlines, is_invalid
-from reports.text import names, words
+from reports.text import fmt, names
 
 _HEADS = (
     Head(text="study", is_number=False),
@@ -18,7 +18,7 @@ _HEADS = (
     Head(text="baseline, samples/s"),
     Head(text="row", is_number=False),
     Head(text="samples/s"),
-    Head(text=f"speedup [95{words.NARROW}%]"),
+    Head(text=f"speedup [95{fmt.NARROW}%]"),
     Head(text="efficiency"),
     Head(text="acc top-1"),
 )
@@ -35,7 +35,7 @@ def side_by_side(report: Report) -> Section:
     shown = [
         (head, *cells)
         for head, *cells in columns
-        if set(cells) != {words.MISSING} and not (head.text in _MAY_BE_SAME and len(set(cells)) == 1)
+        if set(cells) != {fmt.MISSING} and not (head.text in _MAY_BE_SAME and len(set(cells)) == 1)
     ]
     same = f" The same in all: {'; '.join(told_once)}." if told_once else ""
     heads, *rows = zip(*shown, strict=True)
@@ -68,7 +68,7 @@ def side_by_side(report: Report) -> Section:
     if len(kinds) > 1:
         blocks.append(
             Prose(
-                text=f"Devices of different kinds ({words.listed(sorted(kinds))}) share no efficiency: their rates "
+                text=f"Devices of different kinds ({fmt.listed(sorted(kinds))}) share no efficiency: their rates "
                 "stand "
                 "side by side, and nothing is divided.",
                 is_quiet=True,
@@ -102,12 +102,12 @@ def compared(found: Comparison) -> Section:
         )
     told = comparison.notes_of(found)
     if told:
-        blocks.append(Points(items=tuple(words.clean(each) for each in told), is_quiet=True))
+        blocks.append(Points(items=tuple(fmt.clean(each) for each in told), is_quiet=True))
     if found.dna:
         blocks.append(
             Points(
                 items=tuple(
-                    f"{one.field}: {words.clean(one.a or 'not there')[:80]} → {words.clean(one.b or 'not there')[:80]} "
+                    f"{one.field}: {fmt.clean(one.a or 'not there')[:80]} → {fmt.clean(one.b or 'not there')[:80]} "
                     f"({one.effect})"
                     for one in found.dna
                     if not one.field.startswith("numeric.")
@@ -124,15 +124,15 @@ def _line(number: int, told: StudyReport) -> tuple[str, ...]:
     learned = next((each.accuracy for each in (row, base) if each is not None and each.accuracy is not None), None)
     return (
         f"{number}. {study.study_id}",
-        f"{words.clean(study.title.model)}, {words.clean(study.title.data)}",
-        f"{study.title.scaling}, batch {words.number(study.title.batch)}",
-        words.clean(study.title.device),
-        words.with_interval(base.throughput) if base is not None and sound else words.MISSING,
-        names.phrase(row, study.rows) if row is not None else words.MISSING,
-        words.point(row.throughput) if row is not None else words.MISSING,
-        words.with_interval(row.speedup) if row is not None else words.MISSING,
-        words.percent_point(row.efficiency) if row is not None else words.MISSING,
-        words.percent(learned.top1, 2) if learned is not None else words.MISSING,
+        f"{fmt.clean(study.title.model)}, {fmt.clean(study.title.data)}",
+        f"{study.title.scaling}, batch {fmt.number(study.title.batch)}",
+        fmt.clean(study.title.device),
+        fmt.with_interval(base.throughput) if base is not None and sound else fmt.MISSING,
+        names.phrase(row, study.rows) if row is not None else fmt.MISSING,
+        fmt.point(row.throughput) if row is not None else fmt.MISSING,
+        fmt.with_interval(row.speedup) if row is not None else fmt.MISSING,
+        fmt.percent_point(row.efficiency) if row is not None else fmt.MISSING,
+        fmt.percent(learned.top1, 2) if learned is not None else fmt.MISSING,
     )
 
 

@@ -6,7 +6,7 @@ from bench.analysis.report import Attempted, StudyReport
 from bench.analysis.result import Law, Row, Study
 from reports.charts import data
 from reports.scaling.sentence import baseline_rate, is_invalid
-from reports.text import names, words
+from reports.text import fmt, names
 
 
 def setup_of(study: Study) -> str:
@@ -14,8 +14,8 @@ def setup_of(study: Study) -> str:
     run = study.title
     batch = "on every rank" if run.scaling == "weak" else "over all ranks"
     return (
-        f"{words.clean(run.model)}, {words.clean(run.data)}; {run.scaling} scaling, "
-        f"batch {words.number(run.batch)} {batch}; {run.precision}"
+        f"{fmt.clean(run.model)}, {fmt.clean(run.data)}; {run.scaling} scaling, "
+        f"batch {fmt.number(run.batch)} {batch}; {run.precision}"
     )
 
 
@@ -31,7 +31,7 @@ def speedup(told: StudyReport, key: str) -> data.Speedup | None:
         title="Speedup",
         setup=setup_of(study),
         resource=_resource(study),
-        baseline=f"{names.phrase(base, study.rows)}: {words.with_interval(base.throughput)} samples/s",
+        baseline=f"{names.phrase(base, study.rows)}: {fmt.with_interval(base.throughput)} samples/s",
         baseline_resources=_resources(base),
         lines=lines,
         envelopes=tuple(
@@ -59,7 +59,7 @@ def efficiency(told: StudyReport, key: str) -> data.Efficiency | None:
         title="Efficiency",
         setup=setup_of(study),
         resource=_resource(study),
-        baseline=f"{names.phrase(base, study.rows)}: {words.point(base.throughput)} samples/s",
+        baseline=f"{names.phrase(base, study.rows)}: {fmt.point(base.throughput)} samples/s",
         lines=lines,
         absent=_absent(study, _is_on_scale(base)),
     )
@@ -127,7 +127,7 @@ def energy(told: StudyReport, key: str) -> data.Bars | None:
     if not bars:
         return None
     absent = tuple(
-        f"{named[each.configuration]}: {words.clean(each.reason or 'not measured')}"
+        f"{named[each.configuration]}: {fmt.clean(each.reason or 'not measured')}"
         for each in told.energy
         if each.per_sample_j is None
     )
@@ -246,7 +246,7 @@ def _line_of(row: Row, base: Row, drawn: Sequence[Row]) -> str:
     several = len({each.cores_per_rank for each in drawn if each.strategy == row.strategy}) > 1
     if not several or row.cores_per_rank is None:
         return row.strategy
-    return f"{row.strategy}, {words.count(row.cores_per_rank, 'core')} a rank"
+    return f"{row.strategy}, {fmt.count(row.cores_per_rank, 'core')} a rank"
 
 
 def _resources(row: Row) -> float:
@@ -282,6 +282,6 @@ def _absent(study: Study, is_drawn: Callable[[Row], bool]) -> tuple[str, ...]:
             continue
         why = next(iter(row.reasons), "") or row.reasons_null.get("efficiency", "")
         status = "INVALID" if is_invalid(row) else row.status
-        reason = f" ({words.clean(why)})" if why and why != status else ""
+        reason = f" ({fmt.clean(why)})" if why and why != status else ""
         told.append(f"{names.phrase(row, study.rows)}: {status}{reason}")
     return tuple(told)

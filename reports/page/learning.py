@@ -7,7 +7,7 @@ from bench.analysis.result import Estimate, Study
 from reports.learning import table as beside
 from reports.page import figures, learning_figures
 from reports.page.blocks import Block, Figure, Grid, Head, Points, Prose, Section
-from reports.text import names, words
+from reports.text import fmt, names
 
 Each = Callable[[Callable[[StudyReport, str], tuple[Block, ...]]], tuple[Block, ...]]
 
@@ -36,8 +36,8 @@ def _curves(told: StudyReport, key: str) -> tuple[Block, ...]:
     if chart is None:
         return (Prose(text="Nothing was evaluated in this study."),) if key else ()
     study = told.study
-    batches = words.listed(
-        sorted({words.number(row.batch_global) for row in study.rows if row.accuracy is not None}, key=len)
+    batches = fmt.listed(
+        sorted({fmt.number(row.batch_global) for row in study.rows if row.accuracy is not None}, key=len)
     )
     caption = (
         f"Loss and top-1 accuracy against samples seen and against seconds of training; {chart.setup}; global batch "
@@ -91,15 +91,15 @@ def _finals(told: StudyReport, key: str) -> Grid:
         rows.append(
             (
                 named[each.configuration],
-                words.number(row.batch_global),
-                words.number(last.epoch),
-                f"{words.percent(each.final_top1.estimate, 2)} {words.interval(each.final_top1, 100)}".rstrip(),
-                words.percent(last.top5, 2),
-                words.number(last.loss),
-                f"{words.percent(last.best_top1, 2)} ({last.best_epoch})",
-                words.MISSING if each.gap is None else points(each.gap),
-                words.number(each.train_s),
-                words.number(each.launches),
+                fmt.number(row.batch_global),
+                fmt.number(last.epoch),
+                f"{fmt.percent(each.final_top1.estimate, 2)} {fmt.interval(each.final_top1, 100)}".rstrip(),
+                fmt.percent(last.top5, 2),
+                fmt.number(last.loss),
+                f"{fmt.percent(last.best_top1, 2)} ({last.best_epoch})",
+                fmt.MISSING if each.gap is None else points(each.gap),
+                fmt.number(each.train_s),
+                fmt.number(each.launches),
             )
         )
     heads = (
@@ -109,7 +109,7 @@ def _finals(told: StudyReport, key: str) -> Grid:
             for text in (
                 "global batch",
                 "epochs",
-                f"top-1 [95{words.NARROW}%]",
+                f"top-1 [95{fmt.NARROW}%]",
                 "top-5",
                 "loss",
                 "best (epoch)",
@@ -142,7 +142,7 @@ def _seeds(study: Study) -> str:
 def points(difference: Estimate) -> str:
     """A difference of shares in points with its sign, e.g. `-1.39 [-2.5, -0.3]`."""
     sign = "+" if difference.estimate > 0 else ""
-    return f"{sign}{words.number(100 * difference.estimate, 2)} {words.interval(difference, 100)}".rstrip()
+    return f"{sign}{fmt.number(100 * difference.estimate, 2)} {fmt.interval(difference, 100)}".rstrip()
 
 
 def _classes(told: StudyReport, key: str) -> tuple[Block, ...]:
@@ -152,7 +152,7 @@ def _classes(told: StudyReport, key: str) -> tuple[Block, ...]:
     if chart is None or raw is None or shares is None:
         return ()
     first = told.classes[0]
-    pooled = f", {words.count(first.launches, 'launch')} pooled" if first.launches > 1 else ""
+    pooled = f", {fmt.count(first.launches, 'launch')} pooled" if first.launches > 1 else ""
     others = f" The other {len(told.classes) - 1} rows are in the data below." if len(told.classes) > 1 else ""
     return (
         Figure(chart=chart, caption=f"Share of each class that was recognised; {chart.setup}{pooled}.{others}"),
@@ -166,11 +166,11 @@ def _table(told: StudyReport, key: str) -> Grid:
     first = told.classes[0]
     rows = [
         (
-            words.clean(one.name),
-            words.percent(one.precision),
-            words.percent(one.recall),
-            words.percent(one.f1),
-            words.number(one.support),
+            fmt.clean(one.name),
+            fmt.percent(one.precision),
+            fmt.percent(one.recall),
+            fmt.percent(one.f1),
+            fmt.number(one.support),
         )
         for one in first.classes
     ]

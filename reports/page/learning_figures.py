@@ -7,7 +7,7 @@ from bench.plan import PERCENT, Published
 from reports.charts import data
 from reports.page import opening
 from reports.page.figures import row_names, setup_of
-from reports.text import words
+from reports.text import fmt
 
 
 def share_of(published: Published) -> float:
@@ -63,7 +63,7 @@ def learning_rate(told: StudyReport, key: str) -> data.LearningRate | None:
         setup=setup_of(told.study),
         lines=tuple(
             data.RateLine(
-                label=words.listed(labels),
+                label=fmt.listed(labels),
                 epochs=tuple(float(epoch) for epoch, _ in schedule),
                 learning_rate=tuple(rate for _, rate in schedule),
             )
@@ -87,7 +87,7 @@ def classes(told: StudyReport, key: str, *, place: int = 0) -> data.Classes | No
         setup=f"{setup_of(told.study)}; {row_names(told.study)[each.configuration]} after epoch {each.epoch}",
         classes=tuple(
             data.ClassBar(
-                name=words.clean(one.name),
+                name=fmt.clean(one.name),
                 support=one.support,
                 recall=one.recall,
                 precision=one.precision,
@@ -107,7 +107,7 @@ def confusion(told: StudyReport, key: str, *, normalised: bool, place: int = 0) 
         key=f"confusion{'-shares' if normalised else ''}{key}",
         title="Confusion matrix, shares of each class" if normalised else "Confusion matrix, counts",
         setup=f"{setup_of(told.study)}; {row_names(told.study)[each.configuration]} after epoch {each.epoch}",
-        names=tuple(words.clean(one.name) for one in each.classes),
+        names=tuple(fmt.clean(one.name) for one in each.classes),
         counts=each.confusion,
         normalised=normalised,
     )

@@ -8,7 +8,7 @@ from reports.page.blocks import Headline
 from reports.scaling import model
 from reports.scaling.sentence import headlines as rows_told
 from reports.scaling.sentence import is_invalid, is_suspect
-from reports.text import names, words
+from reports.text import fmt, names
 
 
 def headlines(study: Study) -> tuple[Headline, ...]:
@@ -19,16 +19,16 @@ def headlines(study: Study) -> tuple[Headline, ...]:
     if row is not None and row.speedup is not None and base is not None:
         found.append(
             Headline(
-                value=f"{words.point(row.speedup)}x",
-                bounds=words.interval(row.speedup),
-                label=f"{_whose(row, study)} over {words.point(base.throughput)} samples/s",
+                value=f"{fmt.point(row.speedup)}x",
+                bounds=fmt.interval(row.speedup),
+                label=f"{_whose(row, study)} over {fmt.point(base.throughput)} samples/s",
             )
         )
     if row is not None and row.efficiency is not None:
         found.append(
             Headline(
-                value=words.percent_point(row.efficiency),
-                bounds=words.interval(row.efficiency, 100),
+                value=fmt.percent_point(row.efficiency),
+                bounds=fmt.interval(row.efficiency, 100),
                 label="efficiency",
             )
         )
@@ -36,8 +36,8 @@ def headlines(study: Study) -> tuple[Headline, ...]:
     if rate is not None and rate.throughput is not None and not is_invalid(rate):
         found.append(
             Headline(
-                value=words.point(rate.throughput),
-                bounds=words.interval(rate.throughput),
+                value=fmt.point(rate.throughput),
+                bounds=fmt.interval(rate.throughput),
                 label=f"samples/s, {_whose(rate, study)}",
             )
         )
@@ -45,9 +45,9 @@ def headlines(study: Study) -> tuple[Headline, ...]:
     if learned is not None and learned.accuracy is not None:
         found.append(
             Headline(
-                value=words.percent(learned.accuracy.top1, 2),
+                value=fmt.percent(learned.accuracy.top1, 2),
                 bounds=_over_seeds(learned.accuracy),
-                label=f"top-1 after {words.count(learned.accuracy.epoch, 'epoch')}",
+                label=f"top-1 after {fmt.count(learned.accuracy.epoch, 'epoch')}",
             )
         )
     return tuple(found)
@@ -62,7 +62,7 @@ def _over_seeds(found: Accuracy) -> str:
     """The interval of top-1, as the sentences have it; empty for fewer than three seeds."""
     if found.low is None or found.high is None:
         return ""
-    return f"[{words.number(100 * found.low, 2)},{words.NARROW}{words.number(100 * found.high, 2)}]"
+    return f"[{fmt.number(100 * found.low, 2)},{fmt.NARROW}{fmt.number(100 * found.high, 2)}]"
 
 
 def setup(study: Study) -> tuple[str, ...]:
@@ -71,18 +71,16 @@ def setup(study: Study) -> tuple[str, ...]:
 
 def title(studies: Sequence[StudyReport]) -> str:
     works = dict.fromkeys(
-        f"{words.clean(told.study.title.model)} on {words.clean(told.study.title.data)}" for told in studies
+        f"{fmt.clean(told.study.title.model)} on {fmt.clean(told.study.title.data)}" for told in studies
     )
-    return words.listed(works) if len(works) < 4 else f"{len(studies)} studies"
+    return fmt.listed(works) if len(works) < 4 else f"{len(studies)} studies"
 
 
 def kicker(studies: Sequence[StudyReport]) -> str:
     days = sorted({told.created_at[:10] for told in studies if told.created_at})
     when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}" if days else ""
     what = (
-        _kind(studies[0].study)
-        if len(studies) == 1
-        else words.count(len(studies), "study").replace("studys", "studies")
+        _kind(studies[0].study) if len(studies) == 1 else fmt.count(len(studies), "study").replace("studys", "studies")
     )
     which = studies[0].study.study_id if len(studies) == 1 else ""
     return " · ".join(each for each in (what, when, which) if each)
@@ -102,13 +100,13 @@ def heading(told: StudyReport, studies: Sequence[StudyReport]) -> str:
 def short_heading(told: StudyReport, studies: Sequence[StudyReport]) -> str:
     """Its number and what tells it from the others."""
     run = told.study.title
-    facts = [words.clean(run.model), words.clean(run.data), run.scaling, words.clean(run.device)]
+    facts = [fmt.clean(run.model), fmt.clean(run.data), run.scaling, fmt.clean(run.device)]
     others = [
         [
-            words.clean(each.study.title.model),
-            words.clean(each.study.title.data),
+            fmt.clean(each.study.title.model),
+            fmt.clean(each.study.title.data),
             each.study.title.scaling,
-            words.clean(each.study.title.device),
+            fmt.clean(each.study.title.device),
         ]
         for each in studies
     ]

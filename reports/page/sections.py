@@ -10,7 +10,7 @@ from reports.page.blocks import Apart, Block, Figure, Grid, Head, Page, Points, 
 from reports.page.comparing import compared, side_by_side
 from reports.scaling import laws, model
 from reports.scaling.sentence import is_invalid, is_suspect, sentence
-from reports.text import names, words
+from reports.text import fmt, names
 
 
 def page(report: Report) -> Page:
@@ -92,8 +92,8 @@ def _failures(told: StudyReport) -> str:
         return ""
     kinds = {each.status for each in told.launches if each.rate_sps is None and each.status not in {"ok", "suspect"}}
     total = failed + sum(row.launches for row in told.study.rows)
-    how = f" ({words.listed(sorted(kinds))})" if kinds else ""
-    return f"{failed} of {words.count(total, 'launch')} gave no number{how}: counted here, averaged nowhere."
+    how = f" ({fmt.listed(sorted(kinds))})" if kinds else ""
+    return f"{failed} of {fmt.count(total, 'launch')} gave no number{how}: counted here, averaged nowhere."
 
 
 def _scaling(told: StudyReport, key: str) -> tuple[Block, ...]:
@@ -101,12 +101,10 @@ def _scaling(told: StudyReport, key: str) -> tuple[Block, ...]:
     rates = figures.rates(told, key)
     blocks: list[Block] = []
     if speedup is not None:
-        law = (
-            f"; the grey band is {words.listed(each.label for each in speedup.envelopes)}" if speedup.envelopes else ""
-        )
+        law = f"; the grey band is {fmt.listed(each.label for each in speedup.envelopes)}" if speedup.envelopes else ""
         caption = (
             f"Speedup over {speedup.baseline}; {speedup.setup}. Dots are single launches, bars and bands 95 % "
-            f"intervals over {words.count(told.study.title.rounds, 'round')}, the dashed line is ideal{law}."
+            f"intervals over {fmt.count(told.study.title.rounds, 'round')}, the dashed line is ideal{law}."
             f"{_suspects(told.study)}"
         )
         blocks.append(Figure(chart=speedup, caption=caption, wide=efficiency is None))
@@ -119,7 +117,7 @@ def _scaling(told: StudyReport, key: str) -> tuple[Block, ...]:
     if speedup is None:
         blocks.append(Prose(text=f"No speedup to draw: {_why_no_speedup(told.study)}."))
     if rates is not None:
-        n = words.listed(str(each) for each in sorted({row.launches for row in told.study.rows if row.launches}))
+        n = fmt.listed(str(each) for each in sorted({row.launches for row in told.study.rows if row.launches}))
         caption = f"Samples per second over all ranks, {rates.setup}; dots are single launches, n = {n}."
         blocks.append(Figure(chart=rates, caption=caption))
     if explained := _above_one(told.study):
@@ -134,7 +132,7 @@ def _suspects(study: Study) -> str:
         for row in study.rows
         if is_suspect(row) and (row.is_baseline or row.speedup is not None)
     ]
-    return f" Suspect, drawn all the same: {words.listed(found)}." if found else ""
+    return f" Suspect, drawn all the same: {fmt.listed(found)}." if found else ""
 
 
 def _above_one(study: Study) -> str:
@@ -149,7 +147,7 @@ def _above_one(study: Study) -> str:
     lows = [row.efficiency.low for row in study.rows if row.efficiency is not None and row.efficiency.estimate > 1]
     doubt = "" if all(low is not None and low > 1 for low in lows) else " By these launches it may also be chance."
     return (
-        f"{words.listed(above)}: more than 100 % efficient. Hardware cannot give more than was added: a working set "
+        f"{fmt.listed(above)}: more than 100 % efficient. Hardware cannot give more than was added: a working set "
         "that "
         f"fits a cache once it is divided, a baseline held back by memory or power, or batches that differ.{doubt}"
     )
@@ -189,7 +187,7 @@ def _steady(told: StudyReport, key: str) -> tuple[Block, ...]:
     some = [each for each in told.traces if len(each.traces) < each.launches]
     few = f" Of each row at most {max(len(each.traces) for each in some)} launches, spread evenly." if some else ""
     most = max((row.cut_steps for row in told.study.rows), default=0)
-    cut = f", and up to {words.count(most, 'step')} cut as not yet steady" if most else ""
+    cut = f", and up to {fmt.count(most, 'step')} cut as not yet steady" if most else ""
     return (
         Figure(
             chart=chart,
@@ -203,7 +201,7 @@ def _steady(told: StudyReport, key: str) -> tuple[Block, ...]:
 def _energy(told: StudyReport, key: str) -> tuple[Block, ...]:
     chart = figures.energy(told, key)
     if chart is None:
-        why = dict.fromkeys(words.clean(each.reason) for each in told.energy if each.reason)
+        why = dict.fromkeys(fmt.clean(each.reason) for each in told.energy if each.reason)
         return (Prose(text=f"Not measured here: {'; '.join(why) or 'no row has a number'}."),)
     return (Figure(chart=chart, caption=f"Joules per sample over all devices of a row; {chart.setup}."),)
 

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from bench.analysis.repro.agreement import BITWISE, DIFFERENT, NUMERICS, STATISTICS, Agreement, Difference
 from bench.repro.capsule import Capsule, RanksCheck
-from reports.text import words
+from reports.text import fmt
 from reports.text.console import shown
 from reports.text.paragraphs import show_hanging
 
@@ -80,14 +80,14 @@ def show(found: Agreement, console: Console, *, title: str = "") -> None:
     lead = f"{title}: " if title else ""
     show_hanging(f"{lead}{found.verdict}", meaning, console, STYLES.get(found.verdict, "yellow"))
     for name, text in _lines(found):
-        show_hanging(f"{name:<18}", words.clean(text), console)
+        show_hanging(f"{name:<18}", fmt.clean(text), console)
 
 
 def show_recorded(capsule: Capsule, path: str, size_bytes: int, console: Console) -> None:
     """Print what a capsule holds, and what to do with it."""
     for name, text in _recorded(capsule):
         show_hanging(f"{name:<11}", text, console)
-    console.print(shown(f"{path}: {words.size(size_bytes)}", console, "bold"), soft_wrap=True)
+    console.print(shown(f"{path}: {fmt.size(size_bytes)}", console, "bold"), soft_wrap=True)
     console.print(shown(f"On another machine: bench repro check {path}", console), soft_wrap=True)
 
 
@@ -101,7 +101,7 @@ def _lines(found: Agreement) -> Iterator[tuple[str, str]]:
     first = found.first_difference
     if first is not None:
         rank = f" on rank {first.rank}" if first.rank else ""
-        size = f", {words.number(first.scaled_ulp)} scaled ulp" if first.scaled_ulp else ""
+        size = f", {fmt.number(first.scaled_ulp)} scaled ulp" if first.scaled_ulp else ""
         yield "First difference", f"{first.stage} of {first.tensor} at step {first.step}{rank}{size}"
     if found.cause:
         yield "Likely cause", found.cause
@@ -112,19 +112,19 @@ def _lines(found: Agreement) -> Iterator[tuple[str, str]]:
 def _recorded(capsule: Capsule) -> Iterator[tuple[str, str]]:
     part = capsule.parts[0]
     facts = sum(len(each.facts) for each in capsule.parts)
-    yield "Recorded", f"{words.count(len(part.losses), 'step')}, {words.number(facts)} facts, deterministic mode"
+    yield "Recorded", f"{fmt.count(len(part.losses), 'step')}, {fmt.number(facts)} facts, deterministic mode"
     if capsule.envelope is not None:
         runs, last = len(capsule.envelope.runs), capsule.envelope.loss[-1]
-        yield "Envelope", f"of {words.count(runs, 'run')}: rounding may move the last loss by {words.percent(last, 4)}"
+        yield "Envelope", f"of {fmt.count(runs, 'run')}: rounding may move the last loss by {fmt.percent(last, 4)}"
     for each in capsule.ranks:
         mark = "agree with" if each.agrees else "DO NOT compute what is computed by"
-        off = f"{words.number(each.scaled_ulp)} scaled ulp in {each.tensor}, bound {words.number(each.bound)}"
+        off = f"{fmt.number(each.scaled_ulp)} scaled ulp in {each.tensor}, bound {fmt.number(each.bound)}"
         yield "Ranks", f"{each.ranks} {mark} one process: {off}"
     if capsule.finals:
-        low, high = (words.percent(share) for share in (min(capsule.finals.values()), max(capsule.finals.values())))
-        yield "Accuracy", f"of {words.count(len(capsule.finals), 'seed')}: {low} to {high}"
+        low, high = (fmt.percent(share) for share in (min(capsule.finals.values()), max(capsule.finals.values())))
+        yield "Accuracy", f"of {fmt.count(len(capsule.finals), 'seed')}: {low} to {high}"
     for warning in part.warnings:
-        yield "Warning", words.clean(warning)
+        yield "Warning", fmt.clean(warning)
 
 
 def _difference(first: Difference) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.console import Console
 
-from reports.text import words
+from reports.text import fmt
 from reports.text.console import shown
 from reports.text.paragraphs import show_hanging
 
@@ -22,7 +22,7 @@ def show(document: Mapping[str, Any], console: Console) -> None:
     _print([*_ids(document), *_hardware(document), *_now(document)], console)
     _print([*_numbers(document), *_ceilings(document)], console)
     missing = len(document["unavailable"])
-    told = f"{words.count(missing, 'fact')}, each with its reason in bench dna --json" if missing else "nothing"
+    told = f"{fmt.count(missing, 'fact')}, each with its reason in bench dna --json" if missing else "nothing"
     _print([("not known", told), ("not asked", _NOT_COLLECTED)], console)
 
 
@@ -56,7 +56,7 @@ def _ids(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     without = f" ({reasons['hw_id']})" if "hw_id" in reasons else ""
     yield "hardware", f"{document['hw_id']}{without}"
     yield "software", document["sw_id"]
-    yield "numbers", document["num_id"] or f"{words.MISSING} ({reasons.get('num_id', 'no reason given')})"
+    yield "numbers", document["num_id"] or f"{fmt.MISSING} ({reasons.get('num_id', 'no reason given')})"
 
 
 def _hardware(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -69,31 +69,31 @@ def _hardware(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     ]
     yield "cpu", ", ".join(cpu)
     if "memory_gib" in hardware:
-        yield "memory", f"{hardware['memory_gib']}{words.NARROW}GiB"
+        yield "memory", f"{hardware['memory_gib']}{fmt.NARROW}GiB"
     cards = Counter(f"{card.get('name', 'GPU')} {card.get('memory_gib', '?')} GiB" for card in hardware.get("gpus", []))
     told = ", ".join(f"{count} x {name}" for name, count in cards.items())
     yield "gpu", told or document["unavailable"].get("identity.gpus", "none")
     yield "system", ", ".join(software[name] for name in ("os", "kernel", "python") if name in software)
-    yield "torch", software.get("torch", document["unavailable"].get("software.torch", words.MISSING))
+    yield "torch", software.get("torch", document["unavailable"].get("software.torch", fmt.MISSING))
 
 
 def _counted(facts: Mapping[str, Any], **nouns: str) -> Iterator[str]:
     for name, noun in nouns.items():
         if name in facts:
-            yield words.count(facts[name], noun)
+            yield fmt.count(facts[name], noun)
 
 
 def _now(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     now = document["conditions"]
     told = [
         *([f"load {now['load_1m']}"] if "load_1m" in now else []),
-        *([f"{words.count(now['usable_threads'], 'core')} for us"] if "usable_threads" in now else []),
-        *([f"{now['available_gib']}{words.NARROW}GiB free"] if "available_gib" in now else []),
-        *([f"{now['cpu_mhz']}{words.NARROW}MHz"] if "cpu_mhz" in now else []),
+        *([f"{fmt.count(now['usable_threads'], 'core')} for us"] if "usable_threads" in now else []),
+        *([f"{now['available_gib']}{fmt.NARROW}GiB free"] if "available_gib" in now else []),
+        *([f"{now['cpu_mhz']}{fmt.NARROW}MHz"] if "cpu_mhz" in now else []),
         *([f"governor {now['governor']}"] if "governor" in now else []),
         *(["on battery"] if now.get("on_battery") else []),
     ]
-    yield "now", ", ".join(told) or document["unavailable"].get("conditions", words.MISSING)
+    yield "now", ", ".join(told) or document["unavailable"].get("conditions", fmt.MISSING)
 
 
 def _numbers(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -103,10 +103,10 @@ def _numbers(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     alone, together, ulp = numeric["one_thread"], numeric["all_threads"], numeric["ulp"]
     worst = max(ulp, key=ulp.__getitem__)
     differ = [name for name in alone if alone[name] != together.get(name)]
-    threads = words.count(numeric["threads"], "thread")
+    threads = fmt.count(numeric["threads"], "thread")
     failed = f", {len(numeric['failed'])} failed" if numeric["failed"] else ""
     yield "canaries", f"{len(alone)} ran{failed}; {numeric['capability']} kernels"
-    yield "", f"at most {words.number(ulp[worst])} ulp from float64 ({worst})"
+    yield "", f"at most {fmt.number(ulp[worst])} ulp from float64 ({worst})"
     yield "", f"other bits at {threads} than at one: {', '.join(differ) or 'none'}"
     for kind, each in numeric["accelerators"].items():
         unstable = ", ".join(each["unstable"]) or "none"
@@ -117,15 +117,15 @@ def _ceilings(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     measured = document["measured"]
     if measured is None:
         return
-    yield "measured", f"on {measured['device']}, {words.count(measured['threads'], 'thread')}; median, spread, n"
+    yield "measured", f"on {measured['device']}, {fmt.count(measured['threads'], 'thread')}; median, spread, n"
     for field, found in measured.items():
         unit = next((each for suffix, each in _UNITS if field.endswith(suffix)), None)
         if unit is None:
             continue
         label = field.removesuffix(next(suffix for suffix, _ in _UNITS if field.endswith(suffix))).replace("_", " ")
         for part, each in {"": found}.items() if "median" in found else found.items():
-            spread = words.percent(each["spread"])
-            named = f"{label} {words.size(int(part)) if part.isdigit() else part}".strip()
+            spread = fmt.percent(each["spread"])
+            named = f"{label} {fmt.size(int(part)) if part.isdigit() else part}".strip()
             yield f"  {named}", f"{_si(each['median'], unit)}, {spread}, {each['n']}"
     for flag in measured["flags"]:
         yield "  doubt", flag
@@ -136,11 +136,11 @@ _UNITS = (("_flop_per_s", "FLOP/s"), ("_bytes_per_s", "B/s"), ("_s", "s"))
 
 def _si(value: float, unit: str) -> str:
     scale, prefix = next((step for step in _STEPS if value >= step[0]), (1e-3, "m"))
-    return f"{words.number(value / scale)}{words.NARROW}{prefix}{unit}"
+    return f"{fmt.number(value / scale)}{fmt.NARROW}{prefix}{unit}"
 
 
 def _side(side: Mapping[str, Any]) -> str:
-    ids = f"hardware {side['hw_id']}, software {side['sw_id']}, numbers {side['num_id'] or words.MISSING}"
+    ids = f"hardware {side['hw_id']}, software {side['sw_id']}, numbers {side['num_id'] or fmt.MISSING}"
     return f"{side['name']}: {ids}"
 
 
@@ -160,7 +160,7 @@ def _verdict(compared: Mapping[str, Any]) -> Iterator[str]:
     if not differ:
         yield "They compute alike: every canary has the same bits, at one thread and at the run's."
         return
-    yield f"They do not compute alike: {words.count(len(differ), 'canary operation')} with other bits. Likely because"
+    yield f"They do not compute alike: {fmt.count(len(differ), 'canary operation')} with other bits. Likely because"
     for cause in canaries["causes"]:
         told = "" if cause["evidence"] == "measured" else " (told by others, not repeated by us)"
         yield f"  {', '.join(cause['canaries'])}: {cause['text']}{told}"

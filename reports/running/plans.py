@@ -8,7 +8,7 @@ from rich.console import Console
 
 from bench.plan import Configuration, Plan, to_json
 from launchers import Command
-from reports.text import words
+from reports.text import fmt
 from reports.text.paragraphs import show_hanging
 
 _LEAD = len("Warning  ")
@@ -24,9 +24,9 @@ def opening(plan: Plan, *, demo: bool) -> list[str]:
         ]
     rows = ", ".join(row_name(row, plan.placement) for row in plan.configurations)
     lines.append(
-        f"Plan     {words.count(len(plan.configurations), 'row')} x {words.count(plan.rounds, 'round')} = "
-        f"{words.count(len(plan.launches), 'launch')} of {plan.workload.window}, about "
-        f"{words.duration(plan.estimated_s)}"
+        f"Plan     {fmt.count(len(plan.configurations), 'row')} x {fmt.count(plan.rounds, 'round')} = "
+        f"{fmt.count(len(plan.launches), 'launch')} of {plan.workload.window}, about "
+        f"{fmt.duration(plan.estimated_s)}"
     )
     lines.append(f"Rows     {rows}")
     lines += [f"Machine  {note}" for note in plan.machine_notes]
@@ -45,7 +45,7 @@ def show(told: Sequence[str], console: Console) -> None:
 
 def lines(plan: Plan, commands: Sequence[Command]) -> list[str]:
     """The whole plan for a person: rows, order, the command of each row, estimated time and disk."""
-    disk = words.size(plan.estimated_bytes).replace(words.NARROW, " ")
+    disk = fmt.size(plan.estimated_bytes).replace(fmt.NARROW, " ")
     told = [
         *opening(plan, demo=False),
         f"Order    seed {plan.order_seed}: every row once a round, in a fresh random order",

@@ -15,7 +15,7 @@ from rich.segment import ControlType
 from bench.plan import Plan, PlannedLaunch
 from bench.store.schema import OK, Launch
 from reports.running.pace import Beat, Clock, Pace
-from reports.text import names, words
+from reports.text import fmt, names
 from reports.text.console import console_for, shown, wants_color
 
 # A rank's phases in their order, as the heartbeat names them.
@@ -82,7 +82,7 @@ class _Told:
         self._plan = plan
         self._pace.started(plan)
         self._began = self._clock()
-        self._say(f"Study {plan.study_id}: {words.count(len(plan.launches), 'launch')}")
+        self._say(f"Study {plan.study_id}: {fmt.count(len(plan.launches), 'launch')}")
 
     def launch_started(self, planned: PlannedLaunch, index: int, total: int) -> None:
         if self._plan is None:
@@ -99,26 +99,26 @@ class _Told:
 
     def finished(self) -> None:
         if self._plan is not None:
-            self._say(f"Done in {words.duration(self._clock() - self._began)}")
+            self._say(f"Done in {fmt.duration(self._clock() - self._began)}")
         self._plan = None
 
     def _left(self) -> str:
         seconds, why = self._pace.left_s(), self._pace.why_long
         if seconds < 1:
             return "nearly done"
-        return f"about {words.duration(seconds)} left" + (f": {why}" if why else "")
+        return f"about {fmt.duration(seconds)} left" + (f": {why}" if why else "")
 
     def _outcome(self, launch: Launch) -> str:
         if launch.status == OK:
-            return f"{self._where}: {words.number(launch.throughput_sps)} samples/s"
-        reason = words.clean(launch.reason or "")
+            return f"{self._where}: {fmt.number(launch.throughput_sps)} samples/s"
+        reason = fmt.clean(launch.reason or "")
         who = f"rank {launch.failed_rank}" if launch.failed_rank is not None else ""
         told = ": ".join(filter(None, (launch.status, who if who not in reason else "", reason)))
         return f"{self._where}: {told}"
 
     def _quote(self, log_tail: str) -> None:
         """The last lines of the guilty rank, which say more than any summary of them."""
-        lines = [line for line in map(words.clean, log_tail.splitlines()) if line.strip("^~ ")]  # Python's markers
+        lines = [line for line in map(fmt.clean, log_tail.splitlines()) if line.strip("^~ ")]  # Python's markers
         for line in lines[-_QUOTED:]:
             self._say(f"    | {line}")
 

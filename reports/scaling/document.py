@@ -7,7 +7,7 @@ from typing import Any
 from bench.analysis.result import Estimate, Law, Row, Study, Title
 from reports.learning import table
 from reports.scaling.sentence import all_reasons, sentence
-from reports.text import words
+from reports.text import fmt
 
 SCHEMA = "bench.scale/1"
 
@@ -32,7 +32,7 @@ def scale_document(study: Study, store_path: Path | str, exit_code: int) -> dict
                 "cores_per_rank": baseline.cores_per_rank,
             },
             "rows": [_row(row) for row in study.rows],
-            "verdict": sentence(study).replace(words.NARROW, " "),
+            "verdict": sentence(study).replace(fmt.NARROW, " "),
             "dna": {"hw_id": study.hw_id, "sw_id": study.sw_id, "num_id": study.num_id},
             "warnings": list(study.warnings),
             **table.document(study),

@@ -6,7 +6,7 @@ from bench.analysis.result import EQUIVALENT, Row, Study
 from bench.store.schema import OK
 from reports.scaling import laws
 from reports.scaling.sentence import baseline_rate, is_invalid, judged
-from reports.text import names, words
+from reports.text import fmt, names
 
 _NAMES = {
     "throughput": "samples/s",
@@ -52,7 +52,7 @@ def _baseline(study: Study) -> str:
     if rate is None:
         what = "is INVALID" if is_invalid(row) else "has no number"
         return f"The baseline, {name}, {what}, so there is no speedup and no efficiency."
-    return f"Baseline: {name}, {words.with_interval(row.throughput)} samples/s; speedup and eff. are against it."
+    return f"Baseline: {name}, {fmt.with_interval(row.throughput)} samples/s; speedup and eff. are against it."
 
 
 def _about_rows(study: Study) -> list[Note]:
@@ -71,13 +71,13 @@ def _about(row: Row, study: Study) -> str:
         judgement = judged(row, row.verdict, study)
         told += [judgement] if judgement != row.verdict.word else []
     refused = row.verdict.reasons if row.verdict is not None else ()
-    others = "; ".join(words.clean(reason).rstrip(".") for reason in row.reasons if reason not in refused)
+    others = "; ".join(fmt.clean(reason).rstrip(".") for reason in row.reasons if reason not in refused)
     if row.status == OK:
         told += [others] if others else []
     elif others or not told:
         told.append(f"{row.status}: {others}" if others else row.status)
     if row.cut_steps:
-        told.append(f"{words.count(row.cut_steps, 'step')} cut from every launch as not yet steady")
+        told.append(f"{fmt.count(row.cut_steps, 'step')} cut from every launch as not yet steady")
     return "; ".join(told)
 
 
@@ -88,8 +88,8 @@ def _intervals(study: Study) -> str:
         ("samples/s", [row.throughput for row in study.rows]),
         ("speedup", [row.speedup for row in study.rows]),
     ):
-        given = [each for each in estimates if each is not None and words.has_interval(each)]
-        if methods := dict.fromkeys(words.clean(each.method) for each in given):
+        given = [each for each in estimates if each is not None and fmt.has_interval(each)]
+        if methods := dict.fromkeys(fmt.clean(each.method) for each in given):
             sizes = sorted({each.n for each in given})
             n = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
             told.append(f"{name}: {', '.join(methods)}, n = {n}")
@@ -103,12 +103,12 @@ def _missing(study: Study) -> str:
     for row in rows:
         for key, reason in row.reasons_null.items():
             if key in _NAMES and not _told_elsewhere(row, key):
-                lacking.setdefault((_NAMES[key], words.clean(reason).rstrip(".")), []).append(row)
+                lacking.setdefault((_NAMES[key], fmt.clean(reason).rstrip(".")), []).append(row)
     quantities: dict[tuple[str, str], list[str]] = {}  # reason and rows in words -> quantities
     for (name, reason), holds_for in lacking.items():
         where = f" of {_named(holds_for, study)}" if len(holds_for) < len(rows) else ""
         quantities.setdefault((reason, where), []).append(name)
-    told = [f"{words.listed(found)}{where} ({reason})" for (reason, where), found in quantities.items()]
+    told = [f"{fmt.listed(found)}{where} ({reason})" for (reason, where), found in quantities.items()]
     return f"Not measured: {'; '.join(told)}." if told else ""
 
 
@@ -122,7 +122,7 @@ def _told_elsewhere(row: Row, key: str) -> bool:
 
 
 def _named(rows: list[Row], study: Study) -> str:
-    return words.listed(names.phrase(row, study.rows) for row in rows)
+    return fmt.listed(names.phrase(row, study.rows) for row in rows)
 
 
 def _projected(study: Study) -> str:
@@ -135,7 +135,7 @@ def _accuracy(study: Study) -> str:
     given = [row.accuracy for row in study.rows if row.accuracy is not None]
     if not given:
         return ""
-    epochs = words.listed(words.number(many) for many in sorted({each.epoch for each in given}))
+    epochs = fmt.listed(fmt.number(many) for many in sorted({each.epoch for each in given}))
     return f"acc top-1: exact, on the validation set after epoch {epochs}; mean over the row's launches."
 
 

@@ -9,11 +9,11 @@ from bench.analysis.result import Row, Study, Title
 from bench.store.schema import OK
 from reports.scaling.footnotes import Note, footnotes
 from reports.scaling.sentence import is_invalid, sentence
-from reports.text import names, words
+from reports.text import fmt, names
 
 _ALWAYS = {"throughput", "speedup", "efficiency"}  # what the table is for, even when no row has it
-_EMPTY = {words.MISSING, ""}
-_WHOLE = re.compile(rf"\d*(?:[ {words.NARROW}]\d+)*")  # a number up to its point
+_EMPTY = {fmt.MISSING, ""}
+_WHOLE = re.compile(rf"\d*(?:[ {fmt.NARROW}]\d+)*")  # a number up to its point
 
 Align = Literal["left", "right", "point"]
 
@@ -55,7 +55,7 @@ def build(study: Study) -> TableModel:
         columns=columns(study),
         footnotes=footnotes(study),
         sentence=sentence(study),
-        warnings=tuple(words.clean(warning) for warning in study.warnings),
+        warnings=tuple(fmt.clean(warning) for warning in study.warnings),
     )
 
 
@@ -63,12 +63,12 @@ def title(study: Study) -> tuple[tuple[str, ...], ...]:
     """What was run, in lines of facts; weak or strong in capitals, because it changes what a speedup means."""
     run = study.title
     batch = "on every rank" if run.scaling == "weak" else "over all ranks"
-    options = (words.clean(f"DDP with {run.ddp}"),) if run.ddp else ()
-    parameters = (f"{words.number(run.params)} parameters",) if run.params is not None else ()
+    options = (fmt.clean(f"DDP with {run.ddp}"),) if run.ddp else ()
+    parameters = (f"{fmt.number(run.params)} parameters",) if run.params is not None else ()
     return (
-        (words.clean(run.model), *parameters, words.clean(run.data), run.precision, run.memory_format),
-        (f"{run.scaling.upper()} scaling: batch {words.number(run.batch)} {batch}", _seed(run), *options),
-        (f"{words.count(run.rounds, 'round')} x {run.window}", words.clean(run.device)),
+        (fmt.clean(run.model), *parameters, fmt.clean(run.data), run.precision, run.memory_format),
+        (f"{run.scaling.upper()} scaling: batch {fmt.number(run.batch)} {batch}", _seed(run), *options),
+        (f"{fmt.count(run.rounds, 'round')} x {run.window}", fmt.clean(run.device)),
     )
 
 
@@ -100,16 +100,16 @@ def columns(study: Study) -> tuple[Column, ...]:
     short_efficiency = column("efficiency", "eff.", _efficiency, drop=12)
     found = (
         column("strategy", "mode", lambda row: names.mode(row, rows), align="left"),
-        column("ranks", "ranks", lambda row: words.number(row.ranks)),
-        column("nodes", "nodes", lambda row: words.number(row.nodes) if several_nodes else ""),
+        column("ranks", "ranks", lambda row: fmt.number(row.ranks)),
+        column("nodes", "nodes", lambda row: fmt.number(row.nodes) if several_nodes else ""),
         column("cores_per_rank", "cores/rank", _cores, drop=5, narrower=short_cores),
         column("batch_per_rank", "batch (global)", _batch, drop=4),
-        column("throughput", "samples/s", lambda row: words.point(row.throughput)),
-        column("throughput", f"±95{words.NARROW}%", lambda row: words.plus_minus(row.throughput), drop=8),
-        column("speedup", f"speedup [95{words.NARROW}%]", _speedup, align="point"),
+        column("throughput", "samples/s", lambda row: fmt.point(row.throughput)),
+        column("throughput", f"±95{fmt.NARROW}%", lambda row: fmt.plus_minus(row.throughput), drop=8),
+        column("speedup", f"speedup [95{fmt.NARROW}%]", _speedup, align="point"),
         column(
             "efficiency",
-            f"eff. [95{words.NARROW}%]",
+            f"eff. [95{fmt.NARROW}%]",
             _whole_efficiency,
             align="point",
             drop=7,
@@ -117,10 +117,10 @@ def columns(study: Study) -> tuple[Column, ...]:
         ),
         column("step_ms", "step p50/p95 ms", _step, drop=9),
         column("epoch_s", "epoch s", _epoch, drop=10),
-        column("data_wait", "data wait", lambda row: words.percent(row.data_wait), drop=1),
-        column("communication", "comm.", lambda row: words.percent(row.communication), drop=2),
+        column("data_wait", "data wait", lambda row: fmt.percent(row.data_wait), drop=1),
+        column("communication", "comm.", lambda row: fmt.percent(row.communication), drop=2),
         column("peak_memory_bytes", f"peak {unit}", lambda row: _memory(row, size), drop=6),
-        column("mfu", "MFU", lambda row: words.percent(row.mfu), drop=3),
+        column("mfu", "MFU", lambda row: fmt.percent(row.mfu), drop=3),
         column("accuracy", "acc top-1", _accuracy, drop=13),
         column("verdict", "verdict", lambda row: row.verdict.word if row.verdict else "", align="left", drop=15),
         column("status", "status", lambda row: row.status, align="left", drop=11 if all_ok else None),
@@ -165,39 +165,39 @@ def _is_one(row: Row) -> bool:
 
 
 def _cores(row: Row) -> str:
-    return words.number(row.cores_per_rank)
+    return fmt.number(row.cores_per_rank)
 
 
 def _batch(row: Row) -> str:
-    return f"{words.number(row.batch_per_rank)} ({words.number(row.batch_global)})"
+    return f"{fmt.number(row.batch_per_rank)} ({fmt.number(row.batch_global)})"
 
 
 def _speedup(row: Row) -> str:
-    return "1.00 (baseline)" if _is_one(row) else words.with_interval(row.speedup)
+    return "1.00 (baseline)" if _is_one(row) else fmt.with_interval(row.speedup)
 
 
 def _efficiency(row: Row) -> str:
-    return words.percent(1, 0) if _is_one(row) else words.percent_point(row.efficiency)
+    return fmt.percent(1, 0) if _is_one(row) else fmt.percent_point(row.efficiency)
 
 
 def _whole_efficiency(row: Row) -> str:
-    return words.percent(1, 0) if _is_one(row) else words.percent_with_interval(row.efficiency)
+    return fmt.percent(1, 0) if _is_one(row) else fmt.percent_with_interval(row.efficiency)
 
 
 def _step(row: Row) -> str:
-    return f"{words.number(row.step_ms.p50)} / {words.number(row.step_ms.p95)}" if row.step_ms else words.MISSING
+    return f"{fmt.number(row.step_ms.p50)} / {fmt.number(row.step_ms.p95)}" if row.step_ms else fmt.MISSING
 
 
 def _epoch(row: Row) -> str:
-    return f"{'~' * row.epoch_s.projected}{words.number(row.epoch_s.estimate)}" if row.epoch_s else words.MISSING
+    return f"{'~' * row.epoch_s.projected}{fmt.number(row.epoch_s.estimate)}" if row.epoch_s else fmt.MISSING
 
 
 def _accuracy(row: Row) -> str:
-    return words.percent(row.accuracy.top1, 2) if row.accuracy else words.MISSING
+    return fmt.percent(row.accuracy.top1, 2) if row.accuracy else fmt.MISSING
 
 
 def _memory(row: Row, size: int) -> str:
-    return words.number(None if row.peak_memory_bytes is None else row.peak_memory_bytes / size)
+    return fmt.number(None if row.peak_memory_bytes is None else row.peak_memory_bytes / size)
 
 
 def _memory_unit(study: Study) -> tuple[str, int]:

@@ -2,7 +2,7 @@
 
 from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, INVALID, SLOWER, Row, Study, Verdict
 from bench.store.schema import NOT_APPLICABLE, NOT_RUN, SUSPECT
-from reports.text import names, words
+from reports.text import fmt, names
 
 
 def sentence(study: Study) -> str:
@@ -15,10 +15,10 @@ def sentence(study: Study) -> str:
     told += [_rival(row, study) for row in study.rows if row not in asked and _is_rival(row)]
     told += [_suspicion(row, study) for row in (study.baseline, *asked) if row is not None and is_suspect(row)]
     if study.quick and len(study.rows) > 1:  # one alone has nothing that a verdict could be against
-        rounds = f"{words.count(study.title.rounds, 'round')} {'is' if study.title.rounds == 1 else 'are'}"
+        rounds = f"{fmt.count(study.title.rounds, 'round')} {'is' if study.title.rounds == 1 else 'are'}"
         told.append(f"Estimates only: {rounds} too few for a verdict; six can give one: --rounds 6.")
     if missing := len(study.rows) - len(measured):
-        told.append(f"{missing} of {words.count(len(study.rows), 'row')} {'have' if missing > 1 else 'has'} no number.")
+        told.append(f"{missing} of {fmt.count(len(study.rows), 'row')} {'have' if missing > 1 else 'has'} no number.")
     return " ".join(told)
 
 
@@ -45,8 +45,8 @@ def baseline_rate(study: Study) -> str | None:
     baseline = study.baseline
     if baseline is None or baseline.throughput is None or is_invalid(baseline):
         return None
-    whose = "one rank" if baseline.ranks == 1 else words.count(baseline.ranks, "rank")
-    return f"{words.point(baseline.throughput)} samples/s of {whose}"
+    whose = "one rank" if baseline.ranks == 1 else fmt.count(baseline.ranks, "rank")
+    return f"{fmt.point(baseline.throughput)} samples/s of {whose}"
 
 
 def is_suspect(row: Row) -> bool:
@@ -61,7 +61,7 @@ def all_reasons(row: Row) -> tuple[str, ...]:
 
 def judged(row: Row, verdict: Verdict, study: Study) -> str:
     """The word of a row's verdict, and what it does not say by itself."""
-    within = words.percent(study.margin, 0) if study.margin >= 0.01 else words.percent(study.margin)
+    within = fmt.percent(study.margin, 0) if study.margin >= 0.01 else fmt.percent(study.margin)
     match verdict.word:
         case word if word in {FASTER, SLOWER} and not verdict.beyond_margin:
             return f"{word}, though perhaps by less than the margin of {within}"
@@ -81,11 +81,11 @@ def _about(row: Row, study: Study) -> str:
         return f"{name} ran, but the result is {judged(row, verdict, study)}."
     if row.speedup is None or base is None:
         why = row.reasons_null.get("speedup") or _without_baseline(study)
-        return f"{_rate_alone(row, study)[:-1]}, with no speedup to give: {words.clean(why)}."
-    bounds = words.interval(row.speedup)
-    told = f"{name} gives {words.point(row.speedup)}x {bounds}{' ' * bool(bounds)}the {base}"
+        return f"{_rate_alone(row, study)[:-1]}, with no speedup to give: {fmt.clean(why)}."
+    bounds = fmt.interval(row.speedup)
+    told = f"{name} gives {fmt.point(row.speedup)}x {bounds}{' ' * bool(bounds)}the {base}"
     if row.efficiency is not None:
-        told += f", {words.percent_point(row.efficiency)} efficient"
+        told += f", {fmt.percent_point(row.efficiency)} efficient"
     if verdict is not None and not study.quick:
         told += f"; {judged(row, verdict, study)}"
     return f"{told}."
@@ -97,8 +97,8 @@ def _is_rival(row: Row) -> bool:
 
 
 def _rival(row: Row, study: Study) -> str:
-    bounds = words.interval(row.speedup)
-    return f"{names.phrase(row, study.rows)} gives {words.point(row.speedup)}x{' ' * bool(bounds)}{bounds}."
+    bounds = fmt.interval(row.speedup)
+    return f"{names.phrase(row, study.rows)} gives {fmt.point(row.speedup)}x{' ' * bool(bounds)}{bounds}."
 
 
 def _alone(row: Row, study: Study) -> str:
@@ -109,8 +109,8 @@ def _alone(row: Row, study: Study) -> str:
 
 
 def _rate_alone(row: Row, study: Study) -> str:
-    bounds = words.interval(row.throughput)
-    rate = f"{words.point(row.throughput)} samples/s{' ' * bool(bounds)}{bounds}"
+    bounds = fmt.interval(row.throughput)
+    rate = f"{fmt.point(row.throughput)} samples/s{' ' * bool(bounds)}{bounds}"
     return f"{names.phrase(row, study.rows)} trains {rate}."
 
 
@@ -138,10 +138,10 @@ def _nothing(study: Study) -> str:
 def _what_it_would_take(verdict: Verdict, within: str, rounds: int) -> str:
     told = ""
     if verdict.detectable is not None:
-        share = words.percent(verdict.detectable - 1)
-        told = f": {words.count(rounds, 'round')} could only have shown a difference of {share} or more"
+        share = fmt.percent(verdict.detectable - 1)
+        told = f": {fmt.count(rounds, 'round')} could only have shown a difference of {share} or more"
     if verdict.rounds_needed is not None:
-        more = words.count(verdict.rounds_needed, "round")
+        more = fmt.count(verdict.rounds_needed, "round")
         told += (
             f"; about {more} would show one of {within}" if told else f": {more} would show a difference of {within}"
         )
@@ -149,4 +149,4 @@ def _what_it_would_take(verdict: Verdict, within: str, rounds: int) -> str:
 
 
 def _because(reasons: tuple[str, ...]) -> str:
-    return "; ".join(words.clean(reason).rstrip(".") for reason in reasons)
+    return "; ".join(fmt.clean(reason).rstrip(".") for reason in reasons)

@@ -11,7 +11,7 @@ from bench.analysis.result import Study
 from bench.store.schema import FAILURES, NOT_APPLICABLE, NOT_RUN, OK, SUSPECT
 from reports.learning import table
 from reports.scaling.model import TableModel, build
-from reports.text import layout, paragraphs, words
+from reports.text import fmt, layout, paragraphs
 from reports.text.console import shown
 
 _STYLES = {
@@ -83,7 +83,7 @@ def _closing(model: TableModel, store: str, console: Console) -> list[Text]:
     entries = [
         ("Verdict", model.sentence, "bold"),
         *(("Warning", warning, "yellow") for warning in model.warnings),
-        ("Saved", f"{words.clean(store)}, study {model.study_id}", "dim"),
+        ("Saved", f"{fmt.clean(store)}, study {model.study_id}", "dim"),
         ("Next", next_command(model.study_id, store), "dim"),
     ]
     return [line for name, told, style in entries for line in paragraphs.paragraph(f"{name:<9}", told, console, style)]

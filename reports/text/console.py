@@ -6,7 +6,7 @@ from typing import TextIO
 from rich.console import Console
 from rich.text import Text
 
-from reports.text import words
+from reports.text import fmt
 
 
 def console_for(stream: TextIO, *, color: bool = True, width: int | None = None) -> Console:
@@ -42,4 +42,4 @@ def shows_only_ascii(console: Console) -> bool:
 
 def shown(text: str, console: Console, style: str = "") -> Text:
     """Text for this console: plain spaces, so that a copied number is a number, and ASCII where it can show no more."""
-    return Text(words.to_ascii(text) if shows_only_ascii(console) else text.replace(words.NARROW, " "), style=style)
+    return Text(fmt.to_ascii(text) if shows_only_ascii(console) else text.replace(fmt.NARROW, " "), style=style)

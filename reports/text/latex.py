@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bench.analysis.result import Estimate
 from reports.scaling.model import Column
-from reports.text import words
+from reports.text import fmt
 
 _DASH = "\0"  # stands in for a typeset dash while the two hyphens of an option are kept apart
 
@@ -26,8 +26,8 @@ _SPECIAL = str.maketrans(
         "<": r"\textless{}",
         ">": r"\textgreater{}",
         "|": r"\textbar{}",
-        words.NARROW: r"\,",
-        words.MISSING: _DASH,
+        fmt.NARROW: r"\,",
+        fmt.MISSING: _DASH,
         "±": r"$\pm$",
         "·": r"$\cdot$",
     }
@@ -35,7 +35,7 @@ _SPECIAL = str.maketrans(
 
 
 _NUMBER = re.compile(r"(\d+)(?:\.(\d+))?(?:\((\d+)\))?")
-_SHARE = f"{words.NARROW}%"
+_SHARE = f"{fmt.NARROW}%"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,14 +87,14 @@ def _numbers(header: str, cells: Sequence[str]) -> LatexColumn:
 
 
 def _bare(cell: str) -> str:
-    return cell.removesuffix(_SHARE).replace(words.NARROW, "")
+    return cell.removesuffix(_SHARE).replace(fmt.NARROW, "")
 
 
 def _uncertainty(rate: Estimate | None) -> str:
     """Half of the interval in units of the last digit that is shown, e.g. `(46)` behind 1303.1; empty without one."""
     if rate is None or rate.low is None or rate.high is None:
         return ""
-    places = words.decimals_of(rate)
+    places = fmt.decimals_of(rate)
     return "" if places is None else f"({max(1, round((rate.high - rate.low) / 2 * 10**places))})"
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from reports.text import words
+from reports.text import fmt
 
 
 class Named(Protocol):
@@ -23,8 +23,8 @@ class Named(Protocol):
 
 def phrase(row: Named, among: Sequence[Named]) -> str:
     """E.g. `ddp on 2 ranks` or `single`; device and cores are said where rows would otherwise share a name."""
-    where = {"single": "", "dp": f" on {words.count(row.ranks, 'device')}"}
-    ranks = where.get(row.strategy, f" on {'one rank' if row.ranks == 1 else words.count(row.ranks, 'rank')}")
+    where = {"single": "", "dp": f" on {fmt.count(row.ranks, 'device')}"}
+    ranks = where.get(row.strategy, f" on {'one rank' if row.ranks == 1 else fmt.count(row.ranks, 'rank')}")
     hosts = f" over {row.nodes} nodes" if row.nodes > 1 else ""
     return f"{row.strategy}{ranks}{hosts}" + _device(row, among, " of ") + _cores(row, among, " with ")
 
@@ -52,4 +52,4 @@ def _cores(row: Named, among: Sequence[Named], joint: str) -> str:
     }
     if len(namesakes) < 2 or row.cores_per_rank is None:
         return ""
-    return f"{joint}{words.count(row.cores_per_rank, 'core')}"
+    return f"{joint}{fmt.count(row.cores_per_rank, 'core')}"

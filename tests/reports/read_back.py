@@ -3,14 +3,14 @@
 import re
 from html import unescape
 
-from reports.text import words
+from reports.text import fmt
 
 
 def same_words(text: str) -> str:
     """Without what a format needs around a text: narrow blanks, escapes, its own dash."""
-    text = text.replace(words.NARROW, " ").replace(r"\,", " ").replace(r"\%", "%").replace(r"\_", "_")
+    text = text.replace(fmt.NARROW, " ").replace(r"\,", " ").replace(r"\%", "%").replace(r"\_", "_")
     text = text.replace(r"$\pm$", "±").replace(r"$\sim$", "~")
-    return words.MISSING if text.strip() in {"--", "{--}"} else text.strip()
+    return fmt.MISSING if text.strip() in {"--", "{--}"} else text.strip()
 
 
 def terminal(text: str) -> list[dict[str, str]]:

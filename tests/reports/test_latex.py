@@ -14,7 +14,7 @@ from bench.analysis.report import StudyReport, alone
 from bench.analysis.result import Estimate
 from reports import formats
 from reports.scaling.model import Column
-from reports.text import latex, words
+from reports.text import fmt, latex
 
 HOSTILE = "a_b%&#$~^\\{}<>|\"'`[x](y)*é中\x1b[31m\n--end"
 
@@ -87,14 +87,14 @@ def test_a_row_has_as_many_cells_as_there_are_columns(made):
     ],
 )
 def test_a_rate_carries_its_uncertainty_in_units_of_its_last_digit(estimate, shown):
-    column = Column(key="throughput", header="samples/s", cells=(words.point(estimate),))
+    column = Column(key="throughput", header="samples/s", cells=(fmt.point(estimate),))
     (made,) = latex.columns(column, [estimate])
-    assert made.cells == (shown.replace("1300", words.point(estimate).replace(words.NARROW, "")),)
+    assert made.cells == (shown.replace("1300", fmt.point(estimate).replace(fmt.NARROW, "")),)
     assert made.header == "{samples/s}"
 
 
 def test_an_estimate_with_an_interval_is_a_number_and_its_interval():
-    cells = ("1.00 (baseline)", "1.730 [1.704,\u202f1.757]", words.MISSING)
+    cells = ("1.00 (baseline)", "1.730 [1.704,\u202f1.757]", fmt.MISSING)
     estimate, interval = latex.columns(Column(key="speedup", header="speedup [95 %]", cells=cells, align="point"), [])
     assert estimate.cells == ("1.00", "1.730", "{--}")
     assert interval.cells == ("(baseline)", r"[1.704,\,1.757]", "")

@@ -14,7 +14,7 @@ from reports import formats
 from reports.scaling.document import scale_document
 from reports.scaling.model import build
 from reports.scaling.terminal import show
-from reports.text import latex, words
+from reports.text import fmt, latex
 from reports.text.console import console_for
 
 MADE = [
@@ -69,20 +69,20 @@ def test_terminal_markdown_and_latex_show_the_same_texts(made, stream):
     for row, typeset, found in zip(wide, typesetting, made().rows, strict=True):
         rest = dict(typeset)
         assert f"{rest.pop('speedup')} {rest.pop('speedup [95 %]', '')}".strip() == row["speedup [95 %]"]
-        efficiency = rest.pop("eff. (%)", rest.pop("eff.", words.MISSING))
-        efficiency += "" if efficiency == words.MISSING else " %"
+        efficiency = rest.pop("eff. (%)", rest.pop("eff.", fmt.MISSING))
+        efficiency += "" if efficiency == fmt.MISSING else " %"
         whole = row["eff. [95 %]"]
         assert f"{efficiency} {rest.pop('eff. [95 %]', whole.partition(' %')[2].strip())}".strip() == whole
         rate, _, uncertainty = rest.pop("samples/s").partition("(")
         assert rate == row["samples/s"].replace(" ", "")
-        if words.has_interval(found.throughput) if found.throughput else False:
+        if fmt.has_interval(found.throughput) if found.throughput else False:
             half = (found.throughput.high - found.throughput.low) / 2
             digit = 10 ** -len(rate.partition(".")[2])
             assert abs(int(uncertainty.removesuffix(")")) * digit - half) <= 0.5 * digit * (1 + 1e-9)
         else:
             assert not uncertainty
         for header, cell in rest.items():
-            unit = " %" if header.endswith(" (%)") and cell != words.MISSING else ""
+            unit = " %" if header.endswith(" (%)") and cell != fmt.MISSING else ""
             name = header.removesuffix(" (%)")
             plain = {key: value.replace(" ", "") for key, value in row.items()}
             assert f"{cell}{unit}".replace(" ", "") == plain.get(name, plain.get(f"{name}/rank"))
@@ -110,7 +110,7 @@ def test_what_the_table_shows_is_what_json_and_csv_hold(made, stream):
             shown, estimate = numbers(cells[header].replace("[95 %]", "")), row[key]
             if estimate is None:
                 assert record[column] == ""
-                assert cells[header] in {words.MISSING, "1.00 (baseline)", "100 %"}
+                assert cells[header] in {fmt.MISSING, "1.00 (baseline)", "100 %"}
                 continue
             assert float(record[column]) == twelve_digits(estimate["estimate"])
             for text, end in zip(shown, ("estimate", "low", "high"), strict=False):
@@ -139,6 +139,6 @@ def test_the_sentence_is_the_same_everywhere(made, stream):
     sentence = build(study).sentence
     target = stream()
     show(study, console_for(target, width=1000), store="s")
-    assert sentence.replace(words.NARROW, " ") in target.getvalue()
-    assert scale_document(study, "s", 0)["verdict"] == sentence.replace(words.NARROW, " ")
+    assert sentence.replace(fmt.NARROW, " ") in target.getvalue()
+    assert scale_document(study, "s", 0)["verdict"] == sentence.replace(fmt.NARROW, " ")
     assert latex.escape(sentence) in formats.find("tex").render(alone(study))[".tex"]

@@ -19,7 +19,7 @@ from bench import study
 from bench.store import schema
 from bench.verbs.report import command
 from reports.scaling.terminal import show
-from reports.text import words
+from reports.text import fmt
 from reports.text.console import console_for
 
 REPOSITORY = Path(__file__).parents[2]
@@ -53,7 +53,7 @@ class Told:
             text = re.sub(r"\\(?=[%_&#$])", "", text).replace(r"\,", " ").replace("-{}-", "--")
         if form == "md":
             text = re.sub(r"\\(?=[_*`|<$\\])", "", text)
-        return " ".join(unescape(text).replace(words.NARROW, " ").split())
+        return " ".join(unescape(text).replace(fmt.NARROW, " ").split())
 
     def table(self, form: str) -> dict[tuple[str, str], dict[str, str]]:
         read = {"terminal": read_back.terminal, "md": read_back.markdown, "html": read_back.page}
@@ -114,8 +114,8 @@ def no_ratio(told: Told, *refused: tuple[str, int]) -> None:
                 continue
             is_refused = (mode, int(ranks)) in refused or int(ranks) > 4
             cells = [row[name] for name in row if name.startswith(("speedup", "eff."))]
-            assert (cells[0] == words.MISSING) == is_refused, (form, mode, ranks, cells)
-            assert (set(cells) <= {words.MISSING, ""}) == is_refused, (form, mode, ranks, cells)
+            assert (cells[0] == fmt.MISSING) == is_refused, (form, mode, ranks, cells)
+            assert (set(cells) <= {fmt.MISSING, ""}) == is_refused, (form, mode, ranks, cells)
     for records in (told.records, list(csv.DictReader(io.StringIO(told.carried("refused.csv"))))):
         for record in records:
             is_refused = (record["strategy"], int(record["ranks"])) in refused or int(record["ranks"]) > 4
@@ -170,7 +170,7 @@ def test_a_row_that_failed_in_every_launch_has_no_ratio_and_says_how_it_ended(to
     for form in ("terminal", "md", "tex", "html"):
         row = found.table(form)["ddp", "3"]
         assert row["status"] == "crash"
-        assert row["samples/s"] == words.MISSING
+        assert row["samples/s"] == fmt.MISSING
     chart = found.texts["html"].partition('id="speedup-title"')[2].partition("</svg>")[0]
     assert "ddp on 3 ranks: crash" in chart  # among what is not drawn
     assert "<title>ddp, 3:" not in chart
@@ -212,7 +212,7 @@ def test_an_invalid_row_has_its_rate_and_no_ratio(told):
     for form in ("terminal", "md", "tex", "html"):
         row = found.table(form)["ddp", "4"]
         assert (row["verdict"], row["status"]) == ("INVALID", "suspect")
-        assert row["samples/s"].partition("(")[0] != words.MISSING
+        assert row["samples/s"].partition("(")[0] != fmt.MISSING
     chart = found.texts["html"].partition('id="speedup-title"')[2].partition("</svg>")[0]
     assert "ddp on 4 ranks: INVALID" in chart
     assert "<title>ddp, 4:" not in chart
@@ -226,10 +226,10 @@ def test_without_any_launch_of_the_baseline_no_row_has_a_ratio_and_each_says_so(
     assert_said(found, "the baseline has no number (6 of 6 launches ended as crash", forms=("csv", "json", "terminal"))
     for form in ("terminal", "md", "tex", "html"):
         assert "The baseline, single, has no number, so there is no speedup and no efficiency." in found.seen(form)
-        assert found.table(form)["ddp", "4"]["samples/s"].partition("(")[0] != words.MISSING
+        assert found.table(form)["ddp", "4"]["samples/s"].partition("(")[0] != fmt.MISSING
         assert found.table(form)["single", "1"]["status"] == "crash"
         cells = [cell for name, cell in found.table(form)["single", "1"].items() if name.startswith(("speed", "eff."))]
-        assert set(cells) <= {words.MISSING, ""}  # and no "1.00 (baseline)"
+        assert set(cells) <= {fmt.MISSING, ""}  # and no "1.00 (baseline)"
     assert found.document["no_law"] == "there is no sound baseline to count resources against"
 
 

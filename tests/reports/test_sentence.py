@@ -6,11 +6,11 @@ import fabricated_studies as studies
 import pytest
 
 from reports.scaling.sentence import sentence
-from reports.text import words
+from reports.text import fmt
 
 
 def told(study) -> str:
-    return sentence(study).replace(words.NARROW, " ")
+    return sentence(study).replace(fmt.NARROW, " ")
 
 
 def with_verdict(**verdict):
@@ -139,7 +139,7 @@ def test_no_ratio_stands_without_the_absolute_rate_it_multiplies(made):
     study = made()
     text = told(study)
     if "x [" in text:
-        assert f"{words.point(study.baseline.throughput)} samples/s of one rank".replace(words.NARROW, " ") in text
+        assert f"{fmt.point(study.baseline.throughput)} samples/s of one rank".replace(fmt.NARROW, " ") in text
 
 
 def test_a_row_alone_that_is_invalid_is_never_told_as_a_rate():

@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reports.scaling.model import Column, build, fitting, laid_out, widest
-from reports.text import words
+from reports.text import fmt
 
 MEASURED = ("throughput", "speedup", "efficiency", "verdict", "step_ms", "epoch_s", "data_wait", "peak_memory_bytes")
 
 
 def plain(text: str) -> str:
-    return text.replace(words.NARROW, " ")
+    return text.replace(fmt.NARROW, " ")
 
 
 def table(study) -> list[dict[str, str]]:
@@ -73,7 +73,7 @@ def test_rows_without_a_number_stay_in_place_with_their_reason_below():
         ("3", "suspect"),
         ("4", "not_run"),
     ]
-    assert table(study)[1]["samples/s"] == words.MISSING
+    assert table(study)[1]["samples/s"] == fmt.MISSING
     assert (
         "ddp on 2 ranks: crash: rank 1 ended first, with exit code 1 (RuntimeError: loss is NaN)."
         in notes(study)  # without the colours of the log it was found in
@@ -89,7 +89,7 @@ def test_a_table_with_a_ratio_names_the_baseline_and_its_rate():
 
 def test_without_a_baseline_there_is_no_ratio_and_the_reason_is_given():
     study = studies.missing_baseline()
-    assert {row["speedup [95 %]"] for row in table(study)} == {words.MISSING}
+    assert {row["speedup [95 %]"] for row in table(study)} == {fmt.MISSING}
     assert notes(study)[0] == "The baseline, single, has no number, so there is no speedup and no efficiency."
     assert "Not measured: speedup and efficiency (the baseline has no number)." in notes(study)
 
@@ -142,7 +142,7 @@ def test_a_suspect_row_says_what_speaks_against_it():
 def test_an_invalid_baseline_is_not_marked_as_one_and_says_why():
     bad = studies.baseline(speedup=None, efficiency=None, verdict=studies.verdict("INVALID", "the loss became NaN"))
     study = studies.study(bad, studies.measured("ddp", 2, studies.DDP2_RATES))
-    assert [row["speedup [95 %]"] for row in table(study)] == [words.MISSING, words.MISSING]
+    assert [row["speedup [95 %]"] for row in table(study)] == [fmt.MISSING, fmt.MISSING]
     assert notes(study)[:2] == [
         "The baseline, single, is INVALID, so there is no speedup and no efficiency.",
         "single: INVALID: the loss became NaN.",
@@ -193,9 +193,9 @@ def test_what_was_not_measured_is_a_dash_or_absent_and_never_a_zero(gone):
     columns = build(studies.study(base, lacking)).columns
     for column in columns:
         if column.key in gone:
-            assert column.cells[1] in {words.MISSING, ""}
+            assert column.cells[1] in {fmt.MISSING, ""}
         else:
-            assert column.cells[1] not in {words.MISSING, ""}
+            assert column.cells[1] not in {fmt.MISSING, ""}
 
 
 @pytest.mark.parametrize("made", [studies.good, studies.failed_rank, studies.accelerators])
@@ -229,16 +229,16 @@ def test_every_cell_of_a_column_takes_the_same_room(align):
     column = Column(
         key="x",
         header="header",
-        cells=("1.5", "12.25 [12.20,\u202f12.30]", words.MISSING, "", "1\u202f200"),
+        cells=("1.5", "12.25 [12.20,\u202f12.30]", fmt.MISSING, "", "1\u202f200"),
         align=align,
     )
     assert len({len(text) for text in laid_out(column)}) == 1
 
 
 def test_decimal_points_stand_in_one_line():
-    column = Column(key="x", header="h", cells=("1.93 [1.92, 1.95]", "15.2 [15.1, 15.3]", words.MISSING), align="point")
+    column = Column(key="x", header="h", cells=("1.93 [1.92, 1.95]", "15.2 [15.1, 15.3]", fmt.MISSING), align="point")
     assert [text.rstrip() for text in laid_out(column)[1:]] == [
         " 1.93 [1.92, 1.95]",
         "15.2 [15.1, 15.3]",
-        f" {words.MISSING}",
+        f" {fmt.MISSING}",
     ]

@@ -7,11 +7,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from bench.analysis.result import Estimate
-from reports.text import words
+from reports.text import fmt
 
 
 def shown(text: str) -> float:
-    return float(text.replace(words.NARROW, ""))
+    return float(text.replace(fmt.NARROW, ""))
 
 
 def decimals(text: str) -> int:
@@ -33,22 +33,22 @@ def estimates(draw):
 
 @given(estimates())
 def test_what_is_shown_is_the_number_to_half_its_last_digit(given_one):
-    point = words.point(given_one)
-    low, high = words.interval(given_one).strip("[]").split("," + words.NARROW)
+    point = fmt.point(given_one)
+    low, high = fmt.interval(given_one).strip("[]").split("," + fmt.NARROW)
     for text, value in ((point, given_one.estimate), (low, given_one.low), (high, given_one.high)):
         assert abs(shown(text) - value) <= 0.5 * 10 ** -decimals(text) * (1 + 1e-6)
 
 
 @given(estimates())
 def test_all_three_numbers_have_the_same_decimals(given_one):
-    low, high = words.interval(given_one).strip("[]").split("," + words.NARROW)
-    assert decimals(words.point(given_one)) == decimals(low) == decimals(high)
+    low, high = fmt.interval(given_one).strip("[]").split("," + fmt.NARROW)
+    assert decimals(fmt.point(given_one)) == decimals(low) == decimals(high)
 
 
 @given(estimates())
 def test_the_last_digit_shown_is_the_second_of_the_half_width(given_one):
     half = (given_one.high - given_one.low) / 2
-    places = decimals(words.point(given_one))
+    places = decimals(fmt.point(given_one))
     rounded = float(f"{half:.1e}") * 10**places  # the half-width in units of the last digit shown
     if places:
         assert 10 <= round(rounded, 6) < 100
@@ -58,7 +58,7 @@ def test_the_last_digit_shown_is_the_second_of_the_half_width(given_one):
 
 @given(st.floats(1e-6, 1e9))
 def test_without_an_interval_three_digits_are_shown_and_whole_numbers_whole(value):
-    text = words.number(value)
+    text = fmt.number(value)
     assert abs(shown(text) - value) <= 0.005 * value * (1 + 1e-6)
     if value >= 1000:
         assert "." not in text
@@ -78,32 +78,32 @@ def test_without_an_interval_three_digits_are_shown_and_whole_numbers_whole(valu
     ],
 )
 def test_an_estimate_reads_as_in_the_table(given_one, text):
-    assert words.with_interval(given_one).replace(words.NARROW, " ") == text
+    assert fmt.with_interval(given_one).replace(fmt.NARROW, " ") == text
 
 
 @pytest.mark.parametrize("missing", [None, math.nan, math.inf, -math.inf])
 def test_what_is_missing_is_a_dash_and_never_zero(missing):
-    assert words.number(missing) == words.percent(missing) == words.MISSING
-    assert words.point(None) == words.percent_point(None) == words.plus_minus(None) == words.MISSING
+    assert fmt.number(missing) == fmt.percent(missing) == fmt.MISSING
+    assert fmt.point(None) == fmt.percent_point(None) == fmt.plus_minus(None) == fmt.MISSING
 
 
 def test_a_measured_zero_is_a_zero():
-    assert words.number(0) == "0"
-    assert words.number(0.0) == "0"
-    assert words.percent(0.0) == f"0.0{words.NARROW}%"
+    assert fmt.number(0) == "0"
+    assert fmt.number(0.0) == "0"
+    assert fmt.percent(0.0) == f"0.0{fmt.NARROW}%"
 
 
 def test_nothing_is_shown_as_minus_zero():
-    assert words.number(-0.0001, 2) == "0.00"
+    assert fmt.number(-0.0001, 2) == "0.00"
 
 
 def test_an_int_is_shown_whole():
-    assert words.number(25_557_032).replace(words.NARROW, " ") == "25 557 032"
+    assert fmt.number(25_557_032).replace(fmt.NARROW, " ") == "25 557 032"
 
 
 def test_half_the_width_is_a_share_with_two_digits_and_the_count_where_there_is_none():
-    assert words.plus_minus(estimate(1000, 995, 1005)) == f"0.50{words.NARROW}%"
-    assert words.plus_minus(estimate(1000, None, None, n=1)) == "n=1"
+    assert fmt.plus_minus(estimate(1000, 995, 1005)) == f"0.50{fmt.NARROW}%"
+    assert fmt.plus_minus(estimate(1000, None, None, n=1)) == "n=1"
 
 
 @pytest.mark.parametrize(
@@ -111,41 +111,41 @@ def test_half_the_width_is_a_share_with_two_digits_and_the_count_where_there_is_
     [(0.4, "0 s"), (41.2, "41 s"), (99, "99 s"), (130, "2 min"), (3600, "60 min"), (7500, "2 h 5 min")],
 )
 def test_a_length_of_time_reads_like_speech(seconds, text):
-    assert words.duration(seconds) == text
+    assert fmt.duration(seconds) == text
 
 
 @pytest.mark.parametrize(
     ("many", "text"), [(512, "0.500 KiB"), (2048, "2.00 KiB"), (432_013_312, "412 MiB"), (10_522_669_875, "9.80 GiB")]
 )
 def test_an_amount_of_memory_takes_the_unit_that_fits(many, text):
-    assert words.size(many).replace(words.NARROW, " ") == text
+    assert fmt.size(many).replace(fmt.NARROW, " ") == text
 
 
 def test_nouns_follow_their_number():
-    assert [words.count(1, "launch"), words.count(2, "launch"), words.count(3, "rank")] == [
+    assert [fmt.count(1, "launch"), fmt.count(2, "launch"), fmt.count(3, "rank")] == [
         "1 launch",
         "2 launches",
         "3 ranks",
     ]
-    assert words.listed(["a", "b", "c"]) == "a, b and c"
-    assert words.listed([]) == ""
+    assert fmt.listed(["a", "b", "c"]) == "a, b and c"
+    assert fmt.listed([]) == ""
 
 
 @given(st.text())
 def test_text_from_outside_can_neither_move_the_cursor_nor_break_a_line(text):
-    clean = words.clean(text)
+    clean = fmt.clean(text)
     assert clean.isprintable()
-    assert words.clean(clean) == clean
+    assert fmt.clean(clean) == clean
 
 
 def test_colours_of_a_log_line_are_taken_off_whole():
-    assert words.clean("\x1b[1;31mRuntimeError\x1b[0m:\r\n\tboom \x1b]0;title\x07!") == "RuntimeError: boom !"
+    assert fmt.clean("\x1b[1;31mRuntimeError\x1b[0m:\r\n\tboom \x1b]0;title\x07!") == "RuntimeError: boom !"
 
 
 @given(st.text())
 def test_the_ascii_form_is_ascii(text):
-    assert words.to_ascii(text).isascii()
+    assert fmt.to_ascii(text).isascii()
 
 
 def test_the_ascii_form_loses_no_letter_without_saying_so():
-    assert words.to_ascii(f"é {words.MISSING} ± · 中") == r"e - +- | \u4e2d"
+    assert fmt.to_ascii(f"é {fmt.MISSING} ± · 中") == r"e - +- | \u4e2d"

@@ -11,7 +11,7 @@ from typing import Any
 from bench.exporting import tables
 from bench.exporting.files import drafted
 from bench.exporting.record import Record
-from reports.text import words
+from reports.text import fmt
 
 NEEDS: Mapping[str, str] = {}
 
@@ -63,5 +63,5 @@ def _cell(value: Any) -> Any:
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return ""
     if isinstance(value, str):
-        return words.cell(value)
+        return fmt.cell(value)
     return value if isinstance(value, int | float) and not isinstance(value, bool) else json.dumps(value)

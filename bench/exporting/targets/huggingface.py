@@ -18,7 +18,7 @@ from bench.exporting.files import drafted
 from bench.exporting.record import Record, Run, ids, scalars
 from bench.exporting.targets.csv import as_csv
 from bench.exporting.targets.json import finite
-from reports.text import words
+from reports.text import fmt
 
 NEEDS: Mapping[str, str] = {"safetensors": "safetensors>=0.4"}
 
@@ -139,7 +139,7 @@ def card(record: Record, run: Run, kept: _Kept | None) -> str:
             *_header(record, run),
             "---",
             "",
-            f"# {words.clean(work.model)} on {words.clean(work.data)}",
+            f"# {fmt.clean(work.model)} on {fmt.clean(work.data)}",
             "",
             which,
             "",
@@ -161,7 +161,7 @@ def card(record: Record, run: Run, kept: _Kept | None) -> str:
             "It is repeated by",
             "",
             "```sh",
-            words.clean(record.plan.command),
+            fmt.clean(record.plan.command),
             "```",
             "",
             "## Where",
@@ -288,4 +288,4 @@ def _as_json(told: Any) -> str:
 
 
 def _cell(value: Any) -> str:
-    return words.clean(str(value)).replace("|", "\\|")
+    return fmt.clean(str(value)).replace("|", "\\|")

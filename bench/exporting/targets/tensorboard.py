@@ -12,7 +12,7 @@ from typing import Any
 from bench.exporting import tables
 from bench.exporting.files import drafted
 from bench.exporting.record import Record, Run, ids, scalars
-from reports.text import words
+from reports.text import fmt
 
 NEEDS: Mapping[str, str] = {"tensorboard": "tensorboard>=2.20"}
 
@@ -162,4 +162,4 @@ def _confusion(run: Run) -> str:
 
 
 def _cell(value: Any) -> str:
-    return words.clean(str(value)).replace("|", "\\|")
+    return fmt.clean(str(value)).replace("|", "\\|")

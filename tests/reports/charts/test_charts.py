@@ -28,7 +28,7 @@ from reports.charts import data, inline, thinning
 from reports.charts.canvas import drawn
 from reports.charts.palette import INK, LIGHT
 from reports.charts.telling import describe, table
-from reports.text.words import MISSING
+from reports.text.fmt import MISSING
 
 SVG = "{http://www.w3.org/2000/svg}"
 KINDS = pytest.mark.parametrize("chart", EVERY_KIND, ids=lambda chart: chart.key)

@@ -19,7 +19,7 @@ from reports.page.layout import html
 from reports.page.opening import headlines as page_headlines
 from reports.page.sections import page
 from reports.scaling import model
-from reports.text import words
+from reports.text import fmt
 
 VOID = {"meta", "link", "br", "img", "input", "hr", "path", "circle", "line", "rect", "use", "polyline", "polygon"}
 SECTIONS = ["results", "speedup", "time", "steady", "learning", "energy", "limits", "warnings", "machine"]
@@ -191,7 +191,7 @@ def test_no_speedup_stands_without_its_base_rate(good):
     outline = page(told(studies.good()))
     ratio = next(each for each in outline.headlines if each.value.endswith("x"))
     assert "samples/s" in ratio.label
-    assert words.point(studies.good().baseline.throughput) in ratio.label
+    assert fmt.point(studies.good().baseline.throughput) in ratio.label
     drawn = [block for section in outline.sections for block in section.blocks if block.kind == "figure"]
     speedup = next(block for block in drawn if block.chart.key == "speedup")
     assert "samples/s" in speedup.chart.baseline
@@ -246,7 +246,7 @@ def test_training_shows_curves_classes_and_both_confusion_matrices(trained):
     keys = [attrs["id"] for attrs in Outline(trained).all("figure")]
     assert {"figure-learning", "figure-classes", "figure-confusion", "figure-confusion-shares"} <= set(keys)
     text = spoken(trained)
-    assert "-0.56 [-2.11, 0.99]" in text.replace(words.NARROW, " ")
+    assert "-0.56 [-2.11, 0.99]" in text.replace(fmt.NARROW, " ")
     assert "Constant at 0.05" in text
 
 
