@@ -15,7 +15,7 @@ from bench.store import index, read
 from bench.store.layout import existing
 from bench.store.schema import ClassScore, Epoch, Launch
 from reports.formats import md
-from reports.scaling.model import build
+from reports.scaling.table import build
 
 STEP_POINTS = 1000  # at most, of one launch: where it took more steps, a point is a block of them
 

@@ -15,7 +15,7 @@ from bench.store import index, read
 from bench.store.schema import Epoch, Launch
 from reports.learning import table as told
 from reports.learning import why as causes
-from reports.scaling import model
+from reports.scaling import table
 from reports.text import fmt
 
 _HOLDS = "published"
@@ -58,7 +58,7 @@ class Learned:
         if sentences:
             yield from ("", "learned", *(f"  {_plain(each)}" for each in sentences))
         if self.study.published:
-            columns = [model.laid_out(each) for each in told.columns(self.study.published)]
+            columns = [table.laid_out(each) for each in told.columns(self.study.published)]
             yield from ("", _HOLDS, *("  " + _plain("  ".join(cells)).rstrip() for cells in zip(*columns, strict=True)))
             notes = dict.fromkeys(each.published.note for each in self.study.published if each.published.note)
             yield from (f"  note: {each}" for each in notes)

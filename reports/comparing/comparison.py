@@ -22,7 +22,7 @@ from bench.analysis.comparing.nouns import (
     Party,
 )
 from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, INVALID, SLOWER, Estimate
-from reports.scaling.model import Column
+from reports.scaling.table import Column
 from reports.text import fmt, layout, names, paragraphs
 
 STYLES = {

@@ -10,7 +10,7 @@ from bench.analysis.comparing.nouns import Fleet, MachineRate, Machines
 from bench.analysis.digits import significant
 from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER
 from reports.comparing.comparison import STYLES
-from reports.scaling.model import Column
+from reports.scaling.table import Column
 from reports.text import fmt, layout, names, paragraphs
 
 

@@ -6,7 +6,7 @@ from bench.analysis.comparing.nouns import Comparison
 from bench.analysis.report import Report, StudyReport
 from reports.comparing import comparison
 from reports.learning import table as learning
-from reports.scaling.model import Column, TableModel, build
+from reports.scaling.table import Column, TableModel, build
 from reports.text import fmt
 
 

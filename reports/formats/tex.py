@@ -10,7 +10,7 @@ from bench.analysis.comparing.nouns import Comparison
 from bench.analysis.report import Report, StudyReport
 from bench.analysis.result import Estimate
 from reports.comparing import comparison
-from reports.scaling.model import Column, build, fitting
+from reports.scaling.table import Column, build, fitting
 from reports.text import fmt
 from reports.text.latex import columns, escape
 

@@ -7,7 +7,7 @@ from typing import Any
 from bench.analysis.digits import significant
 from bench.analysis.result import Beside, Estimate, Row, Study, Target, TimeTo
 from bench.plan import PERCENT
-from reports.scaling.model import Column
+from reports.scaling.table import Column
 from reports.text import fmt, names
 
 _NAMES = {

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from bench.analysis.report import StudyReport
 from bench.analysis.result import Accuracy, Row, Study
 from reports.page.blocks import Headline
-from reports.scaling import model
+from reports.scaling import table
 from reports.scaling.sentence import headlines as rows_told
 from reports.scaling.sentence import is_invalid, is_suspect
 from reports.text import fmt, names
@@ -66,7 +66,7 @@ def _over_seeds(found: Accuracy) -> str:
 
 
 def setup(study: Study) -> tuple[str, ...]:
-    return tuple(fact for line in model.title(study) for fact in line)
+    return tuple(fact for line in table.title(study) for fact in line)
 
 
 def title(studies: Sequence[StudyReport]) -> str:

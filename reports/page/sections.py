@@ -8,7 +8,8 @@ from reports.charts.facts import share_of
 from reports.page import closing, figures, learning, opening
 from reports.page.blocks import Apart, Block, Figure, Grid, Head, Page, Points, Prose, Section
 from reports.page.comparing import compared, side_by_side
-from reports.scaling import laws, model
+from reports.scaling import laws
+from reports.scaling import table as model
 from reports.scaling.sentence import is_invalid, is_suspect, sentence
 from reports.text import fmt, names
 

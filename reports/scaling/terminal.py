@@ -10,7 +10,7 @@ from bench.analysis import result
 from bench.analysis.result import Study
 from bench.store.schema import FAILURES, NOT_APPLICABLE, NOT_RUN, OK, SUSPECT
 from reports.learning import table
-from reports.scaling.model import TableModel, build
+from reports.scaling.table import TableModel, build
 from reports.text import fmt, layout, paragraphs
 from reports.text.console import shown
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.analysis.result import Estimate
-from reports.scaling.model import Column
+from reports.scaling.table import Column
 from reports.text import fmt
 
 _DASH = "\0"  # stands in for a typeset dash while the two hyphens of an option are kept apart

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bench.analysis.report import StudyReport, alone
 from bench.analysis.result import Estimate
 from reports import formats
-from reports.scaling.model import Column
+from reports.scaling.table import Column
 from reports.text import fmt, latex
 
 HOSTILE = "a_b%&#$~^\\{}<>|\"'`[x](y)*é中\x1b[31m\n--end"

@@ -12,7 +12,7 @@ import read_back
 from bench.analysis.report import alone
 from reports import formats
 from reports.scaling.document import scale_document
-from reports.scaling.model import build
+from reports.scaling.table import build
 from reports.scaling.terminal import show
 from reports.text import fmt, latex
 from reports.text.console import console_for

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reports.scaling.model import Column, build, fitting, laid_out, widest
+from reports.scaling.table import Column, build, fitting, laid_out, widest
 from reports.text import fmt
 
 MEASURED = ("throughput", "speedup", "efficiency", "verdict", "step_ms", "epoch_s", "data_wait", "peak_memory_bytes")

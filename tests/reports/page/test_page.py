@@ -18,7 +18,7 @@ from reports.page.closing import _short
 from reports.page.layout import html
 from reports.page.opening import headlines as page_headlines
 from reports.page.sections import page
-from reports.scaling import model
+from reports.scaling import table as model
 from reports.text import fmt
 
 VOID = {"meta", "link", "br", "img", "input", "hr", "path", "circle", "line", "rect", "use", "polyline", "polygon"}
