@@ -124,11 +124,11 @@ def _keep(found: "Calibration", store: Path) -> None:
 
 
 def _tell(found: "Calibration", store: Path, talk: Talk) -> int:
-    from reports.comparing import calibration, comparison_document
+    from reports.comparing import calibration, document
     from reports.text.console import console_for
 
     if talk.as_json:
-        click.echo(json.dumps(comparison_document.calibration_document(found, str(store), DONE), indent=2))
+        click.echo(json.dumps(document.calibration_document(found, str(store), DONE), indent=2))
     else:
         calibration.show(found, console_for(sys.stdout, color=not talk.no_color), store=str(store))
     return DONE

@@ -91,7 +91,7 @@ def command(
 def _two(a: "Wanted", b: "Wanted", margin: float | None, asked: _Gates, **talking: bool) -> int:
     from bench.analysis.comparing import gates
     from bench.analysis.comparing.compare import compare
-    from reports.comparing import comparison, comparison_document
+    from reports.comparing import comparison, document
     from reports.text.console import console_for
 
     documents: list[dict[str, Any]] = []
@@ -105,12 +105,12 @@ def _two(a: "Wanted", b: "Wanted", margin: float | None, asked: _Gates, **talkin
         rulings = gates.rulings(found, asked.names)
         told += rulings
         if talking["as_json"]:
-            documents.append(comparison_document.document(found, rulings, asked.exit_code(rulings)))
+            documents.append(document.document(found, rulings, asked.exit_code(rulings)))
         else:
             comparison.show(found, console, wide=talking["wide"])
     code = asked.exit_code(told)
     if talking["as_json"]:
-        whole = documents[0] if len(documents) == 1 else comparison_document.several(documents, told, code)
+        whole = documents[0] if len(documents) == 1 else document.several(documents, told, code)
         click.echo(json.dumps(whole, indent=2))
     _tell(told, code)
     return code
@@ -118,7 +118,7 @@ def _two(a: "Wanted", b: "Wanted", margin: float | None, asked: _Gates, **talkin
 
 def _many(wanted: "list[Wanted]", margin: float | None, asked: _Gates, **talking: bool) -> int:
     from bench.analysis.comparing import gates, machines
-    from reports.comparing import comparison_document
+    from reports.comparing import document
     from reports.comparing import machines as shown
     from reports.text.console import console_for
 
@@ -127,7 +127,7 @@ def _many(wanted: "list[Wanted]", margin: float | None, asked: _Gates, **talking
     told = gates.of_machines(found, asked.names)
     code = asked.exit_code(told)
     if talking["as_json"]:
-        click.echo(json.dumps(comparison_document.machines_document(found, told, code), indent=2))
+        click.echo(json.dumps(document.machines_document(found, told, code), indent=2))
     else:
         shown.show(found, console_for(sys.stdout, color=not talking["no_color"]), wide=talking["wide"])
     _tell(told, code)

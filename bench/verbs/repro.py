@@ -145,7 +145,7 @@ def run(*, bundle: Path, study: str, store: Path, data_dir: str | None, when_bus
     from bench.repro import capsule
     from bench.store import index
     from bench.verbs import measuring, sides
-    from reports.comparing import comparison, comparison_document
+    from reports.comparing import comparison, document
     from reports.repro import agreement
 
     machine = here()
@@ -171,7 +171,7 @@ def run(*, bundle: Path, study: str, store: Path, data_dir: str | None, when_bus
     there, now = (sides.read(each, known) for each in wanted)
     speed = compare(there, now, again.margin)
     if as_json:
-        told = comparison_document.document(speed, [], code)
+        told = document.document(speed, [], code)
         print(json.dumps(agreement.repeat_document(again.study_id, numbers, told, code), indent=1))
         return code
     console = _console()

@@ -8,7 +8,7 @@ import pytest
 from rich.cells import cell_len
 
 from bench.analysis.comparing.gates import Ruling
-from reports.comparing import calibration, comparison, comparison_document, machines
+from reports.comparing import calibration, comparison, document, machines
 from reports.text.console import console_for
 
 SLOWER = (Ruling(gate="slower", about="throughput of ddp-cpu-2x1", decision="fail"),)
@@ -88,7 +88,7 @@ def test_a_quantity_that_nobody_measured_is_a_note_and_no_row(printed):
 
 def test_the_document_has_the_same_verdicts_unrounded():
     found = made.slower()
-    told = json.loads(json.dumps(comparison_document.document(found, SLOWER, 4)))
+    told = json.loads(json.dumps(document.document(found, SLOWER, 4)))
     assert (told["schema"], told["exit"], told["comparable"]) == ("bench.comparison/1", 4, True)
     assert [row["verdict"] for row in told["rows"]] == [row.verdict and row.verdict.word for row in found.rows]
     assert told["rows"][4]["ratio"]["estimate"] == 2019.8 / 2253.4
@@ -99,7 +99,7 @@ def test_the_document_has_the_same_verdicts_unrounded():
 
 
 def test_the_document_of_the_contract_has_every_key_of_it():
-    told = comparison_document.document(made.undecided(), [], 0)
+    told = document.document(made.undecided(), [], 0)
     assert {"schema", "comparable", "dna", "rows"} <= told.keys()
     assert {"strategy", "ranks", "metric", "a", "b", "ratio", "verdict", "detectable", "reasons"} <= told["rows"][
         0
@@ -108,9 +108,9 @@ def test_the_document_of_the_contract_has_every_key_of_it():
 
 
 def test_the_documents_of_machines_and_calibrations_are_plain_json():
-    told = json.loads(json.dumps(comparison_document.machines_document(made.fleet(), [], 0)))
+    told = json.loads(json.dumps(document.machines_document(made.fleet(), [], 0)))
     assert [each["outlier"] for each in told["rows"][0]["machines"]] == [None, None, None, "SLOWER", None, None]
-    told = json.loads(json.dumps(comparison_document.calibration_document(made.calibration(), "here", 0)))
+    told = json.loads(json.dumps(document.calibration_document(made.calibration(), "here", 0)))
     assert told["schema"] == "bench.calibration/1"
     assert told["detectable"] == {"3": 1.031, "6": 1.0152, "10": 1.0111}
 
