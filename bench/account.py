@@ -52,11 +52,11 @@ class Account:
     @property
     def summary(self) -> str:
         """`folder: 72 training pictures (train/) and 24 validation pictures (val/) in 3 classes`."""
-        told = [
+        counts = [
             f"{sum(counts):,} {part} pictures{f' ({place}/)' if (place := self.folders.get(part)) else ''}"
             for part, counts in ((TRAINING, self.training), (VALIDATION, self.validation))
         ]
-        return f"{self.name}: {' and '.join(told)} in {len(self.classes)} classes; {self.split}"
+        return f"{self.name}: {' and '.join(counts)} in {len(self.classes)} classes; {self.split}"
 
     @property
     def notes(self) -> tuple[tuple[str, str], ...]:
@@ -103,13 +103,13 @@ class Account:
     @classmethod
     def from_json(cls, text: str) -> "Account":
         """The inverse of `to_json`."""
-        told = json.loads(text)
-        del told["notes"]
-        lists = {name: tuple(told[name]) for name in ("classes", "training", "validation")}
-        left_out = tuple(LeftOut(**each) for each in told["left_out"])
-        remarks = tuple((what, fix) for what, fix in told["remarks"])
-        seen = {part: Seen(**each) for part, each in told["seen"].items()}
-        return cls(**{**told, **lists, "left_out": left_out, "remarks": remarks, "seen": seen})
+        document = json.loads(text)
+        del document["notes"]
+        lists = {name: tuple(document[name]) for name in ("classes", "training", "validation")}
+        left_out = tuple(LeftOut(**each) for each in document["left_out"])
+        remarks = tuple((what, fix) for what, fix in document["remarks"])
+        seen = {part: Seen(**each) for part, each in document["seen"].items()}
+        return cls(**{**document, **lists, "left_out": left_out, "remarks": remarks, "seen": seen})
 
 
 def several(names: list[str]) -> str:
@@ -126,7 +126,7 @@ def difference(mine: Account, theirs: Account) -> str:
         return f"{len(mine.classes)} against {len(theirs.classes)} classes{which}"
     for part in (TRAINING, VALIDATION):
         counts = zip(mine.classes, getattr(mine, part), getattr(theirs, part), strict=True)
-        apart = [f"{name} {a:,} against {b:,}" for name, a, b in counts if a != b]
-        if apart:
-            return f"{part} pictures of {several(apart)}"
+        differing = [f"{name} {a:,} against {b:,}" for name, a, b in counts if a != b]
+        if differing:
+            return f"{part} pictures of {several(differing)}"
     return "as many pictures of each class, with other content or in another order"

@@ -93,10 +93,10 @@ def _met(ours: contextlib.ExitStack) -> str | None:
         if not _taken(handle):
             holder = holder or _holder(handle)
             continue
-        told = {"pid": os.getpid(), "since": datetime.now(UTC).isoformat(timespec="seconds")}
+        record = {"pid": os.getpid(), "since": datetime.now(UTC).isoformat(timespec="seconds")}
         with contextlib.suppress(OSError):  # another user's file, opened for reading: held all the same
             os.ftruncate(handle, 0)
-            os.pwrite(handle, json.dumps(told).encode(), 0)
+            os.pwrite(handle, json.dumps(record).encode(), 0)
     if sys.platform == "linux":
         bound = ours.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
         try:
@@ -142,8 +142,8 @@ def _taken(handle: int) -> bool:
 
 def _holder(handle: int) -> str:
     try:
-        told = json.loads(os.pread(handle, 1000, 0))
-        return f"process {told['pid']}, since {told['since']}"
+        found = json.loads(os.pread(handle, 1000, 0))
+        return f"process {found['pid']}, since {found['since']}"
     except (OSError, ValueError, KeyError, TypeError):
         return "its process is not known"
 

@@ -10,3 +10,8 @@ def printable(line: str) -> str:
     """A line without terminal codes, control characters and marks that turn the direction of text; spaces stay."""
     bare = _CODES.sub("", line)
     return "".join(char if char.isprintable() or char == _OUR_OWN else " " for char in bare)
+
+
+def first_line(error: BaseException, otherwise: str | None = None) -> str:
+    """Of what somebody else's error says, which may be long; of one that says nothing, `otherwise`, else its type."""
+    return next(iter(str(error).splitlines()), type(error).__name__ if otherwise is None else otherwise)

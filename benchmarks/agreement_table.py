@@ -135,15 +135,15 @@ class Repeat:
 def repeated(seed: int, cases: list[Case]) -> Repeat:
     """Record a capsule, and hold every case against it."""
     capsule = runs.recorded(_rehearsal(seed=seed), _stage())
-    told, ranks = {}, {}
+    judgements, ranks = {}, {}
     for case in cases:
         seen = judged(case, capsule)
         cause, right = case.cause in seen.cause, _as_expected(case, seen)
-        told[case.name] = {"verdict": seen.verdict, "first": _first(seen), "cause": cause, "right": right}
+        judgements[case.name] = {"verdict": seen.verdict, "first": _first(seen), "cause": cause, "right": right}
     for planted in ("", "divisor"):
         [check] = runs.ranks_checks(capsule.rehearsal, (RANKS,), _stage(planted))
         ranks[planted] = {"agrees": check.agrees, "scaled_ulp": check.scaled_ulp, "bound": check.bound}
-    return Repeat(seed=seed, cases=told, ranks=ranks)
+    return Repeat(seed=seed, cases=judgements, ranks=ranks)
 
 
 def judged(case: Case, capsule: Capsule) -> agreement.Agreement:
@@ -205,9 +205,9 @@ def _lines(cases: list[Case], repeats: list[Repeat]) -> Iterator[str]:
     for case in cases:
         seen = [each.cases[case.name] for each in repeats if case.name in each.cases]  # kept from before it was one
         counters = [Counter(each[what] for each in seen) for what in ("verdict", "first")]
-        told = (", ".join(f"{word} {count}" for word, count in counter.most_common()) for counter in counters)
+        words = (", ".join(f"{word} {count}" for word, count in counter.most_common()) for counter in counters)
         causes, right = (sum(each[what] for each in seen) for what in ("cause", "right"))
-        yield f"| {case.name} | {len(seen)} | {' | '.join(told)} | {causes} | {right} |"
+        yield f"| {case.name} | {len(seen)} | {' | '.join(words)} | {causes} | {right} |"
 
 
 def _rank_lines(repeats: list[Repeat]) -> Iterator[str]:
@@ -237,7 +237,7 @@ def _momentum(momentum: float = 0.9001) -> None:
     from bench.learn import recipe
 
     plain = recipe.optimizer
-    recipe.optimizer = lambda model, told: plain(model, replace(told, momentum=momentum))
+    recipe.optimizer = lambda model, asked: plain(model, replace(asked, momentum=momentum))
 
 
 def _shard() -> None:
@@ -281,8 +281,8 @@ def _seed() -> None:
     from bench.worker.repro import run
 
     plain = run.rehearse
-    run.rehearse = lambda told, place: plain(
-        replace(told, workload=replace(told.workload, seed=told.workload.seed + 1000)), place
+    run.rehearse = lambda job, place: plain(
+        replace(job, workload=replace(job.workload, seed=job.workload.seed + 1000)), place
     )
 
 

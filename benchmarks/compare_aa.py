@@ -64,8 +64,8 @@ def main() -> None:
         f"{len(found)} comparisons of {asked.rounds} + {asked.rounds} launches: {dict(words)}; false verdicts: {false}"
     )
     if asked.json:
-        told = {"machine": host.fingerprint.hw_id, "rounds": asked.rounds, "comparisons": found, "false": false}
-        asked.json.write_text(json.dumps(told, indent=1) + "\n")
+        outcome = {"machine": host.fingerprint.hw_id, "rounds": asked.rounds, "comparisons": found, "false": false}
+        asked.json.write_text(json.dumps(outcome, indent=1) + "\n")
 
 
 def begun(asked: argparse.Namespace, study_id: str, store: Store, host: study.Host) -> str:

@@ -142,18 +142,18 @@ def write(
     happens = in_trouble if trouble else happens
     store.create_study(to_json(plan))
     for number, planned in enumerate(plan.launches):
-        dice = random.Random(seed * 1_000_003 + number)
+        rng = random.Random(seed * 1_000_003 + number)
         row = planned.configuration
-        rate = rate_sps(row) * math.exp(dice.gauss(0, noise))
+        rate = rate_sps(row) * math.exp(rng.gauss(0, noise))
         made = replace(_launch(plan, planned, rate, steps), started_at=_started(number))
         launch = happens(planned, made)
         dna = _dna(launch)
         if launch.status not in schema.ENDED:
             store.commit(launch, None, [], [], dna)
             continue
-        table = step_table.of_ranks(plan.study_id, planned.launch_id, [_rank(row, rate, steps, dice)])
-        learned = [_epoch(launch, each, epochs, rate, dice) for each in range(epochs)]
-        scores = _classes(launch, epochs, dice) if epochs else []
+        table = step_table.of_ranks(plan.study_id, planned.launch_id, [_rank(row, rate, steps, rng)])
+        learned = [_epoch(launch, each, epochs, rate, rng) for each in range(epochs)]
+        scores = _classes(launch, epochs, rng) if epochs else []
         store.commit(launch, table, learned, scores, dna)
     packing.pack(store, plan.study_id)
     return plan
@@ -220,8 +220,8 @@ def _launch(plan: Plan, planned, rate: float, steps: int) -> schema.Launch:
     )
 
 
-def _rank(row: Configuration, rate: float, steps: int, dice: random.Random) -> dict[str, np.ndarray]:
-    noise = np.random.default_rng(dice.randrange(2**32))
+def _rank(row: Configuration, rate: float, steps: int, rng: random.Random) -> dict[str, np.ndarray]:
+    noise = np.random.default_rng(rng.randrange(2**32))
     length = row.batch_global / rate * 1e9
     step_ns = np.round(length * (1 + 2 * np.exp(-np.arange(steps) / 3)) * noise.normal(1, 0.01, steps)).astype(np.int64)
     return {
@@ -237,8 +237,8 @@ def _rank(row: Configuration, rate: float, steps: int, dice: random.Random) -> d
     }
 
 
-def _epoch(launch: schema.Launch, epoch: int, epochs: int, rate: float, dice: random.Random) -> schema.Epoch:
-    top1 = 0.93 - 0.7 * math.exp(-4 * (epoch + 1) / epochs) + dice.gauss(0, 0.003)
+def _epoch(launch: schema.Launch, epoch: int, epochs: int, rate: float, rng: random.Random) -> schema.Epoch:
+    top1 = 0.93 - 0.7 * math.exp(-4 * (epoch + 1) / epochs) + rng.gauss(0, 0.003)
     return schema.Epoch(
         study_id=launch.study_id,
         launch_id=launch.launch_id,
@@ -256,10 +256,10 @@ def _epoch(launch: schema.Launch, epoch: int, epochs: int, rate: float, dice: ra
     )
 
 
-def _classes(launch: schema.Launch, epochs: int, dice: random.Random) -> list[schema.ClassScore]:
+def _classes(launch: schema.Launch, epochs: int, rng: random.Random) -> list[schema.ClassScore]:
     found = []
     for label, name in enumerate(CLASSES):
-        counts = [dice.randrange(40) if other != label else 0 for other in range(len(CLASSES))]
+        counts = [rng.randrange(40) if other != label else 0 for other in range(len(CLASSES))]
         counts[label] = 1000 - sum(counts)
         found.append(
             schema.ClassScore(

@@ -70,14 +70,14 @@ def run(case: Case, out: Path) -> None:
             timeout=180,
             check=False,
         )
-        told = {
+        outcome = {
             "case": case.name,
             "verb": verb,
             "exit": ended.returncode,
             "seconds": round(time.monotonic() - began, 1),
         }
-        (folder / f"{number}.txt").write_text(json.dumps(told) + f"\n\n{ended.stdout}\n--- stderr\n{ended.stderr}")
-        print(json.dumps(told), flush=True)
+        (folder / f"{number}.txt").write_text(json.dumps(outcome) + f"\n\n{ended.stdout}\n--- stderr\n{ended.stderr}")
+        print(json.dumps(outcome), flush=True)
 
 
 def main() -> None:

@@ -103,8 +103,8 @@ def main() -> None:
     cores = here().cpu_ids[: options.threads]
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cores)
-    sides = [started(options, {}), started(options, POLICIES[options.policy])]
-    for each in sides:
+    pair = [started(options, {}), started(options, POLICIES[options.policy])]
+    for each in pair:
         each.stdout.readline()
     before = load.look(cores)
     busy = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in range(options.busy)]
@@ -115,7 +115,7 @@ def main() -> None:
             while math.isfinite(options.quiet) and load.others_now(cores) > options.quiet and time.monotonic() < until:
                 pass
             began = load.look(cores)
-            a, b, b_again, a_again = (ask(sides[which]) for which in (0, 1, 1, 0))
+            a, b, b_again, a_again = (ask(pair[which]) for which in (0, 1, 1, 0))
             if math.isfinite(options.quiet) and load.others(began, load.look(cores)) > options.quiet:
                 continue  # chosen by what others did, never by what was measured
             logs.append(math.log(b * b_again / (a * a_again)) / 2)
@@ -123,13 +123,13 @@ def main() -> None:
     finally:
         for each in busy:
             each.kill()
-        for each in sides:
+        for each in pair:
             each.stdin.close()
     n, mean = len(logs), statistics.fmean(logs)
     half = stats.t.ppf(0.975, n - 1) * statistics.stdev(logs) / math.sqrt(n)
-    told = dict(vars(options), ratio=math.exp(mean), low=math.exp(mean - half), high=math.exp(mean + half), n=n)
-    told |= dict(own_steps_per_s=statistics.median(own), others=load.others(before, load.look(cores)))
-    print(json.dumps({name: round(value, 4) if isinstance(value, float) else value for name, value in told.items()}))
+    outcome = dict(vars(options), ratio=math.exp(mean), low=math.exp(mean - half), high=math.exp(mean + half), n=n)
+    outcome |= dict(own_steps_per_s=statistics.median(own), others=load.others(before, load.look(cores)))
+    print(json.dumps({name: round(value, 4) if isinstance(value, float) else value for name, value in outcome.items()}))
 
 
 if __name__ == "__main__":

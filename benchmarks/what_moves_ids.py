@@ -179,8 +179,8 @@ def tried(before: dict[str, object] | str, after: list[dict[str, object] | str],
             return f"not tried: {before if isinstance(before, str) else each} | ", True
         moved = [name for name in IDS if each[name] != before[name]]
         fields = [*differing(before, each)]
-        told = {*moved, *(name.rpartition(".")[2] for name in fields), *(name.split(".")[1] for name in fields)}
-        right &= expected in told if expected else not moved
+        changed = {*moved, *(name.rpartition(".")[2] for name in fields), *(name.split(".")[1] for name in fields)}
+        right &= expected in changed if expected else not moved
         right &= expected in IDS or not moved
         ids |= dict.fromkeys(f"`{name}`" for name in moved)
         names |= dict.fromkeys(fields)
@@ -220,8 +220,8 @@ def document(bench: str, change: Change, cache: str) -> dict[str, object] | str:
         group.rmdir()
     if done.returncode != 0:
         return (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-    told: dict[str, object] = json.loads(done.stdout)
-    return told
+    answer: dict[str, object] = json.loads(done.stdout)
+    return answer
 
 
 def differing(a: dict[str, object], b: dict[str, object]) -> Iterator[str]:

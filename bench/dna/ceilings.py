@@ -51,17 +51,17 @@ def measure(machine: Machine, folder: Path) -> dict[str, Any]:
         UnavailableError: torch is not installed, or does not run.
     """
     arguments = ("--threads", str(len(machine.cpu_ids)), "--folder", str(folder))
-    told: dict[str, Any] = document_of("bench.dna.measured", arguments, timeout_s=_TIMEOUT_S, stderr=None)
+    document: dict[str, Any] = document_of("bench.dna.measured", arguments, timeout_s=_TIMEOUT_S, stderr=None)
     names = ("allreduce_s", "allreduce_bytes_per_s")
     print("Measuring the all-reduce of two ranks …", file=sys.stderr, flush=True)
     try:
         taken = _all_reduce(machine)
     except UnavailableError as error:
-        return told | {"unavailable": told["unavailable"] | dict.fromkeys(names, str(error))}
+        return document | {"unavailable": document["unavailable"] | dict.fromkeys(names, str(error))}
     share = 2 * (_RANKS - 1) / _RANKS
     by_time = {size: summary(each) for size, each in taken.items()}
     by_rate = {size: summary([share * int(size) / second for second in each]) for size, each in taken.items()}
-    return told | dict(zip(names, (by_time, by_rate), strict=True))
+    return document | dict(zip(names, (by_time, by_rate), strict=True))
 
 
 def keep(found: Fingerprint, threads: int) -> None:
@@ -74,16 +74,16 @@ def joined(found: Fingerprint, threads: int) -> Fingerprint:
 
     What a study reached can be held against them then: in half a minute before each nobody would measure them.
     """
-    told = cache.load(_kept_in(found, threads))
-    if not isinstance(told, dict):
+    kept = cache.load(_kept_in(found, threads))
+    if not isinstance(kept, dict):
         return found
-    return of_measured(found, told)
+    return of_measured(found, kept)
 
 
-def of_measured(found: Fingerprint, told: Mapping[str, Any]) -> Fingerprint:
+def of_measured(found: Fingerprint, measured: Mapping[str, Any]) -> Fingerprint:
     """The fingerprint with these ceilings, and no reason for their absence."""
     gaps = {field: reason for field, reason in found.unavailable.items() if field != "measured"}
-    return replace(found, measured=told, unavailable=gaps)
+    return replace(found, measured=measured, unavailable=gaps)
 
 
 def today() -> str:

@@ -28,8 +28,8 @@ def cpu_quota(root: Path = Path("/")) -> float | None:
     """
     quotas = []
     for folder in _groups(root, "cpu"):
-        if told := first_text((folder / "cpu.max",)):
-            quota, _, period = told.partition(" ")
+        if limit := first_text((folder / "cpu.max",)):
+            quota, _, period = limit.partition(" ")
         else:
             quota = first_text((folder / "cpu.cfs_quota_us",)) or ""
             period = first_text((folder / "cpu.cfs_period_us",)) or ""

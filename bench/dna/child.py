@@ -31,7 +31,7 @@ class Child:
         variables: Mapping[str, str] | None = None,
         stderr: int | None = subprocess.PIPE,
     ) -> None:
-        """Start it; what stands in the way is told to whoever waits for the answer.
+        """Start it; what stands in the way is raised to whoever waits for the answer.
 
         Args:
             module: its name.

@@ -23,7 +23,7 @@ def read(gpus: Gpus) -> Facts:
     """Load, clocks, temperature, power and limits now, and what of the machine this process may use.
 
     Args:
-        gpus: what the graphics driver told (`bench.dna.gpu.read`).
+        gpus: what the graphics driver gave (`bench.dna.gpu.read`).
     """
     used = machine.usable_cpus()
     cpu = gather(
@@ -48,7 +48,7 @@ def limits(cpus: Sequence[int], root: Path = Path("/")) -> Mapping[str, Any]:
         root: folder that holds proc/ and sys/; another than `/` in tests.
     """
     return {
-        "governor": lambda: told(linux.governors(cpus, root).values()),
+        "governor": lambda: summarised(linux.governors(cpus, root).values()),
         "clock_cap_mhz": lambda: clock_cap_mhz(cpus, root),
         "turbo": lambda: linux.turbo(root),
         "cpu_quota": lambda: _quota(root),
@@ -56,7 +56,7 @@ def limits(cpus: Sequence[int], root: Path = Path("/")) -> Mapping[str, Any]:
     }
 
 
-def told(values: Any) -> str:
+def summarised(values: Any) -> str:
     """One word where all are alike, else each with how often: "performance x 1, powersave x 3"."""
     found = Counter(values)
     if len(found) == 1:

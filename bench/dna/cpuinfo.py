@@ -1,8 +1,8 @@
 """/proc/cpuinfo, processor by processor, on every architecture that has one: each writes it in a form of its own.
 
 The forms stand in the kernel's `show_cpuinfo`, under arch/: x86/kernel/cpu/proc.c, arm64/kernel/cpuinfo.c,
-riscv/kernel/cpu.c, s390/kernel/processor.c, powerpc/kernel/setup-common.c, loongarch/kernel/proc.c. What is not told of
-a processor is unknown, never zero, and never what is told of the board.
+riscv/kernel/cpu.c, s390/kernel/processor.c, powerpc/kernel/setup-common.c, loongarch/kernel/proc.c. What is not written
+of a processor is unknown, never zero, and never what is written of the board.
 """
 
 import re
@@ -26,7 +26,7 @@ _ISA_X86 = "abm|adx|aes|amx|avx|bmi|f16c|fma|gfni|mmx|movbe|pclmul|pni|popcnt|sh
 _ISA_ARM = "aes|asimd|atomics|bf16|crc32|ebf16|fcma|fp|i8mm|lse|pmull|sha|sm3|sm4|sme|sve|neon|vfp|idiv|half|thumb|edsp"
 _ISA_OTHER = ".*"  # s390x and LoongArch list instructions and nothing else
 
-# Told once for all processors (s390x). Everything else that stands apart from them is of the board (ARM, POWER).
+# Written once for all processors (s390x). Everything else that stands apart from them is of the board (ARM, POWER).
 _OF_ALL = ("vendor_id", "features")
 
 
@@ -39,10 +39,10 @@ class Info:
 
     def of(self, cpu: int, names: Sequence[str]) -> str | None:
         """The first of these fields that a processor has; what s390x tells of all of them at once included."""
-        told = dict(self.processors.get(cpu, {})) | {
+        fields = dict(self.processors.get(cpu, {})) | {
             name: self.machine[name] for name in _OF_ALL if name in self.machine
         }
-        found = next((told[name] for name in names if told.get(name)), None)
+        found = next((fields[name] for name in names if fields.get(name)), None)
         return " ".join(found.split()) if found else None
 
 
@@ -59,14 +59,14 @@ def read(root: Path = Path("/")) -> Info:
         lines = [line.partition(":") for line in block.splitlines() if ":" in line]
         current: dict[str, str] | None = None
         for key, _, value in lines:
-            name, told = key.strip(), value.strip()
+            name, content = key.strip(), value.strip()
             if found := re.fullmatch(r"processor (\d+)", name):  # s390x: all processors in one block
-                pairs = (part.partition("=") for part in told.split(","))
+                pairs = (part.partition("=") for part in content.split(","))
                 processors[int(found[1])] = {each.strip(): text.strip() for each, _, text in pairs}
-            elif name in {"processor", "cpu number"} and told.isdecimal():
-                current = processors.setdefault(int(told), {})
+            elif name in {"processor", "cpu number"} and content.isdecimal():
+                current = processors.setdefault(int(content), {})
             else:
-                (machine if current is None else current).setdefault(name, told)
+                (machine if current is None else current).setdefault(name, content)
     if not processors:
         raise UnavailableError("/proc/cpuinfo names no processor")
     return Info(processors=processors, machine=machine)
@@ -92,13 +92,13 @@ def isa(info: Info) -> list[str]:
     """
     cpu = min(info.processors)
     for field, pattern in (("flags", _ISA_X86), ("Features", _ISA_ARM), ("features", _ISA_OTHER)):
-        if (told := info.of(cpu, (field,))) is not None:
-            known = re.compile(_ISA_OTHER if "cpucfg" in told.split() else pattern)
-            return sorted({flag for flag in told.split() if known.match(flag)})
-    if (told := info.of(cpu, ("isa",))) is not None:
-        base, *extensions = told.lower().split("_")
+        if (text := info.of(cpu, (field,))) is not None:
+            known = re.compile(_ISA_OTHER if "cpucfg" in text.split() else pattern)
+            return sorted({flag for flag in text.split() if known.match(flag)})
+    if (text := info.of(cpu, ("isa",))) is not None:
+        base, *extensions = text.lower().split("_")
         return sorted({base[:4], *base[4:], *extensions})
-    if "altivec" in (told := info.of(cpu, ("cpu",)) or ""):
+    if "altivec" in (text := info.of(cpu, ("cpu",)) or ""):
         return ["altivec"]
     raise AbsentError("/proc/cpuinfo does not tell the instructions")
 
@@ -136,9 +136,9 @@ def cores_and_sockets(info: Info) -> tuple[int, int] | None:
 
 
 def _core(info: Info, cpu: int) -> tuple[str, str] | None:
-    told = info.processors[cpu]
-    socket, core = told.get("physical id"), told.get("core id")
-    return None if socket is None or core is None or "siblings" not in told else (socket, core)
+    fields = info.processors[cpu]
+    socket, core = fields.get("physical id"), fields.get("core id")
+    return None if socket is None or core is None or "siblings" not in fields else (socket, core)
 
 
 def _kind(info: Info, cpu: int) -> str:

@@ -1,4 +1,4 @@
-"""Why two machines compute differently, told by which canaries differ. Pure: two numeric layers in, causes out.
+"""Why two machines compute differently, concluded from which canaries differ. Pure: two numeric layers in, causes out.
 
 Each row of the table says where it was seen: `MEASURED`, by switching that one thing on an AMD Zen 4 (AVX-512 with
 bf16, no AMX; torch 2.15, MKL 2024.2, oneDNN 3.13), or `PUBLISHED`, on a machine that this was not repeated on.
@@ -118,15 +118,15 @@ def diagnose(a: Mapping[str, Any] | None, b: Mapping[str, Any] | None, differing
         return Diagnosis(obstacle=f"{'A' if a is None else 'B'} has no canaries")
     if a["method"] != b["method"]:
         return Diagnosis(obstacle="the canaries are of two versions, whose digests say nothing about each other")
-    alone, together = _differing(a, b, "one_thread"), _differing(a, b, "all_threads")
-    only_together = frozenset(together) - frozenset(alone)
+    one_thread, all_threads = _differing(a, b, "one_thread"), _differing(a, b, "all_threads")
+    only_together = frozenset(all_threads) - frozenset(one_thread)
     # With as many threads on both sides, what made the others differ is the first to blame for these too.
     also = only_together if a["threads"] == b["threads"] else frozenset()
-    causes = tuple(_causes(a, b, frozenset(alone), also, frozenset(differing)))
-    told = {name for cause in causes for name in cause.canaries}
-    if left := only_together - told:
+    causes = tuple(_causes(a, b, frozenset(one_thread), also, frozenset(differing)))
+    explained = {name for cause in causes for name in cause.canaries}
+    if left := only_together - explained:
         causes = (*causes, _of_threads(a, b, _sorted(left)))
-    return Diagnosis(obstacle=None, one_thread=alone, all_threads=together, causes=causes)
+    return Diagnosis(obstacle=None, one_thread=one_thread, all_threads=all_threads, causes=causes)
 
 
 def _differing(a: Mapping[str, Any], b: Mapping[str, Any], field: str) -> tuple[str, ...]:

@@ -71,11 +71,11 @@ def mlperf(document: Mapping[str, Any]) -> dict[str, str]:
         ),
         "operating_system": software.get("os", ""),
     }
-    told = {key: known.get(key, "") for key in MLPERF_KEYS}
-    empty = [key for key in MLPERF_KEYS if not told[key] and key not in {*_BY_A_PERSON, "hw_notes", "sw_notes"}]
-    told["hw_notes"] = f"read from the machine by bench, hardware {document['hw_id']}; not known: {', '.join(empty)}"
-    told["sw_notes"] = f"software {document['sw_id']}; to be filled in by a person: {', '.join(_BY_A_PERSON)}"
-    return told
+    answers = {key: known.get(key, "") for key in MLPERF_KEYS}
+    empty = [key for key in MLPERF_KEYS if not answers[key] and key not in {*_BY_A_PERSON, "hw_notes", "sw_notes"}]
+    answers["hw_notes"] = f"read from the machine by bench, hardware {document['hw_id']}; not known: {', '.join(empty)}"
+    answers["sw_notes"] = f"software {document['sw_id']}; to be filled in by a person: {', '.join(_BY_A_PERSON)}"
+    return answers
 
 
 def _per_socket(hardware: Mapping[str, Any], name: str) -> int | None:

@@ -1,7 +1,7 @@
 """Facts with their gaps: what could be read, and for what could not, why.
 
 A gap is one of two things, and its reason begins with the word: *absent* (there is no such thing here: no GPU, no
-battery) or *unreadable* (it is there, or may be, and was not told: a hidden /sys, a driver that fails). An absent fact
+battery) or *unreadable* (it is there, or may be, and was not given: a hidden /sys, a driver that fails). An absent fact
 can differ from another machine's; an unreadable one contradicts nothing.
 """
 

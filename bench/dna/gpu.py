@@ -59,7 +59,7 @@ def held_down(bits: int) -> list[str]:
 
 @dataclass(frozen=True, kw_only=True)
 class Gpus:
-    """What the driver told: `gpus` in the first two, in the driver's order; `driver` in the third."""
+    """What the driver gave: `gpus` in the first two, in the driver's order; `driver` in the third."""
 
     identity: Facts
     conditions: Facts

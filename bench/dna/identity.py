@@ -21,7 +21,7 @@ def read(gpus: Gpus) -> Facts:
     """The stable facts of this machine.
 
     Args:
-        gpus: what the graphics driver told (`bench.dna.gpu.read`).
+        gpus: what the graphics driver gave (`bench.dna.gpu.read`).
     """
     cpu = macos.identity() if sys.platform == "darwin" else linux.identity()
     architecture = gather({"cpu_architecture": platform.machine})

@@ -23,7 +23,7 @@ def identity(root: Path = Path("/")) -> Facts:
     def info() -> cpuinfo.Info:
         return cpuinfo.read(root)
 
-    def told(names: Sequence[str]) -> str:
+    def field(names: Sequence[str]) -> str:
         return cpuinfo.first(info(), names)
 
     def hypervisor() -> bool:
@@ -39,11 +39,11 @@ def identity(root: Path = Path("/")) -> Facts:
 
     facts = gather(
         {
-            "cpu_vendor": lambda: told(cpuinfo.VENDOR),
-            "cpu_family": lambda: told(cpuinfo.FAMILY),
-            "cpu_model": lambda: told(cpuinfo.MODEL),
-            "cpu_stepping": lambda: told(cpuinfo.STEPPING),
-            "cpu_brand": lambda: told(cpuinfo.BRAND),
+            "cpu_vendor": lambda: field(cpuinfo.VENDOR),
+            "cpu_family": lambda: field(cpuinfo.FAMILY),
+            "cpu_model": lambda: field(cpuinfo.MODEL),
+            "cpu_stepping": lambda: field(cpuinfo.STEPPING),
+            "cpu_brand": lambda: field(cpuinfo.BRAND),
             "cpu_isa": lambda: cpuinfo.isa(info()),
             "cpu_sockets": lambda: cores_and_sockets(1, "physical_package_id"),
             "cpu_cores": lambda: cores_and_sockets(0, "thread_siblings_list"),
@@ -57,7 +57,7 @@ def identity(root: Path = Path("/")) -> Facts:
     )
     if len(facts.values.get("cpu_kinds", {})) > 1 or "cpu_kinds" in facts.unavailable:
         return facts
-    # Where all are alike, the other facts say it; so machines keep the identity they had before kinds were told.
+    # Where all are alike, the other facts say it; so machines keep the identity they had before kinds were recorded.
     values = {name: value for name, value in facts.values.items() if name != "cpu_kinds"}
     return Facts(values=values, unavailable=facts.unavailable)
 
@@ -89,8 +89,8 @@ def clocks_mhz(cpus: Sequence[int], root: Path = Path("/")) -> dict[int, int]:
     if found:
         return found
     info = cpuinfo.read(root)
-    told = {cpu: info.of(cpu, ("cpu MHz", "clock", "CPU MHz", "cpu MHz dynamic")) for cpu in cpus}
-    found = {cpu: round(float(text.removesuffix("MHz"))) for cpu, text in told.items() if text}
+    texts = {cpu: info.of(cpu, ("cpu MHz", "clock", "CPU MHz", "cpu MHz dynamic")) for cpu in cpus}
+    found = {cpu: round(float(text.removesuffix("MHz"))) for cpu, text in texts.items() if text}
     if not any(found.values()):
         raise UnavailableError("neither /sys nor /proc/cpuinfo tells the cores' clock")
     return {cpu: mhz for cpu, mhz in found.items() if mhz}

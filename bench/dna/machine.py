@@ -46,8 +46,8 @@ class Machine:
     @property
     def cores(self) -> Topology:
         """The usable CPUs as cores."""
-        alone = tuple(topology.Core(threads=(cpu,), kind=0) for cpu in self.cpu_ids)
-        return self.topology or Topology(cores=alone, known=False)
+        single = tuple(topology.Core(threads=(cpu,), kind=0) for cpu in self.cpu_ids)
+        return self.topology or Topology(cores=single, known=False)
 
 
 def here() -> Machine:
@@ -114,9 +114,9 @@ def _torch() -> tuple[str | None, str | None]:
 
 def torch_build(version: str, source: str) -> str | None:
     """What torch was built for, from its version and the text of its `torch/version.py`; None when neither tells."""
-    told = dict(re.findall(r"^(cuda|hip)\b[^=\n]*= *'([^']+)'", source, re.MULTILINE))
-    if "cuda" in told:
-        return f"CUDA {told['cuda']}"
-    if "hip" in told:
-        return f"ROCm {told['hip']}"
+    versions = dict(re.findall(r"^(cuda|hip)\b[^=\n]*= *'([^']+)'", source, re.MULTILINE))
+    if "cuda" in versions:
+        return f"CUDA {versions['cuda']}"
+    if "hip" in versions:
+        return f"ROCm {versions['hip']}"
     return CPU_ONLY if "+cpu" in version or source else None

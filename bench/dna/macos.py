@@ -40,7 +40,7 @@ def identity(ask: Callable[[], str] = sysctl, ask_displays: Callable[[], str] = 
         pairs = [line.partition(":") for line in ask().splitlines()]
         return {name.strip(): value.strip() for name, _, value in pairs}
 
-    def told(*names: str) -> str:
+    def field(*names: str) -> str:
         for name in names:
             if answers().get(name):
                 return answers()[name]
@@ -56,7 +56,7 @@ def identity(ask: Callable[[], str] = sysctl, ask_displays: Callable[[], str] = 
 
     def core_kinds() -> list[int]:
         """Cores of each kind, fastest kind first."""
-        kinds = [answers().get(f"hw.perflevel{level}.physicalcpu_max") for level in range(int(told("hw.nperflevels")))]
+        kinds = [answers().get(f"hw.perflevel{level}.physicalcpu_max") for level in range(int(field("hw.nperflevels")))]
         return [int(each) for each in kinds if each is not None]
 
     def caches_kib() -> dict[str, int]:
@@ -76,20 +76,20 @@ def identity(ask: Callable[[], str] = sysctl, ask_displays: Callable[[], str] = 
 
     return gather(
         {
-            "cpu_vendor": lambda: told("machdep.cpu.vendor", "hw.cputype"),
-            "cpu_family": lambda: told("machdep.cpu.family", "hw.cpufamily"),
-            "cpu_model": lambda: told("machdep.cpu.model", "hw.cpusubfamily"),
-            "cpu_stepping": lambda: told("machdep.cpu.stepping", "hw.cpusubtype"),
-            "cpu_brand": lambda: told("machdep.cpu.brand_string"),
+            "cpu_vendor": lambda: field("machdep.cpu.vendor", "hw.cputype"),
+            "cpu_family": lambda: field("machdep.cpu.family", "hw.cpufamily"),
+            "cpu_model": lambda: field("machdep.cpu.model", "hw.cpusubfamily"),
+            "cpu_stepping": lambda: field("machdep.cpu.stepping", "hw.cpusubtype"),
+            "cpu_brand": lambda: field("machdep.cpu.brand_string"),
             "cpu_isa": isa,
-            "cpu_sockets": lambda: int(told("hw.packages")),
-            "cpu_cores": lambda: int(told("hw.physicalcpu_max")),
-            "cpu_threads": lambda: int(told("hw.logicalcpu_max")),
+            "cpu_sockets": lambda: int(field("hw.packages")),
+            "cpu_cores": lambda: int(field("hw.physicalcpu_max")),
+            "cpu_threads": lambda: int(field("hw.logicalcpu_max")),
             "cpu_core_kinds": core_kinds,
             "cache_kib": caches_kib,
             "numa_nodes": numa_nodes,
-            "memory_gib": lambda: round(int(told("hw.memsize")) / 2**30),
+            "memory_gib": lambda: round(int(field("hw.memsize")) / 2**30),
             "gpu_cores": gpu_cores,
-            "hypervisor": lambda: told("kern.hv_vmm_present") == "1",
+            "hypervisor": lambda: field("kern.hv_vmm_present") == "1",
         }
     )

@@ -43,15 +43,15 @@ class Meter:
         if self.device.type != "cpu":
             torch.accelerator.synchronize(self.device)
 
-    def take(self, name: str, told: str, measure: Callable[[], Any]) -> None:
+    def take(self, name: str, what: str, measure: Callable[[], Any]) -> None:
         """Measure one thing; what cannot be measured here costs itself only.
 
         Args:
             name: the field.
-            told: what to call it while it is measured.
+            what: what to call it while it is measured.
             measure: gives the field's value.
         """
-        print(f"Measuring {told} …", file=sys.stderr, flush=True)
+        print(f"Measuring {what} …", file=sys.stderr, flush=True)
         self._share = 1.0
         try:
             self.measured[name] = measure()

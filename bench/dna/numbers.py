@@ -24,7 +24,7 @@ from typing import Any
 from bench.dna import cache
 from bench.dna.child import Child
 from bench.dna.facts import UnavailableError
-from bench.dna.variables import told
+from bench.dna.variables import recorded
 from launchers.environment import environment
 
 METHOD = 3  # bump with any change to the canaries or their inputs
@@ -35,7 +35,7 @@ VARIABLES = (
     *("ONEDNN_DEFAULT_FPMATH_MODE", "DNNL_DEFAULT_FPMATH_MODE"),
     *("NVIDIA_TF32_OVERRIDE", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "CUBLAS_WORKSPACE_CONFIG"),
 )
-# Decide which device is the first; they may hold a card's serial number, so they are told to nobody.
+# Decide which device is the first; they may hold a card's serial number, so they are recorded nowhere.
 _DEVICES = ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES")
 
 # Threads that spin while they wait for each other give the same bits, but where other programs want the cores, seconds
@@ -77,7 +77,7 @@ def begin(threads: int) -> Child:
     Args:
         threads: see `read`.
     """
-    return Child("bench.dna.numeric", ("--threads", str(threads), "--when-told"), variables=_PATIENT)
+    return Child("bench.dna.numeric", ("--threads", str(threads), "--at-end-of-stdin"), variables=_PATIENT)
 
 
 def measure(
@@ -96,10 +96,10 @@ def measure(
         UnavailableError: torch is not there, does not run, or took too long.
     """
     with begun or begin(threads) as child:
-        told: Mapping[str, Any] = child.answer(_TIMEOUT_S)
+        answer: Mapping[str, Any] = child.answer(_TIMEOUT_S)
     if keep:
-        cache.save(kept_in(hw_id, sw_id, threads), told)
-    return told
+        cache.save(kept_in(hw_id, sw_id, threads), answer)
+    return answer
 
 
 def kept(hw_id: str, sw_id: str, threads: int) -> Mapping[str, Any]:
@@ -132,5 +132,5 @@ def kept_in(hw_id: str, sw_id: str, threads: int) -> Path:
 def circumstances(hw_id: str, sw_id: str, threads: int) -> Mapping[str, Any]:
     """What decides how this machine computes and how fast, to remember an answer by."""
     passed = environment({})
-    variables = told() | {name: passed[name] for name in _DEVICES if passed.get(name)}
+    variables = recorded() | {name: passed[name] for name in _DEVICES if passed.get(name)}
     return {"hw_id": hw_id, "sw_id": sw_id, "threads": threads, "variables": variables}

@@ -35,9 +35,9 @@ def digest(tensor: torch.Tensor) -> str:
     data = flat.view(torch.uint8).numpy()
     if sys.byteorder == "big":
         data = data.reshape(-1, tensor.element_size())[:, ::-1]
-    told = hashlib.blake2b(f"{tensor.dtype} {tuple(tensor.shape)}\n".encode())
-    told.update(data.tobytes())
-    return told.hexdigest()[:16]
+    content = hashlib.blake2b(f"{tensor.dtype} {tuple(tensor.shape)}\n".encode())
+    content.update(data.tobytes())
+    return content.hexdigest()[:16]
 
 
 def distance_ulp(found: torch.Tensor, reference: torch.Tensor) -> float:
@@ -70,23 +70,23 @@ class Runner:
             canaries: which.
             repeats: how often each is run; what gives other bits even once is unstable.
         """
-        told: dict[str, dict[str, Any]] = {"digests": {}, "ulp": {}, "failed": {}}
+        answers: dict[str, dict[str, Any]] = {"digests": {}, "ulp": {}, "failed": {}}
         unstable = []
         for name, run in self._runs(device, canaries):
             try:
                 found = run()
-                told["digests"][name] = digest(found)
-                if any(digest(run()) != told["digests"][name] for _ in range(repeats - 1)):
+                answers["digests"][name] = digest(found)
+                if any(digest(run()) != answers["digests"][name] for _ in range(repeats - 1)):
                     unstable.append(name)
                 if name in canaries:
                     distance = distance_ulp(found, self._reference(name, canaries[name]))
                     kind, value = (
                         ("ulp", distance) if math.isfinite(distance) else ("failed", "the result is not finite")
                     )
-                    told[kind][name] = value
+                    answers[kind][name] = value
             except (RuntimeError, NotImplementedError, TypeError) as error:  # not on this device, or not in this type
-                told["failed"][name] = plain(str(error).partition("\n")[0])
-        return told | {"unstable": unstable}
+                answers["failed"][name] = plain(str(error).partition("\n")[0])
+        return answers | {"unstable": unstable}
 
     def _runs(self, device: torch.device, canaries: Mapping[str, Canary]) -> Iterator[tuple[str, Any]]:
         for name, canary in canaries.items():
@@ -124,31 +124,31 @@ def document(threads: int, *, repeats: int = 1, repeats_accelerator: int = 20) -
     devices.set_float32_precision("fp32")  # cuDNN would use TF32 unasked
     runner = Runner()
     torch.set_num_threads(1)
-    alone = runner.on(_CPU, EVERYWHERE, repeats)
+    on_one_thread = runner.on(_CPU, EVERYWHERE, repeats)
     torch.set_num_threads(threads)
-    together = alone if threads == 1 else runner.on(_CPU, EVERYWHERE, repeats)
-    told = {
+    on_all_threads = on_one_thread if threads == 1 else runner.on(_CPU, EVERYWHERE, repeats)
+    layer = {
         "method": METHOD,
         "threads": threads,
         "capability": torch.backends.cpu.get_cpu_capability(),
         "variables": {name: plain(os.environ[name]) for name in VARIABLES if os.environ.get(name)},
         "libraries": _libraries(),
-        "one_thread": alone["digests"],
-        "all_threads": together["digests"],
-        "ulp": alone["ulp"],
-        "failed": alone["failed"],
+        "one_thread": on_one_thread["digests"],
+        "all_threads": on_all_threads["digests"],
+        "ulp": on_one_thread["ulp"],
+        "failed": on_one_thread["failed"],
         "accelerators": {},
     }
     if repeats > 1:
-        told |= {"repeats": repeats, "unstable": sorted({*alone["unstable"], *together["unstable"]})}
+        layer |= {"repeats": repeats, "unstable": sorted({*on_one_thread["unstable"], *on_all_threads["unstable"]})}
     found = torch.accelerator.current_accelerator(check_available=True)
     if found is not None:
         device = torch.device(found.type, 0)  # the first: a machine's cards are alike
-        told["accelerators"][device.type] = {
+        layer["accelerators"][device.type] = {
             "repeats": repeats_accelerator,
             **runner.on(device, {**EVERYWHERE, **ACCELERATORS}, repeats_accelerator),
         }
-    return told
+    return layer
 
 
 def _libraries() -> dict[str, str]:
@@ -167,9 +167,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -P -m bench.dna.numeric", description=__doc__)
     parser.add_argument("--threads", type=int, required=True, help="the run's thread count, beside one thread")
     parser.add_argument("--repeats", type=int, default=1, help="runs of every canary on the CPU (20 on accelerators)")
-    parser.add_argument("--when-told", action="store_true", help="compute nothing before the end of stdin")
+    parser.add_argument("--at-end-of-stdin", action="store_true", help="compute nothing before the end of stdin")
     given = parser.parse_args()
-    if given.when_told:
+    if given.at_end_of_stdin:
         sys.stdin.read()
     print(json.dumps(document(given.threads, repeats=given.repeats), allow_nan=False))
 

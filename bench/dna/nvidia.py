@@ -186,12 +186,12 @@ def _unreachable(root: Path) -> Cards:
 def _of_torch(reason: str) -> Cards:
     """What torch sees where the driver's library does not answer."""
     try:
-        told = document_of("bench.dna.seen_by_torch", (), timeout_s=_TORCH_TIMEOUT_S)
+        seen = document_of("bench.dna.seen_by_torch", (), timeout_s=_TORCH_TIMEOUT_S)
     except UnavailableError as error:
         return Cards(trouble=(f"{reason}; torch does not answer either: {plain(str(error))}",))
-    names = tuple(told["names"])
+    names = tuple(seen["names"])
     if not names:
-        why = f" ({plain(told['reason'])})" if told["reason"] else ""
+        why = f" ({plain(seen['reason'])})" if seen["reason"] else ""
         return Cards(trouble=(f"{reason}; torch sees no CUDA device{why}",))
     note = f"{reason}: who else is on the cards, throttling and energy cannot be seen"
     return Cards(names=names, notes=(note, *_unlike(names)))

@@ -25,7 +25,7 @@ def read(gpus: Gpus) -> Facts:
     """Operating system, Python, the packages that make the numbers, and the graphics driver.
 
     Args:
-        gpus: what the graphics driver told (`bench.dna.gpu.read`).
+        gpus: what the graphics driver gave (`bench.dna.gpu.read`).
     """
     system = gather(
         {
@@ -33,7 +33,7 @@ def read(gpus: Gpus) -> Facts:
             "kernel": lambda: f"{platform.system()} {platform.release()}",
             "libc": _libc,
             "python": lambda: f"{platform.python_implementation()} {platform.python_version()}",
-            "variables": variables.told,
+            "variables": variables.recorded,
             "torch_git": partial(_torch_build, "git_version"),
             **{name: partial(_version, name) for name in _PACKAGES},
             OURS: lambda: __version__,
@@ -59,9 +59,9 @@ def hashed(values: Mapping[str, Any]) -> dict[str, Any]:
 
     The others change what one and the same software does, and are compared one by one.
     """
-    told = {name: value for name, value in values.items() if name not in {OURS, "variables"}}
+    kept = {name: value for name, value in values.items() if name not in {OURS, "variables"}}
     preloaded = {name: value for name, value in values.get("variables", {}).items() if name in variables.PRELOADS}
-    return told | preloaded
+    return kept | preloaded
 
 
 def _os() -> str:

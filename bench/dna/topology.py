@@ -52,13 +52,13 @@ class Topology:
         """What these CPUs are, where they are not simply so many cores of one kind: "2 threads of 1 core"; else ""."""
         used = [core for core in self.cores if set(core.threads) & set(cpus)]
         threads = sum(len(set(core.threads) & set(cpus)) for core in used)
-        told = []
+        words = []
         if threads > len(used):
-            told.append(f"{threads} threads of {len(used)} core{'s' * (len(used) != 1)}")
+            words.append(f"{threads} threads of {len(used)} core{'s' * (len(used) != 1)}")
         of_kind = Counter(core.kind for core in used)
         if len(of_kind) > 1:
-            told.append(", ".join(f"{count} x {self._name(kind)}" for kind, count in sorted(of_kind.items())))
-        return "; ".join(told)
+            words.append(", ".join(f"{count} x {self._name(kind)}" for kind, count in sorted(of_kind.items())))
+        return "; ".join(words)
 
     def _name(self, kind: int) -> str:
         return self.kinds[kind] if kind < len(self.kinds) and self.kinds[kind] else f"core of kind {kind + 1}"
@@ -74,11 +74,11 @@ def read(cpus: Sequence[int], root: Path = Path("/")) -> Topology:
     names, strengths = _names(root), {cpu: _strength(root, cpu) for cpu in cpus}
     kinds = _kinds([tuple(each) for each in groups.values()], names, strengths)
     ordered = sorted(kinds.items(), key=lambda item: (item[1], item[0]))
-    told = {kind: names.get(threads[0], "") for threads, kind in reversed(ordered)}
+    kind_names = {kind: names.get(threads[0], "") for threads, kind in reversed(ordered)}
     return Topology(
         cores=tuple(Core(threads=threads, kind=kind) for threads, kind in ordered),
         known=known,
-        kinds=tuple(told[kind] for kind in sorted(told)),
+        kinds=tuple(kind_names[kind] for kind in sorted(kind_names)),
     )
 
 

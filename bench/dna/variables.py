@@ -1,9 +1,9 @@
-"""Which variables of the environment are told with a result: those that pass to every child and can change it.
+"""Which variables of the environment are recorded with a result: those that pass to every child and can change it.
 
-A value is told as it is where it is a word or a number, as nearly all switches are. Of a library that is preloaded its
-name and the beginning of its content's hash are told; of any other value with a path or with spaces, and of what was
-passed on by the user's own wish (`--env`), only the beginning of its hash; of what is called like a secret, only that
-it is set.
+A value is recorded as it is where it is a word or a number, as nearly all switches are. Of a library that is preloaded
+its name and the beginning of its content's hash are recorded; of any other value with a path or with spaces, and of
+what was passed on by the user's own wish (`--env`), only the beginning of its hash; of what is called like a secret,
+only that it is set.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from launchers.environment import asked_for, environment
 PRELOADS = ("LD_PRELOAD", "DYLD_INSERT_LIBRARIES")
 PRELOAD_FILE = Path("/etc/ld.so.preload")  # the same for every process of the host
 
-_TOLD = (
+_RECORDED = (
     *PRELOADS,
     *("GLIBC_TUNABLES", "MALLOC_*", "_RJEM_MALLOC_CONF", "MIMALLOC_*", "TCMALLOC_*"),
     *("CUDA_*", "CUDNN_*", "CUBLAS*", "NVIDIA_TF32_OVERRIDE", "NCCL_*", "GLOO_*", "HIP_*", "HSA_*", "MIOPEN_*"),
@@ -26,8 +26,8 @@ _TOLD = (
     *("TIMM_*", "XFORMERS_*", "FLASH_ATTENTION_*"),
 )
 # Decide where something lies, what is logged, and which card is whose: neither numbers nor speed of the same card. A
-# list of visible devices may hold serial numbers, and is told to nobody.
-_NOT_TOLD = (
+# list of visible devices may hold serial numbers, and is recorded nowhere.
+_NOT_RECORDED = (
     *("*_HOME", "*_PATH", "*_DIR", "*CACHE*", "*_ROOT", "*_VERSION", "*_FILE", "*_DEBUG*", "*LOG*", "*VERBOSE*"),
     *("*VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "*TRACE*", "*_IFNAME"),
 )
@@ -35,11 +35,11 @@ _SECRET = re.compile(r"TOKEN|SECRET|PASSW|CREDENTIAL|(^|_)(API|ACCESS|PRIVATE)?_
 _PLAIN = re.compile(r"[\w.,:+=%-]{1,64}")
 
 
-def told(inherited: Mapping[str, str] | None = None) -> dict[str, str]:
+def recorded(inherited: Mapping[str, str] | None = None) -> dict[str, str]:
     """Name -> value, as it may be shown to anybody; of this process's environment unless another is given."""
     asked = asked_for(inherited)
     passed = {name: value for name, value in environment({}, inherited=inherited).items() if value}
-    named = {name: value for name, value in passed.items() if name not in asked and _is_told(name)}
+    named = {name: value for name, value in passed.items() if name not in asked and _is_recorded(name)}
     return {name: _value(name, value) for name, value in sorted(named.items())} | {
         name: "set" if _SECRET.search(name) else f"#{_digest(value.encode())}" for name, value in sorted(asked.items())
     }
@@ -53,8 +53,8 @@ def preloaded_everywhere(file: Path = PRELOAD_FILE) -> str | None:
         return None
 
 
-def _is_told(name: str) -> bool:
-    listed, left_out = (any(fnmatchcase(name, each) for each in patterns) for patterns in (_TOLD, _NOT_TOLD))
+def _is_recorded(name: str) -> bool:
+    listed, left_out = (any(fnmatchcase(name, each) for each in patterns) for patterns in (_RECORDED, _NOT_RECORDED))
     return listed and not left_out
 
 

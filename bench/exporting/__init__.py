@@ -3,8 +3,8 @@
 One way, after the run, without a network. One file in `targets/` is one target, found by its name. It has
 
 - `NEEDS`: what it imports that `bench` does not bring, as module -> requirement;
-- `write(record: Record, folder: Path, told: Callable[[str], None]) -> list[Path]`: writes the study below `folder`,
-  tells of each part it has done, and returns what a person would open. Written again it changes nothing, and a study
+- `write(record: Record, folder: Path, progress: Callable[[str], None]) -> list[Path]`: writes the study below `folder`,
+  reports each part it has done, and returns what a person would open. Written again it changes nothing, and a study
   that has grown takes its own place;
 - `opened(record: Record, folder: Path) -> str`: what to do with it next, a sentence or a command.
 """

@@ -11,7 +11,7 @@ from bench.errors import CannotError
 
 @contextmanager
 def refused_by_disk(folder: Path) -> Iterator[None]:
-    """Whatever the disk refuses is told as that.
+    """Whatever the disk refuses is raised as that.
 
     Raises:
         CannotError: instead of any OSError.

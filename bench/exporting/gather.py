@@ -108,9 +108,9 @@ def over_steps(steps: Steps, most: int = STEP_POINTS) -> tuple[Point, ...]:
 
 
 def _values(row: Epoch) -> dict[str, float]:
-    told = {item.name: getattr(row, item.name) for item in fields(row) if item.name not in _NOT_A_VALUE}
+    values = {item.name: getattr(row, item.name) for item in fields(row) if item.name not in _NOT_A_VALUE}
     return {
-        name: value for name, value in told.items() if isinstance(value, int | float) and not isinstance(value, bool)
+        name: value for name, value in values.items() if isinstance(value, int | float) and not isinstance(value, bool)
     }
 
 

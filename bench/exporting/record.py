@@ -1,4 +1,4 @@
-"""What is exported: a study, its launches, and each launch's course along axes that are told."""
+"""What is exported: a study, its launches, and each launch's course along axes that are named."""
 
 import hashlib
 import json
@@ -80,8 +80,10 @@ class Run:
     @property
     def facts(self) -> dict[str, Any]:
         """All that the launch's row tells, by column; what is missing is absent."""
-        told = {item.name: getattr(self.launch, item.name) for item in fields(self.launch)}
-        return {name: value for name, value in told.items() if name not in _NOT_A_FINDING and value not in {None, ()}}
+        columns = {item.name: getattr(self.launch, item.name) for item in fields(self.launch)}
+        return {
+            name: value for name, value in columns.items() if name not in _NOT_A_FINDING and value not in {None, ()}
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,12 +137,12 @@ def scalars(setting: Setting) -> str | float | bool:
 
 def ids(dna: Dna | None) -> dict[str, str]:
     """The ids of a fingerprint by their names; those it has not are absent."""
-    told = {"hw_id": dna.hw_id, "sw_id": dna.sw_id, "num_id": dna.num_id} if dna else {}
-    return {name: value for name, value in told.items() if value is not None}
+    found = {"hw_id": dna.hw_id, "sw_id": dna.sw_id, "num_id": dna.num_id} if dna else {}
+    return {name: value for name, value in found.items() if value is not None}
 
 
-def digest(told: Record | Run) -> str:
+def digest(content: Record | Run) -> str:
     """Equal for equal content written by the same version of bench: an export that has it need not be written again."""
     # Where a file lies is no content; its name is.
-    text = json.dumps(asdict(told), sort_keys=True, default=lambda file: file.name)
+    text = json.dumps(asdict(content), sort_keys=True, default=lambda file: file.name)
     return hashlib.sha256(f"{_LAYOUT} {bench.__version__} {text}".encode()).hexdigest()[:16]

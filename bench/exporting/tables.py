@@ -78,7 +78,7 @@ def fingerprints(record: Record) -> Rows:
 
 
 def fingerprint(run: Run) -> dict[str, Any]:
-    """What one launch ran on; only what is no fact itself where it has told none."""
+    """What one launch ran on; only what is no fact itself where it has given none."""
     parts = ("identity", "conditions", "software", "numeric", "measured", "unavailable")
     return {**_of(run), **ids(run.dna), **{part: _parsed(getattr(run.dna, part, None)) for part in parts}}
 
@@ -134,10 +134,10 @@ def _moment(run: Run, axis: str, point: Point) -> dict[str, Any]:
     return {**_of(run), axis: point.index, "samples": point.samples, "seconds": point.seconds, **point.values}
 
 
-def _flat(told: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+def _flat(nested: Mapping[str, Any], before: str = "") -> dict[str, Any]:
     """Tables within a row as columns of their own: `throughput` with a `low` becomes `throughput_low`."""
     row: dict[str, Any] = {}
-    for name, value in told.items():
+    for name, value in nested.items():
         row |= _flat(value, f"{before}{name}_") if isinstance(value, Mapping) and value else {before + name: value}
     return row
 

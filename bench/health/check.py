@@ -34,9 +34,9 @@ def gathered(readers: Iterable[Callable[[], Check | None]]) -> list[Check]:
 
 def tolerated(checks: Sequence[Check], name: str) -> list[Check]:
     """The same checks, where what one of them refuses is only warned of: the user has said to go on beside it."""
-    told = "what is measured beside it is slower, and its rows say so"
+    fix = "what is measured beside it is slower, and its rows say so"
     return [
-        replace(check, level=WARNING, fix=told) if (check.name, check.level) == (name, REFUSAL) else check
+        replace(check, level=WARNING, fix=fix) if (check.name, check.level) == (name, REFUSAL) else check
         for check in checks
     ]
 

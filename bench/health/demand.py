@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from bench.dna.machine import Machine
 from bench.plan import Plan
 
-_MOST_CPU_RANKS = 8  # what `bench scale` starts at most on CPUs unless it is told to
+_MOST_CPU_RANKS = 8  # what `bench scale` starts at most on CPUs unless asked
 
 
 @dataclass(frozen=True, kw_only=True)

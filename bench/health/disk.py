@@ -29,7 +29,7 @@ def _store(demand: Demand, store: Path) -> Check:
             text=f"the store {store} cannot be written: {error.strerror or error}",
             fix="name another place with --store DIR or BENCH_STORE",
         )
-    free, files = (told := fsops.room(place)).bytes, told.files
+    free, files = (room := fsops.room(place)).bytes, room.files
     fix = "make room, or name another place with --store DIR"
     if files is not None and files < _SPARE_FILES:
         text = f"the disk of the store {store} has {files:,} inodes left (df -i): room for that many files"

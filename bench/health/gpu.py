@@ -107,11 +107,11 @@ def _processes(nvml: Any, card: int, handle: Any) -> Check:
 
 def _memory(nvml: Any, card: int, handle: Any) -> Check:
     memory = nvml.nvmlDeviceGetMemoryInfo(handle)
-    told = f"GPU {card}: {memory.used / 2**30:.1f} of {memory.total / 2**30:.0f} GiB of its memory are in use"
+    text = f"GPU {card}: {memory.used / 2**30:.1f} of {memory.total / 2**30:.0f} GiB of its memory are in use"
     if memory.used <= _MUCH_MEMORY * memory.total:
-        return Check(name="gpu_memory", level=OK, text=told)
+        return Check(name="gpu_memory", level=OK, text=text)
     fix = "end what holds it; nvidia-smi shows what, unless that is in another container"
-    return Check(name="gpu_memory", level=WARNING, text=told, fix=fix)
+    return Check(name="gpu_memory", level=WARNING, text=text, fix=fix)
 
 
 def _errors(nvml: Any, card: int, handle: Any) -> Check | None:

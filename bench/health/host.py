@@ -18,7 +18,7 @@ _SLOW_GOVERNORS = {"powersave", "conservative"}
 # Read through a system call or a port of the board, in microseconds instead of nanoseconds.
 _SLOW_CLOCKS = {"acpi_pm", "hpet", "jiffies", "pit", "refined-jiffies", "xen"}
 
-# The one build date that gVisor's kernel has told since its first release; newer ones tell the name too.
+# The one build date that gVisor's kernel has given since its first release; newer ones give the name too.
 _GVISOR = ("Sun Jan 10 15:06:54 PST 2016", "gVisor", "gvisor")
 
 
@@ -46,13 +46,13 @@ def _load(machine: Machine) -> Check | None:
     found, ours = load.others_now(machine.cpu_ids), len(machine.cpu_ids)
     if found is None:
         return None
-    told = f"others use {found:.0%} of our {ours} core{'s' * (ours != 1)} now"
+    text = f"others use {found:.0%} of our {ours} core{'s' * (ours != 1)} now"
     if found <= load.SHARED:
-        return Check(name="load", level=OK, text=f"quiet: {told}")
+        return Check(name="load", level=OK, text=f"quiet: {text}")
     return Check(
         name="load",
         level=WARNING,
-        text=f"busy: {told}; rows will be slowed unevenly",
+        text=f"busy: {text}; rows will be slowed unevenly",
         fix="end what else runs (see: top), or measure when it is done",
     )
 
@@ -78,16 +78,16 @@ def _battery(root: Path) -> Check:
 
 def _governor(machine: Machine, root: Path) -> Check:
     governors = linux.governors(machine.cpu_ids, root)
-    told = conditions.told(governors.values())
+    rule = conditions.summarised(governors.values())
     of = f" on the {len(governors)} cores for us" * (len(set(governors.values())) > 1)
     slow = [governor for governor in governors.values() if governor in _SLOW_GOVERNORS]
     if not slow and not of:
-        return Check(name="governor", level=OK, text=f"frequency governor {told}")
+        return Check(name="governor", level=OK, text=f"frequency governor {rule}")
     why = "clocks rise late, or not at all" if slow else "cores run by different rules"
     return Check(
         name="governor",
         level=WARNING,
-        text=f"frequency governor {told}{of}: {why}",
+        text=f"frequency governor {rule}{of}: {why}",
         fix="sudo cpupower frequency-set -g performance",
     )
 

@@ -15,7 +15,7 @@ from bench.health.demand import Demand
 RANK_BYTES = 2**30
 
 # NCCL keeps tens of MB of shared memory for each peer on the host, and loaders with workers pass batches through it;
-# 64 MB is what a container has altogether unless it is told otherwise.
+# 64 MB is what a container has altogether unless set otherwise.
 SHM_RANK_BYTES = 64_000_000
 
 # torch with Gloo: two ranks met and trained with 32 open files each, crashed with 24, and hung with 16.
@@ -86,15 +86,15 @@ def _shared_memory(demand: Demand, root: Path) -> Check | None:
         return None
     free = shutil.disk_usage(root / "dev/shm").free
     need = demand.ranks * SHM_RANK_BYTES
-    told = f"/dev/shm has {free / 1e6:,.0f} MB free"  # noqa: S108 - it is asked about, not written to
+    text = f"/dev/shm has {free / 1e6:,.0f} MB free"  # noqa: S108 - it is asked about, not written to
     if free >= need:
-        return Check(name="shared_memory", level=OK, text=told)
+        return Check(name="shared_memory", level=OK, text=text)
     ranks = f"{demand.ranks} rank{'s' * (demand.ranks != 1)}"
     gib = -(-need // 2**30)
     return Check(
         name="shared_memory",
         level=WARNING,
-        text=f"{told}; {ranks} may need {need / 1e6:,.0f} MB, and fail without",
+        text=f"{text}; {ranks} may need {need / 1e6:,.0f} MB, and fail without",
         fix=f"docker run --shm-size={gib}g, or: sudo mount -o remount,size={gib}G /dev/shm",
     )
 

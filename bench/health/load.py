@@ -31,9 +31,9 @@ def look(cores: Collection[int]) -> Look | None:
         times = psutil.cpu_times(percpu=True)
     except (OSError, RuntimeError, LookupError, ValueError):
         return None
-    told = [each for core, each in enumerate(times) if core in cores] or times
-    used_s = sum(getattr(each, name, 0.0) for each in told for name in _USED)
-    return Look(at_s=time.monotonic(), cores=len(told), used_s=used_s, ours_s=_ours_s())
+    counted = [each for core, each in enumerate(times) if core in cores] or times
+    used_s = sum(getattr(each, name, 0.0) for each in counted for name in _USED)
+    return Look(at_s=time.monotonic(), cores=len(counted), used_s=used_s, ours_s=_ours_s())
 
 
 def others(before: Look | None, after: Look | None) -> float | None:

@@ -9,7 +9,7 @@ from bench.health.check import OK, REFUSAL, WARNING, Check
 
 
 def checks(machine: Machine, begun: Child) -> list[Check]:
-    """Has the canary operations run, a second or two, and holds them against those that were kept.
+    """Has the canary operations run, a second or two, and compares them with those that were kept.
 
     Nothing where torch is not installed, which another check says.
 
@@ -30,7 +30,9 @@ def checks(machine: Machine, begun: Child) -> list[Check]:
         fix = "end what else runs (see: top), and look again"
         return [Check(name="numbers", level=WARNING, text=f"torch could not be tried: {error}", fix=fix)]
     if before is None:
-        text = f"torch runs; the bits of {len(now['one_thread'])} operations are kept, to be held against the next ones"
+        text = (
+            f"torch runs; the bits of {len(now['one_thread'])} operations are kept, to be compared with the next ones"
+        )
         return [Check(name="numbers", level=OK, text=text)]
     differ = [
         name

@@ -19,19 +19,19 @@ _GREY = (0.2989, 0.587, 0.114)  # weights of ITU-R BT.601, as torchvision has th
 _DRAWS = {AFFINE: 4, JITTER: 3, HUE: 2, CUTOUT: 2}  # numbers a sample
 
 
-def draw(count: int, names: Sequence[str], dice: torch.Generator) -> Tensor:
+def draw(count: int, names: Sequence[str], rng: torch.Generator) -> Tensor:
     """Parameters of `count` samples, int64 [count, 3]: rows and columns of shift (0..2 PADDING), mirrored or not.
 
     Every column is always drawn, so that asking for a flip does not change the crops.
     """
-    shift = torch.randint(0, 2 * PADDING + 1, (count, 2), generator=dice)
-    mirror = torch.randint(0, 2, (count, 1), generator=dice)
+    shift = torch.randint(0, 2 * PADDING + 1, (count, 2), generator=rng)
+    mirror = torch.randint(0, 2, (count, 1), generator=rng)
     return torch.cat([shift if CROP in names else torch.full_like(shift, PADDING), mirror * (FLIP in names)], dim=1)
 
 
-def draw_numbers(count: int, name: str, dice: torch.Generator) -> Tensor:
+def draw_numbers(count: int, name: str, rng: torch.Generator) -> Tensor:
     """Numbers of `count` samples for another augmentation, float32 [count, how many it takes], even over -1..1."""
-    return torch.rand(count, _DRAWS[name], generator=dice, dtype=torch.float32) * 2 - 1
+    return torch.rand(count, _DRAWS[name], generator=rng, dtype=torch.float32) * 2 - 1
 
 
 def apply(images: Tensor, drawn: Tensor) -> Tensor:

@@ -141,11 +141,11 @@ class Batches:
         """
         if self.steps_per_epoch is None:
             raise WorkloadError("Synthetic data has no epochs.", "Use --steps or --seconds, or real --data.")
-        dice = torch.Generator().manual_seed(_mixed(self.seed, number))
-        order = torch.randperm(self._size, generator=dice)
+        rng = torch.Generator().manual_seed(_mixed(self.seed, number))
+        order = torch.randperm(self._size, generator=rng)
         # Drawn for the whole epoch at once, by place in the order: independent of the ranks, and one copy an epoch.
         names = [each.name for each in self.augmentations]
-        drawn = self._sent(augment.draw(self._size, names, dice)) if CROP in names or FLIP in names else None
+        drawn = self._sent(augment.draw(self._size, names, rng)) if CROP in names or FLIP in names else None
         others = [(each, self._numbers(each, number)) for each in self.augmentations if each.name not in {CROP, FLIP}]
         shares = self._shares(self._size, number) if self.mixup or self.cutmix else None
         order = self._sent(order)
@@ -173,8 +173,8 @@ class Batches:
 
     def _numbers(self, what: Augmentation, number: int) -> Tensor:
         """For one augmentation, with dice of its own: asking for another one changes nothing of it."""
-        dice = torch.Generator().manual_seed(_mixed(self.seed, number, what.name))
-        return self._sent(augment.draw_numbers(self._size, what.name, dice))
+        rng = torch.Generator().manual_seed(_mixed(self.seed, number, what.name))
+        return self._sent(augment.draw_numbers(self._size, what.name, rng))
 
     def _shares(self, count: int, number: int) -> Tensor:
         return self._sent(mixing.draw(count, self.mixup, self.cutmix, abs(_mixed(self.seed, number, "mix"))))

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.learn import rng
+from bench.printable import first_line
 
 
 class NotCopiedError(Exception):
@@ -35,8 +36,8 @@ def copy_of(model: nn.Module) -> nn.Module:
     try:
         copied = copy.deepcopy(model, computed)
     except Exception as error:
-        told = (str(error).splitlines() or [""])[0]
-        raise NotCopiedError(f"the model cannot be copied ({type(error).__name__}: {told})") from error
+        why = f"{type(error).__name__}: {first_line(error, '')}"
+        raise NotCopiedError(f"the model cannot be copied ({why})") from error
     if not isinstance(copied, nn.Module) or _tensors(model) & _tensors(copied):
         raise NotCopiedError("a copy of the model would share its weights")
     originals = _tensors(model) | {id(each) for each in model.modules()}

@@ -20,12 +20,12 @@ def draw(count: int, mixup: float, cutmix: float, seed: int) -> Tensor:
     is what the share leaves, its centre anywhere (Zhang et al., 2018, arXiv:1710.09412; Yun et al., 2019,
     arXiv:1905.04899).
     """
-    dice = np.random.default_rng(seed)
-    blended = dice.random(count) < (mixup > 0) / ((mixup > 0) + (cutmix > 0))
+    rng = np.random.default_rng(seed)
+    blended = rng.random(count) < (mixup > 0) / ((mixup > 0) + (cutmix > 0))
     alpha = np.where(blended, mixup, cutmix)
-    share = dice.beta(alpha, alpha)
+    share = rng.beta(alpha, alpha)
     half = np.where(blended, 0.0, np.sqrt(1 - share) / 2)
-    centre = dice.random((2, count))
+    centre = rng.random((2, count))
     edges = [np.clip(middle + sign * half, 0, 1) * ~blended for middle in centre for sign in (-1, 1)]
     return torch.from_numpy(np.stack([share, *edges], 1)).float()
 

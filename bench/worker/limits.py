@@ -48,7 +48,7 @@ class Watch:
             {
                 "cpu_quota": partial(_known, cgroup.cpu_quota, "no control group limits CPU time"),
                 "throttled": self._throttled_s,
-                "governor": lambda: conditions.told(linux.governors(cpus).values()),
+                "governor": lambda: conditions.summarised(linux.governors(cpus).values()),
                 "clock_cap": partial(conditions.clock_cap_mhz, cpus),
                 "turbo": linux.turbo,
                 "memory_limit": lambda: _memory().limit_bytes,

@@ -27,11 +27,11 @@ _TABLES = (
 )
 
 
-def write(record: Record, folder: Path, told: Callable[[str], None]) -> list[Path]:
+def write(record: Record, folder: Path, progress: Callable[[str], None]) -> list[Path]:
     """`folder/NAME/*.csv`, one file a table that has rows; numbers are not rounded, missing ones are empty."""
     texts = {"report.md": record.report}
     for table in _TABLES:
-        told(table.__name__)
+        progress(table.__name__)
         if rows := table(record):
             texts[f"{table.__name__}.csv"] = as_csv(rows)
     texts |= {

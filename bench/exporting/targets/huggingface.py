@@ -42,7 +42,7 @@ class _Kept:
         return {WEIGHTS: self.evaluated} | ({UNAVERAGED: self.unaveraged} if self.unaveraged is not None else {})
 
 
-def write(record: Record, folder: Path, told: Callable[[str], None]) -> list[Path]:
+def write(record: Record, folder: Path, progress: Callable[[str], None]) -> list[Path]:
     """`folder/NAME/`: README.md, config.json, metrics.json, curves.csv and, of a checkpoint, model.safetensors.
 
     Raises:
@@ -62,7 +62,7 @@ def write(record: Record, folder: Path, told: Callable[[str], None]) -> list[Pat
         texts["classification.txt"] = tables.classification_report(run)
     with drafted(final) as draft:
         for name, state in kept.files.items() if kept is not None else ():
-            told(name)
+            progress(name)
             _write_weights(state, draft / name)
         for name, text in texts.items():
             (draft / name).write_text(text, encoding="utf-8", newline="\n")
@@ -186,17 +186,17 @@ def _weights(record: Record, run: Run, kept: _Kept | None) -> list[str]:
         return ["There are none: the launch kept no checkpoint."]
     what = f"the `state_dict` of `{record.plan.workload.model}` as `bench` builds it"
     after = f"after {kept.epochs} epochs" + (f" and {kept.steps} steps" if kept.steps else "")
-    told = [f"`{WEIGHTS}`: {what}, {after}."]
+    paragraphs = [f"`{WEIGHTS}`: {what}, {after}."]
     if kept.unaveraged is not None:
         decay = record.plan.workload.recipe.ema_decay
-        told = [
+        paragraphs = [
             f"- `{WEIGHTS}`: {what}, averaged over the steps (`ema_decay` {decay:g}), {after}. These were evaluated.",
             f"- `{UNAVERAGED}`: what the optimizer left at the same moment. Nothing was measured of these.",
         ]
     last = run.epochs[-1].index if run.epochs else None
     if last is not None and (kept.epochs, kept.steps) != (last, 0):
-        told.append(f"\nThe accuracy above is of epoch {last}, which is **not** where these weights are from.")
-    return told
+        paragraphs.append(f"\nThe accuracy above is of epoch {last}, which is **not** where these weights are from.")
+    return paragraphs
 
 
 def _about(kept: _Kept | None) -> dict[str, Any] | None:
@@ -283,8 +283,8 @@ def _point(run: Run) -> dict[str, Any] | None:
     return {"epoch": last.index, "samples": last.samples, "seconds": last.seconds, **last.values}
 
 
-def _as_json(told: Any) -> str:
-    return json.dumps(finite(told), indent=2, allow_nan=False) + "\n"
+def _as_json(value: Any) -> str:
+    return json.dumps(finite(value), indent=2, allow_nan=False) + "\n"
 
 
 def _cell(value: Any) -> str:

@@ -16,9 +16,9 @@ NEEDS: Mapping[str, str] = {}
 SCHEMA = "bench.record/1"
 
 
-def write(record: Record, folder: Path, told: Callable[[str], None]) -> list[Path]:
+def write(record: Record, folder: Path, progress: Callable[[str], None]) -> list[Path]:
     """`folder/NAME/NAME.json`."""
-    told("the document")
+    progress("the document")
     final = folder / record.name
     text = json.dumps(document(record), indent=1, allow_nan=False) + "\n"
     name = f"{record.name}.json"

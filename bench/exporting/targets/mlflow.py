@@ -17,6 +17,7 @@ from bench.errors import CannotError
 from bench.exporting import tables
 from bench.exporting.record import Record, Run, digest, ids, scalars
 from bench.exporting.targets.csv import as_csv
+from bench.printable import first_line
 
 NEEDS: Mapping[str, str] = {
     "mlflow": "mlflow-skinny>=3.17",
@@ -32,17 +33,17 @@ _AT_ONCE = 500  # metrics in a call; MLflow takes 1000
 _ENDINGS = {"ok": "FINISHED", "suspect": "FINISHED", "cancelled": "KILLED", "lost": "KILLED"}
 
 
-def write(record: Record, folder: Path, told: Callable[[str], None]) -> list[Path]:
+def write(record: Record, folder: Path, progress: Callable[[str], None]) -> list[Path]:
     """`folder/mlflow.db` and `folder/artifacts/`; returns the first."""
     folder.mkdir(parents=True, exist_ok=True)
     with _client(folder) as client:
         store = _Store(client, folder)
         parent = None
         if record.only is None:
-            told("study")
+            progress("study")
             parent = store.run_of(record.plan.study_id, digest(record), partial(_study, store, record))
         for each in record.runs:
-            told(each.name)
+            progress(each.name)
             store.run_of(each.launch.launch_id, digest(each), partial(_launch, store, record, each))
             if parent is not None:
                 store.put_below(parent, each.launch.launch_id)
@@ -63,7 +64,7 @@ def _uri(folder: Path) -> str:
 
 @contextmanager
 def _client(folder: Path) -> Iterator[Any]:
-    """A client of the store in this folder; what its database refuses is told as that."""
+    """A client of the store in this folder; what its database refuses is raised as that."""
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # before the import: nothing is to leave this machine
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     from mlflow.exceptions import MlflowException  # noqa: PLC0415 - an extra
@@ -73,7 +74,7 @@ def _client(folder: Path) -> Iterator[Any]:
     try:
         yield MlflowClient(tracking_uri=_uri(folder))
     except (MlflowException, SQLAlchemyError) as error:
-        first = (str(error).splitlines() or ["no reason given"])[0]
+        first = first_line(error, "no reason given")
         raise CannotError(
             f"MLflow cannot write to {_database(folder)}: {first[:200]}",
             hint="choose another folder with -o; runs that were complete are as they were",
@@ -110,12 +111,12 @@ class _Store:
     def _runs_of(self, identity: str) -> list[Any]:
         return list(self.client.search_runs([self.experiment], f"tags.`{_OF}` = '{identity}'"))
 
-    def tell(self, run: str, params: Mapping[str, Any], tags: Mapping[str, Any]) -> None:
+    def annotate(self, run: str, params: Mapping[str, Any], tags: Mapping[str, Any]) -> None:
         from mlflow.entities import Param, RunTag  # noqa: PLC0415
 
-        told = [Param(name, _short(value)) for name, value in params.items()]
-        for start in range(0, len(told), 100):
-            self.client.log_batch(run, params=told[start : start + 100])
+        entries = [Param(name, _short(value)) for name, value in params.items()]
+        for start in range(0, len(entries), 100):
+            self.client.log_batch(run, params=entries[start : start + 100])
         self.client.log_batch(run, tags=[RunTag(name, _short(value)) for name, value in tags.items()])
 
     def measure(self, run: str, metrics: list[Any]) -> None:
@@ -127,7 +128,7 @@ def _study(store: _Store, record: Record, run: str) -> None:
     from mlflow.entities import Metric  # noqa: PLC0415
 
     at = round(record.ended_at * 1000)
-    store.tell(
+    store.annotate(
         run,
         _params(record),
         {
@@ -155,7 +156,7 @@ def _launch(store: _Store, record: Record, each: Run, run: str) -> None:
 
     launch, began = each.launch, each.began_at
     facts = {name: value for name, value in each.facts.items() if name not in each.numbers}
-    store.tell(
+    store.annotate(
         run,
         _params(record) | {"configuration": launch.configuration, "ranks": launch.ranks, "round": launch.round},
         {
@@ -173,11 +174,11 @@ def _launch(store: _Store, record: Record, each: Run, run: str) -> None:
 
     metrics = [Metric(_key(f"launch/{name}"), value, at(0), 0) for name, value in each.numbers.items()]
     for point in each.steps:
-        told = {**point.values, "samples": point.samples, "seconds": point.seconds}
-        metrics += [Metric(f"steps/{name}", value, at(point.seconds), point.index) for name, value in told.items()]
+        numbers = {**point.values, "samples": point.samples, "seconds": point.seconds}
+        metrics += [Metric(f"steps/{name}", value, at(point.seconds), point.index) for name, value in numbers.items()]
     for point in each.epochs:
-        told = {**point.values, "samples": point.samples, "seconds": point.seconds}
-        metrics += [Metric(f"epochs/{name}", value, at(point.seconds), point.index) for name, value in told.items()]
+        numbers = {**point.values, "samples": point.samples, "seconds": point.seconds}
+        metrics += [Metric(f"epochs/{name}", value, at(point.seconds), point.index) for name, value in numbers.items()]
         metrics += [
             Metric(f"by_samples/{name}", value, at(point.seconds), point.samples)
             for name, value in point.values.items()

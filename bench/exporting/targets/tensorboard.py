@@ -19,7 +19,7 @@ NEEDS: Mapping[str, str] = {"tensorboard": "tensorboard>=2.20"}
 _HPARAMS = "_hparams_/session_start_info"
 
 
-def write(record: Record, folder: Path, told: Callable[[str], None]) -> list[Path]:
+def write(record: Record, folder: Path, progress: Callable[[str], None]) -> list[Path]:
     """`folder/STUDY/ROW/LAUNCH/events.out.tfevents.…`, and `folder/STUDY/` with the report for a whole study."""
     final = folder / record.plan.study_id
     # The name is the study's alone: a later attempt of a launch takes the place of the earlier one.
@@ -27,7 +27,7 @@ def write(record: Record, folder: Path, told: Callable[[str], None]) -> list[Pat
     written = []
     with drafted(final) as draft:
         for run in record.runs:
-            told(run.name)
+            progress(run.name)
             place = Path(run.launch.configuration) / run.short
             (draft / place).mkdir(parents=True)
             _write(draft / place / name, _of_run(record, run))
@@ -130,8 +130,8 @@ def _hparams(record: Record, run: Run, at: float) -> Any:
     )
 
     start = SessionStartInfo(group_name=run.launch.launch_id, start_time_secs=at)
-    told = {each.name: scalars(each) for each in record.settings}
-    for name, value in {**told, "configuration": run.launch.configuration, "round": run.launch.round}.items():
+    settings = {each.name: scalars(each) for each in record.settings}
+    for name, value in {**settings, "configuration": run.launch.configuration, "round": run.launch.round}.items():
         if isinstance(value, bool):
             start.hparams[name].bool_value = value
         elif isinstance(value, str):
@@ -149,8 +149,8 @@ def _settings(record: Record) -> str:
     return "\n".join(["| setting | value | from |", "| --- | --- | --- |", *lines])
 
 
-def _pairs(told: Mapping[str, Any]) -> str:
-    return "\n".join(["| | |", "| --- | --- |", *(f"| {name} | {_cell(value)} |" for name, value in told.items())])
+def _pairs(pairs: Mapping[str, Any]) -> str:
+    return "\n".join(["| | |", "| --- | --- |", *(f"| {name} | {_cell(value)} |" for name, value in pairs.items())])
 
 
 def _confusion(run: Run) -> str:

@@ -18,6 +18,7 @@ from bench.exporting import tables
 from bench.exporting.files import staging
 from bench.exporting.record import Record, Run, digest, ids
 from bench.exporting.targets.csv import as_csv
+from bench.printable import first_line
 
 NEEDS: Mapping[str, str] = {"wandb": "wandb>=0.31"}
 
@@ -27,7 +28,7 @@ _DIGEST = "bench-digest.txt"
 _HOMES = ("WANDB_DATA_DIR", "WANDB_CACHE_DIR", "WANDB_CONFIG_DIR")
 
 
-def write(record: Record, folder: Path, told: Callable[[str], None]) -> list[Path]:
+def write(record: Record, folder: Path, progress: Callable[[str], None]) -> list[Path]:
     """`folder/offline-run-…-ID/`, one a launch, and one for a whole study; returns them in that order."""
     found: list[Path] = []
     wanted: list[tuple[str, str, Callable[[Any], None], dict[str, Any]]] = [
@@ -37,7 +38,7 @@ def write(record: Record, folder: Path, told: Callable[[str], None]) -> list[Pat
         wanted.append((record.plan.study_id, digest(record), partial(_study, record), _about_study(record)))
     with staging(folder) as draft:
         for identity, content, fill, about in wanted:
-            told(identity)
+            progress(identity)
             earlier = sorted(folder.glob(f"offline-run-*-{identity}"))
             same = next((each for each in earlier if _content(each) == content), None)
             if same is None:
@@ -98,11 +99,11 @@ def _session(draft: Path, identity: str, about: Mapping[str, Any]) -> Any:
         x_disable_machine_info=True,
         x_save_requirements=False,
     )
-    told = {name: value for name, value in about.items() if name != "failed"}
+    kept = {name: value for name, value in about.items() if name != "failed"}
     try:
-        session = wandb.init(project=PROJECT, id=identity, settings=settings, **told)
+        session = wandb.init(project=PROJECT, id=identity, settings=settings, **kept)
     except wandb.Error as error:
-        first = (str(error).splitlines() or ["no reason given"])[0]
+        first = first_line(error, "no reason given")
         raise CannotError(f"wandb cannot write an offline run: {first[:200]}", "see: wandb status") from error
     try:
         yield session

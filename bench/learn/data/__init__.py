@@ -50,17 +50,17 @@ def load(
         mean=source.mean if mean is None else tuple(mean),
         std=source.std if std is None else tuple(std),
     )
-    sides = "x".join(map(str, source.shape))
+    size_text = "x".join(map(str, source.shape))
     if source.account is None:
         made, labels = images(source.shape, len(source.class_names), size, seed)
-        told = f"{size:,} random images of {sides} in {len(source.class_names)} classes, again and again"
+        counted = f"{size:,} random images of {size_text} in {len(source.class_names)} classes, again and again"
         return DataSet(
             name=name,
             train_images=made,
             train_labels=labels,
             test_images=None,
             test_labels=None,
-            described=f"{name}: {told}",
+            described=f"{name}: {counted}",
             class_names=source.class_names,
             mean=source.mean,
             std=source.std,
@@ -69,14 +69,14 @@ def load(
     training, validation = arrays.training, arrays.validation
     for part in (training, validation):
         fault_in(part.images)
-    told = f"{len(training.labels):,} training and {len(validation.labels):,} test images of {sides}"
+    counted = f"{len(training.labels):,} training and {len(validation.labels):,} test images of {size_text}"
     return DataSet(
         name=name,
         train_images=torch.from_numpy(training.images),
         train_labels=torch.from_numpy(training.labels),
         test_images=torch.from_numpy(validation.images),
         test_labels=torch.from_numpy(validation.labels),
-        described=f"{name}: {told} in {len(source.class_names)} classes, from {source.place}",
+        described=f"{name}: {counted} in {len(source.class_names)} classes, from {source.place}",
         account=arrays.account,
         digest=arrays.digest,
         class_names=source.class_names,

@@ -17,6 +17,7 @@ from bench.learn.models.causes import Shape
 from bench.learn.models.trial import check_forward
 from bench.learn.models.users import from_user
 from bench.learn.naming import files, function
+from bench.printable import first_line
 
 # In training these two return a tuple with an auxiliary head's output, which is no longer how they are used.
 _PLAIN_OUTPUT = {"aux_logits": False, "init_weights": True}
@@ -65,9 +66,9 @@ def _made(name: str, make: Callable[[], nn.Module]) -> nn.Module:
     try:
         return make()
     except (TypeError, ValueError, RuntimeError, AssertionError) as error:
-        told = (str(error).splitlines() or [""])[0]
+        why = f"{type(error).__name__}: {first_line(error, '')}"
         raise WorkloadError(
-            f"{name} cannot be built: {type(error).__name__}: {told}.", "Check its options and the number of classes."
+            f"{name} cannot be built: {why}.", "Check its options and the number of classes."
         ) from error
 
 

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from bench.learn import TrainingError, WorkloadError
+from bench.printable import first_line
 
 Shape = tuple[int, int, int]
 
@@ -38,7 +39,7 @@ class Situation:
 
 def in_words(error: BaseException) -> str:
     """`net.py:12 raised ValueError: no`: the deepest of the user's own lines, and the first line of the text."""
-    first = (str(error).splitlines() or [""])[0].rstrip(".")
+    first = first_line(error, "").rstrip(".")
     if len(first) > _LONG:  # torch explains at length what DDP does not take, and names settings that are not ours
         first = first.partition(". ")[0]
     what = f"{type(error).__name__}: {first}" if first else type(error).__name__
@@ -163,17 +164,17 @@ def _by_trying(text: str, situation: Situation) -> Iterator[str | None]:
     """What a copy of the model takes instead."""
     if batch := next((each for each in _BATCHES if situation.takes(situation.shape, each)), None):
         yield f"It takes {batch} pictures at once and no other number: write x.flatten(1) for x.view({batch}, -1)."
-    channels, *sides = situation.shape
-    if len(sides) == 2 and situation.takes((sides[0], sides[1], channels), 2):
+    channels, *plane = situation.shape
+    if len(plane) == 2 and situation.takes((plane[0], plane[1], channels), 2):
         yield "It takes pictures whose channels come last: begin its forward with x = x.permute(0, 2, 3, 1)."
     for shape in _shapes(text, situation.shape):
         if situation.takes(shape, 2):
-            told = ",".join(map(str, shape))
+            flag_value = ",".join(map(str, shape))
             if situation.shape_is_free:
-                yield f"Set --input-shape {told}, which it takes."
+                yield f"Set --input-shape {flag_value}, which it takes."
             elif shape[0] != situation.shape[0]:
                 yield f"It takes {shape[0]} channels, and the data has {situation.shape[0]}: convert them in forward."
-            yield f"It takes {told.replace(',', 'x')}: resize in forward, or build it for the data's pictures."
+            yield f"It takes {flag_value.replace(',', 'x')}: resize in forward, or build it for the data's pictures."
     if re.search(r"shape '\[.*\]' is invalid|cannot be multiplied|size mismatch", text):
         yield "A number written into the model does not fit: write x.flatten(1), or nn.LazyLinear(classes)."
 

@@ -33,8 +33,8 @@ def check_forward(
         WorkloadError: the model raises, or returns anything but [batch, classes]; with what helps.
         torch.OutOfMemoryError: the device's memory is too small.
     """
-    batch, *sides = images.shape
-    shape = ("an image of " if batch == 1 else f"{batch} images of ") + "x".join(map(str, sides))
+    batch, *plane = images.shape
+    shape = ("an image of " if batch == 1 else f"{batch} images of ") + "x".join(map(str, plane))
     try:
         tried = copy_of(model)
     except NotCopiedError:
@@ -54,7 +54,7 @@ def check_forward(
                 return about_output(output, count, classes) is None
             return False
 
-        channels, height, width = sides
+        channels, height, width = plane
         situation = Situation(
             model=model,
             shape=(channels, height, width),

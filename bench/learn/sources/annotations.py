@@ -4,7 +4,7 @@ import csv
 from pathlib import Path
 
 from bench.learn import WorkloadError
-from bench.learn.sources.places import first_line
+from bench.printable import first_line
 
 
 def read(file: Path) -> dict[str, str]:

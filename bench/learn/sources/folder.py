@@ -16,9 +16,10 @@ from bench.learn.sources.decoded import remembered
 from bench.learn.sources.files import Tree, Where, shown, walked
 from bench.learn.sources.layout import Classes, Layout, understood
 from bench.learn.sources.pictures import CHANNELS, Look, PixelsError, decode, summary, threads
-from bench.learn.sources.places import data_folder, first_line, missing
+from bench.learn.sources.places import data_folder, missing
 from bench.learn.sources.progress import Progress
 from bench.learn.sources.source import Part, Request, Shape, Source, digest_of, refuse_empty_classes
+from bench.printable import first_line
 
 _SHARE_OF_FREE_MEMORY = 4  # at most a quarter of it
 _NOT_TAKEN = "of folders that are not used"
@@ -85,8 +86,8 @@ def _split(layout: Layout) -> tuple[Classes, Classes]:
 
 def _lot(name: str, place: Where) -> int:
     """A number that depends on the class and the file's name in it alone."""
-    told = "/".join((name, *place)).encode(errors="surrogateescape")
-    return int.from_bytes(blake2b(told, digest_size=8).digest())
+    path = "/".join((name, *place)).encode(errors="surrogateescape")
+    return int.from_bytes(blake2b(path, digest_size=8).digest())
 
 
 def _account(tree: Tree, layout: Layout, names: Sequence[str], training: Classes, validation: Classes) -> Account:
@@ -117,10 +118,10 @@ def _numbered(names: Sequence[str], classes: Mapping[str, Sequence[Where]]) -> l
 
 def _refuse_too_many(count: int, shape: Shape) -> None:
     wanted, free = count * prod(shape), psutil.virtual_memory().available
-    sides = "x".join(map(str, shape))
+    size = "x".join(map(str, shape))
     if wanted > free / _SHARE_OF_FREE_MEMORY:
         raise WorkloadError(
-            f"{count:,} pictures of {sides} are {wanted / 2**30:.1f} GiB; {free / 2**30:.1f} GiB are free.",
+            f"{count:,} pictures of {size} are {wanted / 2**30:.1f} GiB; {free / 2**30:.1f} GiB are free.",
             "Only a quarter of the free memory is used so far: ask for smaller images with --input-shape.",
         )
 
@@ -157,11 +158,11 @@ def _decoded(root: Path, pictures: Sequence[Picture], shape: Shape, request: Req
         return look
 
     with ThreadPoolExecutor(threads()) as pool:
-        told = list(pool.map(put, range(len(pictures))))
-    damaged = [(row, each) for row, each in enumerate(told) if isinstance(each, tuple)]
+        results = list(pool.map(put, range(len(pictures))))
+    damaged = [(row, each) for row, each in enumerate(results) if isinstance(each, tuple)]
     if damaged:
         row, (reason, way_out) = damaged[0]
         more = f"; {len(damaged) - 1} more of {len(pictures):,} cannot be taken either" if len(damaged) > 1 else ""
         raise WorkloadError(f"{root.joinpath(*pictures[row][0])} {reason}{more}.", way_out)
-    looks = [each for each in told if isinstance(each, Look)]
+    looks = [each for each in results if isinstance(each, Look)]
     return Part(images, np.array([label for _, label in pictures], dtype=np.int64), digests, summary(looks))

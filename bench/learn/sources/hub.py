@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from bench.learn import WorkloadError
 from bench.learn.sources.decoded import remembered
 from bench.learn.sources.pictures import Look, PixelsError, decode, summary
-from bench.learn.sources.places import first_line, torn
+from bench.learn.sources.places import torn
 from bench.learn.sources.progress import Progress
 from bench.learn.sources.source import Labels, Part, Request, Shape, digest_of
+from bench.printable import first_line
 
 _PICTURE_COLUMNS = ("img", "image")
 _LABEL_COLUMNS = ("fine_label", "label")
@@ -154,10 +155,10 @@ def refuse_labels(numbers: NDArray[Any], classes: int, where: str) -> None:
     wrong = (numbers < 0) | (numbers >= classes)
     if wrong.any():
         row = int(wrong.argmax())
-        told = f"{where.format(row=row)} is {numbers[row]}; there are classes 0 to {classes - 1}"
+        trouble = f"{where.format(row=row)} is {numbers[row]}; there are classes 0 to {classes - 1}"
         if (numbers >= classes).any():
-            told += f", and {int(numbers.max()) + 1} in this file"
-        raise WorkloadError(f"{told}.", "Check --data and --data-dir, or mend the labels.")
+            trouble += f", and {int(numbers.max()) + 1} in this file"
+        raise WorkloadError(f"{trouble}.", "Check --data and --data-dir, or mend the labels.")
 
 
 def _blobs(file: Path) -> list[bytes | None]:

@@ -68,11 +68,11 @@ def understood(tree: Tree) -> Layout:
     _say_twins(found, training)
     places = [training_at] if validation is None else [training_at, validation_at]
     _say_empty(found, places, {*training, *(validation or ())})
-    told = dict(zip((TRAINING, VALIDATION), map("/".join, places), strict=False))
+    folders = dict(zip((TRAINING, VALIDATION), map("/".join, places), strict=False))
     return Layout(
         training=training,
         validation=validation,
-        folders={part: place for part, place in told.items() if place},
+        folders={part: place for part, place in folders.items() if place},
         remarks=tuple(found.remarks),
         depth=len(training_at) + 1,
     )

@@ -10,8 +10,9 @@ import numpy as np
 from bench.account import Seen
 from bench.learn import WorkloadError
 from bench.learn.sources.hub import refuse_labels
-from bench.learn.sources.places import first_line, torn
+from bench.learn.sources.places import torn
 from bench.learn.sources.source import Images, Labels, Part, Shape, digest_of
+from bench.printable import first_line
 
 _SAVED_AS = "Save uint8 rows of all red, then green, then blue values"
 
@@ -40,8 +41,8 @@ def read(folder: Path, files: Sequence[str], labels_key: str, shape: Shape, clas
         labels.append(numbers)
         digests.append(own)
     count = sum(map(len, images))
-    sides = f"{shape[2]}x{shape[1]}"
-    seen_there = Seen(sizes=dict.fromkeys(("smallest", "usual", "largest"), sides), modes={"RGB": count})
+    size = f"{shape[2]}x{shape[1]}"
+    seen_there = Seen(sizes=dict.fromkeys(("smallest", "usual", "largest"), size), modes={"RGB": count})
     return Part(np.concatenate(images), np.concatenate(labels), np.concatenate(digests), seen_there)
 
 
@@ -99,10 +100,10 @@ def _pixels(file: Path, batch: Mapping[str, Any], shape: Shape) -> Images:
         raise WorkloadError(f"{file}: data has rows of different lengths.", _SAVED_AS) from error
     count, length = len(array) if array.ndim else 0, int(np.prod(shape))
     if array.shape not in {(count, length), (count, *shape)}:
-        told = "x".join(map(str, array.shape)) or "a single value"
+        found = "x".join(map(str, array.shape)) or "a single value"
         turned = array.shape == (count, *shape[1:], shape[0])
         way = f"{_SAVED_AS}: data.transpose(0, 3, 1, 2).reshape(-1, {length})" if turned else _SAVED_AS
-        raise WorkloadError(f"{file}: data is {told}, not {count} rows of {length}.", way)
+        raise WorkloadError(f"{file}: data is {found}, not {count} rows of {length}.", way)
     if not np.issubdtype(array.dtype, np.integer):
         example = array.reshape(-1)[0] if array.size else None
         if array.dtype.kind == "f" and not np.isfinite(array).all():

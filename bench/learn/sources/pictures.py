@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from bench.account import Seen
+from bench.printable import first_line
 
 _MODES = {1: "L", 3: "RGB"}
 CHANNELS = tuple(_MODES)  # what a picture can be decoded to
@@ -144,5 +145,5 @@ def _sides(size: tuple[int, int]) -> str:
 
 def _without_address(error: BaseException) -> str:
     """Pillow names the stream it read from, whose address means nothing to anybody."""
-    told = (str(error).splitlines() or [type(error).__name__])[0]
-    return "it is no picture that Pillow knows" if "cannot identify image file" in told else told
+    said = first_line(error)
+    return "it is no picture that Pillow knows" if "cannot identify image file" in said else said

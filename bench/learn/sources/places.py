@@ -33,8 +33,3 @@ def missing(name: str, root: Path, wanted: str, instead: str = "") -> WorkloadEr
 def torn(file: Path, what: str) -> WorkloadError:
     """The error for a file that is there and cannot be read."""
     return WorkloadError(f"{file} is damaged: {what}.", "Delete it and get it again.")
-
-
-def first_line(error: BaseException) -> str:
-    """Of an error of somebody else's, which may be long or empty."""
-    return (str(error).splitlines() or [type(error).__name__])[0]

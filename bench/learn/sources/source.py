@@ -140,12 +140,12 @@ def refuse_empty_classes(request: Request, account: Account) -> None:
     ):
         lacking = [name for name, mine, theirs in zip(account.classes, own, others, strict=True) if theirs and not mine]
         if lacking:
-            told = [
+            each_part = [
                 f"{each} pictures{f' ({where}/)' if (where := account.folders.get(each)) else ''}"
                 for each in (other, part)
             ]
             more = f", as {len(lacking) - 1} more of {len(account.classes)}" if len(lacking) > 1 else ""
             raise WorkloadError(
-                f"Class {lacking[0]!r} has {told[0]} and no {told[1]}{more}.",
+                f"Class {lacking[0]!r} has {each_part[0]} and no {each_part[1]}{more}.",
                 "Every class needs some in every part; if that is meant: --allow-empty-classes",
             )

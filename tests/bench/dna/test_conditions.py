@@ -30,9 +30,9 @@ def clock(cpu, **told):
 def test_every_used_core_speaks_for_itself(root):
     files = clock(0, scaling_governor="performance") | clock(1, scaling_governor="powersave")
     there = root(**files, **clock(2, scaling_governor="powersave"))
-    assert conditions.told(linux.governors((0,), there).values()) == "performance"
-    assert conditions.told(linux.governors((1, 2), there).values()) == "powersave"
-    assert conditions.told(linux.governors((0, 1, 2), there).values()) == "performance x 1, powersave x 2"
+    assert conditions.summarised(linux.governors((0,), there).values()) == "performance"
+    assert conditions.summarised(linux.governors((1, 2), there).values()) == "powersave"
+    assert conditions.summarised(linux.governors((0, 1, 2), there).values()) == "performance x 1, powersave x 2"
 
 
 def test_a_policy_speaks_for_a_core_without_a_file_of_its_own(root):
