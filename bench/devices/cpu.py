@@ -148,7 +148,7 @@ def _moment(now: Callable[[], int]) -> tuple[int, int]:
 
 
 def _switches() -> int:
-    """How often the system has taken the core from this thread; from the process, where threads are not distinguished."""
+    """How often the system took the core from this thread; from the process, where threads are not distinguished."""
     return resource.getrusage(getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF)).ru_nivcsw
 
 

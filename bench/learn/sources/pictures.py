@@ -107,7 +107,7 @@ def _converted(opened: Image.Image, mode: str) -> Image.Image:
     if opened.mode in {"P", "PA"} and "transparency" in opened.info:
         opened.load()
         return opened.convert("RGBA").convert("RGB").convert(mode)  # the same colours, without Pillow's warning
-    opened.load()  # a torn file is told apart from colours that cannot be converted
+    opened.load()  # a torn file is distinguished from colours that cannot be converted
     try:
         return opened.convert(mode)
     except ValueError as error:
