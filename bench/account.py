@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 
+from bench.documents import noun_of
+
 TRAINING, VALIDATION = "training", "validation"
 SAID_AT_MOST = 3  # classes or places that one sentence names
 
@@ -105,11 +107,7 @@ class Account:
         """The inverse of `to_json`."""
         document = json.loads(text)
         del document["notes"]
-        lists = {name: tuple(document[name]) for name in ("classes", "training", "validation")}
-        left_out = tuple(LeftOut(**each) for each in document["left_out"])
-        remarks = tuple((what, fix) for what, fix in document["remarks"])
-        seen = {part: Seen(**each) for part, each in document["seen"].items()}
-        return cls(**{**document, **lists, "left_out": left_out, "remarks": remarks, "seen": seen})
+        return noun_of(cls, document)
 
 
 def several(names: list[str]) -> str:

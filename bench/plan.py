@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from bench import recipe as recipes
+from bench.documents import noun_of
 from bench.recipe import Recipe
 
 STRATEGIES = ("single", "ddp", "dp")
@@ -219,45 +219,6 @@ def to_json(plan: Plan) -> dict[str, Any]:
     return asdict(plan)
 
 
-def workload_from_json(document: Mapping[str, Any]) -> Workload:
-    """The inverse of `asdict` for a workload."""
-    tuples = {
-        name: None if value is None else tuple(value)
-        for name in ("augment", "input_shape", "mean", "std")
-        if name in document
-        for value in (document[name],)
-    }
-    return Workload(**{**document, **tuples, "recipe": recipes.from_json(document["recipe"])})
-
-
-def keep_from_json(document: Mapping[str, Any]) -> Keep:
-    """The inverse of `asdict` for what is kept."""
-    return Keep(**{**document, "checkpoint": tuple(document["checkpoint"])})
-
-
 def from_json(document: Mapping[str, Any]) -> Plan:
     """The inverse of `to_json`."""
-    return Plan(
-        **{
-            **document,
-            **({"keep": keep_from_json(document["keep"])} if "keep" in document else {}),
-            "workload": workload_from_json(document["workload"]),
-            "notes": tuple(document.get("notes", ())),
-            "machine_notes": tuple(document.get("machine_notes", ())),
-            "data_notes": tuple(document.get("data_notes", ())),
-            "baseline": Configuration(**document["baseline"]),
-            "configurations": tuple(Configuration(**each) for each in document["configurations"]),
-            "seeds": tuple(document.get("seeds", ())),
-            "not_passed": tuple(document.get("not_passed", ())),
-            "published": tuple(Published(**each) for each in document.get("published", ())),
-            "estimates": {key: tuple(parts) for key, parts in document.get("estimates", {}).items()},
-            "unrunnable": tuple(
-                Unrunnable(configuration=Configuration(**each["configuration"]), reason=each["reason"])
-                for each in document["unrunnable"]
-            ),
-            "launches": tuple(
-                PlannedLaunch(**{**each, "configuration": Configuration(**each["configuration"])})
-                for each in document["launches"]
-            ),
-        }
-    )
+    return noun_of(Plan, document)

@@ -1,7 +1,7 @@
 """How the weights are trained: the noun, and what it comes to at a batch, a length and an epoch. Pure."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -195,12 +195,3 @@ class Recipe:
 
 def _either(said: Any, own: Any) -> Any:
     return own if said is None else said
-
-
-def from_json(document: Mapping[str, Any]) -> Recipe:
-    """The inverse of `asdict`, after JSON has made lists of tuples."""
-    return Recipe(**_tupled(document, phases=tuple(Phase(**_tupled(each)) for each in document.get("phases", ()))))
-
-
-def _tupled(document: Mapping[str, Any], **own: Any) -> dict[str, Any]:
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in document.items()} | own

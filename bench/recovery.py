@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
+from bench.documents import noun_of
 from bench.errors import CannotError
 from bench.outcome import epochs_of, launch_of, layers_of, read_ranks, steps_of
 from bench.plan import Plan, PlannedLaunch
@@ -41,7 +41,7 @@ class Recovery:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Outcome:
+class SavedRow:
     """What a launch's folder keeps of it while the store does not hold it yet."""
 
     launch: schema.Launch
@@ -72,7 +72,7 @@ def keep(folder: Path, launch: schema.Launch, dna: schema.Dna | None) -> None:
     Raises:
         CannotError: the disk does not take even that.
     """
-    document = json.dumps(asdict(_Outcome(launch=launch, dna=dna))).encode()
+    document = json.dumps(asdict(SavedRow(launch=launch, dna=dna))).encode()
     try:
         fsops.overwrite(folder / OUTCOME, document)
     except OSError as error:
@@ -251,7 +251,7 @@ def _planned(store: Store, attempt: Attempt) -> tuple[Plan, PlannedLaunch]:
     return plan, planned
 
 
-def _commit(store: Store, planned: PlannedLaunch, attempt: Attempt, outcome: _Outcome, row: schema.Launch) -> None:
+def _commit(store: Store, planned: PlannedLaunch, attempt: Attempt, outcome: SavedRow, row: schema.Launch) -> None:
     """Commit a row with what the ranks of an attempt left.
 
     Raises:
@@ -267,26 +267,15 @@ def _commit(store: Store, planned: PlannedLaunch, attempt: Attempt, outcome: _Ou
     store.commit(row, steps, epochs, classes, outcome.dna, layers=layers_of(row, ranks))
 
 
-def _kept(folder: Path, attempt: Attempt) -> _Outcome | None:
+def _kept(folder: Path, attempt: Attempt) -> SavedRow | None:
     """The outcome that a launch's folder keeps; None when there is none, or not a whole one of this attempt."""
     try:
         # A crash may leave the zeros that were reserved, behind what was written or in the midst of it.
-        told: dict[str, Any] = json.loads((folder / OUTCOME).read_bytes().rstrip(b"\0"))
-        launch: schema.Launch = _row(schema.Launch, told["launch"])
-        dna = _row(schema.Dna, told["dna"]) if told["dna"] is not None else None
+        saved = noun_of(SavedRow, json.loads((folder / OUTCOME).read_bytes().rstrip(b"\0")))
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    is_its_own = (launch.study_id, launch.launch_id, launch.attempt) == (
-        attempt.study_id,
-        attempt.launch_id,
-        attempt.attempt,
-    )
-    return _Outcome(launch=launch, dna=dna) if is_its_own else None
-
-
-def _row(kind: type, told: dict[str, Any]) -> Any:
-    """A row of a table as JSON gave it: its lists are tuples again."""
-    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in told.items()})
+    row, own = saved.launch, (attempt.study_id, attempt.launch_id, attempt.attempt)
+    return saved if (row.study_id, row.launch_id, row.attempt) == own else None
 
 
 def _merged(parts: Sequence[Recovery]) -> Recovery:

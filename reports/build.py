@@ -1,9 +1,9 @@
 """Writes a report's files: each appears whole or not at all."""
 
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
+from bench import whole_file
 from bench.analysis.report import Report
 from bench.errors import CannotError
 from reports import formats
@@ -24,25 +24,13 @@ def write(report: Report, wanted: Iterable[str], folder: Path) -> list[Path]:
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _write_all(files)
+        for path in files:
+            if path.is_dir():
+                raise IsADirectoryError(None, f"{path.name} is a folder")
+        whole_file.write(files)
     except OSError as error:
         raise CannotError(
             f"cannot write the report to {folder}: {error.strerror or error}",
             hint="choose another folder with -o; nothing was written",
         ) from error
     return list(files)
-
-
-def _write_all(files: Mapping[Path, bytes]) -> None:
-    """Drafts first: the reports take their names only when every one of them is complete on the disk."""
-    drafts = {path: path.with_name(f".{path.name}.{os.getpid()}.part") for path in files}
-    try:
-        for path, content in files.items():
-            if path.is_dir():
-                raise IsADirectoryError(None, f"{path.name} is a folder")
-            drafts[path].write_bytes(content)
-        for path, draft in drafts.items():
-            draft.replace(path)
-    finally:
-        for draft in drafts.values():
-            draft.unlink(missing_ok=True)

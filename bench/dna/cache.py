@@ -10,7 +10,7 @@ from typing import Any
 
 from platformdirs import user_cache_path
 
-from bench import folders
+from bench import folders, whole_file
 
 
 def file_for(kind: str, facts: Mapping[str, Any]) -> Path:
@@ -30,6 +30,4 @@ def save(file: Path, content: Any) -> None:
     """Keep it for the next time; a home that cannot be written costs that time again, no more."""
     with contextlib.suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
-        draft = file.with_suffix(f".{os.getpid()}")
-        draft.write_text(json.dumps(content), encoding="utf-8")
-        draft.replace(file)
+        whole_file.write({file: json.dumps(content).encode()})

@@ -6,7 +6,6 @@ rank adds `rankN.json`, its facts in order, and `rankN.npy`, the numbers that di
 
 import io
 import json
-import os
 import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -17,8 +16,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bench.documents import noun_of
 from bench.errors import UsageError
-from bench.plan import Configuration, Workload, workload_from_json
+from bench.plan import Configuration, Workload
+from bench.whole_file import drafted
 
 SCHEMA = "bench.capsule/1"
 FIRST_BATCHES = 4  # whose samples are recorded
@@ -57,13 +58,7 @@ class Rehearsal:
     @classmethod
     def read(cls, folder: Path) -> "Rehearsal":
         """The inverse of `write`."""
-        return cls.from_json(json.loads((folder / "rehearsal.json").read_text()))
-
-    @classmethod
-    def from_json(cls, told: Mapping[str, Any]) -> "Rehearsal":
-        """The inverse of `asdict`."""
-        configuration = Configuration(**told["configuration"])
-        return cls(**{**told, "workload": workload_from_json(told["workload"]), "configuration": configuration})
+        return noun_of(cls, json.loads((folder / "rehearsal.json").read_text()))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -145,6 +140,7 @@ class Capsule:
         return {**self.parts[0].conditions, **self.ids}
 
 
+_OF_THE_FILE = ("schema", "deterministic", "world")  # what `capsule.json` says beside the noun
 _TOLD = ("stage", "step", "tensor", "hash", "kind", "count", "largest", "total")
 
 
@@ -155,10 +151,8 @@ def part_file(folder: Path, rank: int) -> Path:
 
 def write_part(file: Path, part: Part) -> None:
     """Leave what one rank saw, whole or not at all."""
-    draft = file.with_suffix(".tmp")
-    with zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as archive:
+    with drafted(file) as draft, zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as archive:
         _put(archive, part)
-    draft.replace(file)
 
 
 def read_part(file: Path, rank: int) -> Part:
@@ -185,15 +179,12 @@ def write(file: Path, capsule: Capsule) -> None:
         "finals": capsule.finals and dict(capsule.finals),
         "ranks": [asdict(each) for each in capsule.ranks],
     }
-    draft = file.with_name(f".{file.name}.{os.getpid()}.tmp")
     try:
-        with zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as archive:
+        with drafted(file) as draft, zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr("capsule.json", json.dumps(told, indent=1))
             for part in capsule.parts:
                 _put(archive, part)
-        draft.replace(file)
     except OSError as error:
-        draft.unlink(missing_ok=True)
         raise UsageError(f"{file} cannot be written: {error.strerror}", "name another file: -o CAPSULE") from error
 
 
@@ -213,24 +204,8 @@ def read(file: Path) -> Capsule:
         raise UsageError(f"{file} cannot be read: {error.strerror}", "record one: bench repro record -o FILE") from None
     except (zipfile.BadZipFile, KeyError, ValueError, TypeError) as error:
         raise UsageError(f"{file} is no capsule, or a torn one ({type(error).__name__})", "ask for it again") from None
-    finals = told["finals"]
-    return Capsule(
-        created_at=told["created_at"],
-        rehearsal=Rehearsal.from_json(told["rehearsal"]),
-        parts=parts,
-        ids=told["ids"],
-        envelope=_envelope(told["envelope"]),
-        envelope_other_device=_envelope(told.get("envelope_other_device")),
-        finals=finals and {int(seed): top1 for seed, top1 in finals.items()},
-        ranks=tuple(RanksCheck(**each) for each in told["ranks"]),
-    )
-
-
-def _envelope(told: Mapping[str, Any] | None) -> Envelope | None:
-    if told is None:
-        return None
-    weights = {int(step): value for step, value in told["weights"].items()}
-    return Envelope(loss=tuple(told["loss"]), weights=weights, runs=tuple(told["runs"]))
+    document = {name: value for name, value in told.items() if name not in _OF_THE_FILE}
+    return replace(noun_of(Capsule, {**document, "parts": ()}), parts=parts)
 
 
 def _without_places(rehearsal: Rehearsal) -> Rehearsal:

@@ -7,12 +7,13 @@ An attempt is open until it has a marker. Its marker is created exclusively, so 
 import json
 import re
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from bench.documents import noun_of
 from bench.errors import CannotError
 from bench.store import fsops, index
 from bench.store.layout import Layout, StorePath, UnreadableError, entries, existing, named
@@ -29,6 +30,7 @@ _NOTE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.a\d+\.json")  # a copy of one h
 class Attempt:
     """One try of a launch: started, and ended once it has a marker."""
 
+    schema: str = ATTEMPT_SCHEMA
     study_id: str
     launch_id: str
     attempt: int
@@ -37,12 +39,11 @@ class Attempt:
     lease_s: float = 0.0  # its owner gives a sign of life at least as often; 0 where it gives none
 
     def to_bytes(self) -> bytes:
-        return (json.dumps({"schema": ATTEMPT_SCHEMA, **asdict(self)}, indent=1) + "\n").encode()
+        return (json.dumps(asdict(self), indent=1) + "\n").encode()
 
     @staticmethod
     def from_bytes(data: bytes) -> "Attempt":
-        told: Mapping[str, Any] = json.loads(data)
-        return Attempt(**{**_without_schema(told), "owner": Owner(**told["owner"])})
+        return noun_of(Attempt, json.loads(data))
 
     def __str__(self) -> str:
         again = f" (attempt {self.attempt})" if self.attempt else ""
@@ -223,7 +224,3 @@ def _read(file: Path, study_id: str) -> Attempt:
     except (OSError, ValueError, TypeError, KeyError):
         pass
     return Attempt(study_id=study_id, launch_id=launch_id, attempt=number, owner=Owner.unknown(), started_at="")
-
-
-def _without_schema(told: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in told.items() if name != "schema"}

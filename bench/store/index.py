@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from bench.documents import noun_of
 from bench.errors import CannotError, UsageError
 from bench.plan import Plan, PlannedLaunch, from_json
 from bench.store.layout import Layout, StorePath, UnreadableError, entries, existing, named
@@ -46,8 +47,7 @@ class Marker:
 
     @staticmethod
     def from_bytes(data: bytes) -> "Marker":
-        document = json.loads(data)
-        return Marker(**{**document, "files": tuple(DataFile(**each) for each in document["files"])})
+        return noun_of(Marker, json.loads(data))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,7 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from bench.documents import noun_of
 from bench.store import parquet
 from bench.store.index import DataFile, Marker
 from bench.store.layout import Layout
@@ -41,8 +42,7 @@ class Pack:
 
     @staticmethod
     def from_bytes(data: bytes) -> "Pack":
-        document = json.loads(data)
-        return Pack(**{**document, "files": tuple(DataFile(**each) for each in document["files"])})
+        return noun_of(Pack, json.loads(data))
 
 
 def covering(markers: Sequence[Marker]) -> str:

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
+from bench.documents import noun_of
 from bench.learn import WorkloadError, rng
 from bench.learn.batches import Batch
 from bench.learn.data import DataSet
@@ -204,7 +205,7 @@ def part_of(content: dict[str, Any], rank: int) -> Any:
 
 def results_of(content: dict[str, Any]) -> list[job.EpochResult]:
     """The epochs before, as they were measured then."""
-    return [job.EpochResult.from_json(each) for each in content["results"]]
+    return [noun_of(job.EpochResult, each) for each in content["results"]]
 
 
 def _state_of(part: Any) -> Any:

@@ -6,7 +6,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.plan import Configuration, Keep, Workload, keep_from_json, workload_from_json
+from bench import whole_file
+from bench.documents import noun_of
+from bench.plan import Configuration, Keep, Workload
 
 JOB = "job.json"
 
@@ -35,10 +37,7 @@ class Job:
     @classmethod
     def read(cls, file: Path) -> "Job":
         """The inverse of `write`."""
-        told = json.loads(file.read_text())
-        workload, configuration = workload_from_json(told["workload"]), Configuration(**told["configuration"])
-        keep = keep_from_json(told["keep"])
-        return cls(**{**told, "workload": workload, "configuration": configuration, "keep": keep})
+        return noun_of(cls, json.loads(file.read_text()))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,11 +69,6 @@ class EpochResult:
     top5: float | None
     validation_samples: int
     classes: list[ClassResult]
-
-    @classmethod
-    def from_json(cls, told: Mapping[str, Any]) -> "EpochResult":
-        """The inverse of `asdict`."""
-        return cls(**{**told, "classes": [ClassResult(**score) for score in told["classes"]]})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,10 +139,7 @@ class RankResult:
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> "RankResult":
         """The inverse of `asdict`, with the status that stands beside it left out."""
-        epochs = [EpochResult.from_json(each) for each in told["epochs"]]
-        layers = [LayerResult(**each) for each in told.get("layers", ())]
-        named = {name: value for name, value in told.items() if name != "status"}
-        return cls(**{**named, "epochs": epochs, "layers": layers})
+        return noun_of(cls, {name: value for name, value in told.items() if name != "status"})
 
 
 def result_file(folder: Path, rank: int) -> Path:
@@ -161,10 +152,7 @@ def steps_file(folder: Path, rank: int) -> Path:
 
 def write_result(folder: Path, rank: int, result: Mapping[str, Any]) -> None:
     """Leave a rank's result whole or not at all."""
-    file = result_file(folder, rank)
-    draft = file.with_suffix(".tmp")
-    draft.write_text(json.dumps(result))
-    draft.replace(file)
+    whole_file.write({result_file(folder, rank): json.dumps(result).encode()})
 
 
 def read_result(folder: Path, rank: int) -> dict[str, Any] | None:

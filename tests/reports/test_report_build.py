@@ -1,11 +1,13 @@
 """Report files appear whole, or nothing does."""
 
 import os
+from contextlib import contextmanager
 from pathlib import Path
 
 import fabricated_studies as studies
 import pytest
 
+from bench import whole_file
 from bench.analysis.report import alone
 from bench.errors import CannotError, UsageError
 from reports import formats
@@ -70,15 +72,16 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path):
 def test_when_the_disk_fills_up_the_earlier_report_stays_and_no_draft_is_left(tmp_path, monkeypatch):
     write(alone(studies.good()), ["md", "csv"], tmp_path)
     before = contents(tmp_path)
-    really_write = Path.write_bytes
+    really_draft = whole_file.drafted
 
-    def full_after_the_first(path, content):
-        if path.name.startswith(".") and ".csv" in path.name:
-            really_write(path, content[:10])
-            raise OSError(28, "No space left on device")
-        return really_write(path, content)
+    @contextmanager
+    def full_after_the_first(file):
+        with really_draft(file) as draft:
+            yield draft
+            if file.suffix == ".csv":
+                raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full_after_the_first)
+    monkeypatch.setattr(whole_file, "drafted", full_after_the_first)
     with pytest.raises(CannotError, match="No space left on device"):
         write(alone(studies.undecided()), ["md", "csv"], tmp_path)
     assert contents(tmp_path) == before

@@ -6,7 +6,6 @@ copy that is torn or does not fit is ignored; a folder that cannot be written is
 """
 
 import json
-import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 import PIL
 
+from bench import whole_file
 from bench.account import Seen
 from bench.learn.sources.places import cache_folder
 from bench.learn.sources.source import Part
@@ -44,11 +44,12 @@ def remembered(files: Sequence[Path], shape: tuple[int, int, int], taken_for: An
     if kept is not None:
         return kept
     fresh = decode()
-    with suppress(OSError):
-        _write(place.with_suffix(".images.npy"), lambda stream: np.save(stream, fresh.images))
-        _write(place.with_suffix(".labels.npy"), lambda stream: np.save(stream, fresh.labels))
-        _write(place.with_suffix(".digests.npy"), lambda stream: np.save(stream, fresh.digests))
-        _write(place.with_suffix(".seen.json"), lambda stream: stream.write(json.dumps(asdict(fresh.seen)).encode()))
+    with suppress(OSError):  # each whole: another rank may be reading
+        place.parent.mkdir(parents=True, exist_ok=True)
+        for name, array in (("images", fresh.images), ("labels", fresh.labels), ("digests", fresh.digests)):
+            with whole_file.drafted(place.with_suffix(f".{name}.npy")) as stream:
+                np.save(stream, array)
+        whole_file.write({place.with_suffix(".seen.json"): json.dumps(asdict(fresh.seen)).encode()})
     return fresh
 
 
@@ -69,15 +70,3 @@ def _read(place: Path, shape: tuple[int, int, int]) -> Part | None:
     if not fits or images.shape != (len(labels), *shape) or digests.shape != labels.shape:
         return None
     return Part(images, labels, digests, seen)
-
-
-def _write(file: Path, save: Callable[[Any], object]) -> None:
-    """Whole or not at all: another rank may be reading."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_suffix(f".{os.getpid()}.tmp")
-    try:
-        with partial.open("wb") as stream:
-            save(stream)
-        partial.replace(file)
-    finally:
-        partial.unlink(missing_ok=True)
