@@ -7,7 +7,7 @@ from platformdirs import user_config_path
 
 from bench import folders
 from bench.settings.document import Document
-from bench.settings.layers import FILE, from_file
+from bench.settings.precedence import FILE, from_file
 
 
 def of_files(key: str, cwd: Path, user_file: Path | None = None) -> Any:

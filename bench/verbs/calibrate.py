@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bench.errors import DONE, CannotError, UsageError
-from bench.verbs import measuring, sides
+from bench.verbs import measuring, study_refs
 from bench.verbs.measuring import Talk
 from bench.verbs.options import pass_on_variables, refuse_unknown_names, study_options
 
@@ -119,7 +119,7 @@ def _keep(found: "Calibration", store: Path) -> None:
     from bench.store.commit import Store
     from bench.store.layout import Layout
 
-    file = Layout(store).plan(found.study_id).with_name(sides.CALIBRATION)
+    file = Layout(store).plan(found.study_id).with_name(study_refs.CALIBRATION)
     Store.open(store, create=False).publish((json.dumps(calibration.to_json(found), indent=1) + "\n").encode(), file)
 
 

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bench.errors import DONE, GATE, UsageError
-from bench.verbs import sides
+from bench.verbs import study_refs
 from bench.verbs.options import json_option, store_option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench.analysis.comparing.gates import Ruling
-    from bench.verbs.sides import Wanted
+    from bench.verbs.study_refs import Wanted
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def command(
     if len(things) < 2:
         raise UsageError("compare needs two things or more", hint="bench compare @-2 @last")
     names = "AB" if len(things) == 2 else things
-    wanted = [sides.find_side(name, text, store) for name, text in zip(names, things, strict=True)]
+    wanted = [study_refs.find_side(name, text, store) for name, text in zip(names, things, strict=True)]
     if len(wanted) == 2:
         return _two(wanted[0], wanted[1], margin, asked, **talking)
     return _many(wanted, margin, asked, **talking)
@@ -97,9 +97,9 @@ def _two(a: "Wanted", b: "Wanted", margin: float | None, asked: _Gates, **talkin
     documents: list[dict[str, Any]] = []
     told: list[gates.Ruling] = []
     console = console_for(sys.stdout, color=not talking["no_color"])
-    known = list(sides.calibrations([a.store, b.store]))
-    for pair in sides.paired_off(a, b):
-        mine, theirs = (sides.read(each, known) for each in pair)
+    known = list(study_refs.calibrations([a.store, b.store]))
+    for pair in study_refs.paired_off(a, b):
+        mine, theirs = (study_refs.read(each, known) for each in pair)
         least = margin or max(mine.plan.margin, theirs.plan.margin)
         found = compare(mine, theirs, least, other_source=talking["other_source"])
         rulings = gates.rulings(found, asked.names)
@@ -122,7 +122,7 @@ def _many(wanted: "list[Wanted]", margin: float | None, asked: _Gates, **talking
     from reports.comparing import machines as shown
     from reports.text.console import console_for
 
-    read = [sides.read(each, ()) for each in sides.one_of_each(wanted)]
+    read = [study_refs.read(each, ()) for each in study_refs.one_of_each(wanted)]
     found = machines.held_together(read, margin or max(side.plan.margin for side in read))
     told = gates.of_machines(found, asked.names)
     code = asked.exit_code(told)

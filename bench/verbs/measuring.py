@@ -56,7 +56,7 @@ def measure(
     """
     from bench.dna.machine import here
     from bench.settings import resolve
-    from bench.verbs import elsewhere
+    from bench.verbs import submission
     from bench.verbs.options import pass_on_variables, refuse_unknown_names
     from launchers import FOLLOW, SUBMIT
 
@@ -64,22 +64,22 @@ def measure(
     settings = resolve(flags, os.environ, Path.cwd(), profile)
     refuse_unknown_names(settings)
     pass_on_variables(settings)
-    gates, given = exits.gates(fail_on, settings), elsewhere.given_study()
+    gates, given = exits.gates(fail_on, settings), submission.given_study()
     study_id = given or _new_study_id(settings)
     store_path = Path(settings.study.store)
-    module = elsewhere.launcher_of(settings)
+    module = submission.launcher_of(settings)
     part = module.part(os.environ)
-    request = elsewhere.request_of(settings, study_id)
+    request = submission.request_of(settings, study_id)
     if part == FOLLOW and not dry_run:
-        return elsewhere.follow(module)
+        return submission.follow(module)
     if part == SUBMIT:
         _refuse_without_nodes(settings)
-        words = elsewhere.words_of(sys.argv[1:], settings.study.launcher)
+        words = submission.words_of(sys.argv[1:], settings.study.launcher)
         if dry_run:
-            with elsewhere.in_our_words():
+            with submission.in_our_words():
                 print(module.script(words, request))
             return DONE
-        elsewhere.submitted(module, request, words, store_path)
+        submission.submitted(module, request, words, store_path)
         from bench import study
 
         return _tell(study.analysed(store_path, study_id), store_path, DONE, talk, gates)
@@ -255,7 +255,7 @@ def _run(
 @contextlib.contextmanager
 def _opened(module: ModuleType, request: "Request") -> Iterator["Launcher"]:
     """A launcher for as long as the study runs."""
-    from bench.verbs.elsewhere import in_our_words
+    from bench.verbs.submission import in_our_words
 
     with in_our_words():
         launcher: Launcher = module.open(request)

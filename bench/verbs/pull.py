@@ -25,6 +25,6 @@ def command(source: str, studies: tuple[str, ...], store: Path, as_json: bool) -
 
     What is here already is left as it is; doing it again copies what is missing. Logs stay where they are.
     """
-    from bench.verbs.moving import move
+    from bench.verbs.copying import move
 
     return move(source, str(store), studies, logs=False, schema=SCHEMA, as_json=as_json)

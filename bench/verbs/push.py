@@ -26,6 +26,6 @@ def command(destination: str, studies: tuple[str, ...], store: Path, logs: bool,
 
     What is there already is left as it is; doing it again copies what is missing.
     """
-    from bench.verbs.moving import move
+    from bench.verbs.copying import move
 
     return move(str(store), destination, studies, logs=logs, schema=SCHEMA, as_json=as_json)

@@ -93,9 +93,9 @@ def command(
 def _compared(study_id: str, other: str, store: Path) -> "Comparison":
     """The study judged against another, by the rules of `bench compare`: FASTER means that the study reported is."""
     from bench.analysis.comparing.compare import compare
-    from bench.verbs import sides
+    from bench.verbs import study_refs
 
-    a, b = sides.find_side("--compare", other, store), sides.find(study_id, store)
-    known = list(sides.calibrations([a.store, b.store]))
-    mine, theirs = (sides.read(each, known) for each in sides.paired_off(a, b)[0])
+    a, b = study_refs.find_side("--compare", other, store), study_refs.find(study_id, store)
+    known = list(study_refs.calibrations([a.store, b.store]))
+    mine, theirs = (study_refs.read(each, known) for each in study_refs.paired_off(a, b)[0])
     return compare(mine, theirs, max(mine.plan.margin, theirs.plan.margin))

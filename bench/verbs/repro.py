@@ -12,7 +12,7 @@ import click
 
 from bench import plan as nouns
 from bench.errors import DONE, GATE, PARTIAL, UsageError
-from bench.verbs import rehearsals
+from bench.verbs import repro_inputs
 from bench.verbs.options import busy_option, data_dir_option, json_option, store_option, workload_options
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def record(
     if not output.absolute().parent.is_dir():
         raise UsageError(f"there is no folder {output.absolute().parent}", "make it, or name another file: -o CAPSULE")
     machine = here()
-    rehearsal, ranks, when_busy = rehearsals.asked(flags, profile, machine)
+    rehearsal, ranks, when_busy = repro_inputs.asked(flags, profile, machine)
     with _uninterrupted(when_busy, as_json):
         stage = _stage(machine, as_json)
         nudges = 0 if no_envelope else runs.NUDGES
@@ -144,14 +144,14 @@ def run(*, bundle: Path, study: str, store: Path, data_dir: str | None, when_bus
     from bench.dna.machine import here
     from bench.repro import capsule
     from bench.store import index
-    from bench.verbs import measuring, sides
+    from bench.verbs import measuring, study_refs
     from reports.comparing import comparison, document
     from reports.repro import agreement
 
     machine = here()
     theirs = index.resolve(bundle, study)
     capsules = [(file.name, capsule.read(file)) for file in sorted(bundle.glob(f"*{ENDING}"))]
-    again = rehearsals.here(index.plan(bundle, theirs), machine, data_dir)
+    again = repro_inputs.here(index.plan(bundle, theirs), machine, data_dir)
     talk = measuring.Talk(as_json=as_json, plain=False, no_color=False, wide=False)
     code = measuring.run_again(again, store, machine, when_busy=when_busy, talk=talk)
     if code not in {DONE, PARTIAL}:
@@ -164,11 +164,11 @@ def run(*, bundle: Path, study: str, store: Path, data_dir: str | None, when_bus
         for name, reference in capsules:
             numbers[name] = _checked(reference, None, None, data_dir, as_json=as_json)
     wanted = [
-        sides.Wanted(text=f"{place}::{name}", store=place, study_id=name)
+        study_refs.Wanted(text=f"{place}::{name}", store=place, study_id=name)
         for place, name in ((bundle, theirs), (store, again.study_id))
     ]
-    known = list(sides.calibrations([bundle, store]))
-    there, now = (sides.read(each, known) for each in wanted)
+    known = list(study_refs.calibrations([bundle, store]))
+    there, now = (study_refs.read(each, known) for each in wanted)
     speed = compare(there, now, again.margin)
     if as_json:
         told = document.document(speed, [], code)
@@ -192,7 +192,7 @@ def _checked(
     from bench.repro import runs
 
     machine = here()
-    rehearsal = rehearsals.placed(reference.rehearsal, machine, device, cores_per_rank, data_dir)
+    rehearsal = repro_inputs.placed(reference.rehearsal, machine, device, cores_per_rank, data_dir)
     stage = _stage(machine, as_json)
     observed = runs.observed(rehearsal, stage)
     found = agree.judge(reference, observed)

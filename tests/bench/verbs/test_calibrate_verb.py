@@ -10,7 +10,7 @@ from measured_stores import commit
 from bench.analysis.comparing import calibration
 from bench.errors import CannotError, UsageError
 from bench.store import index
-from bench.verbs import sides
+from bench.verbs import study_refs
 from bench.verbs.calibrate import command
 
 WORKLOAD = ("--model", "lenet-small", "--input-shape", "3,32,32", "--device", "cpu", "--steps", "40")
@@ -46,7 +46,7 @@ def test_it_launches_one_row_twice_a_round_and_keeps_what_it_found(calibrate, tm
     assert (document["disjoint"]["comparisons"], document["halves"]["comparisons"]) == (1, calibration.HALVES)
     plan = index.plan(tmp_path / "results", document["study_id"])
     assert (len(plan.configurations), plan.rounds) == (1, 12)
-    (kept,) = sides.calibrations([tmp_path / "results"])
+    (kept,) = study_refs.calibrations([tmp_path / "results"])
     assert kept.study_id == document["study_id"]
     assert kept.detectable[6] == document["detectable"]["6"]
 

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 import profiles
 from bench.errors import CANNOT, BenchError, UsageError
 from bench.settings import resolve
-from bench.settings.layers import NAMES
+from bench.settings.precedence import NAMES
 from bench.verbs import models
 from bench.verbs import profiles as profiles_verb
 from bench.verbs.options import refuse_unknown_names, study_options

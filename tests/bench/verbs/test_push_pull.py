@@ -9,7 +9,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from bench import cli
 from bench.store import fsops, packing, packs
-from bench.verbs.moving import _Progress
+from bench.verbs.copying import _Progress
 
 OLD, NEW = "2611220824-lenet-0a1b", "2611230900-lenet-77ff"
 

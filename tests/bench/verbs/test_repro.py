@@ -9,9 +9,7 @@ from bench.analysis.repro.agreement import Agreement, Difference
 from bench.dna.machine import Machine
 from bench.errors import CannotError, UsageError
 from bench.plan import Configuration, Workload
-from bench.repro import capsule
-from bench.repro.capsule import Capsule, Fact, Part, Rehearsal
-from bench.verbs import rehearsals
+from bench.verbs import repro_inputs
 from reports.repro import agreement
 from reports.text.console import console_for
 
@@ -36,7 +34,7 @@ def alone(monkeypatch, tmp_path):
 
 
 def asked(**flags):
-    return rehearsals.asked({"model": "lenet-small", "data": "digits", "device": "cpu", **flags}, None, TWO_CORES)
+    return repro_inputs.asked({"model": "lenet-small", "data": "digits", "device": "cpu", **flags}, None, TWO_CORES)
 
 
 def test_a_plain_record_is_fifty_steps_of_one_process_on_all_cores():
@@ -66,28 +64,28 @@ def test_a_batch_that_the_ranks_cannot_share_is_refused():
 
 
 def test_a_profile_of_epochs_is_rehearsed_by_steps():
-    rehearsal, _, _ = rehearsals.asked({"device": "cpu"}, "demo", TWO_CORES)
+    rehearsal, _, _ = repro_inputs.asked({"device": "cpu"}, "demo", TWO_CORES)
     assert (rehearsal.workload.steps, rehearsal.workload.epochs) == (50, None)
 
 
 def test_a_capsule_finds_its_place_on_a_smaller_machine():
     small = replace(TWO_CORES, cpu_ids=(5,))
-    placed = rehearsals.placed(TOLD, small, None, None, "/data")
+    placed = repro_inputs.placed(TOLD, small, None, None, "/data")
     assert (placed.configuration.cores_per_rank, placed.workload.data_dir) == (1, "/data")
-    assert rehearsals.placed(TOLD, TWO_CORES, None, 1, None).configuration.cores_per_rank == 1
+    assert repro_inputs.placed(TOLD, TWO_CORES, None, 1, None).configuration.cores_per_rank == 1
 
 
 def test_a_capsule_of_another_device_names_what_is_missing_and_what_to_do():
     with pytest.raises(CannotError, match="needs 1 cuda devices; this machine has 0") as error:
-        rehearsals.placed(TOLD, TWO_CORES, "cuda", None, None)
+        repro_inputs.placed(TOLD, TWO_CORES, "cuda", None, None)
     assert "--device cpu" in error.value.hint
-    on_gpu = rehearsals.placed(TOLD, replace(TWO_CORES, cuda=("A GPU",)), "cuda", None, None)
+    on_gpu = repro_inputs.placed(TOLD, replace(TWO_CORES, cuda=("A GPU",)), "cuda", None, None)
     assert (on_gpu.configuration.device, on_gpu.configuration.cores_per_rank) == ("cuda", None)
 
 
 def test_somebodys_plan_is_run_under_a_new_name_without_the_rows_that_find_no_place(a_plan):
     theirs = a_plan()
-    mine = rehearsals.here(theirs, replace(TWO_CORES, cpu_ids=(0,)), "/data")
+    mine = repro_inputs.here(theirs, replace(TWO_CORES, cpu_ids=(0,)), "/data")
     assert mine.study_id != theirs.study_id
     assert [row.ranks for row in mine.configurations] == [1]
     assert [each.configuration.ranks for each in mine.unrunnable] == [4, 2]
@@ -100,7 +98,7 @@ def test_a_plan_that_finds_no_place_at_all_is_refused(a_plan):
     theirs = a_plan()
     gpus = tuple(each.configuration for each in theirs.unrunnable)
     with pytest.raises(CannotError, match="no row"):
-        rehearsals.here(replace(theirs, configurations=gpus), TWO_CORES, None)
+        repro_inputs.here(replace(theirs, configurations=gpus), TWO_CORES, None)
 
 
 def shown(call) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from bench.errors import USAGE, UsageError
 from bench.settings import Settings, resolve
-from bench.settings.layers import NAMES, WINDOW
+from bench.settings.precedence import NAMES, WINDOW
 
 
 @pytest.fixture
