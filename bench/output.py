@@ -40,6 +40,11 @@ class _Unfailing(io.RawIOBase):
         return os.isatty(self._descriptor)
 
 
+def say(line: str) -> None:
+    """A line for whoever waits, beside what stdout is for."""
+    print(line, file=sys.stderr, flush=True)
+
+
 class Output:
     """Both streams of this process, from `installed`."""
 

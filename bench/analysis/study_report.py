@@ -13,8 +13,7 @@ from bench.analysis.digits import significant
 from bench.analysis.learning.recipe_facts import recipe_facts
 from bench.analysis.report import Attempted, Report, StudyReport
 from bench.analysis.result import INVALID, Row, Study
-from bench.analysis.scaling import findings, series
-from bench.analysis.scaling.findings import roofline
+from bench.analysis.scaling import findings, roofline, series
 from bench.analysis.statistics.steady import Steps
 from bench.analysis.validity import same_data
 from bench.plan import Plan

@@ -1,17 +1,15 @@
 """The data of a run, looked at whole before anything is started: no study begins on files that cannot be read."""
 
-import sys
-from typing import TYPE_CHECKING
-
+from bench.account import Account
 from bench.errors import BenchError
+from bench.learn import WorkloadError
+from bench.learn.augment_words import HUE, parse
+from bench.learn.sources import Request, Source, find
+from bench.output import say
+from bench.settings import Settings
 
-if TYPE_CHECKING:
-    from bench.account import Account
-    from bench.learn.sources import Source
-    from bench.settings import Settings
 
-
-def account_of(settings: "Settings", *, quiet: bool = False) -> "Account | None":
+def account_of(settings: Settings, *, quiet: bool = False) -> Account | None:
     """What was found of the data set, its pictures decoded into the cache of every launch; None: there is none.
 
     Args:
@@ -21,9 +19,6 @@ def account_of(settings: "Settings", *, quiet: bool = False) -> "Account | None"
     Raises:
         BenchError: the data are missing, damaged, or not what was asked for.
     """
-    from bench.learn import WorkloadError
-    from bench.learn.sources import Request, find
-
     data = settings.data
     request = Request(
         name=data.name,
@@ -33,7 +28,7 @@ def account_of(settings: "Settings", *, quiet: bool = False) -> "Account | None"
         mean=data.mean,
         std=data.std,
         allow_empty_classes=data.allow_empty_classes,
-        tell=(lambda _: None) if quiet else _say,
+        tell=(lambda _: None) if quiet else say,
     )
     try:
         source = find(request)
@@ -43,15 +38,8 @@ def account_of(settings: "Settings", *, quiet: bool = False) -> "Account | None"
         raise BenchError(error.message, error.hint, error.exit_code) from error
 
 
-def _refuse_hue(settings: "Settings", source: "Source") -> None:
+def _refuse_hue(settings: Settings, source: Source) -> None:
     """What every rank would say, once it has its data."""
-    from bench.learn import WorkloadError
-    from bench.learn.augment_words import HUE, parse
-
     words = [settings.data.augment, *(each.augment or () for each in settings.recipe.phases)]
     if source.shape[0] != 3 and any(each.name == HUE for some in words for each in parse(some)):
         raise WorkloadError(f"{source.name} is not in colour, and has no hue.", "Leave hue out of augment.")
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

@@ -1,19 +1,40 @@
 """The flags of `scale` and `run`, as text: what they mean and whether they are right is for `bench.settings` to say."""
 
-import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
 from bench import folders, plan
-from bench.errors import BenchError, UsageError
 
-if TYPE_CHECKING:
-    from bench.settings import Settings
+
+@dataclass(frozen=True, kw_only=True)
+class OutputOptions:
+    """How to talk about a study, while it runs and at its end; the flags of that name."""
+
+    as_json: bool = False
+    plain: bool = False
+    no_color: bool = False
+    wide: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What is asked of a study; the flags of that name."""
+
+    flags: Mapping[str, Any]  # setting -> value or its text, for `bench.settings.resolve`; only what was given
+    words: tuple[str, ...]  # the command line without `bench`: what repeats the study
+    profile: str | None = None
+    resume: bool = False
+    dry_run: bool = False
+    fail_on: str | None = None  # gates, with commas
+    output: OutputOptions = OutputOptions()
+
 
 # Flag -> (its value, what it says). The value is a placeholder, the words there are, or None for a switch.
 _SETTINGS: dict[str, tuple[str | tuple[str, ...] | None, str]] = {
@@ -133,13 +154,15 @@ class _Word(click.types.StringParamType):
         return [CompletionItem(f"{done}{comma}{word}") for word in self.words if word.startswith(last)]
 
 
-def study_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Gives a command the flags of a study.
+def study_options(command: Callable[[Options], Any]) -> Callable[..., Any]:
+    """Gives a command the flags of a study, whose `Options` it is called with."""
 
-    It is called with `flags` (setting -> text, only what was given; for `bench.settings.resolve`) and with `profile`,
-    `resume`, `dry_run`, `as_json`, `plain`, `no_color` and `wide`.
-    """
-    return _with_flags(json_option(command), _SETTINGS, _OTHERS)
+    @wraps(command)
+    def gathered(**given: Any) -> Any:
+        output = OutputOptions(**{field.name: given.pop(field.name) for field in fields(OutputOptions)})
+        return command(Options(**given, words=tuple(sys.argv[1:]), output=output))
+
+    return _with_flags(json_option(gathered), _SETTINGS, _OTHERS)
 
 
 def workload_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -162,36 +185,6 @@ def _with_flags(
     for option in reversed(options):
         gathered = option(gathered)
     return gathered
-
-
-def refuse_unknown_names(settings: "Settings") -> None:
-    """Models, data sets and checkpoints that do not exist are found out before anything starts.
-
-    Raises:
-        BenchError: no such model, file or data set, with what looks like it; an extra that is not installed.
-    """
-    if settings.keep.start is not None and not Path(settings.keep.start).is_file():
-        raise UsageError(f"there is no checkpoint {settings.keep.start}", "bench show STUDY.LAUNCH names a launch's")
-    from bench.learn import WorkloadError
-    from bench.learn.catalogue import check_data, check_model
-
-    try:
-        check_model(settings.model.name or "")
-        check_data(settings.data.name)
-    except WorkloadError as error:
-        raise BenchError(error.message, error.hint, error.exit_code) from error
-
-
-def pass_on_variables(settings: "Settings") -> None:
-    """From here on, what this process starts gets the variables that the settings name.
-
-    Raises:
-        UsageError: one of them is not set.
-    """
-    from bench.settings import variables
-    from launchers.environment import pass_on
-
-    pass_on(variables.asked(settings.study.env, os.environ, settings.origins["study.env"]))
 
 
 def _parameter(flag: str) -> str:

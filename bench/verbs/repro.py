@@ -12,6 +12,7 @@ import click
 
 from bench import plan as nouns
 from bench.errors import DONE, GATE, PARTIAL, UsageError
+from bench.output import say
 from bench.verbs import repro_inputs
 from bench.verbs.options import busy_option, data_dir_option, json_option, store_option, workload_options
 
@@ -144,7 +145,8 @@ def run(*, bundle: Path, study: str, store: Path, data_dir: str | None, when_bus
     from bench.dna.machine import here
     from bench.repro import capsule
     from bench.store import index
-    from bench.verbs import measuring, study_refs
+    from bench.verbs import exits, leading, study_refs
+    from bench.verbs.options import OutputOptions
     from reports.comparing import comparison, document
     from reports.repro import agreement
 
@@ -152,10 +154,10 @@ def run(*, bundle: Path, study: str, store: Path, data_dir: str | None, when_bus
     theirs = index.resolve(bundle, study)
     capsules = [(file.name, capsule.read(file)) for file in sorted(bundle.glob(f"*{ENDING}"))]
     again = repro_inputs.here(index.plan(bundle, theirs), machine, data_dir)
-    talk = measuring.Talk(as_json=as_json, plain=False, no_color=False, wide=False)
-    code = measuring.run_again(again, store, machine, when_busy=when_busy, talk=talk)
+    led = leading.run_again(again, store, machine, when_busy=when_busy, output=OutputOptions(as_json=as_json))
+    code = exits.settled(led.code, led.study)
     if code not in {DONE, PARTIAL}:
-        _say(f"Broken off; what was finished is kept as {again.study_id} in {store}")
+        say(f"Broken off; what was finished is kept as {again.study_id} in {store}")
         if as_json:
             print(json.dumps(agreement.repeat_document(again.study_id, {}, None, code), indent=1))
         return code
@@ -209,7 +211,7 @@ def _stage(machine: "Machine", as_json: bool) -> "Stage":
 
     dna = fingerprint(numbers.read)
     ids = {"hw_id": dna.hw_id, "sw_id": dna.sw_id, "num_id": dna.num_id}
-    return Stage(machine=machine, ids=ids, say=(lambda _: None) if as_json else _say)
+    return Stage(machine=machine, ids=ids, say=(lambda _: None) if as_json else say)
 
 
 def _uninterrupted(when_busy: str, as_json: bool) -> AbstractContextManager[object]:
@@ -217,7 +219,7 @@ def _uninterrupted(when_busy: str, as_json: bool) -> AbstractContextManager[obje
     from bench import host_lock
 
     quiet: Callable[[str], None] = lambda _: None  # noqa: E731 - a name for what a reader would skip
-    return host_lock.held(when_busy, quiet if as_json else _say)
+    return host_lock.held(when_busy, quiet if as_json else say)
 
 
 def _gates(fail_on: str | None) -> tuple[str, ...]:
@@ -234,7 +236,3 @@ def _console() -> Any:
     from reports.text.console import console_for
 
     return console_for(sys.stdout)
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

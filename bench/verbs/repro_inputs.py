@@ -1,17 +1,13 @@
 """What `bench repro` rehearses and repeats: flags, capsules and plans of others into what this machine can do."""
 
 import math
-import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench import plan as nouns
 from bench.errors import CannotError, UsageError
-from bench.verbs.options import pass_on_variables, refuse_unknown_names
 
 if TYPE_CHECKING:
     from bench.dna.machine import Machine
@@ -31,13 +27,11 @@ def asked(
     """
     from bench import planning
     from bench.repro.capsule import Rehearsal
-    from bench.settings import resolve
     from bench.verbs.data import account_of
+    from bench.verbs.study_request import settings_of
 
     said = {"steps": STEPS, **flags}
-    settings = resolve(said, os.environ, Path.cwd(), profile)
-    refuse_unknown_names(settings)
-    pass_on_variables(settings)
+    settings = settings_of(said, profile)
     ranks = settings.scale.ranks if "ranks" in flags and isinstance(settings.scale.ranks, tuple) else ()
     several = len(set(ranks)) > 1
     if several:
@@ -45,7 +39,7 @@ def asked(
         if settings.origins["scale.batch"] == "default":  # the next one that all of them can share out
             shared = math.lcm(*ranks)
             said["batch"] = shared * math.ceil(settings.scale.batch / shared)
-        settings = resolve(said, os.environ, Path.cwd(), profile)
+        settings = settings_of(said, profile)
     plan = planning.build(
         settings,
         machine,
@@ -92,10 +86,9 @@ def here(found: "Plan", machine: "Machine", data_dir: str | None) -> "Plan":
     Raises:
         CannotError: there is none.
     """
-    from bench import planning
+    from bench.verbs.study_request import new_study_id
 
-    now = datetime.now(UTC)
-    study_id = planning.new_study_id(found.workload.model, now, secrets.randbits(16))
+    study_id = new_study_id(found.workload.model)
     rows = tuple(row for row in found.configurations if _fits(row, machine, oversubscribed=found.oversubscribed))
     left_out = tuple(
         nouns.Unrunnable(configuration=row, reason="this machine has too little for it")
@@ -109,7 +102,7 @@ def here(found: "Plan", machine: "Machine", data_dir: str | None) -> "Plan":
     return replace(
         found,
         study_id=study_id,
-        created_at=now.isoformat(timespec="seconds"),
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         workload=replace(found.workload, data_dir=data_dir),
         configurations=rows,
         unrunnable=(*found.unrunnable, *left_out),

@@ -1,11 +1,8 @@
 """`bench run`: one configuration, a study of one row."""
 
-from typing import Any
-
 import click
 
-from bench.verbs import measuring
-from bench.verbs.options import gate_option, study_options
+from bench.verbs.options import Options, gate_option, study_options
 
 
 @click.command(
@@ -17,6 +14,8 @@ Examples:
 )
 @study_options
 @gate_option
-def command(**asked: Any) -> int:
+def command(options: Options) -> int:
     """Measure one configuration: rates with their spread, no baseline beside them and so no speedup."""
-    return measuring.measure(**asked, one_row=True)
+    from bench.verbs.measuring import measure
+
+    return measure(options, one_row=True)

@@ -1,11 +1,8 @@
 """`bench scale`: how training speeds up over processes and devices."""
 
-from typing import Any
-
 import click
 
-from bench.verbs import measuring
-from bench.verbs.options import gate_option, study_options
+from bench.verbs.options import Options, gate_option, study_options
 
 
 @click.command(
@@ -18,10 +15,12 @@ Examples:
 )
 @study_options
 @gate_option
-def command(**asked: Any) -> int:
+def command(options: Options) -> int:
     """Measure how training speeds up over processes and devices.
 
     Spawns every row in new processes, in complete rounds of random order, and ends with the table, a verdict and what
     to do next. A plain single-device baseline is always among the rows. Without --model and --profile: the demo.
     """
-    return measuring.measure(**asked, one_row=False)
+    from bench.verbs.measuring import measure
+
+    return measure(options, one_row=False)

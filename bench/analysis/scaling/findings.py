@@ -9,7 +9,7 @@ from bench.analysis.learning import accuracy, divergence, published
 from bench.analysis.learning.divergence import Divergence
 from bench.analysis.result import Row, Study, Target, Title
 from bench.analysis.scaling import laws, rows, speedup
-from bench.analysis.scaling.findings.replicates import Repeats, gather, standing
+from bench.analysis.scaling.replicates import Repeats, gather, standing
 from bench.analysis.statistics.intervals import ROUNDS_FOR_A_VERDICT
 from bench.analysis.statistics.steady import Steps
 from bench.analysis.validity import advice, changed, rules

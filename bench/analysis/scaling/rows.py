@@ -8,8 +8,8 @@ import numpy as np
 
 from bench.analysis.learning import accuracy as learning
 from bench.analysis.result import INVALID, EpochTime, Estimate, Row, Verdict
-from bench.analysis.scaling.findings.replicates import Repeats, standing
 from bench.analysis.scaling.mfu import utilisation
+from bench.analysis.scaling.replicates import Repeats, standing
 from bench.analysis.scaling.speedup import Comparison
 from bench.analysis.statistics import intervals, steady
 from bench.plan import Configuration

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bench.analysis.result import INVALID, Estimate, Verdict
-from bench.analysis.scaling.findings.replicates import Repeats, standing
+from bench.analysis.scaling.replicates import Repeats, standing
 from bench.analysis.statistics import intervals
 from bench.plan import Configuration
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from bench.analysis.result import Row
-from bench.analysis.scaling.findings.replicates import Repeats
+from bench.analysis.scaling.replicates import Repeats
 from bench.analysis.statistics.steady import line
 from bench.analysis.validity import changed, limited, same_data
 from bench.analysis.validity.rules import WARNING, Finding

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.analysis.result import StepTime
-from bench.analysis.scaling.findings import analyse, roofline
+from bench.analysis.scaling import roofline
+from bench.analysis.scaling.findings import analyse
 from bench.store import schema
 from bench.store.schema import Dna
 

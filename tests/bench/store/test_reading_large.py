@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bench import study
-from bench.analysis.scaling.findings import replicates
+from bench.analysis.scaling import replicates
 from bench.analysis.statistics import steady
 from bench.store import parquet, read, schema
 

@@ -13,6 +13,7 @@ from bench.plan import Published, in_rounds, to_json
 from bench.store import index
 from bench.store.commit import Store
 from bench.verbs import exits, measuring
+from bench.verbs.options import OutputOptions
 from bench.verbs.show import command as show
 
 WORK = {"model": "resnet18", "data": "cifar10"}
@@ -104,9 +105,9 @@ def test_a_missed_target_is_exit_4_when_the_gate_was_asked_for(trained, capsys):
     from bench import study
 
     found = study.analysed(trained.path, "trained-01")
-    talk = measuring.Talk(as_json=False, plain=True, no_color=True, wide=False)
-    assert measuring._tell(found, trained.path, 0, talk) == 0
-    assert measuring._tell(found, trained.path, 0, talk, ("accuracy",)) == 4
+    output = OutputOptions(plain=True, no_color=True)
+    assert measuring.show(found, trained.path, 0, output) == 0
+    assert measuring.show(found, trained.path, 0, output, ("accuracy",)) == 4
     assert "gate failed: accuracy: top-1 was to be at least 55.0" in capsys.readouterr().err
 
 

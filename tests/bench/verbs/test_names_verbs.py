@@ -13,7 +13,8 @@ from bench.settings import resolve
 from bench.settings.precedence import NAMES
 from bench.verbs import models
 from bench.verbs import profiles as profiles_verb
-from bench.verbs.options import refuse_unknown_names, study_options
+from bench.verbs.options import Options, OutputOptions, study_options
+from bench.verbs.study_request import refuse_unknown_names
 
 
 def output(command, *words) -> str:
@@ -59,12 +60,14 @@ def asked():
 
     @click.command()
     @study_options
-    def command(**given):
-        command.given = given
+    def command(options):
+        found.append(options)
+
+    found: list[Options] = []
 
     def called(*words):
         CliRunner().invoke(command, words, catch_exceptions=False)
-        return command.given
+        return found.pop()
 
     called.command = command
     return called
@@ -72,9 +75,11 @@ def asked():
 
 def test_only_what_was_given_becomes_a_flag(asked):
     given = asked("--ranks", "1,2", "--quick", "--profile", "demo")
-    assert given["flags"] == {"ranks": "1,2", "quick": True}
-    assert given["profile"] == "demo"
-    assert not any(given[name] for name in ("resume", "dry_run", "as_json", "plain", "no_color", "wide"))
+    assert given.flags == {"ranks": "1,2", "quick": True}
+    assert given.profile == "demo"
+    assert not given.resume
+    assert not given.dry_run
+    assert given.output == OutputOptions()
 
 
 def test_every_flag_of_a_setting_is_one_that_settings_know(asked, tmp_path):
@@ -85,7 +90,7 @@ def test_every_flag_of_a_setting_is_one_that_settings_know(asked, tmp_path):
 
 
 def test_a_zero_is_something_that_was_given(asked):
-    assert asked("--seed", "0")["flags"] == {"seed": "0"}
+    assert asked("--seed", "0").flags == {"seed": "0"}
 
 
 def test_words_and_names_are_completed(asked):

@@ -9,6 +9,8 @@ from bench.analysis.repro.agreement import Agreement, Difference
 from bench.dna.machine import Machine
 from bench.errors import CannotError, UsageError
 from bench.plan import Configuration, Workload
+from bench.repro import capsule
+from bench.repro.capsule import Capsule, Fact, Part, Rehearsal
 from bench.verbs import repro_inputs
 from reports.repro import agreement
 from reports.text.console import console_for

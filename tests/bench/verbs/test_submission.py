@@ -11,7 +11,7 @@ from bench.plan import to_json
 from bench.settings import resolve
 from bench.store import schema
 from bench.store.commit import Store
-from bench.verbs import submission
+from bench.verbs import study_request, submission
 from launchers import Request
 
 REQUEST = Request(name="2611220824-lenet-0a1b", nodes=2, ranks_per_node=1, cores_per_rank=1, gpus_per_node=0)
@@ -47,7 +47,7 @@ def handed_over(tmp_path, monkeypatch):
 
     def run(queue: Queue) -> None:
         module = SimpleNamespace(submit=lambda words, request, folder: queue)
-        submission.submitted(module, REQUEST, ("scale",), tmp_path / "store")
+        submission.hand_over(("scale",), REQUEST, module, tmp_path / "store")
 
     return run
 
@@ -92,7 +92,7 @@ def test_a_launcher_asks_for_what_the_settings_say(tmp_path) -> None:
     (tmp_path / "bench.toml").write_text('[slurm]\npartition = "gpu"\nsetup = ["module load cuda"]\n')
     flags = {"model": "lenet-small", "nodes": "1,4", "launcher": "slurm", "ranks_per_node": "2"}
     settings = resolve(flags, {}, tmp_path, user_file=tmp_path / "none.toml")
-    request = submission.request_of(settings, "name")
+    request = study_request.launcher_request(settings, "name", ("scale",))
     assert (request.name, request.nodes, request.ranks_per_node, request.gpus_per_node) == ("name", 4, 2, 0)
     assert request.options["partition"] == "gpu"
     assert request.options["setup"] == ("module load cuda",)
@@ -101,12 +101,12 @@ def test_a_launcher_asks_for_what_the_settings_say(tmp_path) -> None:
 
 def test_what_is_for_this_terminal_does_not_travel() -> None:
     typed = ("scale", "--model", "lenet", "--json", "--launcher", "slurm", "--dry-run")
-    assert submission.words_of(typed, "slurm") == ("scale", "--model", "lenet", "--launcher", "slurm")
-    assert submission.words_of(("scale", "--rdzv", "a:1", "--quick"), "torchrun") == ("scale", "--quick")
-    assert submission.words_of(("scale", "--rdzv=a:1", "--quick"), "torchrun") == ("scale", "--quick")
+    assert study_request.words_elsewhere(typed, "slurm") == ("scale", "--model", "lenet", "--launcher", "slurm")
+    assert study_request.words_elsewhere(("scale", "--rdzv", "a:1", "--quick"), "torchrun") == ("scale", "--quick")
+    assert study_request.words_elsewhere(("scale", "--rdzv=a:1", "--quick"), "torchrun") == ("scale", "--quick")
 
 
 def test_a_study_named_from_outside_must_be_an_id(monkeypatch) -> None:
     monkeypatch.setenv("BENCH_STUDY", "../elsewhere")
     with pytest.raises(UsageError, match="BENCH_STUDY"):
-        submission.given_study()
+        study_request.given_study()

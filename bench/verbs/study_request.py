@@ -1,0 +1,185 @@
+"""What a study's options and the settings around them come to, whoever then runs it."""
+
+import hashlib
+import os
+import secrets
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import launchers
+from bench import planning
+from bench.dna.machine import Machine
+from bench.errors import BenchError, UsageError
+from bench.learn import WorkloadError
+from bench.learn.catalogue import check_data, check_model
+from bench.plan import Plan
+from bench.settings import Settings, resolve, variables
+from bench.store.layout import Layout
+from bench.verbs import data, exits
+from bench.verbs.options import Options
+from launchers import environment
+
+STUDY = "BENCH_STUDY"  # the study's id, given from outside: begun once, resumed afterwards
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyRequest:
+    """One study that is asked for, with everything settled that no machine is needed for."""
+
+    options: Options
+    one_row: bool  # `bench run`: one configuration, without a baseline beside it
+    settings: Settings
+    gates: tuple[str, ...]
+    study_id: str
+    is_named_outside: bool  # the id is of whoever started this process
+
+    @classmethod
+    def of(cls, options: Options, *, one_row: bool) -> "StudyRequest":
+        """The study that these options ask for here.
+
+        Raises:
+            BenchError: a setting, a name or a gate is wrong.
+        """
+        settings = settings_of(options.flags, options.profile)
+        gates, given = exits.gates(options.fail_on, settings), given_study()
+        study_id = given or new_study_id(settings.model.name or "")
+        return cls(
+            options=options,
+            one_row=one_row,
+            settings=settings,
+            gates=gates,
+            study_id=study_id,
+            is_named_outside=given is not None,
+        )
+
+    @property
+    def store(self) -> Path:
+        return Path(self.settings.study.store)
+
+    @property
+    def launcher(self) -> ModuleType:
+        """The module of the launcher that is asked for."""
+        return launchers.find(self.settings.study.launcher)
+
+    def for_launcher(self) -> launchers.Request:
+        """What is asked of a launcher beyond this host."""
+        return launcher_request(self.settings, self.study_id, self.options.words)
+
+    def plan(self, machine: Machine) -> Plan:
+        """The whole study on this machine, its data looked at.
+
+        Raises:
+            BenchError: it contradicts itself, or cannot run here.
+        """
+        asked = self.settings.study.order_seed
+        order_seed = secrets.randbelow(2**31) if asked is None else asked
+        # What repeats this study: the words as they were typed, with the seed that was drawn for them.
+        words = ["bench", *(word for word in self.options.words if word not in {"--json", "--resume", "--debug"})]
+        return planning.build(
+            self.settings,
+            machine,
+            study_id=self.study_id,
+            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            command=shlex.join(words if asked is not None else [*words, "--order-seed", str(order_seed)]),
+            order_seed=order_seed,
+            one_row=self.one_row,
+            data=data.account_of(self.settings, quiet=self.options.output.as_json),
+        )
+
+
+def settings_of(flags: Mapping[str, Any], profile: str | None) -> Settings:
+    """The settings that hold here; what this process starts from now on gets the variables that they name.
+
+    Raises:
+        BenchError: a wrong setting; no such model, file or data set, with what looks like it; an extra that is not
+            installed; a variable that is to be passed and is not set.
+    """
+    settings = resolve(flags, os.environ, Path.cwd(), profile)
+    refuse_unknown_names(settings)
+    environment.pass_on(variables.asked(settings.study.env, os.environ, settings.origins["study.env"]))
+    return settings
+
+
+def refuse_unknown_names(settings: Settings) -> None:
+    """Models, data sets and checkpoints that do not exist are found out before anything starts.
+
+    Raises:
+        BenchError: there is no such thing.
+    """
+    if settings.keep.start is not None and not Path(settings.keep.start).is_file():
+        raise UsageError(f"there is no checkpoint {settings.keep.start}", "bench show STUDY.LAUNCH names a launch's")
+    try:
+        check_model(settings.model.name or "")
+        check_data(settings.data.name)
+    except WorkloadError as error:
+        raise BenchError(error.message, error.hint, error.exit_code) from error
+
+
+def given_study() -> str | None:
+    """The id that whoever started this process gave the study; None when it is to have a new one.
+
+    Raises:
+        UsageError: it cannot be an id.
+    """
+    study_id = os.environ.get(STUDY) or None
+    if study_id is not None:
+        try:
+            Layout(Path()).plan(study_id)
+        except ValueError as error:
+            raise UsageError(f"{STUDY}: {error}") from error
+    return study_id
+
+
+def new_study_id(model: str) -> str:
+    """An id that no other study has."""
+    return planning.new_study_id(model, datetime.now(UTC), secrets.randbits(16))
+
+
+def launcher_request(settings: Settings, study_id: str, words: Sequence[str]) -> launchers.Request:
+    """What the settings ask of a launcher beyond this host.
+
+    Args:
+        settings: of the study.
+        study_id: its name; torchrun's nodes meet under one that is made of `words`.
+        words: the command line.
+    """
+    scale, slurm = settings.scale, settings.slurm
+    gpus = slurm.gpus_per_node or (scale.ranks_per_node or 0 if scale.device == "cuda" else 0)
+    options = (
+        slurm.model_dump(exclude_none=True, exclude={"gpus_per_node"}) if settings.study.launcher == "slurm" else {}
+    )
+    if settings.study.launcher == "torchrun":
+        options = {"rdzv": settings.study.rdzv}
+        # Every node must come to the same name, of the same command; the leader names the study itself.
+        same = repr(words_elsewhere(words, "torchrun")).encode()
+        study_id = f"bench-{hashlib.blake2b(same, digest_size=6).hexdigest()}"
+    return launchers.Request(
+        name=study_id,
+        nodes=max(scale.nodes or (1,)),
+        ranks_per_node=scale.ranks_per_node or gpus or 1,
+        cores_per_rank=scale.cores_per_rank,
+        gpus_per_node=gpus,
+        options=options,
+    )
+
+
+def words_elsewhere(words: Sequence[str], launcher: str) -> tuple[str, ...]:
+    """The command line that the study is run with by others: as it was typed, without what is for this process.
+
+    A queue's job has a log, and the table is printed here; of torchrun's nodes the leader prints it. `--rdzv` is not
+    needed once torchrun has met there, and torchrun would take it for the beginning of words of its own.
+    """
+    ours = {"--dry-run", "--debug", *(("--json",) if launcher == "slurm" else ())}
+    kept = []
+    left = iter(words)
+    for word in left:
+        if word == "--rdzv":
+            next(left, None)
+        elif word not in ours and not word.startswith("--rdzv="):
+            kept.append(word)
+    return tuple(kept)
