@@ -22,7 +22,7 @@ VERBS = {  # name -> its module (whose `command` it is), and what it does
     "run": ("bench.verbs.run", "Measure one configuration."),
     "report": ("bench.verbs.report", "Write the report of studies."),
     "export": ("bench.verbs.export", "Hand studies to trackers, offline, and to other programs."),
-    "compare": ("bench.verbs.compare", "Hold two studies against each other, or many machines."),
+    "compare": ("bench.verbs.compare", "Compare two studies with each other, or many machines."),
     "repro": ("bench.verbs.repro", "Say whether another machine agrees, and where it first does not."),
     "calibrate": ("bench.verbs.calibrate", "Measure this machine's own noise, and the verdicts on it."),
     "ls": ("bench.verbs.ls", "List the studies of a store."),

@@ -1,4 +1,4 @@
-"""Which study of a store an unfinished one is gone on with, and how a plan differs from it where there is none."""
+"""Which study of a store an unfinished one is resumed in, and how a plan differs from it where there is none."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -57,7 +57,7 @@ def unfinished(store: Store, asked: Plan) -> Plan:
 
 
 def take_up(store: Store, study_id: str, *, force: bool = False, tell: Callable[[str], None] = lambda _: None) -> None:
-    """Close what nobody runs any more of a study that is about to be gone on with; arguments as for `close_stale`.
+    """Close what nobody runs any more of a study that is about to be resumed; arguments as for `close_stale`.
 
     Raises:
         CannotError: a living process runs it, or one on another machine may.

@@ -3,7 +3,7 @@
     python benchmarks/agreement_table.py [--repeats 20] [--seconds 600] [--keep FILE] [--markdown FILE]
 
 Each repeat has a seed of its own: its capsule is recorded with its envelope, then every case is rehearsed in processes
-of its own and held against it. (Repeats of one seed would be the same bits again, and say nothing.) A case that a
+of its own and compared with it. (Repeats of one seed would be the same bits again, and say nothing.) A case that a
 machine cannot show (an instruction set that it lacks) is left out with the reason. With --keep each repeat is one line
 of JSON in that file, and those that are there already are not run again.
 """
@@ -133,7 +133,7 @@ class Repeat:
 
 
 def repeated(seed: int, cases: list[Case]) -> Repeat:
-    """Record a capsule, and hold every case against it."""
+    """Record a capsule, and compare every case with it."""
     capsule = runs.recorded(_rehearsal(seed=seed), _stage())
     judgements, ranks = {}, {}
     for case in cases:

@@ -156,7 +156,7 @@ def test_the_demo_ends_with_real_speedups_and_a_real_accuracy(desk: Desk):
     assert len(rows) > 1
     assert all(row["launches"] == 3 and row["launches_failed"] == 0 for row in rows)
     assert all(row["accuracy"]["top1"] > 0.5 for row in rows)  # of ten digits: chance is 0.1
-    if ran.returncode == 0:  # else the machine was too busy for some row to be held against another
+    if ran.returncode == 0:  # else the machine was too busy for some row to be compared with another
         assert all(row["speedup"]["estimate"] > 0 for row in rows)
 
 

@@ -148,7 +148,7 @@ class Beside:
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """What a profile wants reached, held against a row."""
+    """What a profile wants reached, compared with a row."""
 
     metric: str  # of plan.TARGETS
     wanted: float
@@ -193,5 +193,5 @@ class Study:
 
     @property
     def baseline(self) -> Row | None:
-        """The row everything is held against: the plain single-device run."""
+        """The row everything is compared with: the plain single-device run."""
         return next((row for row in self.rows if row.is_baseline), None)

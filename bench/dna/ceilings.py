@@ -72,7 +72,7 @@ def keep(found: Fingerprint, threads: int) -> None:
 def joined(found: Fingerprint, threads: int) -> Fingerprint:
     """The fingerprint with the ceilings that were measured last on this hardware, by this software; measures nothing.
 
-    What a study reached can be held against them then: in half a minute before each nobody would measure them.
+    What a study reached can be compared with them then: in half a minute before each nobody would measure them.
     """
     kept = cache.load(_kept_in(found, threads))
     if not isinstance(kept, dict):

@@ -40,7 +40,7 @@ _CONDITIONS: Mapping[str, _Reader] = {
 }
 
 
-# Bits of nvmlClocksEventReasons (nvml.h) that hold a clock down against the user's will. Idle clocks, clocks that were
+# Bits of nvmlClocksEventReasons (nvml.h) that keep a clock low against the user's will. Idle clocks, clocks that were
 # set by hand and the sync boost group are not among them.
 POWER_LIMIT = "power limit"
 _HELD_DOWN = {

@@ -27,7 +27,7 @@ def rows(record: Record) -> Rows:
 
 
 def launches(record: Record) -> Rows:
-    """A row a launch: its columns in the store, failures included."""
+    """One row per launch: its columns in the store, failures included."""
     return [{**asdict(each.launch), **ids(each.dna)} for each in record.runs]
 
 
@@ -42,7 +42,7 @@ def epochs_of(run: Run) -> Rows:
 
 
 def steps(record: Record) -> Rows:
-    """A row a step of a launch, or a block of them, on its slowest rank."""
+    """One row per step of a launch, or per block of them, on its slowest rank."""
     return [_moment(run, "step", point) for run in record.runs for point in run.steps]
 
 
@@ -73,7 +73,7 @@ def confusion_of(run: Run) -> Rows:
 
 
 def fingerprints(record: Record) -> Rows:
-    """A row a launch: the ids of what it ran on, and the facts behind them."""
+    """One row per launch: the ids of what it ran on, and the facts behind them."""
     return [fingerprint(run) for run in record.runs if run.dna]
 
 

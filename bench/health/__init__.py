@@ -53,7 +53,7 @@ def as_it_is(machine: Machine, store: Path, begun: Child | None = None, *, nvml:
     Args:
         machine: what of this host there is.
         store: where results will go; need not be there yet.
-        begun: also have torch run, in this process (`bench.dna.numbers.begin`), and hold its numbers against the last.
+        begun: also have torch run, in this process (`bench.dna.numbers.begin`), and compare its numbers with the last.
         nvml: stands in for the module `pynvml` in tests.
     """
     looked = _all(demand.of_whole(machine), machine, store, nvml)  # first: the canaries are a load, and use the GPU

@@ -44,7 +44,7 @@ def about_patience(workload: Workload, rank0: RankResult) -> Iterator[str]:
 
 
 def about_hosts(told: Sequence[RankResult], nodes: int) -> Iterator[str]:
-    """What speaks against calling the hosts of a launch so many equal machines."""
+    """What casts doubt on calling the hosts of a launch so many equal machines."""
     kinds = {each.hardware_tag for each in told if each.hardware_tag is not None}
     if len(kinds) > 1:
         yield f"its {nodes} nodes are of {len(kinds)} kinds of hardware, and the slowest decides"

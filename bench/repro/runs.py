@@ -76,7 +76,7 @@ def rehearsed(rehearsal: Rehearsal, stage: Stage) -> tuple[Part, ...]:
 
 
 def observed(rehearsal: Rehearsal, stage: Stage) -> Capsule:
-    """What is held against a capsule: one rehearsal here."""
+    """What is compared with a capsule: one rehearsal here."""
     stage.say(f"Rehearsing {rehearsal.workload.steps} steps here")
     parts = rehearsed(rehearsal, stage)
     return Capsule(created_at=_now(), rehearsal=rehearsal, parts=parts, ids=stage.ids)
@@ -92,7 +92,7 @@ def recorded(
         stage: where.
         nudges: runs with every weight nudged, for the envelope; 0 for a capsule without one.
         seeds: runs that train with other seeds, for the accuracy they come to.
-        ranks: numbers of ranks to be held against one process.
+        ranks: numbers of ranks to be compared with one process.
     """
     stage.say(f"Rehearsing {rehearsal.workload.steps} steps, every one written down")
     parts = rehearsed(rehearsal, stage)

@@ -16,7 +16,7 @@ from bench.store.layout import Layout, StorePath, UnreadableError, entries, exis
 from bench.store.survey import document, survey
 
 UNSETTLED = ("cancelled", "lost")  # says nothing of the launch: --resume runs it again
-# Of a launch that keeps checkpoints, every failure: it is there to be trained to its end, and can be gone on with.
+# Of a launch that keeps checkpoints, every failure: it is there to be trained to its end, and can be resumed.
 UNSETTLED_KEPT = (*UNSETTLED, "oom_device", "oom_kill", "crash", "killed", "hang", "timeout")
 MARKER_SCHEMA = "bench.marker/1"
 

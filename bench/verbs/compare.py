@@ -65,7 +65,7 @@ def command(
     threshold: str | None,
     **talking: bool,
 ) -> int:
-    """Hold B against A: fingerprints first, then a verdict for every row and quantity that both have.
+    """Compare B with A: fingerprints first, then a verdict for every row and quantity that both have.
 
     A and B are studies, STUDY/ROW, launches (STUDY.r00p01) or stores (folders); STORE::STUDY is a study of another
     store. From three on, each is a machine, and the ones that are not like the others are named.

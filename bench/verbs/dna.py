@@ -59,7 +59,7 @@ def command(
 ) -> None:
     """Show this machine's fingerprint: hardware, software, how it computes, and its state now.
 
-    With equal hardware, software and numbers, two results may be held against each other. No names of hosts or people,
+    With equal hardware, software and numbers, two results may be compared with each other. No names of hosts or people,
     no addresses, paths or serial numbers are in it.
     """
     from reports.repro import dna

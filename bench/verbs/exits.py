@@ -15,7 +15,7 @@ def gates(fail_on: str | None, settings: "Settings") -> tuple[str, ...]:
     """The gates that were asked for.
 
     Raises:
-        UsageError: no such gate, or nothing that it could be held against.
+        UsageError: no such gate, or nothing that it could be compared with.
     """
     asked = tuple(word.strip() for word in (fail_on or "").split(",") if word.strip())
     for word in asked:

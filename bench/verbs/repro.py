@@ -56,7 +56,7 @@ def record(
     """Train a few steps in deterministic mode and write down what is seen, for others to check.
 
     Data, weights, activations, gradients, losses (--steps of them, 50 unless said). Several --ranks share one global
-    batch and are held against one process; exits with 4 when they compute something else. No speed is taken from it.
+    batch and are compared with one process; exits with 4 when they compute something else. No speed is taken from it.
     """
     from bench.dna.machine import here
     from bench.repro import capsule, runs

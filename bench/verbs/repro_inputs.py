@@ -20,7 +20,7 @@ STEPS = 50
 def asked(
     flags: Mapping[str, Any], profile: str | None, machine: "Machine"
 ) -> "tuple[Rehearsal, tuple[int, ...], str]":
-    """What is to be recorded, the numbers of ranks to hold against it, and what to do beside another study.
+    """What is to be recorded, the numbers of ranks to compare with it, and what to do beside another study.
 
     Raises:
         UsageError: what is asked for cannot be rehearsed.

@@ -1,4 +1,4 @@
-"""How long a step takes when nobody waits for gradients: what the others' share of it is held against."""
+"""How long a step takes when nobody waits for gradients: what the others' share of it is compared with."""
 
 import statistics
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Going on with a training: what a checkpoint holds, taken from all ranks and put back into all of them.
+"""Resuming a training: what a checkpoint holds, taken from all ranks and put back into all of them.
 
 Nothing here stands inside a timed segment. After `go_on` a rank is, bit for bit, where the one was that was saved: its
 weights, its optimizer, its random numbers, its place in the data, and the order in which gradients are summed.
@@ -119,7 +119,7 @@ class Checkpoints:
         self.spent_s += time.perf_counter() - began
 
     def _found(self) -> dict[str, Any] | None:
-        """The content to go on from, held against what is to be trained; None to begin at the start."""
+        """The content to go on from, compared with what is to be trained; None to begin at the start."""
         for place in self.folder.places() if self.folder is not None else ():
             file = self.folder.file(place) if self.folder is not None else Path()
             try:

@@ -59,7 +59,7 @@ class EpochLoop:
     def run(self, epochs: int, *, first: int = 0) -> None:
         """Train and evaluate epochs `first` to `epochs` - 1, unless patience ends first.
 
-        `first` is not 0 where an earlier run is gone on with; `results` then holds that run's epochs, and where its
+        `first` is not 0 where an earlier run is resumed; `results` then holds that run's epochs, and where its
         patience was over nothing is trained.
 
         Raises:

@@ -73,7 +73,7 @@ class _Launch:
         self.epochs: list[job.EpochResult] = []
 
     def join(self) -> None:
-        """Take the device and the threads, form the group, and hold both against the plan."""
+        """Take the device and the threads, form the group, and compare both with the plan."""
         place = joining.join(self.rank, self.told)
         self.backend, self.device, self.group = place.backend, place.device, place.group
         self.places, self.watch = place.places, place.watch

@@ -154,7 +154,7 @@ def _rows(figure: Figure, labels: Sequence[str], extra: float = 0, row: float = 
 
 
 def _short(label: str, most: int = 26) -> str:
-    """Without its middle: the end tells rows apart, as in `ddp on 2 ranks with 4 cores`."""
+    """Without its middle: the end distinguishes rows, as in `ddp on 2 ranks with 4 cores`."""
     half = most // 2
     return label if len(label) <= most else f"{label[: most - half - 1].rstrip()}…{label[-half:].lstrip()}"
 

@@ -30,7 +30,7 @@ DARK = Theme(
     series=("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"),
 )
 
-MOST = len(LIGHT.series)  # series in one chart: more cannot be told apart
+MOST = len(LIGHT.series)  # series in one chart: more cannot be distinguished
 MARKERS = ("o", "s", "^", "D", "v", "P")
 DASHES: tuple[tuple[float, ...], ...] = ((), (5, 1.5), (1.5, 1.5), (7, 1.5, 1.5, 1.5), (3, 1), (5, 1, 1, 1, 1, 1))
 

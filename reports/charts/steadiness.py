@@ -1,4 +1,4 @@
-"""Step time by index: a small panel a row, a line a launch, warm-up and cut shaded."""
+"""Step time by index: a small panel per row, a line per launch, warm-up and cut shaded."""
 
 from collections.abc import Sequence
 from itertools import pairwise

@@ -78,7 +78,7 @@ def _ms(value: float | None) -> str:
 
 @table.register
 def _(chart: data.Steadiness) -> DataTable:
-    """A line a launch; a line a row where there are very many."""
+    """One line per launch; one per row where there are very many."""
     launches = [(row.label, launch) for row in chart.rows for launch in row.launches]
     lengths = ("kept", "median ms", "shortest ms", "longest ms")
     if len(launches) <= LISTED_LAUNCHES:

@@ -1,4 +1,4 @@
-"""A calibration in the terminal: the machine's own spread, false alarms, and what it can tell apart."""
+"""A calibration in the terminal: the machine's own spread, false alarms, and what it can distinguish."""
 
 from rich.console import Console
 

@@ -1,4 +1,4 @@
-"""B held against A, in the terminal: fingerprints first, then a table of verdicts, their reasons, and one sentence."""
+"""B compared with A, in the terminal: fingerprints first, then a table of verdicts, their reasons, and one sentence."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace

@@ -43,7 +43,7 @@ def colophon(report: Report) -> str:
 
 
 def _warnings(told: StudyReport, _: str) -> tuple[Block, ...]:
-    """Findings of the study first, then what speaks against single rows."""
+    """Findings of the study first, then what casts doubt on single rows."""
     study = told.study
     found = [_finding("", text) for text in study.warnings]
     for row in study.rows:

@@ -1,4 +1,4 @@
-"""Several studies in one page: what each came to, and one held against another."""
+"""Several studies in one page: what each came to, and one compared with another."""
 
 from bench.analysis.comparing.nouns import Comparison
 from bench.analysis.report import Report, StudyReport
@@ -87,7 +87,7 @@ def side_by_side(report: Report) -> Section:
 
 
 def compared(found: Comparison) -> Section:
-    """One study held against another, in the words of `bench compare`."""
+    """One study compared with another, in the words of `bench compare`."""
     columns = comparison.columns_of(found)
     blocks: list[Block] = [Prose(text=comparison.sentence(found))]
     if columns:

@@ -1,4 +1,4 @@
-"""What stands under a table: what it is held against, why a row has no number, and how the intervals were made."""
+"""What stands under a table: what it is compared with, why a row has no number, and how the intervals were made."""
 
 from dataclasses import dataclass
 

@@ -50,7 +50,7 @@ def baseline_rate(study: Study) -> str | None:
 
 
 def is_suspect(row: Row) -> bool:
-    """The row has a number that something speaks against, short of refusing it."""
+    """The row has a number that something casts doubt on, short of refusing it."""
     return row.status == SUSPECT and not is_invalid(row)
 
 

@@ -36,7 +36,7 @@ def label(row: Named, among: Sequence[Named]) -> str:
 
 
 def mode(row: Named, among: Sequence[Named]) -> str:
-    """For a table with columns for ranks and cores: `ddp`, or `single mps` where several devices are told apart."""
+    """For a table with columns for ranks and cores: `ddp`, or `single mps` where several devices are distinguished."""
     return row.strategy + _device(row, among, " ")
 
 

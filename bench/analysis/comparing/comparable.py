@@ -1,4 +1,4 @@
-"""May these two be held against each other at all? Whatever is not the same work gives no ratio, only the reason."""
+"""May these two be compared with each other at all? Whatever is not the same work gives no ratio, only the reason."""
 
 import hashlib
 import json
@@ -35,7 +35,7 @@ def different_work(a: Plan, b: Plan) -> Iterator[str]:
 
 
 def obstacles(a: Study, b: Study, a_plan: Plan, b_plan: Plan) -> tuple[str, ...]:
-    """Why no row of B may be held against any row of A; empty when they may."""
+    """Why no row of B may be compared with any row of A; empty when they may."""
     found = list(different_work(a_plan, b_plan))
     if a.method_version != b.method_version:
         found.append(

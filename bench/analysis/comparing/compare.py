@@ -1,4 +1,4 @@
-"""B held against A: fingerprints, then every row that both have, every quantity, one verdict each. Pure."""
+"""B compared with A: fingerprints, then every row that both have, every quantity, one verdict each. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -27,7 +27,7 @@ def compare(a: Side, b: Side, margin: float, *, other_source: bool = False) -> C
     """Every quantity of every row that both sides have; rows of one study are paired by round.
 
     Args:
-        a: what it is held against.
+        a: what it is compared with.
         b: what is judged: FASTER means that B is.
         margin: differences below it count as none, as a share.
         other_source: compare although the user's own files differ: what then differs may be the code's.
@@ -131,7 +131,7 @@ def _quantities(a: Side, b: Side, mine: Row, theirs: Row, margin: float, *, pair
 
 
 def _doubted(found: Found | None, doubts: Sequence[str]) -> Found | None:
-    """No word rests on launches that something speaks against; more of the same would not help, measuring again may."""
+    """No word rests on launches that something casts doubt on; more of the same would not help, measuring again may."""
     if found is None or found.verdict is None or not doubts:
         return found
     reasons = (*doubts, *found.verdict.reasons)

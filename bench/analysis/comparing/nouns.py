@@ -71,7 +71,7 @@ class Compared(Found):
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """B held against A: fingerprints first, then every matching row."""
+    """B compared with A: fingerprints first, then every matching row."""
 
     a: Party
     b: Party
@@ -97,7 +97,7 @@ class Comparison:
 
 @dataclass(frozen=True, kw_only=True)
 class MachineRate:
-    """One machine's launches of one row, held against the other machines."""
+    """One machine's launches of one row, compared with the other machines."""
 
     party: Party
     rate: Estimate  # samples per second

@@ -1,4 +1,4 @@
-"""Each quantity of a row, B held against A: both sides with intervals, the ratio, a verdict in the quantity's words."""
+"""Each quantity of a row, B compared with A: both with intervals, the ratio, a verdict in the quantity's words."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What a row learned: its last epoch and its best one, told apart, and how long an accuracy took. Pure."""
+"""What a row learned: its last epoch and its best one, distinguished, and how long an accuracy took. Pure."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -79,7 +79,7 @@ def time_to(target: float, epochs: Iterable[Epoch]) -> TimeTo | None:
 def targets(
     wanted: Mapping[str, float], configuration: str, found: Accuracy | None, classes: Iterable[ClassScore]
 ) -> tuple[Target, ...]:
-    """What a profile wants of the last epoch, held against one row.
+    """What a profile wants of the last epoch, compared with one row.
 
     Args:
         wanted: of `plan.TARGETS` -> the least share, or the highest loss.

@@ -42,7 +42,7 @@ def beside(
     classes: Sequence[ClassScore],
     machine: str = "",
 ) -> tuple[Beside, ...]:
-    """Every published result that this study has something to hold against, in the profile's order.
+    """Every published result that this study has something to compare with, in the profile's order.
 
     A result of a longer run is told only where the profile quotes none of the length that was trained. What differs
     between the two runs (length, device, hardware) is named; it is never corrected for.

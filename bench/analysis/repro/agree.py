@@ -36,7 +36,7 @@ class _Pair:
 
 
 def judge(reference: Capsule, here: Capsule) -> Agreement:
-    """Hold a run against a capsule.
+    """Compare a run with a capsule.
 
     Args:
         reference: the capsule, with its envelope.

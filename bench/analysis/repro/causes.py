@@ -31,7 +31,7 @@ def of(first: Fact, reference: Mapping[str, Any], here: Mapping[str, Any], *, ro
     Args:
         first: the first fact that differs.
         reference: conditions of the capsule.
-        here: conditions of the run that is held against it.
+        here: conditions of the run that is compared with it.
         rounding: it may be no more than that; else no number of threads explains it, at most another version.
     """
     place = _STAGES[first.stage](first)

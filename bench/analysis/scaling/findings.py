@@ -1,4 +1,4 @@
-"""A whole study: every configuration of the plan as a row, held against the baseline."""
+"""A whole study: every configuration of the plan as a row, compared with the baseline."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -105,7 +105,7 @@ def analyse(
 def _targets(
     plan: Plan, table: Sequence[Row], launches: Sequence[Launch], classes: Sequence[ClassScore]
 ) -> tuple[Target, ...]:
-    """What the profile wants reached, held against every row; nothing where no epochs were asked for."""
+    """What the profile wants reached, compared with every row; nothing where no epochs were asked for."""
     if plan.workload.epochs is None:
         return ()
     row_of = {launch.launch_id: launch.configuration for launch in launches}
@@ -128,7 +128,7 @@ def _gathered(
     diverged: Mapping[str, Divergence],
     variables: Sequence[str],
 ) -> dict[str, Repeats]:
-    """Every runnable configuration's launches, with what speaks against the study as a whole and against each other."""
+    """Every runnable configuration's launches, with what casts doubt on the study as a whole and on each other."""
     by_key = defaultdict(list)
     for launch in launches:
         by_key[launch.configuration].append(launch)

@@ -19,7 +19,7 @@ def step_parts(study: Study) -> tuple[StepParts, ...]:
     """The median step of each row, divided by the shares that were measured.
 
     What is timed apart is the wait for data and the all-reduce outside compute; the rest is forward, backward, the
-    optimizer and the copies between them, which bench does not tell apart.
+    optimizer and the copies between them, which bench does not distinguish.
     """
     found = []
     for row in study.rows:
@@ -82,7 +82,7 @@ def reached(
     """Floating point operations per second of each row, beneath the peaks that are published or were measured.
 
     Counted operations are those of convolutions, products of matrices and attention, forward and backward. A measured
-    ceiling is that of the whole machine at its number of threads, so it is held against rows that use all of it alone.
+    ceiling is that of the whole machine at its number of threads, so it is compared with rows that use all of it alone.
     """
     found = []
     for row in study.rows:

@@ -46,7 +46,7 @@ def measured(
         comparison: how they stand against the baseline.
         epochs: the trained epochs of all launches of the study.
         peaks: published peaks of chips (`profiles.hardware_peaks`); None when there are none.
-        is_baseline: everything else is held against this row.
+        is_baseline: everything else is compared with this row.
         target: top-1 that the profile wants reached.
     """
     launches, windows = repeats.launches, repeats.windows

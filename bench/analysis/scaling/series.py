@@ -17,7 +17,7 @@ from bench.store import schema
 from bench.store.schema import ClassScore, Epoch, Launch
 
 SAME = 1e-12  # of shares
-LAUNCHES_OF_A_ROW = 8  # told step by step at most: more lines in one panel cannot be told apart
+LAUNCHES_OF_A_ROW = 8  # told step by step at most: more lines in one panel cannot be distinguished
 
 
 def traces(study: Study, launches: Sequence[Launch], steps: Mapping[str, Steps]) -> tuple[Traces, ...]:

@@ -1,4 +1,4 @@
-"""A row held against the baseline: speedup, efficiency and verdict, or why there is none."""
+"""A row compared with the baseline: speedup, efficiency and verdict, or why there is none."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from bench.plan import Configuration
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """A row held against the baseline; `missing` says why for whatever is None."""
+    """A row compared with the baseline; `missing` says why for whatever is None."""
 
     speedup: Estimate | None = None
     efficiency: Estimate | None = None
@@ -28,7 +28,7 @@ def compare(repeats: Repeats, baseline: Repeats | None, *, margin: float, quick:
 
     Args:
         repeats: the row, which gave a rate.
-        baseline: what it is held against; None when there is none.
+        baseline: what it is compared with; None when there is none.
         margin: the practical margin of the verdict.
         quick: too few rounds for verdicts, by the user's wish.
     """
@@ -75,7 +75,7 @@ def resources(configuration: Configuration, baseline: Configuration) -> float | 
 
 
 def _obstacle(baseline: Repeats | None) -> str:
-    """Why nothing can be held against this baseline; empty when it can."""
+    """Why nothing can be compared with this baseline; empty when it can."""
     if baseline is None:
         return "there is no baseline row"
     if baseline.invalid:

@@ -43,7 +43,7 @@ class Finding:
 
 
 def launch_findings(launch: Launch, window: Window | None, divergence: Divergence | None = None) -> Iterator[Finding]:
-    """What speaks against one launch that ended well.
+    """What casts doubt on one launch that ended well.
 
     Args:
         launch: its row.
@@ -169,7 +169,7 @@ def _clock_was_right(launch: Launch, window: Window | None) -> Iterator[Finding]
 
 
 def row_findings(launches: Sequence[Launch], windows: Sequence[Window], *, fixed_work: bool) -> Iterator[Finding]:
-    """What speaks against the launches of one row together.
+    """What casts doubt on the launches of one row together.
 
     Args:
         launches: those of the row that ended well.
@@ -264,7 +264,7 @@ def _code_stayed(launches: Sequence[Launch]) -> Iterator[Finding]:
 
 
 def against_baseline(launches: Sequence[Launch], baseline: Sequence[Launch]) -> Iterator[Finding]:
-    """What forbids holding this row against the baseline."""
+    """What forbids comparing this row with the baseline."""
     if not _same(launch.params for launch in (*launches, *baseline)):
         yield Finding(
             severity=INVALID, text="the model has another size than the baseline's", fix="repeat the study whole"

@@ -1,4 +1,4 @@
-"""B held against A: only what is alike is compared, and what is said is what the launches allow."""
+"""B compared with A: only what is alike is compared, and what is said is what the launches allow."""
 
 import pytest
 from analysis_fakes import DDP2, SINGLE, configuration

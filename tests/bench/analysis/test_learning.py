@@ -1,4 +1,4 @@
-"""Last and best epoch told apart, seeds as replicates, and how long an accuracy took."""
+"""Last and best epoch distinguished, seeds as replicates, and how long an accuracy took."""
 
 import pytest
 from analysis_fakes import SINGLE, epoch, launch, plan

@@ -1,4 +1,4 @@
-"""Macro means over all classes that have samples, held against a count of every single sample."""
+"""Macro means over all classes that have samples, compared with a count of every single sample."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The canary operations: the same inputs everywhere, hashed bit by bit, held against float64."""
+"""The canary operations: the same inputs everywhere, hashed bit by bit, compared with float64."""
 
 import hashlib
 import math

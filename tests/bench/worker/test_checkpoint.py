@@ -1,4 +1,4 @@
-"""Training that is broken off and gone on with is, bit for bit, the training that was not."""
+"""Training that is broken off and resumed is, bit for bit, the training that was not."""
 
 import math
 import random
