@@ -8,10 +8,10 @@ from typing import Any
 
 from bench.dna.child import Child
 from bench.dna.machine import Machine
-from bench.health import demand, disk, gpu, host, limits, load, software
-from bench.health.afterwards import GpuMemory, postflight
+from bench.health import capacity, demand, disk, gpu, host, load, software
 from bench.health.check import OK, REFUSAL, WARNING, Check, refuse, tolerated
 from bench.health.gpu import PROCESSES as GPU_PROCESSES
+from bench.health.postflight import GpuMemory, postflight
 from bench.plan import Plan
 
 __all__ = [
@@ -69,16 +69,16 @@ def cards(plan: Plan, machine: Machine, *, nvml: Any = None) -> tuple[int, ...]:
 def _all(asked: demand.Demand, machine: Machine, store: Path, nvml: Any) -> list[Check]:
     return [
         *gpu.checks(gpu.planned(asked, machine, nvml), nvml),
-        *limits.checks(asked, machine),
+        *capacity.checks(asked, machine),
         *host.checks(machine),
         *disk.checks(asked, store),
     ]
 
 
 def _numbers(machine: Machine, begun: Child) -> list[Check]:
-    from bench.health import numbers  # noqa: PLC0415 - it brings the driver's library, which a quick look needs not
+    from bench.health import canary_check  # noqa: PLC0415 - it brings the driver's library, which a quick look needs not
 
-    return numbers.checks(machine, begun)
+    return canary_check.checks(machine, begun)
 
 
 def _sorted(checks: list[Check]) -> list[Check]:

@@ -127,7 +127,7 @@ def _measured(found: "Fingerprint", store: Path, when_busy: str) -> "Fingerprint
 def _compared(names: tuple[str, str], store: Path, here: Callable[[], "Fingerprint"]) -> dict[str, Any]:
     """How B differs from A, as a document."""
     from bench.analysis.comparing import dna_effects
-    from bench.dna.diagnosis import diagnose
+    from bench.dna.numeric_causes import diagnose
 
     a, b = (here() if name == HERE else _found(name, store) for name in names)
     rows = [[each.row("", "")] for each in (a, b)]

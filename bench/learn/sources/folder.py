@@ -14,11 +14,11 @@ from bench.learn import WorkloadError
 from bench.learn.naming import named
 from bench.learn.sources.decoded import remembered
 from bench.learn.sources.files import Tree, Where, shown, walked
-from bench.learn.sources.layout import Classes, Layout, understood
 from bench.learn.sources.pictures import CHANNELS, Look, PixelsError, decode, summary, threads
 from bench.learn.sources.places import data_folder, missing
 from bench.learn.sources.progress import Progress
 from bench.learn.sources.source import Part, Request, Shape, Source, digest_of, refuse_empty_classes
+from bench.learn.sources.tree_layout import Classes, Layout, understood
 from bench.printable import first_line
 
 _SHARE_OF_FREE_MEMORY = 4  # at most a quarter of it

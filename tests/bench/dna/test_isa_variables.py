@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from bench.dna import numbers
-from bench.dna.diagnosis import diagnose
+from bench.dna.numeric_causes import diagnose
 
 CAPABILITY = torch.backends.cpu.get_cpu_capability()
 

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from bench.dna.machine import Machine
-from bench.health import demand, disk, limits
+from bench.health import capacity, demand, disk
 from bench.health.demand import Demand
 from bench.store import fsops
 
@@ -36,7 +36,7 @@ def look(tmp_path, monkeypatch):
         monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=shm))
         monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=available))
         monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(shown)), raising=False)
-        return {check.name: check for check in limits.checks(asked, machine, tmp_path)}
+        return {check.name: check for check in capacity.checks(asked, machine, tmp_path)}
 
     return found
 
@@ -59,7 +59,7 @@ def test_a_system_without_dev_shm_has_no_such_check(look, tmp_path, monkeypatch)
     look()
     monkeypatch.undo()
     (tmp_path / "dev/shm").rmdir()
-    assert "shared_memory" not in {check.name for check in limits.checks(TWO_RANKS, TWO, tmp_path)}
+    assert "shared_memory" not in {check.name for check in capacity.checks(TWO_RANKS, TWO, tmp_path)}
 
 
 def test_a_quota_below_the_cores_shown_is_told_with_both_numbers(look):
@@ -150,10 +150,10 @@ def test_a_real_dev_shm_of_16_mb_is_found_out():
 import json
 from dataclasses import asdict
 from bench.dna.machine import here
-from bench.health import limits
+from bench.health import capacity
 from bench.health.demand import Demand
 asked = Demand(device="cpu", ranks=2, cuda_devices=0, oversubscribed=False, store_bytes=0)
-print(json.dumps([asdict(check) for check in limits.checks(asked, here())]))
+print(json.dumps([asdict(check) for check in capacity.checks(asked, here())]))
 """
     mount = 'mount -t tmpfs -o size=16m tmpfs /dev/shm && exec "$0" -c "$1"'
     told = subprocess.run(

@@ -3,7 +3,7 @@
 import pytest
 
 from bench.dna.canaries import EVERYWHERE, RANDOM
-from bench.dna.diagnosis import MEASURED, PATTERNS, PUBLISHED, diagnose
+from bench.dna.numeric_causes import MEASURED, PATTERNS, PUBLISHED, diagnose
 
 NAMES = [*EVERYWHERE, *RANDOM]
 
