@@ -21,7 +21,7 @@ class LeftOut:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seen:
+class PicturesSeen:
     """What the pictures of one part turned out to be when they were decoded."""
 
     sizes: Mapping[str, str] = field(default_factory=dict)  # smallest, usual, largest -> width x height
@@ -46,7 +46,9 @@ class Account:
     training: tuple[int, ...]  # pictures of each class
     validation: tuple[int, ...]
     remarks: tuple[tuple[str, str], ...] = ()  # of the layout: what, and what to do
-    seen: Mapping[str, Seen] = field(default_factory=dict)  # training, validation; empty before anything was decoded
+    seen: Mapping[str, PicturesSeen] = field(
+        default_factory=dict
+    )  # training, validation; empty before anything was decoded
     shared: int = 0  # validation pictures that are also in training, byte for byte
     shared_example: str = ""
     repeated: int = 0  # training pictures that are there more than once

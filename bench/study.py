@@ -194,7 +194,7 @@ def _one(plan: Plan, planned: PlannedLaunch, store: Store, host: Host, watcher: 
     return launch, ending.log_tail
 
 
-def _looked(plan: Plan, planned: PlannedLaunch, host: Host) -> health.load.Look | None:
+def _looked(plan: Plan, planned: PlannedLaunch, host: Host) -> health.load.CpuTimes | None:
     """What was used so far of the launch's cores; None where its ranks are not of this process, as Slurm's."""
     blocks = cores_of(planned.configuration, host.machine)
     cores = {core for block in blocks for core in block} if blocks else host.machine.cpu_ids

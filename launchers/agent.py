@@ -105,7 +105,7 @@ class _Service:
         try:
             while (order := self._orders.get()) is not None and order.kind != "goodbye":
                 with scratch() as folder:
-                    _Launch(self._wire, self._orders, self._node, folder).run(order)
+                    _NodeLaunch(self._wire, self._orders, self._node, folder).run(order)
         except ConnectionError:
             return False
         finally:
@@ -123,7 +123,7 @@ class _Service:
         self._orders.put(None)
 
 
-class _Launch:
+class _NodeLaunch:
     """This node's part of one launch, in a folder of its own."""
 
     def __init__(self, wire: Wire, orders: "SimpleQueue[Message | None]", node: int, folder: Path) -> None:

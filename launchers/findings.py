@@ -32,7 +32,7 @@ _WAITING = ("torch/distributed/", "torch/nn/parallel/distributed.py", "torch/aut
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
+class LaunchFinding:
     """The part of an Ending that is judged and not measured."""
 
     status: str
@@ -69,7 +69,7 @@ def has_failed(folder: Path, death: Death) -> bool:
     return death.code != 0 or rank_result(folder, death.rank).get("status") != "ok"
 
 
-def from_deaths(folder: Path, deaths: Sequence[Death], beats: Sequence[Beat]) -> Finding | None:
+def from_deaths(folder: Path, deaths: Sequence[Death], beats: Sequence[Beat]) -> LaunchFinding | None:
     """The first failure, of which the others are consequences; None when all ended well.
 
     What cannot follow from the end of a peer comes first: a kill, a fault in native code, memory that ran out, a host
@@ -110,14 +110,14 @@ def _order(folder: Path, death: Death, offset_ns: int) -> tuple[bool, int]:
     return False, death.seen_ns
 
 
-def _finding(folder: Path, death: Death, beat: Beat) -> Finding:
+def _finding(folder: Path, death: Death, beat: Beat) -> LaunchFinding:
     rank, code = death.rank, death.code
     result = rank_result(folder, rank)
     if code is None:
-        return Finding(status="lost", reason=f"{death.lost}; rank {rank} was {_where(beat)}", rank=rank)
+        return LaunchFinding(status="lost", reason=f"{death.lost}; rank {rank} was {_where(beat)}", rank=rank)
     status = result.get("status", "ok")
     if status != "ok":
-        return Finding(status=str(status), reason=result.get("reason"), rank=rank)
+        return LaunchFinding(status=str(status), reason=result.get("reason"), rank=rank)
     number = _signal_of(code)
     if number == signal.SIGKILL and death.oom_killed:
         status, reason = "oom_kill", f"memory ran out and the kernel killed rank {rank} {_where(beat)}"
@@ -129,10 +129,10 @@ def _finding(folder: Path, death: Death, beat: Beat) -> Finding:
         status, reason = "crash", f"rank {rank} ended without a result {_where(beat)}"
     else:
         status, reason = "crash", f"rank {rank} ended with code {code} {_where(beat)}{_last_words(folder, rank)}"
-    return Finding(status=status, reason=reason, rank=rank)
+    return LaunchFinding(status=status, reason=reason, rank=rank)
 
 
-def hang(beats: Sequence[Beat], quiet_s: Sequence[float], states: Mapping[int, str]) -> Finding:
+def hang(beats: Sequence[Beat], quiet_s: Sequence[float], states: Mapping[int, str]) -> LaunchFinding:
     """Nobody moves. To blame is who cannot, else who alone is furthest behind; else it cannot be told from here.
 
     Args:
@@ -144,18 +144,20 @@ def hang(beats: Sequence[Beat], quiet_s: Sequence[float], states: Mapping[int, s
         if unable := [beats[rank] for rank, state in states.items() if state in letters]:
             beat = furthest_behind(unable)[0]
             waiting = ", and the others wait for it" if len(beats) > 1 else ""
-            return Finding(status="hang", reason=f"rank {beat.rank} {words} {_where(beat)}{waiting}", rank=beat.rank)
+            return LaunchFinding(
+                status="hang", reason=f"rank {beat.rank} {words} {_where(beat)}{waiting}", rank=beat.rank
+            )
     last = furthest_behind([beats[rank] for rank in states])
     reason = f"nothing has moved for {min(quiet_s[rank] for rank in states):.0f} s"
     if len(last) == 1:
         where = f"rank {last[0].rank} is {'furthest behind, ' if len(states) > 1 else ''}{_where(last[0])}"
-        return Finding(status="hang", reason=f"{reason}; {where}", rank=last[0].rank)
+        return LaunchFinding(status="hang", reason=f"{reason}; {where}", rank=last[0].rank)
     where = f"ranks {', '.join(str(beat.rank) for beat in last)} are all {_where(last[0])}"
     level = tuple(beat.rank for beat in last)
-    return Finding(status="hang", reason=f"{reason}; {where}", rank_to_read=last[0].rank, level=level)
+    return LaunchFinding(status="hang", reason=f"{reason}; {where}", rank_to_read=last[0].rank, level=level)
 
 
-def by_stacks(folder: Path, finding: Finding) -> Finding:
+def by_stacks(folder: Path, finding: LaunchFinding) -> LaunchFinding:
     """A hang with nobody behind, once the ranks have written where they are: who alone does not wait holds it up.
 
     Only where a rank's stack is the truth: where devices work on by themselves, it may wait for them anywhere.
@@ -175,11 +177,11 @@ def _innermost_frame(folder: Path, rank: int) -> str:
     return first.strip() if asked and first.lstrip().startswith("File ") else ""
 
 
-def timeout(beats: Sequence[Beat], living: Collection[int], timeout_s: float) -> Finding:
+def timeout(beats: Sequence[Beat], living: Collection[int], timeout_s: float) -> LaunchFinding:
     """Time is up. Being slow is nobody's fault, so no rank is named as failed."""
     last = furthest_behind([beats[rank] for rank in living])[0]
     reason = f"not finished after {timeout_s:g} s; rank {last.rank} is {_where(last)}"
-    return Finding(status="timeout", reason=reason, rank_to_read=last.rank)
+    return LaunchFinding(status="timeout", reason=reason, rank_to_read=last.rank)
 
 
 def log_tail(folder: Path, rank: int | None) -> str:

@@ -15,11 +15,11 @@ from launchers import Command, Ending, file_transfer
 from launchers.agent_listener import Agent, Inbox
 from launchers.heartbeat import PHASES, Beat
 from launchers.rank_pool import Death, StartError
-from launchers.supervise import Limits, supervise
+from launchers.supervise import Patience, supervise
 from launchers.wire import Message
 
 # A broken connection takes longer to show between hosts, and what ranks say longer to come.
-LIMITS = Limits(peers_s=1.5, stacks_s=1.0)
+PATIENCE = Patience(peers_s=1.5, stacks_s=1.0)
 
 _ANSWER_S = 2.0
 _START_S = 60.0  # for a node to have all its ranks running
@@ -27,10 +27,10 @@ _END_S = 30.0  # for a node to end them and to send what they left
 
 
 def launch(
-    command: Command, agents: Sequence[Agent], watch: Callable[[list[Beat]], None], limits: Limits = LIMITS
+    command: Command, agents: Sequence[Agent], watch: Callable[[list[Beat]], None], patience: Patience = PATIENCE
 ) -> Ending:
     """Run a launch on the first nodes to its end; see `launchers.supervise.supervise`."""
-    return supervise(RemoteRankPool(command, agents), command, watch, limits)
+    return supervise(RemoteRankPool(command, agents), command, watch, patience)
 
 
 def command_as_json(command: Command) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from launchers import LEAD, Command, Ending, Request
 from launchers.heartbeat import Beat
 from launchers.processes import LocalRankPool, NodeSpec
-from launchers.supervise import Limits, supervise
+from launchers.supervise import Patience, supervise
 
-__all__ = ["Limits", "launch", "open", "part", "script"]
+__all__ = ["Patience", "launch", "open", "part", "script"]
 
 # The loopback needs no name service and no route.
 _LOOPBACK_NAMES = {"darwin": "lo0"}
@@ -41,11 +41,11 @@ class Local:
         """Nobody waits."""
 
 
-def launch(command: Command, watch: Callable[[list[Beat]], None], limits: Limits | None = None) -> Ending:
+def launch(command: Command, watch: Callable[[list[Beat]], None], patience: Patience | None = None) -> Ending:
     """Run a launch on this host to its end; see `launchers.supervise.supervise`."""
     spec = NodeSpec(
         command=command,
         cores=command.cores,
         settings={"GLOO_SOCKET_IFNAME": _LOOPBACK_NAMES.get(sys.platform, "lo")},
     )
-    return supervise(LocalRankPool(spec), command, watch, limits)
+    return supervise(LocalRankPool(spec), command, watch, patience)

@@ -98,7 +98,7 @@ def _one_line(text: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
+class SlurmJob:
     """A study in Slurm's queue; see `launchers.Submitted`."""
 
     name: str  # its number
@@ -136,7 +136,7 @@ class Job:
             return ""
 
 
-def submit(words: tuple[str, ...], request: Request, folder: Path) -> Job:
+def submit(words: tuple[str, ...], request: Request, folder: Path) -> SlurmJob:
     """Submit the study from the current folder, in which the job runs too.
 
     Args:
@@ -155,7 +155,7 @@ def submit(words: tuple[str, ...], request: Request, folder: Path) -> Job:
     if submitted.returncode:
         raise SlurmError(_words(submitted))
     name = submitted.stdout.strip().partition(";")[0]  # NUMBER;CLUSTER where there are several clusters
-    return Job(name=name, log=job.with_name(f"slurm-{name}.log"))
+    return SlurmJob(name=name, log=job.with_name(f"slurm-{name}.log"))
 
 
 def _run(*argv: str) -> subprocess.CompletedProcess[str]:

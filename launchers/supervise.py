@@ -10,14 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from launchers import Command, Ending, findings, flight_recorder
-from launchers.findings import Finding
+from launchers.findings import LaunchFinding
 from launchers.heartbeat import Beat
 from launchers.rank_pool import Death, RankPool, StartError, wait_for_all
 from launchers.watchdog import Watchdog
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limits:
+class Patience:
     """How patient the supervisor is, beyond what a `Command` says."""
 
     look_s: float = 0.25  # between two looks at the heartbeats; a death is seen at once
@@ -29,7 +29,7 @@ class Limits:
 
 
 def supervise(
-    pool: RankPool, command: Command, watch: Callable[[list[Beat]], None], limits: Limits | None = None
+    pool: RankPool, command: Command, watch: Callable[[list[Beat]], None], patience: Patience | None = None
 ) -> Ending:
     """Run a launch to its end and say how it ended; afterwards none of its processes is left.
 
@@ -40,7 +40,7 @@ def supervise(
         pool: who starts the ranks and can reach them.
         command: what to start, and for how long. Its folder receives `rankN.log` beside what the ranks write.
         watch: called a few times a second with every rank's last beat.
-        limits: patience of the supervisor.
+        patience: of the supervisor.
 
     Returns:
         The ending. A rank says its own in `rankN.json`, an object with "status", "reason" and, to tell who failed
@@ -49,14 +49,14 @@ def supervise(
         beats its heart must bear SIGUSR1: it is asked for its stacks before a hang is ended.
     """
     began_s, cpu_s = time.monotonic(), time.process_time()
-    limits = limits or Limits()
+    patience = patience or Patience()
     undead: list[int] = []
     try:
-        finding = _watched(pool, command, watch, limits)
+        finding = _watched(pool, command, watch, patience)
     finally:
-        undead = pool.end(limits.polite_s)
+        undead = pool.end(patience.polite_s)
     if all(findings.rank_result(command.folder, rank).get("status") == "ok" for rank in range(command.ranks)):
-        finding = Finding(status="ok")  # the work was done: what ended them came after, and takes nothing away
+        finding = LaunchFinding(status="ok")  # the work was done: what ended them came after, and takes nothing away
     reason = finding.reason
     if undead:
         reason = f"{reason}; rank {undead[0]} waits inside the kernel and cannot be ended"
@@ -71,24 +71,26 @@ def supervise(
     )
 
 
-def _watched(pool: RankPool, command: Command, watch: Callable[[list[Beat]], None], limits: Limits) -> Finding:
+def _watched(
+    pool: RankPool, command: Command, watch: Callable[[list[Beat]], None], patience: Patience
+) -> LaunchFinding:
     """Start and watch until all has ended well or anything has not."""
     try:
         pool.start()
     except StartError as error:
-        return Finding(status="crash", reason=str(error), rank=error.rank)
+        return LaunchFinding(status="crash", reason=str(error), rank=error.rank)
     now_s = time.monotonic()
     until_s = now_s + command.timeout_s
     watchdog = Watchdog(
         command.ranks,
         now_s=now_s,
         stall_s=command.stall_s,
-        startup_s=limits.startup_s,
-        finish_s=limits.finish_s,
+        startup_s=patience.startup_s,
+        finish_s=patience.finish_s,
     )
     deaths: list[Death] = []
     while True:
-        died = pool.wait(max(0.0, min(limits.look_s, until_s - time.monotonic())))
+        died = pool.wait(max(0.0, min(patience.look_s, until_s - time.monotonic())))
         deaths += died
         beats = pool.beats()
         watch(beats)
@@ -96,7 +98,7 @@ def _watched(pool: RankPool, command: Command, watch: Callable[[list[Beat]], Non
             states = pool.states(pool.living)
             if any(state in findings.STOPPED for state in states.values()):  # a peer lost patience before we did
                 return findings.hang(beats, watchdog.quiet_s, states)
-            deaths += wait_for_all(pool, limits.peers_s)
+            deaths += wait_for_all(pool, patience.peers_s)
             break
         if not pool.living:
             break
@@ -110,10 +112,10 @@ def _watched(pool: RankPool, command: Command, watch: Callable[[list[Beat]], Non
             finding = findings.timeout(beats, pool.living, command.timeout_s)
         if finding is not None:
             over_nccl = flight_recorder.is_wanted(command.environment)
-            _ask_for_stacks(pool, beats, flight_recorder.DUMP_S if over_nccl else limits.stacks_s)
+            _ask_for_stacks(pool, beats, flight_recorder.DUMP_S if over_nccl else patience.stacks_s)
             return finding if over_nccl else findings.by_stacks(command.folder, finding)
     # The last beats of those that died while we waited for their peers, too.
-    return findings.from_deaths(command.folder, deaths, pool.beats()) or Finding(status="ok")
+    return findings.from_deaths(command.folder, deaths, pool.beats()) or LaunchFinding(status="ok")
 
 
 def _ask_for_stacks(pool: RankPool, beats: list[Beat], wait_s: float) -> None:

@@ -14,7 +14,7 @@ _NO_LIMIT = 2**60  # bytes; version 1 writes "none" as the largest page number i
 
 
 @dataclass(frozen=True, kw_only=True)
-class Memory:
+class MemoryLimit:
     """The group that has the least left of its limit."""
 
     limit_bytes: int
@@ -53,7 +53,7 @@ def throttled_ns(root: Path = Path("/")) -> int:
     return max(found)
 
 
-def memory(root: Path = Path("/")) -> Memory | None:
+def memory(root: Path = Path("/")) -> MemoryLimit | None:
     """The tightest memory limit of the groups, and what is left of it; None without a limit.
 
     What can be dropped at once (file pages that nobody has touched lately) counts as left.
@@ -66,7 +66,7 @@ def memory(root: Path = Path("/")) -> Memory | None:
             continue
         used = first_text((folder / "memory.current", folder / "memory.usage_in_bytes"))
         held = int(used) - _reclaimable_bytes(folder) if used and used.isdecimal() else 0
-        found.append(Memory(limit_bytes=limit, left_bytes=max(0, limit - held)))
+        found.append(MemoryLimit(limit_bytes=limit, left_bytes=max(0, limit - held)))
     return min(found, key=lambda each: each.left_bytes, default=None)
 
 

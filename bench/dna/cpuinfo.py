@@ -31,7 +31,7 @@ _OF_ALL = ("vendor_id", "features")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Info:
+class CpuInfo:
     """Everything the file tells: of each processor, and of the machine."""
 
     processors: Mapping[int, Mapping[str, str]]
@@ -46,7 +46,7 @@ class Info:
         return " ".join(found.split()) if found else None
 
 
-def read(root: Path = Path("/")) -> Info:
+def read(root: Path = Path("/")) -> CpuInfo:
     """The file, parsed.
 
     Raises:
@@ -69,10 +69,10 @@ def read(root: Path = Path("/")) -> Info:
                 (machine if current is None else current).setdefault(name, content)
     if not processors:
         raise UnavailableError("/proc/cpuinfo names no processor")
-    return Info(processors=processors, machine=machine)
+    return CpuInfo(processors=processors, machine=machine)
 
 
-def first(info: Info, names: Sequence[str]) -> str:
+def first(info: CpuInfo, names: Sequence[str]) -> str:
     """One fact of the first processor.
 
     Raises:
@@ -84,7 +84,7 @@ def first(info: Info, names: Sequence[str]) -> str:
     return found
 
 
-def isa(info: Info) -> list[str]:
+def isa(info: CpuInfo) -> list[str]:
     """Instructions of the first processor; on RISC-V the single extensions of its `isa`.
 
     Raises:
@@ -103,7 +103,7 @@ def isa(info: Info) -> list[str]:
     raise AbsentError("/proc/cpuinfo does not tell the instructions")
 
 
-def kinds(info: Info) -> dict[str, int]:
+def kinds(info: CpuInfo) -> dict[str, int]:
     """How many processors of each kind, by what tells one kind from another; one entry where all are alike."""
     return dict(Counter(_kind(info, cpu) for cpu in sorted(info.processors)))
 
@@ -127,7 +127,7 @@ def siblings(root: Path = Path("/")) -> dict[int, tuple[int, ...]]:
     return {cpu: tuple(other for other, theirs in places.items() if theirs == core) for cpu, core in places.items()}
 
 
-def cores_and_sockets(info: Info) -> tuple[int, int] | None:
+def cores_and_sockets(info: CpuInfo) -> tuple[int, int] | None:
     """Physical cores and sockets; None where the file does not tell them."""
     places = [_core(info, cpu) for cpu in info.processors]
     if None in places:
@@ -135,13 +135,13 @@ def cores_and_sockets(info: Info) -> tuple[int, int] | None:
     return len(set(places)), len({each[0] for each in places if each is not None})
 
 
-def _core(info: Info, cpu: int) -> tuple[str, str] | None:
+def _core(info: CpuInfo, cpu: int) -> tuple[str, str] | None:
     fields = info.processors[cpu]
     socket, core = fields.get("physical id"), fields.get("core id")
     return None if socket is None or core is None or "siblings" not in fields else (socket, core)
 
 
-def _kind(info: Info, cpu: int) -> str:
+def _kind(info: CpuInfo, cpu: int) -> str:
     """Vendor and model; RISC-V's cores of one vendor may differ in their instructions alone."""
     parts = [info.of(cpu, names) for names in (VENDOR, MODEL, ("isa",))]
     return " ".join(dict.fromkeys(part for part in parts if part)) or "unknown"

@@ -85,7 +85,7 @@ def read(library: Any = None) -> Gpus:
         return Gpus(identity=_none("gpus", reason), conditions=_none("gpus", reason), driver=_none("driver", reason))
 
 
-def _of_each(asked: nvml.Driver, cards: Sequence[nvml.Card], readers: Mapping[str, _Reader]) -> Facts:
+def _of_each(asked: nvml.Driver, cards: Sequence[nvml.NvmlCard], readers: Mapping[str, _Reader]) -> Facts:
     found = [gather({name: partial(_ask, asked, reader, card) for name, reader in readers.items()}) for card in cards]
     return Facts(
         values={"gpus": [dict(facts.values) for facts in found]},
@@ -97,7 +97,7 @@ def _of_each(asked: nvml.Driver, cards: Sequence[nvml.Card], readers: Mapping[st
     )
 
 
-def _ask(asked: nvml.Driver, reader: _Reader, card: nvml.Card) -> Any:
+def _ask(asked: nvml.Driver, reader: _Reader, card: nvml.NvmlCard) -> Any:
     if card.trouble is not None:
         raise UnavailableError(card.trouble)
     return reader(asked, card.handle)

@@ -20,7 +20,7 @@ def identity(root: Path = Path("/")) -> Facts:
     """
 
     @cache  # the kernel asks every core for its clock when this file is read
-    def info() -> cpuinfo.Info:
+    def info() -> cpuinfo.CpuInfo:
         return cpuinfo.read(root)
 
     def field(names: Sequence[str]) -> str:

@@ -28,7 +28,7 @@ _LEAST_SHARE = 0.9  # of the processors' time; with less of it, somebody else wa
 _IDLE, _SET_BY_HAND = 0x1, 0x2  # reasons of NVML for lower clocks that are no throttling
 
 
-class Meter:
+class CeilingMeter:
     """Measures one thing after the other and notes what may have disturbed it."""
 
     def __init__(self, device: torch.device, threads: int) -> None:
@@ -207,7 +207,7 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     found = torch.accelerator.current_accelerator(check_available=True)
-    print(json.dumps(Meter(found or torch.device("cpu"), given.threads).all(given.folder), allow_nan=False))
+    print(json.dumps(CeilingMeter(found or torch.device("cpu"), given.threads).all(given.folder), allow_nan=False))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ MEASURED, PUBLISHED = "measured", "published"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cause:
+class NumericCause:
     """A likely cause, and what speaks for it."""
 
     text: str
@@ -21,13 +21,13 @@ class Cause:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Diagnosis:
+class NumericDiagnosis:
     """Which canaries differ between A and B, and the likely causes."""
 
     obstacle: str | None  # why nothing can be said
     one_thread: tuple[str, ...] = ()
     all_threads: tuple[str, ...] = ()
-    causes: tuple[Cause, ...] = ()
+    causes: tuple[NumericCause, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +106,9 @@ PATTERNS: tuple[_Pattern, ...] = (
 )
 
 
-def diagnose(a: Mapping[str, Any] | None, b: Mapping[str, Any] | None, differing: Collection[str] = ()) -> Diagnosis:
+def diagnose(
+    a: Mapping[str, Any] | None, b: Mapping[str, Any] | None, differing: Collection[str] = ()
+) -> NumericDiagnosis:
     """The likely causes of what differs between two numeric layers.
 
     Args:
@@ -115,9 +117,9 @@ def diagnose(a: Mapping[str, Any] | None, b: Mapping[str, Any] | None, differing
         differing: other fields that differ, as "layer.name": they name the cause where the canaries only hint at it.
     """
     if a is None or b is None:
-        return Diagnosis(obstacle=f"{'A' if a is None else 'B'} has no canaries")
+        return NumericDiagnosis(obstacle=f"{'A' if a is None else 'B'} has no canaries")
     if a["method"] != b["method"]:
-        return Diagnosis(obstacle="the canaries are of two versions, whose digests say nothing about each other")
+        return NumericDiagnosis(obstacle="the canaries are of two versions, whose digests say nothing about each other")
     one_thread, all_threads = _differing(a, b, "one_thread"), _differing(a, b, "all_threads")
     only_together = frozenset(all_threads) - frozenset(one_thread)
     # With as many threads on both sides, what made the others differ is the first to blame for these too.
@@ -126,7 +128,7 @@ def diagnose(a: Mapping[str, Any] | None, b: Mapping[str, Any] | None, differing
     explained = {name for cause in causes for name in cause.canaries}
     if left := only_together - explained:
         causes = (*causes, _of_threads(a, b, _sorted(left)))
-    return Diagnosis(obstacle=None, one_thread=one_thread, all_threads=all_threads, causes=causes)
+    return NumericDiagnosis(obstacle=None, one_thread=one_thread, all_threads=all_threads, causes=causes)
 
 
 def _differing(a: Mapping[str, Any], b: Mapping[str, Any], field: str) -> tuple[str, ...]:
@@ -137,13 +139,13 @@ def _differing(a: Mapping[str, Any], b: Mapping[str, Any], field: str) -> tuple[
 
 def _causes(
     a: Mapping[str, Any], b: Mapping[str, Any], differ: frozenset[str], also: frozenset[str], fields: frozenset[str]
-) -> Iterator[Cause]:
+) -> Iterator[NumericCause]:
     """Causes of what differs at one thread; they may account for some of `also`, which differs at several."""
     if not differ:
         return
     if "identity.cpu_architecture" in fields:
         text = "another CPU architecture: every library has other kernels for it"
-        yield Cause(text=text, canaries=_sorted(differ | also), evidence=PUBLISHED)
+        yield NumericCause(text=text, canaries=_sorted(differ | also), evidence=PUBLISHED)
         return
     left = differ
     for pattern in PATTERNS:
@@ -152,11 +154,11 @@ def _causes(
         taken = (pattern.marks | pattern.others) & (differ | also)
         left -= taken
         text = "; ".join([pattern.text, *_known(a, b, pattern)])
-        yield Cause(text=text, canaries=_sorted(taken), evidence=pattern.evidence)
+        yield NumericCause(text=text, canaries=_sorted(taken), evidence=pattern.evidence)
     if left:
         torch = ["software.torch"] * ("software.torch" in fields)
         why = "the version of torch differs" if torch else "no known pattern"
-        yield Cause(text=why, canaries=_sorted(left), evidence=PUBLISHED)
+        yield NumericCause(text=why, canaries=_sorted(left), evidence=PUBLISHED)
 
 
 def _known(a: Mapping[str, Any], b: Mapping[str, Any], pattern: _Pattern) -> Iterator[str]:
@@ -173,13 +175,13 @@ def _known(a: Mapping[str, Any], b: Mapping[str, Any], pattern: _Pattern) -> Ite
             yield f"or its version: {mine or 'none'} on A, {theirs or 'none'} on B"
 
 
-def _of_threads(a: Mapping[str, Any], b: Mapping[str, Any], canaries: tuple[str, ...]) -> Cause:
+def _of_threads(a: Mapping[str, Any], b: Mapping[str, Any], canaries: tuple[str, ...]) -> NumericCause:
     """What is equal at one thread and differs at the run's thread counts."""
     if a["threads"] != b["threads"]:
         text = f"the thread count: long sums are cut into {a['threads']} parts on A, {b['threads']} on B"
     else:
         text = f"work is cut differently over the same {a['threads']} threads, as caches and cores decide"
-    return Cause(text=text, canaries=canaries, evidence=MEASURED if a["threads"] != b["threads"] else PUBLISHED)
+    return NumericCause(text=text, canaries=canaries, evidence=MEASURED if a["threads"] != b["threads"] else PUBLISHED)
 
 
 def _sorted(names: Collection[str]) -> tuple[str, ...]:

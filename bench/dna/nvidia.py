@@ -18,7 +18,7 @@ _TORCH_TIMEOUT_S = 120
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cards:
+class NvidiaCards:
     """What was found."""
 
     names: tuple[str, ...] = ()  # of those that CUDA shows and that answer
@@ -36,7 +36,7 @@ class _Device:
     works: bool = True
 
 
-def look(visible: str | None, *, drives_cuda: bool = True, library: Any = None, root: Path = Path("/")) -> Cards:
+def look(visible: str | None, *, drives_cuda: bool = True, library: Any = None, root: Path = Path("/")) -> NvidiaCards:
     """The cards as the driver tells them, else as torch does.
 
     Args:
@@ -52,7 +52,7 @@ def look(visible: str | None, *, drives_cuda: bool = True, library: Any = None, 
         return _unreachable(root)
     except UnavailableError as error:
         nodes = nvml.device_nodes(root)
-        return _of_torch(str(error)) if nodes and drives_cuda else Cards(trouble=(str(error),))
+        return _of_torch(str(error)) if nodes and drives_cuda else NvidiaCards(trouble=(str(error),))
 
 
 def visible_devices(visible: str | None, names: Mapping[str, str]) -> tuple[str, ...]:
@@ -91,7 +91,7 @@ def _device(token: str, uuids: Sequence[str]) -> str | None:
     return close[0] if len(close) == 1 else None
 
 
-def _of_driver(asked: nvml.Driver, visible: str | None) -> Cards:
+def _of_driver(asked: nvml.Driver, visible: str | None) -> NvidiaCards:
     trouble: list[str] = []
     notes: list[str] = []
     devices: dict[str, _Device] = {}
@@ -117,7 +117,7 @@ def _of_driver(asked: nvml.Driver, visible: str | None) -> Cards:
         notes.append("a GPU in MIG mode is cut into slices; a process sees one of them, which is what is measured")
     working = tuple(each.name for each in shown if each.works)
     whole = sum(each.works for each in devices.values()) + bool(slices)
-    return Cards(
+    return NvidiaCards(
         names=working,
         hidden=max(0, whole - len(working)),
         driver=_text(asked.nvmlSystemGetDriverVersion),
@@ -175,26 +175,26 @@ def counted(names: Sequence[str]) -> str:
     return ", ".join(f"{names.count(name)} x {name}" for name in dict.fromkeys(names))
 
 
-def _unreachable(root: Path) -> Cards:
+def _unreachable(root: Path) -> NvidiaCards:
     """No driver answers and no device file was given; the host may have cards all the same."""
     if many := nvml.cards_of_host(root):
         cards = f"{many} NVIDIA GPU{'s' * (many != 1)}"
-        return Cards(notes=(f"this host has {cards}, and this process was given none (docker run --gpus all)",))
-    return Cards()
+        return NvidiaCards(notes=(f"this host has {cards}, and this process was given none (docker run --gpus all)",))
+    return NvidiaCards()
 
 
-def _of_torch(reason: str) -> Cards:
+def _of_torch(reason: str) -> NvidiaCards:
     """What torch sees where the driver's library does not answer."""
     try:
         seen = document_of("bench.dna.seen_by_torch", (), timeout_s=_TORCH_TIMEOUT_S)
     except UnavailableError as error:
-        return Cards(trouble=(f"{reason}; torch does not answer either: {plain(str(error))}",))
+        return NvidiaCards(trouble=(f"{reason}; torch does not answer either: {plain(str(error))}",))
     names = tuple(seen["names"])
     if not names:
         why = f" ({plain(seen['reason'])})" if seen["reason"] else ""
-        return Cards(trouble=(f"{reason}; torch sees no CUDA device{why}",))
+        return NvidiaCards(trouble=(f"{reason}; torch sees no CUDA device{why}",))
     note = f"{reason}: who else is on the cards, throttling and energy cannot be seen"
-    return Cards(names=names, notes=(note, *_unlike(names)))
+    return NvidiaCards(names=names, notes=(note, *_unlike(names)))
 
 
 def _or_none(call: Any, *arguments: Any) -> Any:

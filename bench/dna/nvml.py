@@ -24,7 +24,7 @@ class _NoDriverError(UnavailableError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Card:
+class NvmlCard:
     """One card in the driver's order."""
 
     index: int
@@ -113,7 +113,7 @@ def opened(library: Any = None, root: Path = Path("/")) -> Driver:
     return asked
 
 
-def cards(asked: Driver) -> tuple[Card, ...]:
+def cards(asked: Driver) -> tuple[NvmlCard, ...]:
     """Every card that the driver counts, the ones that it does not give included.
 
     Raises:
@@ -124,9 +124,9 @@ def cards(asked: Driver) -> tuple[Card, ...]:
         raise UnavailableError("the installed pynvml does not count the cards")
     for index in range(many):
         try:
-            found.append(Card(index=index, handle=asked.nvmlDeviceGetHandleByIndex(index)))
+            found.append(NvmlCard(index=index, handle=asked.nvmlDeviceGetHandleByIndex(index)))
         except UnavailableError as error:
-            found.append(Card(index=index, trouble=str(error)))
+            found.append(NvmlCard(index=index, trouble=str(error)))
     return tuple(found)
 
 

@@ -57,7 +57,7 @@ def present(machine: Machine) -> list[Check]:
     ]
 
 
-def _uuid(asked: binding.Driver, card: binding.Card) -> str:
+def _uuid(asked: binding.Driver, card: binding.NvmlCard) -> str:
     try:
         return str(asked.nvmlDeviceGetUUID(card.handle))
     except UnavailableError:

@@ -16,7 +16,7 @@ _USED = ("user", "nice", "system", "irq", "softirq", "steal")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
+class CpuTimes:
     """CPU seconds used so far, at one moment."""
 
     at_s: float
@@ -25,7 +25,7 @@ class Look:
     ours_s: float  # by this process and all that it started, ended or not
 
 
-def look(cores: Collection[int]) -> Look | None:
+def look(cores: Collection[int]) -> CpuTimes | None:
     """What has been used of these cores; None where the system does not tell."""
     try:
         times = psutil.cpu_times(percpu=True)
@@ -33,10 +33,10 @@ def look(cores: Collection[int]) -> Look | None:
         return None
     counted = [each for core, each in enumerate(times) if core in cores] or times
     used_s = sum(getattr(each, name, 0.0) for each in counted for name in _USED)
-    return Look(at_s=time.monotonic(), cores=len(counted), used_s=used_s, ours_s=_ours_s())
+    return CpuTimes(at_s=time.monotonic(), cores=len(counted), used_s=used_s, ours_s=_ours_s())
 
 
-def others(before: Look | None, after: Look | None) -> float | None:
+def others(before: CpuTimes | None, after: CpuTimes | None) -> float | None:
     """The share of the cores that others used between two looks; None where one of them saw nothing."""
     if before is None or after is None:
         return None

@@ -4,7 +4,7 @@ from bench.account import Account
 from bench.errors import BenchError
 from bench.learn import WorkloadError
 from bench.learn.augment_words import HUE, parse
-from bench.learn.sources import Request, Source, find
+from bench.learn.sources import DataRequest, Source, find
 from bench.output import say
 from bench.settings import Settings
 
@@ -20,7 +20,7 @@ def account_of(settings: Settings, *, quiet: bool = False) -> Account | None:
         BenchError: the data are missing, damaged, or not what was asked for.
     """
     data = settings.data
-    request = Request(
+    request = DataRequest(
         name=data.name,
         folder=data.dir,
         input_shape=data.input_shape,

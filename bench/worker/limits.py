@@ -99,6 +99,6 @@ def _known(read: Callable[[], Any], why: str) -> Any:
     return found
 
 
-def _memory() -> cgroup.Memory:
-    found: cgroup.Memory = _known(cgroup.memory, "no control group limits memory")
+def _memory() -> cgroup.MemoryLimit:
+    found: cgroup.MemoryLimit = _known(cgroup.memory, "no control group limits memory")
     return found

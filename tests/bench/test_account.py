@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bench.account import Account, LeftOut, Seen, difference
+from bench.account import Account, LeftOut, PicturesSeen, difference
 
 ACCOUNT = Account(
     name="folder",
@@ -17,7 +17,10 @@ ACCOUNT = Account(
     training=(40, 32),
     validation=(12, 12),
     remarks=(("masks/ beside train/ not taken", "it is no part's name"),),
-    seen={"training": Seen(sizes={"usual": "28x28"}, modes={"L": 72}, wide=3), "validation": Seen(wide=1)},
+    seen={
+        "training": PicturesSeen(sizes={"usual": "28x28"}, modes={"L": 72}, wide=3),
+        "validation": PicturesSeen(wide=1),
+    },
     shared=2,
     shared_example="val/dog/1.png",
     repeated=4,

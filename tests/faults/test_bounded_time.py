@@ -12,7 +12,7 @@ from gloo_ranks import gloo_command
 from scripted_ranks import command_for, nobody_watches
 
 from launchers import Ending
-from launchers.local import Limits, launch
+from launchers.local import Patience, launch
 
 pytestmark = pytest.mark.faults
 
@@ -83,6 +83,6 @@ say("ok")
     share = (ended_cpu_s - began_cpu_s) / (ended_s - began_s)
     print(f"the supervisor used {share:.2%} of a core over {ended_s - began_s:.1f} s of a window, {len(seen)} looks")
     # It sleeps between two looks, and nothing but the ends of the two ranks wakes it.
-    assert len(seen) <= (ended_s - began_s) / Limits().look_s + 4
+    assert len(seen) <= (ended_s - began_s) / Patience().look_s + 4
     assert 0 < share < 0.05  # 1 % is the promise; a busy machine makes every look dearer
     assert psutil.Process().children() == []

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from scripted_ranks import Launched, command_for, nobody_watches
 
-from launchers.local import Limits, launch
+from launchers.local import Patience, launch
 
 Launcher = Callable[..., Launched]
 
@@ -14,9 +14,9 @@ def run_ranks(tmp_path: Path) -> Launcher:
     """Launch a script in `ranks` processes and wait for its end."""
 
     def run(
-        body: str, *, ranks: int = 2, watch=nobody_watches, folder: Path = tmp_path, limits=None, **options
+        body: str, *, ranks: int = 2, watch=nobody_watches, folder: Path = tmp_path, patience=None, **options
     ) -> Launched:
-        ending = launch(command_for(folder, body, ranks=ranks, **options), watch, limits or Limits())
+        ending = launch(command_for(folder, body, ranks=ranks, **options), watch, patience or Patience())
         return Launched(ending=ending, folder=folder)
 
     return run

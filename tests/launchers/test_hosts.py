@@ -18,10 +18,10 @@ from launchers.agent_listener import AgentListener, NotAllHereError
 from launchers.findings import from_deaths
 from launchers.heartbeat import Beat
 from launchers.rank_pool import Death
-from launchers.supervise import Limits
+from launchers.supervise import Patience
 from launchers.wire import key_of
 
-IMPATIENT = Limits(look_s=0.05, startup_s=2, finish_s=1, peers_s=1.5)
+IMPATIENT = Patience(look_s=0.05, startup_s=2, finish_s=1, peers_s=1.5)
 STEPS = """
 peers = join()
 heart.enter("window", 0, 100)
@@ -34,11 +34,19 @@ say("ok")
 
 
 def launch_on(
-    nodes: Nodes, folder: Path, body: str, *, on: int, ranks: int, watch=nobody_watches, limits=hosts.LIMITS, **options
+    nodes: Nodes,
+    folder: Path,
+    body: str,
+    *,
+    on: int,
+    ranks: int,
+    watch=nobody_watches,
+    patience=hosts.PATIENCE,
+    **options,
 ) -> Launched:
     changes = {name: options.pop(name) for name in ("cores_per_rank", "cores_shared") if name in options}
     command = dataclasses.replace(command_for(folder, body, ranks=ranks, **options), nodes=on, **changes)
-    return Launched(ending=hosts.launch(command, nodes.agents, watch, limits), folder=folder)
+    return Launched(ending=hosts.launch(command, nodes.agents, watch, patience), folder=folder)
 
 
 def steps_with(fault: str) -> str:
@@ -117,7 +125,7 @@ def test_of_two_errors_the_earlier_is_named_though_their_hosts_clock_is_years_of
 @pytest.mark.faults
 def test_a_rank_stopped_on_another_node_is_named_and_not_those_that_wait_for_it(two_nodes, tmp_path):
     body = steps_with("if rank == 2 and step == 20: os.kill(os.getpid(), signal.SIGSTOP)")
-    launched = launch_on(two_nodes, tmp_path / "one", body, on=2, ranks=4, stall_s=1, limits=IMPATIENT)
+    launched = launch_on(two_nodes, tmp_path / "one", body, on=2, ranks=4, stall_s=1, patience=IMPATIENT)
     assert (launched.ending.status, launched.ending.failed_rank) == ("hang", 2)
     assert "rank 2 has been stopped in the window at step 20 of 100" in launched.ending.reason
     assert "in collective" in (launched.folder / "rank1.log").read_text()  # the stacks of a victim came over
@@ -134,8 +142,8 @@ heart.enter("window", 0, 100)
 heart.beat(20)
 time.sleep(600) if rank == 1 else wait()
 """
-    limits = dataclasses.replace(hosts.LIMITS, startup_s=2)
-    ending = launch_on(two_nodes, tmp_path / "one", body, on=2, ranks=2, stall_s=1, limits=limits).ending
+    patience = dataclasses.replace(hosts.PATIENCE, startup_s=2)
+    ending = launch_on(two_nodes, tmp_path / "one", body, on=2, ranks=2, stall_s=1, patience=patience).ending
     assert (ending.status, ending.failed_rank) == ("hang", 1)
     assert "only rank 1 does not wait for the others: File" in ending.reason
 

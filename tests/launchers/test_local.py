@@ -12,11 +12,11 @@ import pytest
 from scripted_ranks import alive, command_for, nobody_watches
 
 from launchers import heartbeat, local, oom
-from launchers.local import Limits, launch
+from launchers.local import Patience, launch
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc or sets CPU affinity, which Linux has")
 
-IMPATIENT = Limits(look_s=0.05, startup_s=2, finish_s=1)
+IMPATIENT = Patience(look_s=0.05, startup_s=2, finish_s=1)
 STEPS = """
 peers = join()
 heart.enter("window", 0, 100)
@@ -52,7 +52,7 @@ def test_ranks_that_all_say_ok_end_ok(run_ranks):
 
 def test_a_rank_that_crashes_is_named_though_its_peer_fails_after_it(run_ranks):
     body = steps_with("if rank == 1 and step == 20: raise ValueError('no such shape')")
-    launched = run_ranks(body, limits=Limits(peers_s=30))
+    launched = run_ranks(body, patience=Patience(peers_s=30))
     ending = launched.ending
     assert (ending.status, ending.failed_rank) == ("crash", 1)
     assert ending.reason == "rank 1 ended with code 1 in the window at step 20 of 100: ValueError: no such shape"
@@ -101,7 +101,7 @@ def test_a_stopped_rank_is_the_culprit_of_the_hang_and_not_the_rank_that_waits_f
     launched = run_ranks(
         steps_with("if rank == 1 and step == 20: os.kill(os.getpid(), signal.SIGSTOP)"),
         stall_s=1,
-        limits=Limits(look_s=0.05),
+        patience=Patience(look_s=0.05),
     )
     ending = launched.ending
     assert (ending.status, ending.failed_rank) == ("hang", 1)
@@ -118,7 +118,7 @@ def test_a_peer_that_loses_patience_first_does_not_take_the_blame_of_a_stopped_r
 
 def test_a_rank_that_never_gets_where_the_others_are_is_the_culprit(run_ranks):
     ending = run_ranks(
-        "heart.enter('joining' if rank else 'preparing'); time.sleep(600)", limits=IMPATIENT, stall_s=0.1
+        "heart.enter('joining' if rank else 'preparing'); time.sleep(600)", patience=IMPATIENT, stall_s=0.1
     ).ending
     assert (ending.status, ending.failed_rank) == ("hang", 1)
     assert ending.reason.endswith("rank 1 is furthest behind, while joining")
@@ -126,7 +126,7 @@ def test_a_rank_that_never_gets_where_the_others_are_is_the_culprit(run_ranks):
 
 
 def test_nobody_is_blamed_for_a_hang_where_nobody_is_behind(run_ranks):
-    ending = run_ranks(steps_with("step == 20 and time.sleep(600)"), limits=Limits(look_s=0.05), stall_s=1).ending
+    ending = run_ranks(steps_with("step == 20 and time.sleep(600)"), patience=Patience(look_s=0.05), stall_s=1).ending
     assert (ending.status, ending.failed_rank) == ("hang", None)
     assert ending.reason.endswith("ranks 0, 1 are all in the window at step 20 of 100")
     assert ending.log_tail != ""
@@ -134,7 +134,7 @@ def test_nobody_is_blamed_for_a_hang_where_nobody_is_behind(run_ranks):
 
 def test_a_rank_that_cannot_bear_being_asked_for_its_stack_changes_nothing(run_ranks):
     body = "signal.signal(signal.SIGUSR1, signal.SIG_DFL); heart.enter('window'); heart.beat(7); time.sleep(600)"
-    ending = run_ranks(body, ranks=1, limits=Limits(look_s=0.05), stall_s=0.5).ending
+    ending = run_ranks(body, ranks=1, patience=Patience(look_s=0.05), stall_s=0.5).ending
     assert (ending.status, ending.failed_rank, ending.exit_codes) == ("hang", 0, (-signal.SIGUSR1,))
 
 
@@ -151,19 +151,19 @@ else:
     collective(join())
 say("ok")
 """
-    assert run_ranks(body, limits=IMPATIENT, stall_s=0.1).ending.status == "ok"
+    assert run_ranks(body, patience=IMPATIENT, stall_s=0.1).ending.status == "ok"
 
 
 def test_a_rank_that_stays_when_its_peer_has_ended_well_hangs(run_ranks):
     body = "heart.enter('finishing'); rank or say('ok'); rank and time.sleep(600)"
-    ending = run_ranks(body, limits=IMPATIENT).ending
+    ending = run_ranks(body, patience=IMPATIENT).ending
     assert (ending.status, ending.failed_rank) == ("hang", 1)
 
 
 @pytest.mark.parametrize("end", ["time.sleep(600)", "os.kill(os.getpid(), signal.SIGSEGV)", "os._exit(3)"])
 def test_what_comes_after_all_have_said_ok_takes_nothing_away(run_ranks, end):
     body = f"import os, signal\nheart.enter('finishing'); say('ok'); collective(join())\nif rank: {end}"
-    ending = run_ranks(body, limits=IMPATIENT).ending
+    ending = run_ranks(body, patience=IMPATIENT).ending
     assert (ending.status, ending.reason, ending.failed_rank) == ("ok", None, None)
 
 
@@ -176,7 +176,7 @@ def test_a_launch_that_takes_too_long_is_ended_and_blames_nobody(run_ranks):
 
 
 def test_a_death_is_seen_at_once_and_not_at_the_next_look(run_ranks):
-    ending = run_ranks("rank and os._exit(1); time.sleep(600)", limits=Limits(look_s=60)).ending
+    ending = run_ranks("rank and os._exit(1); time.sleep(600)", patience=Patience(look_s=60)).ending
     assert ending.failed_rank == 1
     assert ending.duration_s < 30
 
@@ -286,7 +286,7 @@ def test_every_look_is_told_every_ranks_beat(run_ranks):
     run_ranks(
         "heart.enter('window', 0, 9); heart.beat(rank + 3); time.sleep(0.5); say('ok')",
         watch=seen.append,
-        limits=Limits(look_s=0.05),
+        patience=Patience(look_s=0.05),
     )
     assert {len(beats) for beats in seen} == {2}
     assert [(beat.rank, beat.phase, beat.step, beat.steps) for beat in seen[-1]] == [

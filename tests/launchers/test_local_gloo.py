@@ -11,7 +11,7 @@ from scripted_ranks import Launched, alive, nobody_watches
 
 from launchers import Command, heartbeat
 from launchers.environment import environment
-from launchers.local import Limits, launch
+from launchers.local import Patience, launch
 
 pytestmark = pytest.mark.faults
 
@@ -52,7 +52,7 @@ def run_gloo(folder: Path, fault: str, *, watch=nobody_watches, stall_s: float =
         timeout_s=300,
         stall_s=stall_s,
     )
-    return Launched(ending=launch(command, watch, Limits()), folder=folder)
+    return Launched(ending=launch(command, watch, Patience()), folder=folder)
 
 
 def test_three_ranks_meet_on_the_socket_that_was_handed_over(tmp_path):

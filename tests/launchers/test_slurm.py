@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from launchers import LEAD, SUBMIT, Command, Request, slurm
-from launchers.sbatch import Job, SlurmError
+from launchers.sbatch import SlurmError, SlurmJob
 
 
 def request_for(**changes) -> Request:
@@ -159,7 +159,7 @@ def test_a_job_is_named_by_its_number_and_leaves_what_was_submitted(tmp_path, sl
     slurm_says("sbatch", stdout="4711;cluster2")
     folder = tmp_path / "study"
     job = slurm.submit(("scale",), request_for(), folder)
-    assert job == Job(name="4711", log=folder / "slurm-4711.log")
+    assert job == SlurmJob(name="4711", log=folder / "slurm-4711.log")
     assert (folder / "job.sh").read_text() == slurm.script(("scale",), request_for())
     assert job.log_tail() == ""
     job.log.write_text("one\ntwo\n")
@@ -178,7 +178,7 @@ def test_a_job_is_named_by_its_number_and_leaves_what_was_submitted(tmp_path, sl
 )
 def test_a_job_is_over_only_when_slurm_says_so(slurm_says, said, state):
     slurm_says("squeue", **said)
-    found = Job(name="4711", log=Path()).state()
+    found = SlurmJob(name="4711", log=Path()).state()
     assert found.startswith(state)
     assert bool(found) is bool(state)
 

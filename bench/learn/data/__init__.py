@@ -8,7 +8,7 @@ import torch
 
 from bench.learn.data.dataset import DataSet
 from bench.learn.data.synthetic import images
-from bench.learn.sources import Request, find
+from bench.learn.sources import DataRequest, find
 from bench.learn.sources.decoded import fault_in
 from bench.learn.sources.source import Shape
 from bench.plan import Workload
@@ -35,7 +35,7 @@ def load(
     Raises:
         WorkloadError: no such data set, its files are missing or torn, or they are not what was asked for.
     """
-    request = Request(
+    request = DataRequest(
         name=name,
         folder=str(folder) if folder is not None else None,
         input_shape=input_shape,

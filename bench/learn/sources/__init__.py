@@ -1,18 +1,18 @@
 """A data set by its name, as it lies on the disk: found, counted and checked without torch.
 
-A data set is one file here. It decorates a function with `named`, is called with a `Request` and returns a `Source`;
-nothing else needs to know of it.
+A data set is one file here. It decorates a function with `named`, is called with a `DataRequest` and returns a
+`Source`; nothing else needs to know of it.
 """
 
 from bench.learn import WorkloadError
 from bench.learn.catalogue import check_data
 from bench.learn.naming import function
-from bench.learn.sources.source import Arrays, Request, Source
+from bench.learn.sources.source import Arrays, DataRequest, Source
 
-__all__ = ["Arrays", "Request", "Source", "find"]
+__all__ = ["Arrays", "DataRequest", "Source", "find"]
 
 
-def find(request: Request) -> Source:
+def find(request: DataRequest) -> Source:
     """The data set that is asked for, indexed; no picture is read yet.
 
     Raises:

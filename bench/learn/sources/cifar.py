@@ -14,7 +14,7 @@ from bench.learn import WorkloadError
 from bench.learn.naming import named
 from bench.learn.sources import hub, pickles
 from bench.learn.sources.places import data_folder, missing
-from bench.learn.sources.source import Labels, Part, Request, Source, refuse_empty_classes, refuse_other_sizes
+from bench.learn.sources.source import DataRequest, Labels, Source, Split, refuse_empty_classes, refuse_other_sizes
 
 _SHAPE = (3, 32, 32)
 _PUBLISHED = (50_000, 10_000)  # training and test pictures of either
@@ -64,18 +64,18 @@ _CIFAR100 = _Layout(
 
 
 @named("cifar10")
-def cifar10(request: Request) -> Source:
+def cifar10(request: DataRequest) -> Source:
     """CIFAR-10: 10 classes, 5,000 training and 1,000 test images of each. Raises as `_load` does."""
     return _load(request, _CIFAR10)
 
 
 @named("cifar100")
-def cifar100(request: Request) -> Source:
+def cifar100(request: DataRequest) -> Source:
     """CIFAR-100 with its 100 fine labels. Raises as `_load` does."""
     return _load(request, _CIFAR100)
 
 
-def _load(request: Request, layout: _Layout) -> Source:
+def _load(request: DataRequest, layout: _Layout) -> Source:
     """Find the data set, and check that labels and class names agree.
 
     Raises:
@@ -104,7 +104,7 @@ def _holds_parquet(folder: Path) -> bool:
     return any(next(folder.glob(name), None) for name in names)
 
 
-def _of_parquet(request: Request, layout: _Layout, folder: Path) -> Source:
+def _of_parquet(request: DataRequest, layout: _Layout, folder: Path) -> Source:
     files = {split: hub.parts(folder, split) for split in ("train", "test")}
     for split, there in files.items():
         if not there:
@@ -113,7 +113,7 @@ def _of_parquet(request: Request, layout: _Layout, folder: Path) -> Source:
     _refuse_other_classes(request, layout, folder, names)
     train, test = (hub.labels(files[split], layout.classes) for split in ("train", "test"))
 
-    def read() -> tuple[Part, Part]:
+    def read() -> tuple[Split, Split]:
         return hub.read(files["train"], _SHAPE, train, request), hub.read(files["test"], _SHAPE, test, request)
 
     taken = [*files["train"], *files["test"]]
@@ -122,7 +122,7 @@ def _of_parquet(request: Request, layout: _Layout, folder: Path) -> Source:
     return _source(request, layout, folder, found)
 
 
-def _of_pickles(request: Request, layout: _Layout, folder: Path, parquet: Path | None) -> Source:
+def _of_pickles(request: DataRequest, layout: _Layout, folder: Path, parquet: Path | None) -> Source:
     everything = (*layout.train, layout.test, layout.meta)
     lacking = [name for name in everything if not (folder / name).is_file()]
     if lacking:
@@ -146,7 +146,7 @@ def _of_pickles(request: Request, layout: _Layout, folder: Path, parquet: Path |
     return _source(request, layout, folder, found, remarks)
 
 
-def _refuse_other_classes(request: Request, layout: _Layout, folder: Path, names: tuple[str, ...] | None) -> None:
+def _refuse_other_classes(request: DataRequest, layout: _Layout, folder: Path, names: tuple[str, ...] | None) -> None:
     if names is not None and len(names) != layout.classes:
         raise WorkloadError(
             f"{folder} holds {len(names)} classes; {request.name} has {layout.classes}.", "Check --data and --data-dir."
@@ -167,13 +167,13 @@ class _Read:
     names: tuple[str, ...] | None  # None: the files name no classes
     train: Labels
     test: Labels
-    parts: Callable[[], tuple[Part, Part]]
+    parts: Callable[[], tuple[Split, Split]]
     taken: Sequence[Path]
     beside: Sequence[Path]  # files of their kind in the same folders, those that are taken among them
 
 
 def _source(
-    request: Request, layout: _Layout, folder: Path, found: _Read, remarks: Sequence[tuple[str, str]] = ()
+    request: DataRequest, layout: _Layout, folder: Path, found: _Read, remarks: Sequence[tuple[str, str]] = ()
 ) -> Source:
     left = sorted({*found.beside} - {*found.taken})
     names = found.names or tuple(str(label) for label in range(layout.classes))

@@ -17,15 +17,17 @@ import numpy as np
 import PIL
 
 from bench import whole_file
-from bench.account import Seen
+from bench.account import PicturesSeen
 from bench.learn.sources.places import cache_folder
-from bench.learn.sources.source import Part
+from bench.learn.sources.source import Split
 
 _PAGE_BYTES = 4096
 _FORMAT = 2  # raise it when the same files would decode to something else
 
 
-def remembered(files: Sequence[Path], shape: tuple[int, int, int], taken_for: Any, decode: Callable[[], Part]) -> Part:
+def remembered(
+    files: Sequence[Path], shape: tuple[int, int, int], taken_for: Any, decode: Callable[[], Split]
+) -> Split:
     """What `decode` returns for these files, from the kept copy where there is one; images are then memory-mapped.
 
     Args:
@@ -58,15 +60,15 @@ def fault_in(images: np.ndarray) -> None:
     images.reshape(-1)[::_PAGE_BYTES].sum()
 
 
-def _read(place: Path, shape: tuple[int, int, int]) -> Part | None:
+def _read(place: Path, shape: tuple[int, int, int]) -> Split | None:
     try:
         images = np.load(place.with_suffix(".images.npy"), mmap_mode="c")  # "c": torch wants memory to be writable
         labels = np.load(place.with_suffix(".labels.npy"))
         digests = np.load(place.with_suffix(".digests.npy"))
-        seen = Seen(**json.loads(place.with_suffix(".seen.json").read_bytes()))
+        seen = PicturesSeen(**json.loads(place.with_suffix(".seen.json").read_bytes()))
     except (OSError, ValueError, EOFError, TypeError):
         return None
     fits = images.dtype == np.uint8 and labels.dtype == np.int64 and digests.dtype == np.uint64 and labels.ndim == 1
     if not fits or images.shape != (len(labels), *shape) or digests.shape != labels.shape:
         return None
-    return Part(images, labels, digests, seen)
+    return Split(images, labels, digests, seen)

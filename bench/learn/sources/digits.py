@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.account import Account, Seen
+from bench.account import Account, PicturesSeen
 from bench.learn.naming import named
-from bench.learn.sources.source import Part, Request, Source, digest_of, refuse_other_sizes
+from bench.learn.sources.source import DataRequest, Source, Split, digest_of, refuse_other_sizes
 
 _FILE = Path(__file__).with_name("digits.csv.gz")
 _ENLARGED = 4  # 8 pixels to 32, so that a LeNet's two poolings leave something
@@ -22,7 +22,7 @@ _VALIDATION = (36, 36, 36, 36, 37, 36, 36, 36, 35, 36)
 
 
 @named("digits")
-def digits(request: Request) -> Source:
+def digits(request: DataRequest) -> Source:
     """1,437 training and 360 test images of 1x32x32: each pixel of the 8x8 repeated 4x4, levels stretched to 0..255.
 
     The split is always the same one: in order of class, every fifth image is for testing.
@@ -52,7 +52,7 @@ def digits(request: Request) -> Source:
     )
 
 
-def _read() -> tuple[Part, Part]:
+def _read() -> tuple[Split, Split]:
     with gzip.open(_FILE, "rt") as lines:
         table = np.loadtxt(lines, delimiter=",", dtype=np.uint8)
     table = table[np.argsort(table[:, 64], kind="stable")]
@@ -60,9 +60,9 @@ def _read() -> tuple[Part, Part]:
     return _part(table[~for_test]), _part(table[for_test])
 
 
-def _part(rows: np.ndarray) -> Part:
+def _part(rows: np.ndarray) -> Split:
     levels = np.rint(rows[:, :64] * (255 / 16)).astype(np.uint8).reshape(-1, 1, 8, 8)
     images = levels.repeat(_ENLARGED, axis=2).repeat(_ENLARGED, axis=3)
     sizes = dict.fromkeys(("smallest", "usual", "largest"), "8x8")
     digests = np.array([digest_of(row[:64].tobytes()) for row in rows], dtype=np.uint64)
-    return Part(images, rows[:, 64].astype(np.int64), digests, Seen(sizes=sizes, modes={"L": len(rows)}))
+    return Split(images, rows[:, 64].astype(np.int64), digests, PicturesSeen(sizes=sizes, modes={"L": len(rows)}))

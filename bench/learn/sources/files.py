@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 
 from bench.account import LeftOut
 from bench.learn import WorkloadError
-from bench.learn.sources.progress import Progress
+from bench.learn.sources.progress import SlowWork
 from bench.learn.sources.source import Tell
 
 PICTURES = frozenset(
@@ -71,7 +71,7 @@ def walked(root: Path, tell: Tell) -> Tree:
         WorkloadError: a folder cannot be read.
     """
     tree = Tree(root)
-    progress = Progress(tell, f"Data     looking through {root}, files")
+    progress = SlowWork(tell, f"Data     looking through {root}, files")
     for _ in _walk(tree, root, (), frozenset()):
         progress.at(tree.found)
     tree.pictures.sort()

@@ -14,11 +14,11 @@ from bench.learn import WorkloadError
 from bench.learn.naming import named
 from bench.learn.sources.decoded import remembered
 from bench.learn.sources.files import Tree, Where, shown, walked
-from bench.learn.sources.pictures import CHANNELS, Look, PixelsError, decode, summary, threads
+from bench.learn.sources.pictures import CHANNELS, PictureFacts, PixelsError, decode, summary, threads
 from bench.learn.sources.places import data_folder, missing
-from bench.learn.sources.progress import Progress
-from bench.learn.sources.source import Part, Request, Shape, Source, digest_of, refuse_empty_classes
-from bench.learn.sources.tree_layout import Classes, Layout, understood
+from bench.learn.sources.progress import SlowWork
+from bench.learn.sources.source import DataRequest, Shape, Source, Split, digest_of, refuse_empty_classes
+from bench.learn.sources.tree_layout import Classes, TreeLayout, understood
 from bench.printable import first_line
 
 _SHARE_OF_FREE_MEMORY = 4  # at most a quarter of it
@@ -28,7 +28,7 @@ Picture = tuple[Where, int]  # place, label
 
 
 @named("folder")
-def folder(request: Request) -> Source:
+def folder(request: DataRequest) -> Source:
     """Pictures scaled and centre-cropped to `input_shape` (default 3x224x224), all of them in memory as uint8.
 
     A tree without a folder for validation is split 80 to 20 within each class by a hash of each file's name: the same
@@ -70,7 +70,7 @@ def folder(request: Request) -> Source:
     )
 
 
-def _split(layout: Layout) -> tuple[Classes, Classes]:
+def _split(layout: TreeLayout) -> tuple[Classes, Classes]:
     """One picture in five of each class for validation; at least one of each, where the class has two."""
     training: dict[str, Sequence[Where]] = {}
     validation: dict[str, Sequence[Where]] = {}
@@ -90,7 +90,7 @@ def _lot(name: str, place: Where) -> int:
     return int.from_bytes(blake2b(path, digest_size=8).digest())
 
 
-def _account(tree: Tree, layout: Layout, names: Sequence[str], training: Classes, validation: Classes) -> Account:
+def _account(tree: Tree, layout: TreeLayout, names: Sequence[str], training: Classes, validation: Classes) -> Account:
     taken = {each for part in (training, validation) for pictures in part.values() for each in pictures}
     for each in tree.pictures:
         if each not in taken:
@@ -126,13 +126,13 @@ def _refuse_too_many(count: int, shape: Shape) -> None:
         )
 
 
-def _read(root: Path, pictures: Sequence[Picture], names: Sequence[str], shape: Shape, request: Request) -> Part:
+def _read(root: Path, pictures: Sequence[Picture], names: Sequence[str], shape: Shape, request: DataRequest) -> Split:
     files = [root.joinpath(*place) for place, _ in pictures]
     labels = [label for _, label in pictures]
     return remembered(files, shape, [names, labels], lambda: _decoded(root, pictures, shape, request))
 
 
-def _decoded(root: Path, pictures: Sequence[Picture], shape: Shape, request: Request) -> Part:
+def _decoded(root: Path, pictures: Sequence[Picture], shape: Shape, request: DataRequest) -> Split:
     """Every picture; those that cannot be read are all found before the first of them is named.
 
     Raises:
@@ -140,9 +140,9 @@ def _decoded(root: Path, pictures: Sequence[Picture], shape: Shape, request: Req
     """
     images = np.empty((len(pictures), *shape), dtype=np.uint8)
     digests = np.empty(len(pictures), dtype=np.uint64)
-    progress = Progress(request.tell, f"Data     decoding {len(pictures):,} pictures of {root}")
+    progress = SlowWork(request.tell, f"Data     decoding {len(pictures):,} pictures of {root}")
 
-    def put(row: int) -> Look | tuple[str, str]:
+    def put(row: int) -> PictureFacts | tuple[str, str]:
         place = pictures[row][0]
         try:
             blob = root.joinpath(*place).read_bytes()
@@ -164,5 +164,5 @@ def _decoded(root: Path, pictures: Sequence[Picture], shape: Shape, request: Req
         row, (reason, way_out) = damaged[0]
         more = f"; {len(damaged) - 1} more of {len(pictures):,} cannot be taken either" if len(damaged) > 1 else ""
         raise WorkloadError(f"{root.joinpath(*pictures[row][0])} {reason}{more}.", way_out)
-    looks = [each for each in results if isinstance(each, Look)]
-    return Part(images, np.array([label for _, label in pictures], dtype=np.int64), digests, summary(looks))
+    looks = [each for each in results if isinstance(each, PictureFacts)]
+    return Split(images, np.array([label for _, label in pictures], dtype=np.int64), digests, summary(looks))

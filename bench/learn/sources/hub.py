@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from bench.learn import WorkloadError
 from bench.learn.sources.decoded import remembered
-from bench.learn.sources.pictures import Look, PixelsError, decode, summary
+from bench.learn.sources.pictures import PictureFacts, PixelsError, decode, summary
 from bench.learn.sources.places import torn
-from bench.learn.sources.progress import Progress
-from bench.learn.sources.source import Labels, Part, Request, Shape, digest_of
+from bench.learn.sources.progress import SlowWork
+from bench.learn.sources.source import DataRequest, Labels, Shape, Split, digest_of
 from bench.printable import first_line
 
 _PICTURE_COLUMNS = ("img", "image")
@@ -77,7 +77,7 @@ def labels(files: Sequence[Path], classes: int) -> Labels:
     return np.concatenate([_labels(file, classes) for file in files])
 
 
-def read(files: Sequence[Path], shape: Shape, numbers: Labels, request: Request) -> Part:
+def read(files: Sequence[Path], shape: Shape, numbers: Labels, request: DataRequest) -> Split:
     """All pictures of one split, in order of files and rows, with the labels that `labels` found.
 
     Raises:
@@ -184,11 +184,11 @@ def _is_binary(kind: Any) -> bool:
     return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind))
 
 
-def _decoded(files: Sequence[Path], shape: Shape, numbers: Labels, request: Request) -> Part:
+def _decoded(files: Sequence[Path], shape: Shape, numbers: Labels, request: DataRequest) -> Split:
     images = np.empty((len(numbers), *shape), dtype=np.uint8)
     digests = np.empty(len(numbers), dtype=np.uint64)
-    looks: list[Look] = []
-    progress = Progress(request.tell, f"Data     decoding {len(numbers):,} pictures of {files[0].parent}")
+    looks: list[PictureFacts] = []
+    progress = SlowWork(request.tell, f"Data     decoding {len(numbers):,} pictures of {files[0].parent}")
     for file in files:  # not in threads: at this size holding the interpreter's lock is most of it
         for row, blob in enumerate(_blobs(file)):
             if blob is None:
@@ -209,4 +209,4 @@ def _decoded(files: Sequence[Path], shape: Shape, numbers: Labels, request: Requ
             digests[len(looks)] = digest_of(pixels.tobytes())
             looks.append(look)
             progress.at(len(looks), len(numbers))
-    return Part(images, numbers, digests, summary(looks))
+    return Split(images, numbers, digests, summary(looks))

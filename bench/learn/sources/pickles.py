@@ -7,17 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from bench.account import Seen
+from bench.account import PicturesSeen
 from bench.learn import WorkloadError
 from bench.learn.sources.hub import refuse_labels
 from bench.learn.sources.places import torn
-from bench.learn.sources.source import Images, Labels, Part, Shape, digest_of
+from bench.learn.sources.source import Images, Labels, Shape, Split, digest_of
 from bench.printable import first_line
 
 _SAVED_AS = "Save uint8 rows of all red, then green, then blue values"
 
 
-def read(folder: Path, files: Sequence[str], labels_key: str, shape: Shape, classes: int) -> Part:
+def read(folder: Path, files: Sequence[str], labels_key: str, shape: Shape, classes: int) -> Split:
     """Pictures and labels of one part, in order of files.
 
     Raises:
@@ -42,8 +42,8 @@ def read(folder: Path, files: Sequence[str], labels_key: str, shape: Shape, clas
         digests.append(own)
     count = sum(map(len, images))
     size = f"{shape[2]}x{shape[1]}"
-    seen_there = Seen(sizes=dict.fromkeys(("smallest", "usual", "largest"), size), modes={"RGB": count})
-    return Part(np.concatenate(images), np.concatenate(labels), np.concatenate(digests), seen_there)
+    seen_there = PicturesSeen(sizes=dict.fromkeys(("smallest", "usual", "largest"), size), modes={"RGB": count})
+    return Split(np.concatenate(images), np.concatenate(labels), np.concatenate(digests), seen_there)
 
 
 def unpickled(file: Path) -> dict[str, Any]:

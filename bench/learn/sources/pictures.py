@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from bench.account import Seen
+from bench.account import PicturesSeen
 from bench.printable import first_line
 
 _MODES = {1: "L", 3: "RGB"}
@@ -24,7 +24,7 @@ class PixelsError(ValueError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
+class PictureFacts:
     """What one picture was before it was brought to the shape."""
 
     size: tuple[int, int]  # width, height
@@ -37,7 +37,7 @@ class Look:
 
 def decode(
     blob: bytes, shape: tuple[int, int, int], *, only: tuple[int, int] | None = None
-) -> tuple[NDArray[np.uint8], Look]:
+) -> tuple[NDArray[np.uint8], PictureFacts]:
     """One picture as [channels, height, width]; one of another size is scaled to cover it and cropped at the centre.
 
     Args:
@@ -72,8 +72,8 @@ def _refuse_other_size(size: tuple[int, int], only: tuple[int, int] | None) -> N
         raise PixelsError(f"it is {_sides(size)} pixels, not {_sides(only)}")
 
 
-def _look(opened: Image.Image) -> Look:
-    return Look(
+def _look(opened: Image.Image) -> PictureFacts:
+    return PictureFacts(
         size=opened.size,
         mode=opened.mode,
         turned=opened.format != "TIFF" and _orientation(opened) not in {0, 1},  # Pillow itself turns a TIFF
@@ -114,13 +114,13 @@ def _converted(opened: Image.Image, mode: str) -> Image.Image:
         raise PixelsError(f"its colours are {opened.mode}, which Pillow cannot bring to {mode}") from error
 
 
-def summary(looks: Sequence[Look]) -> Seen:
+def summary(looks: Sequence[PictureFacts]) -> PicturesSeen:
     """What many pictures are like together."""
     if not looks:
-        return Seen()
+        return PicturesSeen()
     sizes = Counter(each.size for each in looks)
     by_area = sorted(sizes, key=lambda size: (size[0] * size[1], size))
-    return Seen(
+    return PicturesSeen(
         sizes={
             "smallest": _sides(by_area[0]),
             "usual": _sides(sizes.most_common(1)[0][0]),

@@ -7,7 +7,7 @@ from bench.learn.sources.source import Tell
 _EVERY_S = 2.0
 
 
-class Progress:
+class SlowWork:
     """Of one piece of work."""
 
     def __init__(self, tell: Tell, what: str) -> None:

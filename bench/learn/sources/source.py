@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.account import TRAINING, VALIDATION, Account, Seen
+from bench.account import TRAINING, VALIDATION, Account, PicturesSeen
 from bench.learn import WorkloadError
 
 Shape = tuple[int, int, int]  # channels, height, width
@@ -19,7 +19,7 @@ Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
+class DataRequest:
     """What was asked of a data set; None: the data set's own."""
 
     name: str
@@ -33,21 +33,21 @@ class Request:
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class Split:
     """Training or validation pictures, in the order in which they are numbered."""
 
     images: Images
     labels: Labels
     digests: Digests
-    seen: Seen
+    seen: PicturesSeen
 
 
 @dataclass(frozen=True, eq=False)
 class Arrays:
     """All pictures of a data set, and the account of them."""
 
-    training: Part
-    validation: Part
+    training: Split
+    validation: Split
     account: Account
     digest: str  # of what is trained on: equal on two machines that hold the same pictures under the same labels
 
@@ -63,7 +63,7 @@ class Source:
     std: tuple[float, ...]
     place: str  # in words
     account: Account | None = None  # None: made up, there are no files and nothing to evaluate on
-    read: Callable[[], tuple[Part, Part]] | None = None  # training and validation
+    read: Callable[[], tuple[Split, Split]] | None = None  # training and validation
     namer: Callable[[int], str] = lambda row: f"number {row}"  # of a validation picture
 
     @property
@@ -90,7 +90,7 @@ class Source:
         )
         return Arrays(training, validation, account, self._digest(training, validation))
 
-    def _digest(self, training: Part, validation: Part) -> str:
+    def _digest(self, training: Split, validation: Split) -> str:
         """Of classes, labels and pictures. The shape is no part of it: that is asked for, not found."""
         digest = blake2b(repr((self.name, self.class_names)).encode(), digest_size=16)
         for part in (training, validation):
@@ -105,7 +105,7 @@ def digest_of(blob: Any) -> int:
     return int.from_bytes(blake2b(blob, digest_size=8).digest())
 
 
-def refuse_other_sizes(request: Request, input_shape: Shape, classes: int) -> None:
+def refuse_other_sizes(request: DataRequest, input_shape: Shape, classes: int) -> None:
     """For data sets whose images come in one size.
 
     Raises:
@@ -126,7 +126,7 @@ def refuse_other_sizes(request: Request, input_shape: Shape, classes: int) -> No
             )
 
 
-def refuse_empty_classes(request: Request, account: Account) -> None:
+def refuse_empty_classes(request: DataRequest, account: Account) -> None:
     """A class that is only trained has no accuracy, one that is only evaluated is always wrong.
 
     Raises:

@@ -2,11 +2,11 @@
 
 from bench.learn import WorkloadError
 from bench.learn.naming import named
-from bench.learn.sources.source import Request, Source
+from bench.learn.sources.source import DataRequest, Source
 
 
 @named("synthetic")
-def synthetic(request: Request) -> Source:
+def synthetic(request: DataRequest) -> Source:
     """Images of the shape asked for (default 3x32x32) in so many classes (default 10).
 
     Raises:

@@ -26,7 +26,7 @@ Classes = Mapping[str, Sequence[Where]]  # class -> pictures
 
 
 @dataclass(frozen=True, kw_only=True)
-class Layout:
+class TreeLayout:
     """A tree that is understood: each picture with its class."""
 
     training: Classes
@@ -50,7 +50,7 @@ class _Found:
         return str(self.tree.root.joinpath(*place))
 
 
-def understood(tree: Tree) -> Layout:
+def understood(tree: Tree) -> TreeLayout:
     """The layout of a tree.
 
     Raises:
@@ -69,7 +69,7 @@ def understood(tree: Tree) -> Layout:
     places = [training_at] if validation is None else [training_at, validation_at]
     _say_empty(found, places, {*training, *(validation or ())})
     folders = dict(zip((TRAINING, VALIDATION), map("/".join, places), strict=False))
-    return Layout(
+    return TreeLayout(
         training=training,
         validation=validation,
         folders={part: place for part, place in folders.items() if place},

@@ -30,7 +30,7 @@ def test_times_leave_out_the_warm_up_and_wait_for_the_device():
 
 @pytest.fixture
 def meter(capsys):
-    return measured.Meter(torch.device("cpu"), threads=1)
+    return measured.CeilingMeter(torch.device("cpu"), threads=1)
 
 
 def test_what_cannot_be_measured_costs_itself_only(meter):

@@ -26,7 +26,7 @@ def test_what_is_left_is_the_limit_less_what_is_used_and_cannot_be_dropped(root)
         "sys/fs/cgroup/a/b/memory.current": 2**30,
         "sys/fs/cgroup/a/b/memory.stat": "anon 1\nfile 2\ninactive_file 1000",
     }
-    assert cgroup.memory(root(V2, **files)) == cgroup.Memory(limit_bytes=2**31, left_bytes=2**31 - 2**30 + 1000)
+    assert cgroup.memory(root(V2, **files)) == cgroup.MemoryLimit(limit_bytes=2**31, left_bytes=2**31 - 2**30 + 1000)
 
 
 def test_a_fuller_parent_leaves_less_than_the_group_s_own_limit(root):
@@ -36,7 +36,7 @@ def test_a_fuller_parent_leaves_less_than_the_group_s_own_limit(root):
         "sys/fs/cgroup/a/memory.max": 2**30,
         "sys/fs/cgroup/a/memory.current": 2**30 - 5,
     }
-    assert cgroup.memory(root(V2, **files)) == cgroup.Memory(limit_bytes=2**30, left_bytes=5)
+    assert cgroup.memory(root(V2, **files)) == cgroup.MemoryLimit(limit_bytes=2**30, left_bytes=5)
 
 
 @pytest.mark.parametrize("limit", ["max", 2**63 - 4096, 2**60])
@@ -51,12 +51,12 @@ def test_version_1_counts_what_its_children_can_drop(root):
         "sys/fs/cgroup/memory/x/memory.usage_in_bytes": 900,
         "sys/fs/cgroup/memory/x/memory.stat": "inactive_file 1\ntotal_inactive_file 200",
     }
-    assert cgroup.memory(root(V1, **files)) == cgroup.Memory(limit_bytes=1000, left_bytes=300)
+    assert cgroup.memory(root(V1, **files)) == cgroup.MemoryLimit(limit_bytes=1000, left_bytes=300)
 
 
 def test_a_soft_limit_of_version_2_binds_as_well(root):
     files = {"sys/fs/cgroup/a/memory.max": "max", "sys/fs/cgroup/a/memory.high": 1000}
-    assert cgroup.memory(root(V2, **files)) == cgroup.Memory(limit_bytes=1000, left_bytes=1000)
+    assert cgroup.memory(root(V2, **files)) == cgroup.MemoryLimit(limit_bytes=1000, left_bytes=1000)
 
 
 def test_the_longest_pause_on_the_way_up_is_told_in_one_unit(root):

@@ -114,7 +114,7 @@ def test_a_driver_that_does_not_answer_is_trouble_and_no_machine_without_gpus(tm
 
 def test_no_driver_and_no_device_file_is_a_machine_without_gpus(tmp_path):
     missing = Driver(nvmlInit=NVMLError("NVML Shared Library Not Found", 12))
-    assert nvidia.look(None, library=missing, root=tmp_path) == nvidia.Cards()
+    assert nvidia.look(None, library=missing, root=tmp_path) == nvidia.NvidiaCards()
     with pytest.raises(AbsentError), nvml.driver(missing, tmp_path):
         pass
 

@@ -16,7 +16,7 @@ BUSY = "import time\nuntil = time.monotonic() + {}\nwhile time.monotonic() < unt
 
 
 def at(seconds, used, ours=0.0, cores=2):
-    return load.Look(at_s=seconds, cores=cores, used_s=used, ours_s=ours)
+    return load.CpuTimes(at_s=seconds, cores=cores, used_s=used, ours_s=ours)
 
 
 @pytest.mark.parametrize(

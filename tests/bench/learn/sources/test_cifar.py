@@ -139,7 +139,7 @@ def test_pickled_class_names_that_are_none_are_named_with_the_file(tmp_path, pic
 def test_parquet_files_that_are_no_part_are_left_out_and_counted(tmp_path, pictures, name):
     write_hub(tmp_path, pictures)
     write_parquet(tmp_path / name, *pictures["test"])
-    account = sources.find(sources.Request(name="cifar10", folder=str(tmp_path))).account
+    account = sources.find(sources.DataRequest(name="cifar10", folder=str(tmp_path))).account
     assert (account.found, account.taken, sum(account.training)) == (3, 2, ROWS)
     assert f"left out files that are no part of cifar10: 1, as {name}" in [what for what, _ in account.notes]
 
@@ -147,7 +147,7 @@ def test_parquet_files_that_are_no_part_are_left_out_and_counted(tmp_path, pictu
 def test_a_pickle_beside_the_five_is_left_out_and_counted(tmp_path, pictures):
     write_pickles(tmp_path, pictures)
     dump(tmp_path / "cifar-10-batches-py" / "data_batch_6", {})
-    account = sources.find(sources.Request(name="cifar10", folder=str(tmp_path))).account
+    account = sources.find(sources.DataRequest(name="cifar10", folder=str(tmp_path))).account
     assert "left out files that are no part of cifar10: 1, as data_batch_6" in [what for what, _ in account.notes]
 
 

@@ -5,10 +5,10 @@ import os
 import numpy as np
 import pytest
 
-from bench.account import Seen
+from bench.account import PicturesSeen
 from bench.learn.sources import decoded
 from bench.learn.sources.decoded import remembered
-from bench.learn.sources.source import Part
+from bench.learn.sources.source import Split
 
 SHAPE = (1, 2, 2)
 
@@ -27,7 +27,7 @@ def decode():
     def work():
         work.calls += 1
         images = np.full((5, *SHAPE), work.calls, dtype=np.uint8)
-        return Part(images, np.arange(5), np.arange(5, dtype=np.uint64), Seen(modes={"L": work.calls}))
+        return Split(images, np.arange(5), np.arange(5, dtype=np.uint64), PicturesSeen(modes={"L": work.calls}))
 
     work.calls = 0
     return work
@@ -40,7 +40,7 @@ def again(source, decode, shape=SHAPE, taken_for="labels"):
 def test_the_second_time_nothing_is_decoded(source, decode):
     first, second = (again(source, decode) for _ in range(2))
     assert decode.calls == 1
-    assert second.seen == first.seen == Seen(modes={"L": 1})
+    assert second.seen == first.seen == PicturesSeen(modes={"L": 1})
     for name in ("images", "labels", "digests"):
         assert np.array_equal(getattr(first, name), getattr(second, name))
 

@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 from torchvision.transforms.v2 import functional
 from trees import png
 
-from bench.account import Seen
+from bench.account import PicturesSeen
 from bench.learn.sources.pictures import PixelsError, decode, summary
 
 COLOUR, GREY = (3, 5, 6), (1, 5, 6)
@@ -145,7 +145,7 @@ def test_whatever_is_broken_in_a_picture_it_is_a_picture_or_an_error_with_a_reas
 def test_many_pictures_are_told_by_their_sizes_and_modes():
     blobs = [png(1), png(2), png(3, size=(60, 40), mode="L"), png(4, size=(2, 2), mode="RGBA")]
     told = summary([decode(blob, COLOUR)[1] for blob in blobs])
-    assert told == Seen(
+    assert told == PicturesSeen(
         sizes={"smallest": "2x2", "usual": "6x5", "largest": "60x40"},
         modes={"L": 1, "RGB": 2, "RGBA": 1},
         transparent=1,

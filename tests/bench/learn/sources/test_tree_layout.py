@@ -7,12 +7,12 @@ import pytest
 from trees import CLASSES, png, put, tree
 
 from bench.learn import WorkloadError
-from bench.learn.sources import Request, find
+from bench.learn.sources import DataRequest, find
 from bench.learn.sources import folder as module
 
 
 def found(root, **more):
-    return find(Request(name="folder", folder=str(root), input_shape=(3, 4, 4), **more))
+    return find(DataRequest(name="folder", folder=str(root), input_shape=(3, 4, 4), **more))
 
 
 def account(root, **more):
