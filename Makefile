@@ -40,7 +40,7 @@ test-browser: $(VENV)/.installed-browser
 # The LaTeX table by a real engine.
 test-latex: $(VENV)/.installed-dev
 	.ci/debian $(TOOLS)
-	$(BIN)/python -m pytest -m slow tests/reports/test_latex.py
+	$(BIN)/python -m pytest -m slow tests/reports/text/test_latex.py
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

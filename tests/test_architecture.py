@@ -199,7 +199,11 @@ def test_no_file_names_the_machine_it_was_written_on(home: Path):
     assert not [name for name in listed if (file := REPOSITORY / name).is_file() and needle in file.read_bytes()]
 
 
-def test_test_files_have_names_of_their_own():
-    # Without packages in tests/, pytest imports each file under its bare name.
-    names = [file.name for file in OURS if file.name.startswith("test_")]
-    assert len(names) == len(set(names))
+# Tests of several rooms at once, by what they need or guard.
+ACROSS_ROOMS = {"end_to_end", "faults", "learning", "statistics", "smoke", "typing"}
+
+
+def test_the_tests_mirror_the_source_tree_folder_by_folder():
+    folders = {file.parent.relative_to(REPOSITORY / "tests") for file in OURS if file.name.startswith("test_")}
+    rooms = {file.parent.relative_to(REPOSITORY) for file in MODULES} | {Path()}
+    assert not {each for each in folders - rooms if each.parts[0] not in ACROSS_ROOMS}

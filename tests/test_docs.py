@@ -15,9 +15,9 @@ from pathlib import Path
 
 import click
 import pytest
-from noise import assert_no_launch_failed
 
 from bench.cli import group
+from tests.noise import assert_no_launch_failed
 
 REPOSITORY = Path(__file__).parents[1]
 README = (REPOSITORY / "README.md").read_text()

@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from noise import assert_no_launch_failed
 
 from bench.dna.machine import here
 from bench.repro import capsule, runs
+from tests.noise import assert_no_launch_failed
 
 pytestmark = pytest.mark.faults
 

@@ -1,13 +1,10 @@
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-sys.path.append(str(Path(__file__).parents[1] / "launchers"))  # scripted_ranks
-
-from faulty_studies import end_all, processes_of
+from tests.faults.faulty_studies import end_all, processes_of
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from scripted_ranks import PRELUDE
 
 import launchers
 from bench import study
@@ -17,6 +16,7 @@ from bench.plan import Configuration, Plan, Workload, in_rounds, to_json
 from bench.store.commit import Store
 from bench.worker import job
 from launchers import Command, Ending, local
+from tests.launchers.scripted_ranks import PRELUDE
 
 STEPS, STEP_NS, BATCH = 60, 1_000_000, 8
 

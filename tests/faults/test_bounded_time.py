@@ -8,11 +8,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-from gloo_ranks import gloo_command
-from scripted_ranks import command_for, nobody_watches
 
 from launchers import Ending
 from launchers.local import Patience, launch
+from tests.faults.gloo_ranks import gloo_command
+from tests.launchers.scripted_ranks import command_for, nobody_watches
 
 pytestmark = pytest.mark.faults
 

@@ -1,9 +1,9 @@
 """Ranks that end before their work is done, each in its own way, in one study of real ranks inside real collectives."""
 
 import pytest
-from faulty_studies import fault, outcome, processes_of, rows, study
 
 import bench
+from tests.faults.faulty_studies import fault, outcome, processes_of, rows, study
 
 pytestmark = pytest.mark.faults
 

@@ -6,7 +6,8 @@ The same at every single call that writes: tests/bench/store/test_promise_*.py.
 import re
 
 import pytest
-from faulty_studies import inside, needs_namespaces, outcome, planned, rows, study
+
+from tests.faults.faulty_studies import inside, needs_namespaces, outcome, planned, rows, study
 
 pytestmark = pytest.mark.faults
 

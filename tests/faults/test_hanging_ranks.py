@@ -3,7 +3,8 @@
 import re
 
 import pytest
-from faulty_studies import fault, outcome, processes_of, rows, study
+
+from tests.faults.faulty_studies import fault, outcome, processes_of, rows, study
 
 pytestmark = pytest.mark.faults
 

@@ -8,10 +8,10 @@ import os
 import signal
 
 import pytest
-from faulty_studies import begin, outcome, processes_of, rows, stepping, study, wait_for
-from noise import assert_no_launch_failed
 
 from bench.errors import INTERRUPTED, TERMINATED
+from tests.faults.faulty_studies import begin, outcome, processes_of, rows, stepping, study, wait_for
+from tests.noise import assert_no_launch_failed
 
 pytestmark = pytest.mark.faults
 

@@ -4,8 +4,9 @@ That nothing is left running is promise 4's test; here is that nothing is lost.
 """
 
 import pytest
-from faulty_studies import begin, outcome, processes_of, rows, stepping, study, wait_for
-from noise import assert_no_launch_failed
+
+from tests.faults.faulty_studies import begin, outcome, processes_of, rows, stepping, study, wait_for
+from tests.noise import assert_no_launch_failed
 
 pytestmark = pytest.mark.faults
 

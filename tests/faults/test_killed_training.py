@@ -1,9 +1,9 @@
 """A training with checkpoints is killed, whole, and `--resume` goes on to the result of one that was not."""
 
 import pytest
-from faulty_studies import begin, processes_of, wait_for
 
 import bench
+from tests.faults.faulty_studies import begin, processes_of, wait_for
 
 pytestmark = pytest.mark.faults
 

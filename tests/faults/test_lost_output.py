@@ -4,7 +4,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from faulty_studies import inside, outcome, rows, study
+
+from tests.faults.faulty_studies import inside, outcome, rows, study
 
 pytestmark = pytest.mark.faults
 

@@ -11,7 +11,8 @@ import time
 from pathlib import Path
 
 import pytest
-from faulty_studies import begin, fault, processes_of, stepping, study, wait_for
+
+from tests.faults.faulty_studies import begin, fault, processes_of, stepping, study, wait_for
 
 pytestmark = pytest.mark.faults
 
@@ -23,9 +24,8 @@ SUPERVISOR = """
 import os, signal, sys
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup, or a shell's &, has this test's own processes ignore them
 signal.signal(signal.SIGINT, signal.default_int_handler)
-sys.path[:0] = {folders!r}
 from pathlib import Path
-from scripted_studies import Scripted, Strike, a_plan, run
+from tests.faults.scripted_studies import Scripted, Strike, a_plan, run
 
 DAEMON = (
     "subprocess.Popen([sys.executable, '-c', 'import signal, time; "
@@ -40,10 +40,7 @@ run(a_plan("2611220824-known-answer-0a1b", (2,), stall_s={stall_s}), Path({folde
 
 
 def supervisor(folder: Path, environment: dict[str, str], *, stops: bool, stall_s: float) -> subprocess.Popen[bytes]:
-    tests = Path(__file__).parents[1]
-    script = SUPERVISOR.format(
-        folders=[str(tests / "faults"), str(tests / "launchers")], folder=str(folder), stops=int(stops), stall_s=stall_s
-    )
+    script = SUPERVISOR.format(folder=str(folder), stops=int(stops), stall_s=stall_s)
     return subprocess.Popen((sys.executable, "-c", script), env=environment, stderr=subprocess.PIPE)
 
 

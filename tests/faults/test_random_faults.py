@@ -9,11 +9,11 @@ import statistics
 import time
 
 import pytest
-from faulty_studies import fault, outcome, planned, processes_of, rows, study
-from scripted_ranks import alive
-from scripted_studies import STEPS, Scripted, Strike, a_plan, run
 
 from bench.store import read
+from tests.faults.faulty_studies import fault, outcome, planned, processes_of, rows, study
+from tests.faults.scripted_studies import STEPS, Scripted, Strike, a_plan, run
+from tests.launchers.scripted_ranks import alive
 
 pytestmark = pytest.mark.faults
 

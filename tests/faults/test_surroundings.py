@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from faulty_studies import fault, inside, needs_namespaces, outcome, processes_of, rows, study
-from gloo_ranks import gloo_command
-from noise import assert_no_launch_failed
 
 from launchers.local import launch
+from tests.faults.faulty_studies import fault, inside, needs_namespaces, outcome, processes_of, rows, study
+from tests.faults.gloo_ranks import gloo_command
+from tests.noise import assert_no_launch_failed
 
 pytestmark = pytest.mark.faults
 

@@ -12,10 +12,10 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 import pytest
-from faulty_studies import needs_namespaces
 
 from bench import recovery, verifying
 from bench.store import attempts, index, read
+from tests.faults.faulty_studies import needs_namespaces
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 

@@ -23,10 +23,6 @@ from pathlib import Path
 
 import pandas as pd  # noqa: F401 - pyarrow would import it in every fork anew
 
-sys.path += [str(Path(__file__).parents[1] / "launchers")]
-
-import scripted_studies
-
 from bench import recovery, resuming, study
 from bench.dna.fingerprint import Fingerprint
 from bench.dna.machine import Machine
@@ -37,6 +33,7 @@ from bench.store.commit import Store
 from bench.store.place import Place
 from bench.store.transfer import transfer
 from launchers import Ending
+from tests.faults import scripted_studies
 
 LEASE_S = 1.5
 WRITERS, OTHERS = 3, ("recover", "pull")

@@ -2,9 +2,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from scripted_ranks import Launched, command_for, nobody_watches
 
 from launchers.local import Patience, launch
+from tests.launchers.scripted_ranks import Launched, command_for, nobody_watches
 
 Launcher = Callable[..., Launched]
 

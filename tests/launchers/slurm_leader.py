@@ -12,9 +12,8 @@ import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from scripted_ranks import command_for
-
 from launchers import Request, slurm
+from tests.launchers.scripted_ranks import command_for
 
 
 def main() -> None:

@@ -6,12 +6,12 @@ import subprocess
 import sys
 
 import pytest
-from scripted_ranks import command_for
 
 from launchers import agent
 from launchers.hosts import command_as_json
 from launchers.rank_pool import StartError
 from launchers.wire import KEY_NAME, NoConnectionError, key_of
+from tests.launchers.scripted_ranks import command_for
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="binds CPU cores, which Linux can")
 

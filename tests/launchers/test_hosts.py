@@ -10,8 +10,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-from nodes import STUDY, Nodes, start_agent
-from scripted_ranks import Launched, command_for, nobody_watches
 
 from launchers import hosts
 from launchers.agent_listener import AgentListener, NotAllHereError
@@ -20,6 +18,8 @@ from launchers.heartbeat import Beat
 from launchers.rank_pool import Death
 from launchers.supervise import Patience
 from launchers.wire import key_of
+from tests.launchers.nodes import STUDY, Nodes, start_agent
+from tests.launchers.scripted_ranks import Launched, command_for, nobody_watches
 
 IMPATIENT = Patience(look_s=0.05, startup_s=2, finish_s=1, peers_s=1.5)
 STEPS = """
@@ -226,9 +226,9 @@ def test_a_rank_that_cannot_start_is_named_with_its_node(two_nodes, tmp_path):
 LEADER = """
 import sys
 from pathlib import Path
-from nodes import STUDY
-from scripted_ranks import nobody_watches
-from test_hosts import launch_on, steps_with
+from tests.launchers.nodes import STUDY
+from tests.launchers.scripted_ranks import nobody_watches
+from tests.launchers.test_hosts import launch_on, steps_with
 from launchers.agent_listener import AgentListener
 from launchers.wire import key_of
 
@@ -249,7 +249,6 @@ def test_when_the_leader_is_killed_no_agent_and_no_rank_is_left_on_any_node(tmp_
     script.write_text(LEADER)
     leader = subprocess.Popen(
         (sys.executable, str(script), str(tmp_path / "one")),
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
         stdout=subprocess.PIPE,
         text=True,
     )

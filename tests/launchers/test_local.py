@@ -9,10 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from scripted_ranks import alive, command_for, nobody_watches
 
 from launchers import heartbeat, local, oom
 from launchers.local import Patience, launch
+from tests.launchers.scripted_ranks import alive, command_for, nobody_watches
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc or sets CPU affinity, which Linux has")
 
@@ -313,8 +313,7 @@ from pathlib import Path
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `make test &` has it ignored
 for each in (signal.SIGHUP, signal.SIGTERM):  # and nohup this one; a test sends both
     signal.signal(each, signal.SIG_DFL)
-sys.path.insert(0, {tests!r})
-from conftest import command_for, nobody_watches
+from tests.launchers.conftest import command_for, nobody_watches
 from launchers.local import launch
 try:
     launch(command_for(Path({folder!r}), {body!r}, ranks=2), nobody_watches)
@@ -333,7 +332,7 @@ time.sleep(600)
 @pytest.fixture
 def supervisor(tmp_path):
     """A supervisor in a process of its own with two ranks that last, and the pids of the ranks and their helpers."""
-    script = SUPERVISOR.format(tests=str(Path(__file__).parent), folder=str(tmp_path), body=LASTING)
+    script = SUPERVISOR.format(folder=str(tmp_path), body=LASTING)
     process = subprocess.Popen((sys.executable, "-c", script), stderr=subprocess.PIPE)
 
     def has_begun() -> bool:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-from scripted_ranks import Launched, alive, nobody_watches
 
 from launchers import Command, heartbeat
 from launchers.environment import environment
 from launchers.local import Patience, launch
+from tests.launchers.scripted_ranks import Launched, alive, nobody_watches
 
 pytestmark = pytest.mark.faults
 

@@ -6,10 +6,11 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
-import network_namespaces
 import pytest
-from network_namespaces import network
-from noise import assert_no_launch_failed
+
+from tests.launchers import network_namespaces
+from tests.launchers.network_namespaces import network
+from tests.noise import assert_no_launch_failed
 
 pytestmark = pytest.mark.slow
 

@@ -13,11 +13,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from noise import assert_no_launch_failed
 
 from bench import load
 from launchers import Request, sbatch, slurm
 from launchers.sbatch import SlurmError
+from tests.noise import assert_no_launch_failed
 
 pytestmark = pytest.mark.slow
 

@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from scripted_ranks import command_for, nobody_watches
 
 import launchers
 from launchers import Request, torchrun
+from tests.launchers.scripted_ranks import command_for, nobody_watches
 
 JOIN = """
 peers = join()

@@ -9,10 +9,11 @@ import sys
 import time
 from pathlib import Path
 
-import network_namespaces
 import psutil
 import pytest
-from network_namespaces import Network, network
+
+from tests.launchers import network_namespaces
+from tests.launchers.network_namespaces import Network, network
 
 STUDY = Path(__file__).with_name("torchrun_study.py")
 PORT = 29500

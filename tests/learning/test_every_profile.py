@@ -13,13 +13,13 @@ import sys
 from pathlib import Path
 
 import pytest
-import tiny_data
 
 import profiles
 from bench import planning
 from bench.dna.machine import Machine
 from bench.settings import resolve
 from bench.worker.job import Job, RankResult
+from tests.learning import tiny_data
 
 pytestmark = pytest.mark.learning
 

@@ -5,9 +5,7 @@ import io
 import json
 import re
 
-import fabricated_studies as studies
 import pytest
-import read_back
 
 from bench.analysis.report import alone
 from reports import formats
@@ -16,6 +14,8 @@ from reports.scaling.table import build
 from reports.scaling.terminal import show
 from reports.text import fmt, latex
 from reports.text.console import console_for
+from tests.reports import fabricated_studies as studies
+from tests.reports import read_back
 
 MADE = [
     studies.good,

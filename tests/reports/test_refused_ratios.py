@@ -12,7 +12,6 @@ from html import unescape
 from pathlib import Path
 
 import pytest
-import read_back
 from click.testing import CliRunner
 
 from bench import study
@@ -21,6 +20,7 @@ from bench.verbs.report import command
 from reports.scaling.terminal import show
 from reports.text import fmt
 from reports.text.console import console_for
+from tests.reports import read_back
 
 REPOSITORY = Path(__file__).parents[2]
 FORMS = ("terminal", "md", "tex", "standalone", "html", "csv", "json")

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from scipy import stats
-from simulated import BATCH, STEP_NS, ar1, steps_of
 
 from bench.analysis.statistics.intervals import rate_interval, ratio_interval, welch_ratio
 from bench.analysis.statistics.steady import launch_rate
+from tests.statistics.simulated import BATCH, STEP_NS, ar1, steps_of
 
 pytestmark = pytest.mark.statistics
 

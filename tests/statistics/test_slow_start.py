@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 import pytest
-from simulated import ar1
 
 from bench.transient import slow_start
+from tests.statistics.simulated import ar1
 
 pytestmark = pytest.mark.statistics
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from simulated import BATCH, STEP_NS, ar1, steps_of
 
 from bench.analysis.statistics.intervals import rate_interval
 from bench.analysis.statistics.steady import SLOWING, WARMING, equal_cut, launch_rate, mser_cut, tail_drift, window
 from bench.analysis.validity.rules import row_findings
+from tests.statistics.simulated import BATCH, STEP_NS, ar1, steps_of
 
 pytestmark = pytest.mark.statistics
 

@@ -111,7 +111,7 @@ def fit(group: Group, ratios: Mapping[float, Mapping[int, float]]) -> Law | str:
     if isinstance(fits, str):
         return fits
     # The envelope has both parameters, whichever are shown: that of one alone, chosen because the other drowned in
-    # noise, covered the truth between the counts in 66 of 100 simulated studies (tests/bench/analysis/test_laws.py).
+    # noise, covered the truth between the counts in 66 of 100 simulated studies (its own tests).
     places = np.linspace(1.0, n[-1], CURVE)
     curves = np.asarray([_speedup(places, *each) for each in both])
     if np.any(curves <= 0):  # a parabola through wild points may dip below nothing between them

@@ -6,9 +6,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from linux_files import X86, a_linux
 
 from bench.dna import cpu_label, facts, gpu, linux, macos
+from tests.bench.dna.linux_files import X86, a_linux
 
 ARM = """processor\t: {number}
 BogoMIPS\t: 50.00

@@ -9,9 +9,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from exported_files import everything
 
 from bench import exporting
+from tests.bench.exporting.exported_files import everything
 
 pytestmark = pytest.mark.trackers
 

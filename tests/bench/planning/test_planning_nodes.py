@@ -1,11 +1,11 @@
 """Rows over several hosts. Machines are made up; nothing is started."""
 
 import pytest
-from test_planning import keys, machine, planned, refused
 
 from bench.errors import USAGE, UsageError
 from bench.plan import from_json, to_json
 from bench.planning import cores_of
+from tests.bench.planning.test_planning import keys, machine, planned, refused
 
 SLURM = {"launcher": "slurm"}
 

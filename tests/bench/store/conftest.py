@@ -7,13 +7,13 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import dying_writers
 import pytest
 
 from bench.plan import to_json
 from bench.store import fsops
 from bench.store.commit import Store
 from bench.store.owner import Owner
+from tests.bench.store import dying_writers
 
 
 @pytest.fixture

@@ -10,12 +10,11 @@ import random
 import sys
 from pathlib import Path
 
-import dying_writers
-
 from bench import recovery
 from bench.errors import CannotError
 from bench.store import index
 from bench.store.commit import Store
+from tests.bench.store import dying_writers
 
 
 def main(work, seed):

@@ -4,7 +4,6 @@ import os
 import threading
 from dataclasses import replace
 
-import dying_writers
 import pytest
 
 from bench import recovery, resuming
@@ -14,6 +13,7 @@ from bench.plan import to_json
 from bench.store import attempts, index, late, lease, read
 from bench.store.commit import Store
 from bench.store.owner import Owner
+from tests.bench.store import dying_writers
 
 LEASE_S = 0.6
 

@@ -7,7 +7,6 @@ import shutil
 import signal
 from dataclasses import replace
 
-import dying_writers
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,6 +16,7 @@ from bench import recovery, verifying
 from bench.plan import to_json
 from bench.store import fsops, index, packing, packs, parquet, read, schema
 from bench.store.commit import Store
+from tests.bench.store import dying_writers
 
 OLD = "2611220824-lenet-0a1b"
 

@@ -8,14 +8,14 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import dying_writers
 import pytest
-from forgetful_disk import ForgetfulDisk
 
 from bench import recovery
 from bench.plan import to_json
 from bench.store import attempts, fsops, index, read
 from bench.store.commit import Store
+from tests.bench.store import dying_writers
+from tests.bench.store.forgetful_disk import ForgetfulDisk
 
 ACKNOWLEDGED = "acknowledged"
 
@@ -142,7 +142,7 @@ PROGRAM = """
 import pickle, sys
 from pathlib import Path
 sys.path.insert(0, {here!r})
-import dying_writers
+from tests.bench.store import dying_writers
 from bench.store import fsops
 work = Path(sys.argv[1])
 plan, launches, dna = pickle.loads((work / "study.pickle").read_bytes())

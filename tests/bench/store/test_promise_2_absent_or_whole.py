@@ -6,13 +6,13 @@ import os
 import signal
 import warnings
 
-import dying_writers
 import pytest
 
 from bench import recovery, verifying
 from bench.plan import to_json
 from bench.store import attempts, fsops, index, read
 from bench.store.commit import Store
+from tests.bench.store import dying_writers
 
 
 def rows_as_written(root, a_study):

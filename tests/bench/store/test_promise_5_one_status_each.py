@@ -4,7 +4,6 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-import dying_writers
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -16,6 +15,7 @@ from bench.store import attempts, index, read
 from bench.store.attempts import StaleAttemptError
 from bench.store.commit import AlreadyCommittedError, Store
 from bench.store.owner import Owner
+from tests.bench.store import dying_writers
 
 LATER = ("crash", "hang", "cancelled", "ok")
 STEPS = st.one_of(

@@ -4,7 +4,6 @@ import json
 
 import pytest
 from click.testing import CliRunner
-from measured_stores import measured
 from PIL import Image
 
 from bench.account import Account, LeftOut
@@ -12,6 +11,7 @@ from bench.errors import USAGE, BenchError
 from bench.store.commit import Store
 from bench.verbs.run import command as run
 from bench.verbs.show import command as show
+from tests.bench.verbs.measured_stores import measured
 
 ACCOUNT = Account(
     name="folder",

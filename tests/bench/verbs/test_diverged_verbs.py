@@ -5,10 +5,10 @@ import math
 
 import pytest
 from click.testing import CliRunner
-from measured_stores import measured
 
 from bench.store.commit import Store
 from bench.verbs import compare, export, report, show
+from tests.bench.verbs.measured_stores import measured
 
 NAN, INF = math.nan, math.inf
 RATES = (1000.0, 1004.0, 996.0, 1002.0, 998.0, 1001.0)

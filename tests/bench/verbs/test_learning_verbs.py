@@ -6,7 +6,6 @@ from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
-from measured_stores import SINGLE, commit, measured
 
 from bench.errors import UsageError
 from bench.plan import Published, in_rounds, to_json
@@ -15,6 +14,7 @@ from bench.store.commit import Store
 from bench.verbs import exits, measuring
 from bench.verbs.options import OutputOptions
 from bench.verbs.show import command as show
+from tests.bench.verbs.measured_stores import SINGLE, commit, measured
 
 WORK = {"model": "resnet18", "data": "cifar10"}
 ASKED = SimpleNamespace(targets={"top1": 0.9}, measure=SimpleNamespace(epochs=2))

@@ -3,7 +3,6 @@
 import pytest
 import torch
 from PIL import Image
-from tiny_training import EVERYTHING, ended, rank_of, stand_in, told, what_was_learned
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -12,6 +11,7 @@ from bench.plan import Keep
 from bench.worker import anatomy
 from bench.worker import run as launch
 from bench.worker.layers import layer_costs
+from tests.bench.worker.tiny_training import EVERYTHING, ended, rank_of, stand_in, told, what_was_learned
 
 
 def test_the_multiply_accumulates_of_resnet18_are_the_published_ones():

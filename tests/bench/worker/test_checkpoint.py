@@ -7,7 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_training import (
+
+from bench.learn import WorkloadError, rng
+from bench.plan import Keep
+from bench.worker import another, checkpoint_file
+from bench.worker import run as launch
+from tests.bench.worker.tiny_training import (
     EVERYTHING,
     ONECYCLE,
     BrokenOffError,
@@ -21,11 +26,6 @@ from tiny_training import (
     told,
     what_was_learned,
 )
-
-from bench.learn import WorkloadError, rng
-from bench.plan import Keep
-from bench.worker import another, checkpoint_file
-from bench.worker import run as launch
 
 STEPS = 24  # four epochs of six
 

@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from tiny_training import ended, rank_of, stand_in, told
 from torch import nn
 
 from bench.worker import run as launch
+from tests.bench.worker.tiny_training import ended, rank_of, stand_in, told
 
 
 class Lazy(nn.Sequential):

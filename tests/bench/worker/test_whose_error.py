@@ -2,12 +2,12 @@
 
 import pytest
 import torch
-from tiny_training import Net, rank_of, stand_in, told
 
 from bench.learn import TrainingError
 from bench.worker import run as launch
 from bench.worker.checkpoint import Checkpoints
 from launchers.heartbeat import Heart
+from tests.bench.worker.tiny_training import Net, rank_of, stand_in, told
 
 
 class NoWayBack(torch.autograd.Function):

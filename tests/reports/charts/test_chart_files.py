@@ -1,12 +1,12 @@
 import io
 
 import pytest
-from fabricated_charts import bars, confusion, learning, parsed, speedup
 from PIL import Image
 
 from reports.charts import canvas, files
 from reports.charts.palette import INK, LIGHT
 from reports.charts.telling import describe
+from tests.reports.charts.fabricated_charts import bars, confusion, learning, parsed, speedup
 
 
 def test_one_figure_becomes_svg_pdf_png_and_alt_text_and_twice_the_same_bytes():

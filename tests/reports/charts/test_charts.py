@@ -5,7 +5,15 @@ from dataclasses import replace
 from functools import cache
 
 import pytest
-from fabricated_charts import (
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+from reports.charts import data, inline, thinning
+from reports.charts.canvas import drawn
+from reports.charts.palette import INK, LIGHT
+from reports.charts.telling import describe, table
+from reports.text.fmt import MISSING
+from tests.reports.charts.fabricated_charts import (
     EVERY_KIND,
     TWELVE_ROWS,
     bars,
@@ -21,14 +29,6 @@ from fabricated_charts import (
     steadiness,
     step_parts,
 )
-from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
-
-from reports.charts import data, inline, thinning
-from reports.charts.canvas import drawn
-from reports.charts.palette import INK, LIGHT
-from reports.charts.telling import describe, table
-from reports.text.fmt import MISSING
 
 SVG = "{http://www.w3.org/2000/svg}"
 KINDS = pytest.mark.parametrize("chart", EVERY_KIND, ids=lambda chart: chart.key)

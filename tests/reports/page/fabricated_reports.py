@@ -2,8 +2,6 @@
 
 from dataclasses import replace
 
-import fabricated_studies as studies
-
 from bench.analysis.report import (
     Attempted,
     Card,
@@ -20,6 +18,7 @@ from bench.analysis.report import (
     Traces,
 )
 from bench.analysis.result import Estimate, Study
+from tests.reports import fabricated_studies as studies
 
 
 def card(**identity: str) -> Card:

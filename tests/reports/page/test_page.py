@@ -9,8 +9,6 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 
-import fabricated_reports as reports
-import fabricated_studies as studies
 import pytest
 
 from bench.analysis.report import Report, alone
@@ -20,6 +18,8 @@ from reports.page.opening import headlines as page_headlines
 from reports.page.sections import page
 from reports.scaling import table as model
 from reports.text import fmt
+from tests.reports import fabricated_studies as studies
+from tests.reports.page import fabricated_reports as reports
 
 VOID = {"meta", "link", "br", "img", "input", "hr", "path", "circle", "line", "rect", "use", "polyline", "polygon"}
 SECTIONS = ["results", "speedup", "time", "steady", "learning", "energy", "limits", "warnings", "machine"]

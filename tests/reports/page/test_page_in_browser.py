@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
-import fabricated_reports as reports
-import fabricated_studies as studies
 import pytest
 
 from bench.analysis.report import Report
 from reports.page.layout import html
+from tests.reports import fabricated_studies as studies
+from tests.reports.page import fabricated_reports as reports
 
 pytestmark = pytest.mark.browser
 

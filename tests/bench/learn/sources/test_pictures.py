@@ -8,10 +8,10 @@ import pytest
 import torch
 from PIL import Image, ImageOps
 from torchvision.transforms.v2 import functional
-from trees import png
 
 from bench.account import PicturesSeen
 from bench.learn.sources.pictures import PixelsError, decode, summary
+from tests.bench.learn.sources.trees import png
 
 COLOUR, GREY = (3, 5, 6), (1, 5, 6)
 DICE = np.random.default_rng(5)

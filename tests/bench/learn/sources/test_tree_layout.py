@@ -4,11 +4,11 @@ import os
 import unicodedata
 
 import pytest
-from trees import CLASSES, png, put, tree
 
 from bench.learn import WorkloadError
 from bench.learn.sources import DataRequest, find
 from bench.learn.sources import folder as module
+from tests.bench.learn.sources.trees import CLASSES, png, put, tree
 
 
 def found(root, **more):

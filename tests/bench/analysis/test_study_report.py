@@ -1,0 +1,161 @@
+"""From rows of a store to a report: every launch with its own rate and ratio, and nothing that is not there."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.analysis import study_report
+from bench.analysis.study_report import Stored
+from bench.plan import Workload
+from bench.store.schema import Dna
+from tests.bench.analysis.analysis_fakes import DDP2, DDP4, SINGLE, changed, epoch, study
+
+RATES = {SINGLE: [100.0, 110.0, 90.0], DDP2: [190.0, 200.0, 185.0]}
+
+
+def stored(rates=None, *, damaged=(), dna=(), epochs=(), happens=lambda launches: launches, **plan):
+    its, launches, timed = study(rates or RATES, **plan)
+    return Stored(
+        plan=its,
+        launches=happens(launches),
+        steps=timed,
+        epochs=epochs,
+        classes=(),
+        dna=dna,
+        damaged=damaged,
+    )
+
+
+def ratios(told, configuration):
+    return [each.speedup for each in told.launches if each.configuration == configuration.key]
+
+
+def dna(launch, **identity):
+    return Dna(
+        study_id=launch.study_id,
+        launch_id=launch.launch_id,
+        hw_id=launch.hw_id,
+        sw_id=launch.sw_id,
+        identity=json.dumps(identity),
+        conditions="{}",
+        software="{}",
+        unavailable="{}",
+    )
+
+
+def test_every_launch_is_told_once_in_the_order_in_which_it_ran():
+    given_ = stored()
+    told = study_report.told(replace(given_, launches=given_.launches[::-1]))
+    assert [each.launch_id for each in told.launches] == [each.launch_id for each in given_.plan.launches]
+
+
+def test_a_launch_has_its_own_rate_and_the_ratio_to_the_baseline_of_its_round():
+    told = study_report.told(stored())
+    assert [each.rate_sps for each in told.launches if each.configuration == DDP2.key] == pytest.approx(RATES[DDP2])
+    assert ratios(told, DDP2) == pytest.approx([1.9, 200 / 110, 185 / 90])
+    assert ratios(told, SINGLE) == [1, 1, 1]
+
+
+rates = st.lists(st.one_of(st.none(), st.floats(10, 1000)), min_size=3, max_size=3)
+
+
+@given(base=rates, pair=rates)
+def test_launches_and_rows_agree_on_what_there_is(base, pair):
+    """The geometric mean of the launches' ratios is the row's speedup; where that is None, no launch has one."""
+    told = study_report.told(stored({SINGLE: base, DDP2: pair}))
+    for row in told.study.rows:
+        mine = [each for each in told.launches if each.configuration == row.configuration]
+        assert len(mine) == 3
+        assert sorted(each.rate_sps for each in mine if each.rate_sps is not None) == sorted(row.rates)
+        found = [each.speedup for each in mine if each.speedup is not None]
+        if row.speedup is None:
+            assert found == []
+        elif not row.is_baseline:
+            product = 1.0
+            for each in found:
+                product *= each
+            assert len(found) == row.speedup.n
+            assert product ** (1 / len(found)) == pytest.approx(row.speedup.estimate)
+
+
+def test_a_launch_whose_baseline_crashed_in_its_round_has_a_rate_and_no_ratio():
+    told = study_report.told(stored({SINGLE: [100.0, None, 90.0, 95.0], DDP2: [190.0] * 4}))
+    assert ratios(told, DDP2) == pytest.approx([1.9, None, 190 / 90, 2.0])
+    assert [each.status for each in told.launches if each.configuration == SINGLE.key][1] == "crash"
+    assert next(each.reason for each in told.launches if each.status == "crash") == "RuntimeError: boom"
+
+
+def test_no_launch_of_an_invalid_row_has_a_ratio_and_none_at_all_without_a_sound_baseline():
+    told = study_report.told(stored(happens=lambda launches: changed(launches, DDP2, closure_error=0.2)))
+    assert ratios(told, DDP2) == [None] * 3
+    assert ratios(told, SINGLE) == [1, 1, 1]
+    told = study_report.told(stored(happens=lambda launches: changed(launches, SINGLE, closure_error=0.2)))
+    assert ratios(told, DDP2) == ratios(told, SINGLE) == [None] * 3
+    assert all(each.rate_sps for each in told.launches)
+
+
+def test_a_launch_tells_the_method_that_measured_it():
+    told = study_report.told(stored(happens=lambda launches: changed(launches, DDP2, method_version=7)))
+    assert {each.method_version for each in told.launches if each.configuration == DDP2.key} == {7}
+    assert {each.speedup for each in told.launches} == {None}
+
+
+def test_damaged_files_are_the_first_warnings_each_once():
+    found = study_report.analysed(stored(damaged=("a.parquet is torn", "a.parquet is torn", "b.parquet is torn")))
+    assert found.warnings[:2] == (
+        "a.parquet is torn: its numbers are left out",
+        "b.parquet is torn: its numbers are left out",
+    )
+
+
+def test_facts_are_texts_and_what_is_not_known_is_absent():
+    facts = study_report.told(stored()).facts
+    assert (facts["model"], facts["data"], facts["seed"], facts["rounds"]) == ("lenet", "digits", "0", "3")
+    assert all(isinstance(value, str) and value not in {"", "None", "nan"} for value in facts.values())
+    assert not {"input", "augmentation", "model options", "operations per sample"} & facts.keys()
+
+
+def test_facts_tell_every_seed_and_the_options_that_were_given():
+    workload = Workload(
+        model="lenet", data="digits", steps=40, model_options={"dropout": 0.5}, augment=("crop", "flip")
+    )
+    facts = study_report.told(stored(workload=workload, seeds=(1, 2, 3))).facts
+    assert facts["seed"] == "1, 2, 3"
+    assert facts["model options"] == '{"dropout": 0.5}'
+    assert facts["augmentation"] == "crop, flip"
+
+
+@pytest.mark.parametrize("count", [float("nan"), float("inf")])
+def test_a_number_that_is_none_is_no_fact(count):
+    told = study_report.told(stored(happens=lambda launches: changed(launches, SINGLE, flop_per_sample=count)))
+    assert "operations per sample" not in told.facts
+
+
+def test_nothing_run_is_a_report_all_the_same():
+    told = study_report.told(replace(stored(), launches=(), steps={}))
+    assert told.launches == told.traces == told.learned == told.cards == ()
+    assert [row.status for row in told.study.rows] == ["not_run", "not_run"]
+
+
+def test_several_studies_keep_their_order_and_the_first_two_machines_are_held_against_each_other():
+    first, second = stored(), stored()
+    first = replace(first, dna=[dna(first.launches[0], cpu_cores=2)])
+    second = replace(second, dna=[dna(second.launches[0], cpu_cores=4)])
+    report = study_report.together([first, second], title="Two")
+    assert (report.title, len(report.studies)) == ("Two", 2)
+    (difference,) = report.differences
+    assert (difference.field, difference.a, difference.b) == ("identity.cpu_cores", "2", "4")
+    assert study_report.together([first]).differences == ()
+
+
+def test_a_report_is_the_same_however_the_rows_were_read():
+    given_ = stored({SINGLE: [100.0] * 3, DDP2: [190.0] * 3, DDP4: [350.0] * 3})
+    told = [epoch(each.launch_id, number) for each in given_.launches for number in range(2)]
+    whole = replace(given_, epochs=told, dna=[dna(each, cpu_cores=2) for each in given_.launches])
+    turned = replace(whole, launches=whole.launches[::-1], epochs=told[::-1])
+    assert study_report.told(whole).launches == study_report.told(turned).launches
+    assert study_report.told(whole).learned == study_report.told(turned).learned
+    assert study_report.told(whole).study.rows == study_report.told(turned).study.rows
