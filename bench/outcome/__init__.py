@@ -264,7 +264,7 @@ def epochs_of(
             study_id=study_id,
             launch_id=launch_id,
             epoch=each.epoch,
-            **{**vars(score), "confusion": tuple(score.confusion)},
+            **vars(score),
         )
         for each in told
         for score in each.classes

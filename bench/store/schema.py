@@ -6,12 +6,14 @@ float64 or int64 from the first version on.
 """
 
 import json
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from functools import cache
 from types import NoneType
 from typing import Any, get_args, get_type_hints
 
 import pyarrow as pa
+
+from bench.measured import MeasuredClass, MeasuredEpoch, MeasuredLayer, column
 
 SCHEMA_VERSION = 1
 METHOD_VERSION = 3  # bump with any change to what is measured, and say "Numbers may change" in the changelog
@@ -26,11 +28,6 @@ STATUSES = (OK, SUSPECT, NOT_APPLICABLE, NOT_RUN, *FAILURES)
 LAUNCH_ID = "launch_id"  # the column of every table that says whose a row is
 
 WARMUP, WINDOW = "warmup", "window"
-
-
-def column(doc: str, **default: Any) -> Any:
-    """A dataclass field whose documentation travels into the parquet file's metadata."""
-    return field(metadata={"doc": doc}, **default)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,13 +165,26 @@ class Launch:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
-    """One step of one rank (on MPS: one block of `steps` steps between two synchronisations)."""
+class OfLaunch:
+    """Whose a row is, and by which rules it was measured: the first columns of every table but the launches' own."""
 
     study_id: str = column("the study")
     launch_id: str = column("the launch")
-    schema_version: int = column("version of these columns")
-    method_version: int = column("version of the method")
+    schema_version: int = column("version of these columns", default=SCHEMA_VERSION)
+    method_version: int = column("version of the method", default=METHOD_VERSION)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfEpoch(OfLaunch):
+    """Of which epoch of it."""
+
+    epoch: int = column("epoch, from 0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step(OfLaunch):
+    """One step of one rank (on MPS: one block of `steps` steps between two synchronisations)."""
+
     rank: int = column("worker")
     epoch: int = column("epoch from 0; 0 throughout when no epochs were asked for")
     step: int = column("index within the launch, from 0")
@@ -191,77 +201,27 @@ class Step:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Epoch:
+class Epoch(MeasuredEpoch, OfLaunch):
     """One trained epoch, evaluated exactly: every sample counted once, whatever the number of ranks."""
 
-    study_id: str = column("the study")
-    launch_id: str = column("the launch")
-    schema_version: int = column("version of these columns", default=SCHEMA_VERSION)
-    method_version: int = column("version of the method", default=METHOD_VERSION)
-    epoch: int = column("epoch, from 0")
-    train_s: float = column("wall time of the epoch's training steps, slowest rank")
-    evaluate_s: float = column("wall time of its evaluation, slowest rank")
-    samples: int = column("samples trained on, all ranks")
-    learning_rate: float = column("learning rate of the epoch's last step")
-    train_loss: float = column("mean training loss over the epoch's samples")
-    train_top1: float = column("share right at training time, augmentation included")
-    validation_loss: float = column("mean loss over the validation set")
-    top1: float = column("share of the validation set right")
-    top5: float | None = column(
-        "share with the label among the first five; null with fewer than six classes", default=None
-    )
-    validation_samples: int = column("validation samples counted")
     cold_s: float | None = column("from the start of the processes to the end of its evaluation", default=None)
     warm_s: float | None = column("from the first step to the end of its evaluation", default=None)
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClassScore:
+class ClassScore(MeasuredClass, OfEpoch):
     """One class after one epoch."""
 
-    study_id: str = column("the study")
-    launch_id: str = column("the launch")
-    schema_version: int = column("version of these columns", default=SCHEMA_VERSION)
-    method_version: int = column("version of the method", default=METHOD_VERSION)
-    epoch: int = column("epoch, from 0")
-    label: int = column("class index")
-    name: str = column("class name")
-    support: int = column("validation samples of this class")
-    precision: float | None = column("right among those called so; null when none was", default=None)
-    recall: float | None = column("right among those that are; null when there is none", default=None)
-    f1: float | None = column("2 TP / (2 TP + FP + FN); null when there is none of this class", default=None)
-    confusion: tuple[int, ...] = column("how often this class was called class 0, 1, 2, …")
-
 
 @dataclass(frozen=True, kw_only=True)
-class Layer:
+class Layer(MeasuredLayer, OfLaunch):
     """One layer of the model at one step that was looked at (`--anatomy`)."""
 
-    study_id: str = column("the study")
-    launch_id: str = column("the launch")
-    schema_version: int = column("version of these columns", default=SCHEMA_VERSION)
-    method_version: int = column("version of the method", default=METHOD_VERSION)
-    epoch: int = column("epoch, from 0")
-    step: int = column("optimizer step of the launch, from 0")
-    layer: str = column("the module's name within the model")
-    position: int = column("its place in the order in which data comes to the layers, from 0")
-    kind: str = column("conv, linear, norm, pool or other")
-    params: int = column("trainable parameters of its own; the same at every step")
-    macs: int = column("multiply-accumulates of one sample's forward pass, biases included; the same at every step")
-    gradient_norm: float | None = column("L2 norm of the gradient that the optimizer got", default=None)
-    gradient_zeros: float | None = column("share of the gradient's elements that are exactly zero", default=None)
-    weight_norm: float | None = column("L2 norm of the weights before the step", default=None)
-    update_norm: float | None = column("L2 norm of what the step changed in them", default=None)
-
 
 @dataclass(frozen=True, kw_only=True)
-class Dna:
+class Dna(OfLaunch):
     """What machine and software a launch ran on."""
 
-    study_id: str = column("the study")
-    launch_id: str = column("the launch")
-    schema_version: int = column("version of these columns", default=SCHEMA_VERSION)
-    method_version: int = column("version of the method", default=METHOD_VERSION)
     hw_id: str = column("identity of the hardware")
     sw_id: str = column("identity of the software")
     num_id: str | None = column("identity of the numeric behaviour", default=None)

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from bench.learn import WorkloadError
 from bench.learn.batches import Batches
 from bench.learn.copying import NotCopiedError, aside, copy_of
-from bench.worker.job import Job, LayerResult
+from bench.measured import MeasuredLayer
+from bench.worker.job import Job
 from bench.worker.layers import LayerCost, layer_costs
 from bench.worker.train import Trainer
 
@@ -34,7 +35,7 @@ class Anatomy:
     pictures: Path | None  # folder; None: draw none
     image: Tensor  # [1, channels, height, width], normalised, on the device
     epoch: int = 0  # that is under way; told by whoever trains
-    results: list[LayerResult] = field(default_factory=list)
+    results: list[MeasuredLayer] = field(default_factory=list)
     _step: int = field(default=0, init=False)
     _hooks: list[Any] = field(default_factory=list, init=False)
     _before: dict[str, tuple[float, float, float, list[Tensor]]] = field(default_factory=dict, init=False)
@@ -52,7 +53,7 @@ class Anatomy:
             optimizer.register_step_post_hook(lambda *_: self._note()),
         ]
 
-    def end(self) -> list[LayerResult]:
+    def end(self) -> list[MeasuredLayer]:
         """Look no more; returns a row for each layer and each step that was looked at."""
         for hook in self._hooks:
             hook.remove()
@@ -85,7 +86,7 @@ class Anatomy:
                 gradient, zeros, norm, old = self._before.get(cost.name, (None, None, None, []))
                 moved = [new - before for new, before in zip(self._weights(cost), old, strict=True)] if old else []
                 self.results.append(
-                    LayerResult(
+                    MeasuredLayer(
                         epoch=self.epoch,
                         step=self._step,
                         layer=cost.name,

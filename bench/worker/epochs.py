@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 import torch
 from torch import nn
@@ -11,6 +11,7 @@ from bench.learn import WorkloadError
 from bench.learn import evaluate as evaluation
 from bench.learn.batches import Batches
 from bench.learn.data import DataSet
+from bench.measured import MeasuredClass
 from bench.recipe import Recipe
 from bench.worker import job, phases
 from bench.worker.checkpoint_file import Place
@@ -131,17 +132,24 @@ class EpochLoop:
             learning_rate=done.learning_rate,
             train_loss=trained[0] / group.world_size,
             train_top1=trained[1] / samples,
-            validation_loss=evaluation.mean_loss(counts),
-            top1=evaluation.top1(counts),
+            validation_loss=_known(evaluation.mean_loss(counts)),
+            top1=_known(evaluation.top1(counts)),
             top5=evaluation.top5(counts),
             validation_samples=evaluation.samples(counts),
-            classes=[
-                job.ClassResult(label=label, name=name, confusion=counts.confusion[label].tolist(), **asdict(score))
+            classes=tuple(
+                MeasuredClass(label=label, name=name, confusion=tuple(counts.confusion[label].tolist()), **vars(score))
                 for label, (name, score) in enumerate(
                     zip(self.data.class_names, evaluation.per_class(counts), strict=True)
                 )
-            ],
+            ),
         )
+
+
+def _known(score: float | None) -> float:
+    """Of a validation set, which is not empty."""
+    if score is None:
+        raise WorkloadError("The validation set has no pictures.", "Accuracy needs some.")
+    return score
 
 
 def epochs_since_best(results: Sequence[job.EpochResult]) -> int:

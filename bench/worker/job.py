@@ -8,6 +8,7 @@ from typing import Any
 
 from bench import whole_file
 from bench.documents import noun_of
+from bench.measured import MeasuredClass, MeasuredEpoch, MeasuredLayer
 from bench.plan import Configuration, Keep, Workload
 
 JOB = "job.json"
@@ -41,51 +42,10 @@ class Job:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClassResult:
-    """One class after one epoch, as `bench.store.schema.ClassScore` keeps it."""
+class EpochResult(MeasuredEpoch):
+    """One epoch, with each class's scores."""
 
-    label: int
-    name: str
-    support: int
-    precision: float | None
-    recall: float | None
-    f1: float | None
-    confusion: list[int]
-
-
-@dataclass(frozen=True, kw_only=True)
-class EpochResult:
-    """One epoch, all ranks together, as `bench.store.schema.Epoch` keeps it."""
-
-    epoch: int
-    train_s: float
-    evaluate_s: float
-    samples: int
-    learning_rate: float
-    train_loss: float
-    train_top1: float
-    validation_loss: float | None
-    top1: float | None
-    top5: float | None
-    validation_samples: int
-    classes: list[ClassResult]
-
-
-@dataclass(frozen=True, kw_only=True)
-class LayerResult:
-    """One layer at one step, as `bench.store.schema.Layer` keeps it."""
-
-    epoch: int
-    step: int
-    layer: str
-    position: int
-    kind: str
-    params: int
-    macs: int
-    gradient_norm: float | None
-    gradient_zeros: float | None
-    weight_norm: float | None
-    update_norm: float | None
+    classes: tuple[MeasuredClass, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +85,7 @@ class RankResult:
     resumed_step: int | None = None  # and steps into the next
     checkpoint_s: float | None = None  # spent writing checkpoints; None: none are kept
     anatomy: bool = False  # the layers were looked into, so nothing was timed
-    layers: list[LayerResult] = field(default_factory=list)  # of rank 0; empty without an anatomy
+    layers: list[MeasuredLayer] = field(default_factory=list)  # of rank 0; empty without an anatomy
     warnings: list[str] = field(default_factory=list)  # of rank 0
     unavailable: dict[str, str] = field(default_factory=dict)  # of the above -> why it could not be found out
     source: dict[str, str] = field(default_factory=dict)  # the user's loaded files -> digest of the content
