@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import bench
-from bench import folders
+from bench import folders, plugins
 from bench.errors import INTERRUPTED, BenchError, CannotError
 
 # What a machine answers when it has run out of something, or when a disk does not do what disks do.
@@ -36,6 +36,8 @@ def failure(error: Exception) -> BenchError:
         return CannotError("the current folder has been removed", "change to one that exists, and repeat")
     saved = f"traceback saved: {_saved(error)}"
     lacking = _lacking(error)
+    if lacking is None and (whose := plugins.blamed(error)):
+        return CannotError(f"a bug in {whose}: {what}", f"{saved}\nplease report it there, with that file")
     if lacking is None:
         return BenchError(f"a bug in bench: {what}", f"{saved}\nplease report it with that file")
     return CannotError(f"this machine cannot: {what}", f"{lacking}\n{saved}")

@@ -14,7 +14,6 @@ BACKENDS = ("gloo", "nccl")
 SCALINGS = ("weak", "strong")
 PRECISIONS = ("fp32", "tf32", "bf16", "fp16")
 MEMORY_FORMATS = ("contiguous", "channels_last")
-LAUNCHERS = ("local", "torchrun", "slurm")
 WHEN_BUSY = ("refuse", "wait", "share")  # if another study measures on the same host
 SHARED_HOST = "another study was measuring on this host at the same time"  # the warning of every launch of such a study
 PERCENT = "%"  # the unit of a published share; what is measured is a share of 1
@@ -161,7 +160,7 @@ class Plan:
     origins: Mapping[str, str]  # setting -> where its value came from
     estimated_s: float
     estimated_bytes: int
-    launcher: str = "local"  # one of LAUNCHERS
+    launcher: str = "local"  # its name
     data_notes: tuple[str, ...] = ()  # what the data are, and what of them was not taken, in sentences
     notes: tuple[str, ...] = ()  # what the recipe comes to in this study, in sentences
     machine_notes: tuple[str, ...] = ()  # what of the machine stands beside every number, in sentences

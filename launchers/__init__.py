@@ -1,6 +1,7 @@
 """How processes start, are watched, and end. Imports nothing of `bench` and no torch.
 
-A launcher is one file here, found by name, with
+A launcher is one file here, found by name (or another distribution's module, by an entry point of `bench.launchers`),
+with
 
     part(environ) -> str                 what this process is to do: LEAD the study, FOLLOW a leader, or SUBMIT it
     open(request) -> Launcher            for who leads
@@ -92,6 +93,12 @@ class Submitted(Protocol):
 
     def log_tail(self) -> str:
         """The last lines that it wrote."""
+
+
+def names() -> tuple[str, ...]:
+    """The launchers there are; the helpers that live here too open nothing."""
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    return tuple(file.stem for file in files if "\ndef open(" in file.read_text(encoding="utf-8"))
 
 
 def find(name: str) -> ModuleType:

@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Any
 
+from bench import plugins
 from bench.dna import variables
 from bench.dna.facts import AbsentError, Facts, UnavailableError, gather, merge, text_of
 from bench.dna.gpu import Gpus
@@ -35,7 +36,7 @@ def read(gpus: Gpus) -> Facts:
             "python": lambda: f"{platform.python_implementation()} {platform.python_version()}",
             "variables": variables.recorded,
             "torch_git": partial(_torch_build, "git_version"),
-            **{name: partial(_version, name) for name in _PACKAGES},
+            **{name: partial(_version, name) for name in (*_PACKAGES, *plugins.used())},
             OURS: lambda: __version__,
         }
     )

@@ -8,6 +8,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+from bench import plugins
 from bench.learn import MISSING, WorkloadError
 from bench.learn.naming import decorated, files
 
@@ -33,8 +34,8 @@ def models() -> list[ModelName]:
 
 
 def data_names() -> list[str]:
-    """The data sets that `--data` knows."""
-    return sorted(files("sources"))
+    """The data sets that `--data` knows: ours, and those of other distributions."""
+    return list(plugins.names(plugins.DATASETS, *files("sources")))
 
 
 def suggest(name: str, among: Iterable[str] | None = None) -> list[str]:
@@ -114,7 +115,7 @@ def check_data(name: str) -> None:
     Raises:
         WorkloadError: no such data set.
     """
-    if name not in data_names():
+    if name not in files("sources") and name not in data_names():
         raise WorkloadError(
             f"There is no data set {name!r}.",
             _did_you_mean(suggest(name, data_names()), f"There are: {', '.join(data_names())}."),

@@ -139,7 +139,7 @@ class StudySettings(Section):
     margin: Annotated[float, Field(gt=0, lt=1)] = 0.02
     order_seed: NotNegative | None = None  # of the order of launches; None: drawn
     when_busy: Annotated[str, values.one_of(*plan.WHEN_BUSY)] = "refuse"  # when another study is measuring on this host
-    launcher: Annotated[str, values.one_of(*plan.LAUNCHERS)] = "local"
+    launcher: Annotated[str, AfterValidator(values.launcher)] = "local"
     rdzv: Text | None = None  # HOST:PORT where the nodes of torchrun meet
     env: Annotated[tuple[Annotated[Text, AfterValidator(values.variable)], ...], Items] = ()  # NAME or NAME=VALUE
 

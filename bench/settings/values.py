@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
 
-from bench import ddp, folders, plan
+import launchers
+from bench import ddp, folders, plan, plugins
 from launchers.environment import PLANNED
 
 _UNIT_S = {"": 1, "s": 1, "m": 60, "h": 3600}
@@ -31,6 +32,14 @@ def one_of(*known: str) -> AfterValidator:
         return word
 
     return AfterValidator(check)
+
+
+def launcher(word: str) -> str:
+    if word not in launchers.names():
+        known = plugins.names(plugins.LAUNCHERS, *launchers.names())
+        if word not in known:
+            raise ValueError(f"is none of {', '.join(known)}.{suggestion(word, known)}")
+    return word
 
 
 def _items(value: Any) -> Any:

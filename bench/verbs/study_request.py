@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 import launchers
-from bench import planning
+from bench import planning, plugins
 from bench.dna.machine import Machine
 from bench.errors import BenchError, UsageError
 from bench.learn import WorkloadError
@@ -63,8 +63,16 @@ class StudyRequest:
 
     @property
     def launcher(self) -> ModuleType:
-        """The module of the launcher that is asked for."""
-        return launchers.find(self.settings.study.launcher)
+        """The module of the launcher that is asked for.
+
+        Raises:
+            CannotError: it is another distribution's, and broken.
+        """
+        name = self.settings.study.launcher
+        if name in launchers.names():
+            return launchers.find(name)
+        brought: ModuleType = plugins.load(plugins.LAUNCHERS, name, "part", "open", "script")
+        return brought
 
     def for_launcher(self) -> launchers.Request:
         """What is asked of a launcher beyond this host."""

@@ -1,12 +1,14 @@
 """A data set by its name, as it lies on the disk: found, counted and checked without torch.
 
 A data set is one file here. It decorates a function with `named`, is called with a `DataRequest` and returns a
-`Source`; nothing else needs to know of it.
+`Source`; nothing else needs to know of it. Another distribution names such a function in an entry point of
+`bench.datasets`.
 """
 
+from bench import plugins
 from bench.learn import WorkloadError
 from bench.learn.catalogue import check_data
-from bench.learn.naming import function
+from bench.learn.naming import files, function
 from bench.learn.sources.source import Arrays, DataRequest, Source
 
 __all__ = ["Arrays", "DataRequest", "Source", "find"]
@@ -17,9 +19,12 @@ def find(request: DataRequest) -> Source:
 
     Raises:
         WorkloadError: no such data set, its files are missing, or they are not what was asked for.
+        CannotError: it is another distribution's, and broken.
     """
     check_data(request.name)
-    source: Source = function("sources", request.name)(request)
+    is_own = request.name in files("sources")
+    make = function("sources", request.name) if is_own else plugins.load(plugins.DATASETS, request.name, "__call__")
+    source: Source = make(request)
     for key, said in (("mean", request.mean), ("std", request.std)):
         if said is not None and len(said) != len(source.mean):
             raise WorkloadError(
