@@ -2,27 +2,20 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
-from click.shell_completion import CompletionItem
 
-from bench.verbs.options import json_option, store_option
+from bench.verbs.options import Extensible, json_option, store_option
 
 SCHEMA = "bench.export/1"
 
 
-class _Target(click.types.StringParamType):
-    """One or several targets with commas: shown and completed here, checked where they are found."""
+def _targets() -> Sequence[str]:
+    from bench.exporting import names
 
-    name = "target"
-
-    def shell_complete(self, _: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        from bench.exporting import names
-
-        done, comma, last = incomplete.rpartition(",")
-        return [CompletionItem(f"{done}{comma}{name}") for name in names() if name.startswith(last)]
+    return names()
 
 
 def _complete_studies(context: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
@@ -49,7 +42,8 @@ Examples:
     "--to",
     "wanted",
     metavar="TARGETS",
-    type=_Target(),
+    cls=Extensible,
+    names=_targets,
     required=True,
     help="tensorboard, wandb, mlflow, csv, json, huggingface; several with commas.",
 )

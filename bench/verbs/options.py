@@ -1,7 +1,8 @@
 """The flags of `scale` and `run`, as text: what they mean and whether they are right is for `bench.settings` to say."""
 
+import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path
@@ -51,7 +52,7 @@ _SETTINGS: dict[str, tuple[str | tuple[str, ...] | None, str]] = {
     "--cores-per-rank": ("N", "The same in every row [all cores / most ranks]."),
     "--nodes": ("LIST", "Hosts, as in 1,2,4; with --launcher torchrun or slurm."),
     "--ranks-per-node": ("N", "On each of them [1 on CPUs, one a GPU]."),
-    "--launcher": (plan.LAUNCHERS, "What starts the ranks [local]."),
+    "--launcher": ("local|torchrun|slurm", "What starts the ranks [local]."),
     "--rdzv": ("HOST:PORT", "Where the nodes of torchrun meet; the same on each."),
     "--strategy": (plan.STRATEGIES, "One, or several with commas."),
     "--scaling": (plan.SCALINGS, "weak: fixed batch per device; strong: fixed global batch [weak]."),
@@ -141,6 +142,23 @@ gate_option = click.option("--fail-on", metavar="accuracy", help="Exit 4 if a ro
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 
 
+class Extensible(click.Option):
+    """A name of a file of ours, or of what others bring: whoever asks for help gets those that its text leaves out."""
+
+    def __init__(self, flags: Sequence[str], *, names: Callable[[], Sequence[str]], **shown: Any) -> None:
+        super().__init__(flags, **shown, shell_complete=self._completed)
+        self._names = names
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        record = super().get_help_record(ctx)
+        more = [name for name in self._names() if name not in re.findall(r"[\w-]+", f"{self.metavar} {self.help}")]
+        return (record[0], f"{record[1]} Also {', '.join(more)}.") if record and more else record
+
+    def _completed(self, _: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        done, comma, last = incomplete.rpartition(",")
+        return [CompletionItem(f"{done}{comma}{name}") for name in self._names() if name.startswith(last)]
+
+
 class _Word(click.types.StringParamType):
     """One of a few words: shown and completed here, checked where every setting is."""
 
@@ -198,6 +216,8 @@ def _option(flag: str, value: str | tuple[str, ...] | None, text: str) -> Callab
         return click.option(flag, metavar=value, is_flag=False, flag_value=_BARE[flag], help=text)
     if flag in _REPEATED:
         return click.option(flag, metavar=value, multiple=True, help=text)
+    if flag in _EXTENSIBLE:
+        return click.option(flag, cls=Extensible, names=_EXTENSIBLE[flag], metavar=value, help=text)
     if isinstance(value, tuple):
         return click.option(flag, metavar="|".join(value), type=_Word(value), help=text)
     return click.option(flag, metavar=value, help=text, shell_complete=_COMPLETED.get(flag))
@@ -209,10 +229,17 @@ def _models(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]
     return [each.name for each in models() if each.name.startswith(incomplete)]
 
 
-def _data(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
+def _data_sets() -> Sequence[str]:
     from bench.learn.catalogue import data_names
 
-    return [name for name in data_names() if name.startswith(incomplete)]
+    return data_names()
+
+
+def _launchers() -> Sequence[str]:
+    import launchers
+    from bench import plugins
+
+    return plugins.names(plugins.LAUNCHERS, *launchers.names())
 
 
 def complete_profiles(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
@@ -222,4 +249,5 @@ def complete_profiles(_: click.Context, __: click.Parameter, incomplete: str) ->
     return [name for name in profiles.names() if name.startswith(incomplete)]
 
 
-_COMPLETED = {"--model": _models, "--data": _data, "--profile": complete_profiles}
+_COMPLETED = {"--model": _models, "--profile": complete_profiles}
+_EXTENSIBLE = {"--data": _data_sets, "--launcher": _launchers}

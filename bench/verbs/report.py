@@ -2,18 +2,25 @@
 
 import json
 import webbrowser
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from bench.errors import UsageError
-from bench.verbs.options import store_option
+from bench.verbs.options import Extensible, store_option
 
 if TYPE_CHECKING:
     from bench.analysis.comparing.nouns import Comparison
 
 SCHEMA = "bench.report/1"
+
+
+def _formats() -> Sequence[str]:
+    from reports.formats import names
+
+    return names()
 
 
 @click.command(
@@ -26,7 +33,15 @@ Examples:
 )
 @click.argument("studies", metavar="STUDY...", nargs=-1, required=True)
 @store_option
-@click.option("--format", "wanted", default="html", show_default=True, help="Formats, separated by commas.")
+@click.option(
+    "--format",
+    "wanted",
+    cls=Extensible,
+    names=_formats,
+    default="html",
+    show_default=True,
+    help="csv, figures, html, json, md, pdf, tex; several with commas.",
+)
 @click.option(
     "-o",
     "--output",
