@@ -9,7 +9,7 @@ import pytest
 import launchers
 from bench import cli, exporting, last_resort, plugins
 from bench.errors import CannotError, UsageError
-from bench.learn.sources import Request, find
+from bench.learn.sources import DataRequest, find
 from bench.settings import resolve
 from reports import formats
 
@@ -48,7 +48,7 @@ def test_our_own_name_comes_first_and_nothing_that_is_installed_is_looked_at(sit
     monkeypatch.setattr(plugins, "_entry_points", lambda group: pytest.fail(f"{group} was looked for"))
     assert formats.find("html").__name__ == "reports.formats.html"
     assert exporting.find("csv").__name__ == "bench.exporting.targets.csv"
-    assert find(Request(name="digits")).name == "digits"
+    assert find(DataRequest(name="digits")).name == "digits"
     assert resolve({"launcher": "local"}, {}, Path()).study.launcher == "local"
 
 
@@ -65,7 +65,7 @@ def test_one_name_of_two_distributions_is_an_error_that_names_both(site):
     [
         (plugins.REPORT_FORMATS, formats.find),
         (plugins.EXPORTERS, exporting.find),
-        (plugins.DATASETS, lambda name: find(Request(name=name))),
+        (plugins.DATASETS, lambda name: find(DataRequest(name=name))),
     ],
 )
 @pytest.mark.parametrize("why", ["ModuleNotFoundError", "ZeroDivisionError"])
