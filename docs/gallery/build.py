@@ -8,7 +8,7 @@ from pathlib import Path
 
 import profiles
 from bench import study
-from bench.analysis import telling
+from bench.analysis import study_report
 from bench.analysis.anonymous import anonymous
 from bench.analysis.report import Report
 from bench.store import read
@@ -32,7 +32,7 @@ def reports_of(store: Path) -> dict[str, Report]:
     stored = {number: study.stored(store, study_id) for number, study_id in enumerate(ids)}
     peaks = profiles.hardware_peaks()
     return {
-        name: anonymous(telling.together([stored[number] for number in numbers], peaks=peaks))
+        name: anonymous(study_report.together([stored[number] for number in numbers], peaks=peaks))
         for name, (numbers, _) in SHOWN.items()
     }
 
