@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from reports.charts.data import Chart
+from reports.figures.data import Chart
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,9 +3,11 @@
 from bench.analysis.comparing.nouns import Comparison
 from bench.analysis.report import Report, StudyReport
 from bench.analysis.result import Row
-from reports.charts import data
 from reports.comparing import comparison
-from reports.page import figures, learning_figures, opening
+from reports.figures import data
+from reports.figures import selecting as figures
+from reports.figures import selecting_learned as learning_figures
+from reports.page import opening
 from reports.page.blocks import Block, Figure, Grid, Head, Points, Prose, Section
 from reports.scaling.sentence import headlines, is_invalid
 from reports.text import fmt, names

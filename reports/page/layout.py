@@ -12,9 +12,10 @@ from bench.analysis.comparing.nouns import DIVERGED
 from bench.analysis.report import Report
 from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, INVALID, SLOWER
 from bench.store.schema import STATUSES
-from reports.charts import palette, telling
-from reports.charts.data import Chart
-from reports.charts.inline import svg
+from reports.figures import telling
+from reports.figures.data import Chart
+from reports.figures.svg import palette
+from reports.figures.svg.inline import svg
 from reports.page.blocks import Download
 from reports.page.sections import page
 

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 
 from bench.analysis.report import Report, StudyReport
 from bench.analysis.result import Estimate, Study
+from reports.figures import selecting as figures
+from reports.figures import selecting_learned as learning_figures
 from reports.learning import table as beside
-from reports.page import figures, learning_figures
 from reports.page.blocks import Block, Figure, Grid, Head, Points, Prose, Section
 from reports.text import fmt, names
 

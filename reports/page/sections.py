@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 from bench.analysis.report import Report, StudyReport
 from bench.analysis.result import Study
-from reports.charts.facts import share_of
-from reports.page import closing, figures, learning, opening
+from reports.figures import selecting as figures
+from reports.figures.facts import share_of
+from reports.page import closing, learning, opening
 from reports.page.blocks import Apart, Block, Figure, Grid, Head, Page, Points, Prose, Section
 from reports.page.comparing import compared, side_by_side
 from reports.scaling import laws

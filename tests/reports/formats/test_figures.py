@@ -3,8 +3,8 @@
 import re
 
 from reports import formats
-from reports.charts import files
-from reports.charts.telling import describe
+from reports.figures.svg import files
+from reports.figures.telling import describe
 from reports.page.layout import html
 from tests.reports.page import fabricated_reports as reports
 

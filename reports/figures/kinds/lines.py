@@ -8,10 +8,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from bench.analysis.result import Estimate
-from reports.charts import data, marks
-from reports.charts.facts import launches_of, named_launches, resources_of
-from reports.charts.palette import MOST
-from reports.charts.thinning import LISTED_LAUNCHES
+from reports.figures import data
+from reports.figures.facts import launches_of, named_launches, resources_of
+from reports.figures.svg import marks
+from reports.figures.svg.palette import MOST
+from reports.figures.thinning import LISTED_LAUNCHES
 from reports.text import fmt
 
 LINEAR_TO = 16  # resources: up to here a logarithmic axis would only flatter

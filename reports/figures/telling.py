@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from functools import singledispatch
 
 from bench.analysis.result import Estimate
-from reports.charts import data
-from reports.charts.facts import (
+from reports.figures import data
+from reports.figures.facts import (
     by_recall,
     flop_unit,
     kept_steps,
@@ -15,9 +15,9 @@ from reports.charts.facts import (
     resources_of,
     share_of,
 )
-from reports.charts.palette import MOST
-from reports.charts.tables import DataTable, table
-from reports.charts.thinning import lines_of, stretches_of
+from reports.figures.svg.palette import MOST
+from reports.figures.tables import DataTable, table
+from reports.figures.thinning import lines_of, stretches_of
 from reports.text import fmt
 
 __all__ = ["DataTable", "describe", "table"]

@@ -11,8 +11,12 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from reports.charts import bars, confusion, data, learning, scaling, steadiness
-from reports.charts.palette import INK
+from reports.figures import confusion, data
+from reports.figures import learning_curves as learning
+from reports.figures import step_time as steadiness
+from reports.figures.kinds import bars
+from reports.figures.kinds import lines as scaling
+from reports.figures.svg.palette import INK
 
 WIDTH = 400 / 72  # inches: 400 units of the SVG, which a telephone shows at almost the size they were drawn for
 UNITS = 72  # of the SVG in an inch

@@ -6,9 +6,9 @@ from collections import Counter
 from dataclasses import dataclass
 from itertools import groupby
 
-from reports.charts.marks import DOTS, TIP
-from reports.charts.palette import INK, LIGHT
-from reports.charts.svg_path import NUMBER, compact, dots, short
+from reports.figures.svg.marks import DOTS, TIP
+from reports.figures.svg.palette import INK, LIGHT
+from reports.figures.svg.svg_path import NUMBER, compact, dots, short
 
 FONT = "DejaVu Sans,Verdana,sans-serif"
 FONT_SIZE = 9.5

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import singledispatch
 
 from bench.analysis.result import Estimate
-from reports.charts import data
-from reports.charts.facts import (
+from reports.figures import data
+from reports.figures.facts import (
     cells,
     flop_unit,
     kept_steps,
@@ -16,7 +16,7 @@ from reports.charts.facts import (
     resources_of,
     share_of,
 )
-from reports.charts.thinning import LISTED_CELLS, LISTED_CLASSES, LISTED_EPOCHS, LISTED_LAUNCHES, spread
+from reports.figures.thinning import LISTED_CELLS, LISTED_CLASSES, LISTED_EPOCHS, LISTED_LAUNCHES, spread
 from reports.text import fmt
 
 

@@ -2,9 +2,9 @@ from itertools import combinations
 
 import pytest
 
-from reports.charts.confusion import DARKEST
-from reports.charts.palette import DARK, DASHES, LIGHT, MARKERS, MOST, css
-from tests.reports.charts.colour_science import SIGHTS, contrast, difference, linear, mixed, seen
+from reports.figures.confusion import DARKEST
+from reports.figures.svg.palette import DARK, DASHES, LIGHT, MARKERS, MOST, css
+from tests.reports.figures.svg.colour_science import SIGHTS, contrast, difference, linear, mixed, seen
 
 TOLD_APART = 10  # CIEDE2000: about ten times what is just noticed side by side
 MARK, TEXT = 3.0, 4.5  # WCAG 2.2, 1.4.11 and 1.4.3

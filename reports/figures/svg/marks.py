@@ -7,7 +7,7 @@ from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
-from reports.charts.palette import DASHES, LIGHT, MARKERS
+from reports.figures.svg.palette import DASHES, LIGHT, MARKERS
 from reports.text import fmt
 
 TIP = "tip:"  # an artist whose id begins so has the rest as its hover text in the SVG

@@ -3,10 +3,10 @@ import io
 import pytest
 from PIL import Image
 
-from reports.charts import canvas, files
-from reports.charts.palette import INK, LIGHT
-from reports.charts.telling import describe
-from tests.reports.charts.fabricated_charts import bars, confusion, learning, parsed, speedup
+from reports.figures.svg import canvas, files
+from reports.figures.svg.palette import INK, LIGHT
+from reports.figures.telling import describe
+from tests.reports.figures.fabricated_charts import bars, confusion, learning, parsed, speedup
 
 
 def test_one_figure_becomes_svg_pdf_png_and_alt_text_and_twice_the_same_bytes():

@@ -8,12 +8,13 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from reports.charts import data, inline, thinning
-from reports.charts.canvas import drawn
-from reports.charts.palette import INK, LIGHT
-from reports.charts.telling import describe, table
+from reports.figures import data, thinning
+from reports.figures.svg import inline
+from reports.figures.svg.canvas import drawn
+from reports.figures.svg.palette import INK, LIGHT
+from reports.figures.telling import describe, table
 from reports.text.fmt import MISSING
-from tests.reports.charts.fabricated_charts import (
+from tests.reports.figures.fabricated_charts import (
     EVERY_KIND,
     TWELVE_ROWS,
     bars,
@@ -80,7 +81,7 @@ def test_colours_are_the_pages_own(chart):
 
 def test_a_chart_is_the_same_bytes_in_another_process_and_locale():
     program = (
-        "import fabricated_charts, sys\nfrom reports.charts import inline\n"
+        "import sys\nfrom tests.reports.figures import fabricated_charts\nfrom reports.figures.svg import inline\n"
         "sys.stdout.buffer.write(inline.svg(fabricated_charts.speedup()).encode())"
     )
     environment = {"LC_ALL": "de_DE.UTF-8", "PYTHONPATH": ":".join(sys.path), "PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo"}
@@ -270,7 +271,7 @@ def test_charts_without_a_single_point_are_drawn_empty():
 
 def test_matplotlib_is_loaded_only_to_draw():
     program = (
-        "import sys, reports.charts.data, reports.charts.telling, reports.charts.palette; "
+        "import sys, reports.figures.data, reports.figures.telling, reports.figures.svg.palette; "
         "sys.exit(any(each in sys.modules for each in ('matplotlib', 'torch', 'pandas')))"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

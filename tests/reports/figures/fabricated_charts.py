@@ -5,7 +5,7 @@ import random
 import xml.etree.ElementTree as ET
 
 from bench.analysis.result import Estimate
-from reports.charts import data
+from reports.figures import data
 
 SETUP = "resnet18, synthetic; weak scaling, batch 64 on every rank; fp32"
 

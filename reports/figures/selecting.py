@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from bench.analysis.report import Attempted, StudyReport
 from bench.analysis.result import Law, Row, Study
-from reports.charts import data
+from reports.figures import data
 from reports.scaling.sentence import baseline_rate, is_invalid
 from reports.text import fmt, names
 

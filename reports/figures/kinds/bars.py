@@ -6,8 +6,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from reports.charts import data, marks
-from reports.charts.facts import by_recall, flop_unit, part_names, share_of
+from reports.figures import data
+from reports.figures.facts import by_recall, flop_unit, part_names, share_of
+from reports.figures.svg import marks
 from reports.text import fmt
 
 _ROW = 22 / 72  # inches for one bar

@@ -7,9 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from reports.charts import data, marks
-from reports.charts.facts import kept_steps, launches_in, middle
-from reports.charts.thinning import lines_of, spread, stretches_of
+from reports.figures import data
+from reports.figures.facts import kept_steps, launches_in, middle
+from reports.figures.svg import marks
+from reports.figures.thinning import lines_of, spread, stretches_of
 
 CAP = 1.5  # medians: what is longer is marked at the edge, so that one stall does not flatten the rest
 MOST_BEYOND = 60  # marks at the edge in one panel

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from bench.analysis.report import StudyReport
 from bench.plan import PERCENT, Published
-from reports.charts import data
+from reports.figures import data
+from reports.figures.selecting import row_names, setup_of
 from reports.page import opening
-from reports.page.figures import row_names, setup_of
 from reports.text import fmt
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from bench.analysis.result import Estimate
-from reports.charts import data
+from reports.figures import data
 from reports.text import fmt
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TypeVar
 
-from reports.charts import data
+from reports.figures import data
 
 POINTS = 1100  # of all lines of step times in one chart
 FEWEST_STRETCHES = 12  # of one launch

@@ -7,8 +7,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from reports.charts import data, marks
-from reports.charts.palette import MOST
+from reports.figures import data
+from reports.figures.svg import marks
+from reports.figures.svg.palette import MOST
 from reports.text import fmt
 
 _MARKED = 12  # markers on a line, however many epochs

@@ -4,12 +4,12 @@ import io
 
 from matplotlib.figure import Figure
 
-from reports.charts import data
-from reports.charts.canvas import drawn
-from reports.charts.inline import raw
-from reports.charts.palette import LIGHT
-from reports.charts.slim import slim
-from reports.charts.telling import describe
+from reports.figures import data
+from reports.figures.svg.canvas import drawn
+from reports.figures.svg.inline import raw
+from reports.figures.svg.palette import LIGHT
+from reports.figures.svg.slim import slim
+from reports.figures.telling import describe
 
 DPI = 200
 

@@ -6,8 +6,9 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
-from reports.charts import data, marks
-from reports.charts.facts import cells
+from reports.figures import data
+from reports.figures.facts import cells
+from reports.figures.svg import marks
 from reports.text import fmt
 
 NUMBERED = 12  # classes: more leave no room for numbers in the cells

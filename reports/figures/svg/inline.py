@@ -2,11 +2,11 @@
 
 import io
 
-from reports.charts import data
-from reports.charts.canvas import drawn
-from reports.charts.palette import INK
-from reports.charts.slim import slim
-from reports.charts.telling import describe
+from reports.figures import data
+from reports.figures.svg.canvas import drawn
+from reports.figures.svg.palette import INK
+from reports.figures.svg.slim import slim
+from reports.figures.telling import describe
 
 
 def svg(chart: data.Chart) -> str:

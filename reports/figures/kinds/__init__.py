@@ -1,0 +1,1 @@
+"""What charts of one kind share: bars, and lines over resources."""
