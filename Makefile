@@ -9,10 +9,12 @@ comma := ,
 TRACKERS := huggingface,mlflow,tensorboard,wandb
 # What reports are tested with: a browser for the page, and of TeX Live what has booktabs and siunitx (115 MB).
 TOOLS := chromium=chromium pdflatex=texlive-latex-recommended kpsewhich=texlive-science pdftotext=poppler-utils
+# pyenv hides a Python that is not switched on, so its folders are searched last.
+SEARCH := $$PATH:$$(echo $$HOME/.pyenv/versions/*/bin | tr ' ' ':')
 # A uv too old to know --group counts as none.
 UV := $(shell uv pip install --help 2>/dev/null | grep -q -e --group && command -v uv || echo .uv/bin/uv)
 
-.PHONY: demo test test-all test-statistics test-faults test-learning test-trackers test-browser test-latex check docs gallery install lock clean
+.PHONY: demo test test-all test-statistics test-faults test-learning test-trackers test-browser test-latex test-wheel check docs docs-site gallery install lock release clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed
@@ -42,6 +44,10 @@ test-latex: $(VENV)/.installed-dev
 	.ci/debian $(TOOLS)
 	$(BIN)/python -m pytest -m slow tests/reports/text/test_latex.py
 
+# The wheel in an empty environment, for each Python of WHEEL_PYTHONS that is here: WHEEL_PYTHONS="3.11 3.12 3.13".
+test-wheel: $(VENV)/.installed-dev
+	PATH="$(dir $(abspath $(UV))):$(SEARCH)" $(BIN)/python -m pytest -m wheel tests/wheel
+
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -51,6 +57,10 @@ check: $(VENV)/.installed-dev
 # The tables of docs/store.md, from bench/store/schema.py.
 docs: $(VENV)/.installed-dev
 	$(BIN)/python docs/tables.py
+
+# The pages as a site, in build/site; a link that leads nowhere ends it.
+docs-site: $(VENV)/.installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 # The pages of docs/gallery, from the studies stored beside them.
 gallery: $(VENV)/.installed-dev
@@ -62,7 +72,11 @@ install: $(VENV)/.installed
 lock: $(UV)
 	$(UV) pip compile -q --universal --upgrade --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		--extra timm $(foreach each,$(subst $(comma), ,$(TRACKERS)),--extra $(each)) \
-		--group dev --group trackers --group browser --group parity pyproject.toml -o $(PINS)
+		--group dev --group trackers --group browser --group docs --group parity pyproject.toml -o $(PINS)
+
+# Tag this commit and build its files into dist/, if it may be a release; nothing is uploaded.
+release: $(VENV)/.installed-dev
+	$(BIN)/python .ci/release $(abspath $(UV))
 
 $(VENV)/.installed: pyproject.toml bench/version.py $(PINS) | $(UV) $(BIN)/python
 	$(UV) pip install --python $(BIN)/python -c $(PINS) -e .
@@ -76,13 +90,12 @@ $(VENV)/.installed-trackers: $(VENV)/.installed-dev
 	$(UV) pip install --python $(BIN)/python -c $(PINS) -e '.[$(TRACKERS)]' --group trackers
 	touch $@
 
-$(VENV)/.installed-browser: $(VENV)/.installed-dev
-	$(UV) pip install --python $(BIN)/python -c $(PINS) --group browser
+$(VENV)/.installed-browser $(VENV)/.installed-docs: $(VENV)/.installed-%: $(VENV)/.installed-dev
+	$(UV) pip install --python $(BIN)/python -c $(PINS) --group $*
 	touch $@
 
-# pyenv hides a Python that is not switched on, so its folders are searched last.
 $(BIN)/python: | $(UV)
-	@PATH="$$PATH:$$(echo $$HOME/.pyenv/versions/*/bin | tr ' ' ':')" \
+	@PATH="$(SEARCH)" \
 		$(UV) venv -q --python '$(or $(PYTHON),$(PYTHONS))' $(VENV) || { \
 		echo "error: no Python $(or $(PYTHON),3.11 to 3.13) on this machine, and none could be downloaded." >&2; \
 		echo "  Install one, or name yours:  make $(or $(MAKECMDGOALS),demo) PYTHON=/path/to/python3.12" >&2; exit 1; }
