@@ -200,7 +200,7 @@ def test_no_file_names_the_machine_it_was_written_on(home: Path):
 
 
 # Tests of several rooms at once, by what they need or guard.
-ACROSS_ROOMS = {"end_to_end", "faults", "learning", "statistics", "smoke", "typing"}
+ACROSS_ROOMS = {"end_to_end", "faults", "learning", "statistics", "typing", "wheel"}
 
 
 def test_the_tests_mirror_the_source_tree_folder_by_folder():
