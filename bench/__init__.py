@@ -1,17 +1,18 @@
 """How does training scale on this hardware, can the number be trusted, and would another machine agree?"""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.version import __version__
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
 
 __all__ = ["__version__", "load"]
 
 
-def load(store: str | Path, table: str) -> "pd.DataFrame":
+def load(store: "str | Path", table: str) -> "pd.DataFrame":
     """One table of a store (launches, steps, epochs, classes, layers or dna) as a frame, a row for each of its rows.
 
     Raises:

@@ -1,19 +1,15 @@
 """The verbs. Reads as the table of contents; a verb's module is imported only when the verb runs."""
 
-import json
 import re
 import sys
-import traceback
 import warnings
 from collections.abc import Sequence
-from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, NoReturn
 
 import click
 
 import bench
-from bench import last_resort
 from bench.errors import CANNOT, DONE, USAGE, BenchError
 from bench.output import Output
 
@@ -60,11 +56,15 @@ class Verbs(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         word = args[0]
         if word not in VERBS and not word.startswith("-"):
+            from difflib import get_close_matches  # noqa: PLC0415 - help needs click alone
+
             close = get_close_matches(word, VERBS, n=1)
             ctx.fail(f"no verb '{word}'." + (f" Did you mean '{close[0]}'?" if close else ""))
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
+        import bench.last_resort  # noqa: F401, PLC0415 - now: when a verb fails there may be no file left to open
+
         try:
             return super().invoke(ctx)
         except BrokenPipeError as error:  # of our own: see bench.output; click would end in silence
@@ -128,10 +128,13 @@ def _ran(words: list[str]) -> tuple[BenchError | None, int]:
         context = getattr(error, "ctx", None)
         hint = _about_file(error) or f"see: {context.command_path if context else 'bench'} --help"
         failure, cause = BenchError(error.format_message(), hint, USAGE), error
-    except (click.Abort, KeyboardInterrupt) as error:
-        failure, cause = last_resort.interrupted(), error
-    except Exception as error:  # noqa: BLE001 - the last resort of a command line
-        failure, cause = last_resort.failure(error), error
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last resort of a command line
+        from bench import last_resort  # noqa: PLC0415 - help needs click alone
+
+        if isinstance(error, click.Abort | KeyboardInterrupt):
+            failure, cause = last_resort.interrupted(), error
+        else:
+            failure, cause = last_resort.failure(error), error
     else:
         return None, returned if isinstance(returned, int) else DONE
     failure.__cause__ = cause
@@ -159,6 +162,9 @@ _shown_by_python = warnings.showwarning
 
 
 def _tell(failure: BenchError, *, as_json: bool, debug: bool) -> None:
+    import json  # noqa: PLC0415 - help needs click alone
+    import traceback  # noqa: PLC0415
+
     if debug:
         traceback.print_exception(failure)
     if as_json:
