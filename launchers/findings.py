@@ -1,7 +1,6 @@
 """What became of a launch, concluded from what was seen: who failed first, as what, and in whose log to look."""
 
 import json
-import os
 import signal
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -9,14 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from launchers import logs
 from launchers.heartbeat import Beat
 from launchers.rank_pool import Death
 from launchers.watchdog import furthest_behind
 
 STOPPED = ("T", "t")  # by a signal, or by a debugger
 
-_TAIL_LINES = 15
-_TAIL_BYTES = 16_384
 _LONGEST_QUOTE = 200
 
 # Somebody else ended the process; any other signal is its own crash.
@@ -172,7 +170,9 @@ def by_stacks(folder: Path, finding: LaunchFinding) -> LaunchFinding:
 
 def _innermost_frame(folder: Path, rank: int) -> str:
     """Where a rank's main thread was when it was last asked, as faulthandler says it; empty when it did not."""
-    _, asked, stack = _end_of_log(folder, rank).rpartition("(most recent call first):\n")  # the main thread comes last
+    _, asked, stack = logs.end(log_file(folder, rank)).rpartition(
+        "(most recent call first):\n"
+    )  # the main thread comes last
     first, *_ = stack.splitlines() or [""]
     return first.strip() if asked and first.lstrip().startswith("File ") else ""
 
@@ -186,16 +186,7 @@ def timeout(beats: Sequence[Beat], living: Collection[int], timeout_s: float) ->
 
 def log_tail(folder: Path, rank: int | None) -> str:
     """The last lines of a rank's log."""
-    return "\n".join(_end_of_log(folder, rank).splitlines()[-_TAIL_LINES:]) if rank is not None else ""
-
-
-def _end_of_log(folder: Path, rank: int) -> str:
-    file = log_file(folder, rank)
-    if not file.exists():
-        return ""
-    with file.open("rb") as log:
-        log.seek(max(0, log.seek(0, os.SEEK_END) - _TAIL_BYTES))
-        return log.read().decode(errors="replace")
+    return logs.tail(log_file(folder, rank)) if rank is not None else ""
 
 
 def _last_words(folder: Path, rank: int) -> str:

@@ -7,12 +7,12 @@ lead it, to its time limit. The watch sends it back into the queue.
 """
 
 import os
-import subprocess
 import sys
 import time
 
+from launchers.slurm_commands import SlurmError, answer, run
+
 _DEAF_LOOKS = 60  # without an answer from Slurm, whose controller may be restarted; then nobody needs us any more
-_PATIENCE_S = 60
 
 
 def main() -> int:
@@ -24,7 +24,7 @@ def main() -> int:
         time.sleep(every_s)
         try:
             nodes = nodes_of(job)
-        except (OSError, subprocess.SubprocessError):
+        except SlurmError:
             deaf += 1
             continue
         deaf = 0
@@ -32,7 +32,7 @@ def main() -> int:
             return 0
         if leader not in nodes:
             # A job that may not be requeued ends.
-            return _slurm("scontrol", "requeue", job).returncode and _slurm("scancel", job).returncode
+            return run("scontrol", "requeue", job).returncode and run("scancel", job).returncode
     return 1
 
 
@@ -40,22 +40,11 @@ def nodes_of(job: str) -> set[str]:
     """The nodes that a job runs on; none when it does not run.
 
     Raises:
-        OSError, SubprocessError: Slurm does not answer.
+        SlurmError: Slurm does not answer.
     """
     # A job that is ending gives its nodes back one by one, and has lost none of them.
-    running = _slurm("squeue", "--noheader", "--states=RUNNING", f"--jobs={job}", "--format=%N")
-    running.check_returncode()
-    if not running.stdout.strip():
-        return set()
-    names = _slurm("scontrol", "show", "hostnames", running.stdout.strip())
-    names.check_returncode()
-    return set(names.stdout.split())
-
-
-def _slurm(*argv: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=_PATIENCE_S
-    )
+    running = answer("squeue", "--noheader", "--states=RUNNING", f"--jobs={job}", "--format=%N")
+    return set(answer("scontrol", "show", "hostnames", running).split()) if running else set()
 
 
 if __name__ == "__main__":

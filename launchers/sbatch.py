@@ -5,13 +5,14 @@ the job; see `launchers.slurm`.
 """
 
 import shlex
-import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from launchers import Request, interpreter
+from launchers.logs import tail
+from launchers.slurm_commands import SlurmError, answer, complaint, run
 
 _ASKS = ("partition", "account", "qos", "time", "constraint", "reservation", "mem")  # #SBATCH options of the same name
 _OPTIONS = (*_ASKS, "exclusive", "requeue", "extra", "setup")
@@ -19,13 +20,6 @@ _OPTIONS = (*_ASKS, "exclusive", "requeue", "extra", "setup")
 # Before the time limit, for what has been measured to be printed; the launch that runs then has no row.
 _WARNING_S = 60
 _WATCH_EVERY_S = 60
-_PATIENCE_S = 60  # a busy controller takes many seconds
-_TAIL_LINES = 15
-_TAIL_BYTES = 16_384
-
-
-class SlurmError(RuntimeError):
-    """Slurm refuses, in its own words, or is not here."""
 
 
 def script(words: tuple[str, ...], request: Request) -> str:
@@ -106,15 +100,15 @@ class SlurmJob:
 
     def state(self) -> str:
         """As in "PENDING (Resources)" or "RUNNING"; empty once it is over."""
-        asked = _run("squeue", "--noheader", f"--jobs={self.name}", "--format=%T (%r)")
+        asked = run("squeue", "--noheader", f"--jobs={self.name}", "--format=%T (%r)")
         if asked.returncode and "Invalid job id" not in asked.stderr:  # a job that ended long ago is forgotten
-            return f"not known: {_words(asked)}"
+            return f"not known: {complaint(asked)}"
         return asked.stdout.strip().removesuffix(" (None)")
 
     def drain(self) -> None:
         """Have it end after the launch that is running; at once, when none has begun."""
-        _run("scancel", "--state=PENDING", self.name)
-        _run("scancel", "--signal=INT", "--batch", self.name)
+        run("scancel", "--state=PENDING", self.name)
+        run("scancel", "--signal=INT", "--batch", self.name)
 
     def cancel(self) -> None:
         """Have it end now.
@@ -122,18 +116,11 @@ class SlurmJob:
         Raises:
             SlurmError: Slurm did not take it.
         """
-        ended = _run("scancel", self.name)
-        if ended.returncode:
-            raise SlurmError(_words(ended))
+        answer("scancel", self.name)
 
     def log_tail(self) -> str:
         """The last lines that it wrote, as far as they can be read from here."""
-        try:
-            with self.log.open("rb") as log:
-                log.seek(max(0, log.seek(0, 2) - _TAIL_BYTES))
-                return "\n".join(log.read().decode(errors="replace").splitlines()[-_TAIL_LINES:])
-        except OSError:
-            return ""
+        return tail(self.log)
 
 
 def submit(words: tuple[str, ...], request: Request, folder: Path) -> SlurmJob:
@@ -151,27 +138,6 @@ def submit(words: tuple[str, ...], request: Request, folder: Path) -> SlurmJob:
     job = folder.resolve() / "job.sh"
     job.write_text(script(words, request))
     log = str(job.parent).replace("%", "%%")  # which stands for a number of Slurm's otherwise
-    submitted = _run("sbatch", "--parsable", f"--output={log}/slurm-%j.log", str(job))
-    if submitted.returncode:
-        raise SlurmError(_words(submitted))
-    name = submitted.stdout.strip().partition(";")[0]  # NUMBER;CLUSTER where there are several clusters
+    submitted = answer("sbatch", "--parsable", f"--output={log}/slurm-%j.log", str(job))
+    name = submitted.partition(";")[0]  # NUMBER;CLUSTER where there are several clusters
     return SlurmJob(name=name, log=job.with_name(f"slurm-{name}.log"))
-
-
-def _run(*argv: str) -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(
-            argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=_PATIENCE_S
-        )
-    except FileNotFoundError as error:
-        raise SlurmError(f"{argv[0]} is not here: a job is submitted where Slurm's commands are") from error
-    except subprocess.TimeoutExpired as error:
-        raise SlurmError(f"{argv[0]} has said nothing for {_PATIENCE_S} s") from error
-
-
-def _words(ended: subprocess.CompletedProcess[str]) -> str:
-    """What a command of Slurm's complained of."""
-    lines = [line.strip() for line in ended.stderr.splitlines() if line.strip()]
-    return "; ".join(line.removeprefix(f"{ended.args[0]}: ").removeprefix("error: ") for line in lines) or (
-        f"{ended.args[0]} ended with code {ended.returncode}"
-    )

@@ -19,7 +19,8 @@ from typing import Self
 from launchers import LEAD, SUBMIT, Command, Ending, Request, hosts, interpreter
 from launchers.agent_listener import AgentListener, NotAllHereError
 from launchers.heartbeat import Beat
-from launchers.sbatch import SlurmError, script, submit
+from launchers.sbatch import script, submit
+from launchers.slurm_commands import SlurmError, answer, run
 from launchers.wire import KEY_NAME, key_of
 
 __all__ = ["SlurmError", "open", "part", "script", "submit"]
@@ -120,7 +121,7 @@ class _Step:
         with suppress(subprocess.TimeoutExpired):
             self._srun.wait(_KILL_S)
             return
-        with suppress(OSError, subprocess.TimeoutExpired):
+        with suppress(SlurmError):
             self._cancel()
         self._srun.kill()
         self._srun.wait()
@@ -158,17 +159,10 @@ class _Step:
         return "; ".join(error for error in errors if error)
 
     def _cancel(self) -> None:
-        asked = subprocess.run(
-            ("squeue", "--steps", "--noheader", f"--jobs={self._job}", "--format=%i %j"),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_KILL_S,
-        )
-        steps = (line.split() for line in asked.stdout.splitlines())
+        listed = ("squeue", "--steps", "--noheader", f"--jobs={self._job}", "--format=%i %j")
+        steps = (line.split() for line in run(*listed, patience_s=_KILL_S).stdout.splitlines())
         for number in (words[0] for words in steps if words[1:] == [self._name]):
-            subprocess.run(("scancel", number), stdin=subprocess.DEVNULL, check=False, timeout=_KILL_S)
+            run("scancel", number, patience_s=_KILL_S)
 
 
 def srun(command: Command, *, name: str, leader: str) -> tuple[str, ...]:
@@ -208,13 +202,9 @@ def address_of(environ: Mapping[str, str]) -> str:
     Raises:
         SlurmError: another node cannot be found.
     """
-    asked = subprocess.run(
-        ("scontrol", "show", "hostnames", environ["SLURM_JOB_NODELIST"]), capture_output=True, text=True, check=False
-    )
-    if asked.returncode:
-        raise SlurmError(f"the nodes of this job cannot be told: {asked.stderr.strip()}")
+    names = answer("scontrol", "show", "hostnames", environ["SLURM_JOB_NODELIST"])
     own = environ.get("SLURMD_NODENAME", socket.gethostname().partition(".")[0])
-    others = [name for name in asked.stdout.split() if name != own]
+    others = [name for name in names.split() if name != own]
     if not others:
         return "127.0.0.1"
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
