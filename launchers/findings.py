@@ -170,9 +170,8 @@ def by_stacks(folder: Path, finding: LaunchFinding) -> LaunchFinding:
 
 def _innermost_frame(folder: Path, rank: int) -> str:
     """Where a rank's main thread was when it was last asked, as faulthandler says it; empty when it did not."""
-    _, asked, stack = logs.end(log_file(folder, rank)).rpartition(
-        "(most recent call first):\n"
-    )  # the main thread comes last
+    log = logs.end(log_file(folder, rank))
+    _, asked, stack = log.rpartition("(most recent call first):\n")  # the main thread comes last
     first, *_ = stack.splitlines() or [""]
     return first.strip() if asked and first.lstrip().startswith("File ") else ""
 

@@ -202,7 +202,10 @@ def address_of(environ: Mapping[str, str]) -> str:
     Raises:
         SlurmError: another node cannot be found.
     """
-    names = answer("scontrol", "show", "hostnames", environ["SLURM_JOB_NODELIST"])
+    try:
+        names = answer("scontrol", "show", "hostnames", environ["SLURM_JOB_NODELIST"])
+    except SlurmError as error:
+        raise SlurmError(f"the nodes of this job cannot be told: {error}") from error
     own = environ.get("SLURMD_NODENAME", socket.gethostname().partition(".")[0])
     others = [name for name in names.split() if name != own]
     if not others:

@@ -1,21 +1,19 @@
 """A report as one JSON document: numbers to twelve digits, missing is null."""
 
 import json
-import math
-from collections.abc import Mapping
-from dataclasses import asdict, is_dataclass
 from typing import Any
 
 from bench.analysis.report import Report, StudyReport
 from reports.scaling.document import scale_document
 from reports.text import fmt
+from reports.text.plain import finite
 
 SCHEMA = "bench.report_data/1"
 
 
 def document(report: Report) -> dict[str, Any]:
     """Every study with what the page draws of it; of step times, which are long, only how many there are."""
-    told: dict[str, Any] = _plain(
+    told: dict[str, Any] = finite(
         {
             "schema": SCHEMA,
             "title": fmt.clean(report.title) or None,
@@ -23,7 +21,8 @@ def document(report: Report) -> dict[str, Any]:
             "studies": [_study(each) for each in report.studies],
             "differences": report.differences,
             "comparison": report.comparison,
-        }
+        },
+        digits=12,
     )
     return told
 
@@ -56,16 +55,3 @@ def _study(told: StudyReport) -> dict[str, Any]:
         "cards": told.cards,
         "drift": told.drift,
     }
-
-
-def _plain(value: Any) -> Any:
-    """Plain JSON types; NaN and infinity are no measurement: null. Twelve digits, as in the CSV."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return _plain(asdict(value))
-    if isinstance(value, float):
-        return float(f"{value:.12g}") if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(key): _plain(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    return value

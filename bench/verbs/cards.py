@@ -1,7 +1,6 @@
 """The card of a study and that of a launch, as text and as JSON."""
 
 import json
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -205,15 +204,6 @@ def _each_once(told: Iterable[str]) -> str:
 def _columns(launch: "Launch") -> dict[str, Any]:
     account = json.loads(launch.data_account) if launch.data_account else None
     return {**asdict(launch), "unavailable": json.loads(launch.unavailable), "data_account": account}
-
-
-def finite(value: Any) -> Any:
-    """NaN and infinity have no place in JSON: null."""
-    if isinstance(value, Mapping):
-        return {name: finite(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _shown(value: Any) -> str:

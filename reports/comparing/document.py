@@ -1,6 +1,5 @@
 """Comparisons as the JSON documents that scripts rely on: numbers unrounded, missing is null."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -8,9 +7,9 @@ from typing import Any
 from bench.analysis.comparing import gates
 from bench.analysis.comparing.gates import Ruling
 from bench.analysis.comparing.nouns import Calibration, Compared, Comparison, Machines, Party
-from bench.analysis.result import Estimate
 from reports.comparing import comparison, machines
 from reports.text import fmt
+from reports.text.plain import estimate, finite
 
 SCHEMA = "bench.comparison/1"
 SEVERAL = "bench.comparisons/1"  # two stores: a comparison for each workload that both have
@@ -20,7 +19,7 @@ CALIBRATION = "bench.calibration/1"
 
 def document(found: Comparison, rulings: Sequence[Ruling], exit_code: int) -> dict[str, Any]:
     """The document of `bench compare A B --json`; plain JSON types only."""
-    told: dict[str, Any] = _finite(
+    told: dict[str, Any] = finite(
         {
             "schema": SCHEMA,
             "exit": exit_code,
@@ -49,7 +48,7 @@ def several(documents: Sequence[dict[str, Any]], rulings: Sequence[Ruling], exit
 
 def machines_document(found: Machines, rulings: Sequence[Ruling], exit_code: int) -> dict[str, Any]:
     """The document of `bench compare A B C … --json`."""
-    told: dict[str, Any] = _finite(
+    told: dict[str, Any] = finite(
         {
             "schema": MACHINES,
             "exit": exit_code,
@@ -66,8 +65,8 @@ def machines_document(found: Machines, rulings: Sequence[Ruling], exit_code: int
                         {
                             "name": each.party.name,
                             "study": each.party.study_id,
-                            "throughput": _estimate(each.rate),
-                            "ratio": _estimate(each.ratio),
+                            "throughput": estimate(each.rate),
+                            "ratio": estimate(each.ratio),
                             "outlier": each.word,
                             "p": each.p,
                             "verdict": each.shown,
@@ -91,7 +90,7 @@ def machines_document(found: Machines, rulings: Sequence[Ruling], exit_code: int
 
 def calibration_document(found: Calibration, store: str, exit_code: int) -> dict[str, Any]:
     """The document of `bench calibrate --json`: what is kept in the store, and where that is."""
-    told: dict[str, Any] = _finite({**asdict(found), "schema": CALIBRATION, "store": store, "exit": exit_code})
+    told: dict[str, Any] = finite({**asdict(found), "schema": CALIBRATION, "store": store, "exit": exit_code})
     return told
 
 
@@ -124,10 +123,10 @@ def _row(row: Compared) -> dict[str, Any]:
         **{name: getattr(row, name) for name in _ROW},
         "metric": row.metric,
         "unit": row.unit or None,
-        "a": _estimate(row.a),
-        "b": _estimate(row.b),
-        "ratio": _estimate(row.ratio),
-        "difference": _estimate(row.difference),
+        "a": estimate(row.a),
+        "b": estimate(row.b),
+        "ratio": estimate(row.ratio),
+        "difference": estimate(row.difference),
         "verdict": verdict and verdict.word,
         "beyond_margin": verdict and verdict.beyond_margin,
         "detectable": verdict and verdict.detectable,
@@ -135,19 +134,3 @@ def _row(row: Compared) -> dict[str, Any]:
         "more_launches": comparison.more_launches(row),
         "reasons": [*row.reasons, *(verdict.reasons if verdict else ())],
     }
-
-
-def _estimate(estimate: Estimate | None) -> dict[str, Any] | None:
-    return None if estimate is None or not math.isfinite(estimate.estimate) else asdict(estimate)
-
-
-def _finite(value: Any) -> Any:
-    """NaN and infinity are no JSON, and no measurement either: null. Keys become text."""
-    match value:
-        case float() if not math.isfinite(value):
-            return None
-        case dict():
-            return {str(key): _finite(each) for key, each in value.items()}
-        case list() | tuple():
-            return [_finite(each) for each in value]
-    return value

@@ -1,9 +1,7 @@
 """Studies as CSV for a spreadsheet or a script: a row a configuration, unrounded numbers, empty for missing."""
 
-import csv
-import io
 import json
-import math
+from functools import partial
 from typing import Any
 
 from bench.analysis.comparing.nouns import Compared, Comparison
@@ -11,6 +9,9 @@ from bench.analysis.report import Report, StudyReport
 from bench.analysis.result import Estimate, Row, Study
 from reports.comparing import comparison
 from reports.text import fmt
+from reports.text.plain import as_csv
+
+_as_csv = partial(as_csv, digits=12)  # as many as libraries of mathematics agree on
 
 
 def render(report: Report) -> dict[str, str]:
@@ -22,7 +23,7 @@ def render(report: Report) -> dict[str, str]:
 def comparison_as_csv(found: Comparison) -> str:
     """A row a quantity, B judged against A; of studies that may not be compared, one row that says why."""
     rows = [_compared(found, row) for row in found.rows]
-    return _written(rows or [_compared(found, None)])
+    return _as_csv(rows or [_compared(found, None)])
 
 
 def _compared(found: Comparison, row: Compared | None) -> dict[str, Any]:
@@ -53,7 +54,7 @@ _OF_A_PAIR = ("configuration", "strategy", "ranks", "device", "cores_per_rank", 
 def rows_as_csv(report: Report) -> str:
     """Headers carry units; baseline and scaling are named in every row, so that one row still says what it is."""
     has_options = any(told.study.title.ddp for told in report.studies)
-    return _written(
+    return _as_csv(
         [
             {
                 **_setup(told.study),
@@ -70,7 +71,7 @@ def rows_as_csv(report: Report) -> str:
 
 def launches_as_csv(report: Report) -> str:
     """Every launch with its rate and what it came to, the failed ones with their reason."""
-    return _written(
+    return _as_csv(
         [
             {
                 "study": told.study.study_id,
@@ -93,15 +94,6 @@ def _methods(told: StudyReport, row: Row) -> int | str:
     """By which method the row's own launches were measured: `1;2` where they differ, which forbids every ratio."""
     mine = sorted({each.method_version for each in told.launches if each.configuration == row.configuration})
     return told.study.method_version if not mine else mine[0] if len(mine) == 1 else ";".join(map(str, mine))
-
-
-def _written(records: list[dict[str, Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    if records:
-        writer.writerow(records[0])
-    writer.writerows([_cell(value) for value in record.values()] for record in records)
-    return text.getvalue()
 
 
 def _setup(study: Study) -> dict[str, Any]:
@@ -190,14 +182,3 @@ def _estimate(name: str, estimate: Estimate | None) -> dict[str, Any]:
         f"{name}_n": estimate and estimate.n,
         f"{name}_method": estimate and estimate.method,
     }
-
-
-def _cell(value: Any) -> Any:
-    """Empty for missing; true and false as in JSON; twelve digits, as many as libraries of mathematics agree on."""
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
-        return ""
-    if isinstance(value, float):
-        return float(f"{value:.12g}")
-    if isinstance(value, bool):
-        return str(value).lower()
-    return fmt.cell(value) if isinstance(value, str) else value

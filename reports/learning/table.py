@@ -1,14 +1,14 @@
 """What a study learned, beside what others published: a table, and the sentences under it."""
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from bench.analysis.digits import significant
-from bench.analysis.result import Beside, Estimate, Row, Study, Target, TimeTo
+from bench.analysis.result import Beside, Row, Study, Target, TimeTo
 from bench.plan import PERCENT
 from reports.scaling.table import Column
 from reports.text import fmt, names
+from reports.text.plain import estimate
 
 _NAMES = {
     "top1": "top-1",
@@ -92,8 +92,8 @@ def document(study: Study) -> dict[str, Any]:
             {
                 **vars(each.published),
                 "configuration": each.configuration,
-                "measured": _estimate(each.measured),
-                "difference": _estimate(each.difference),
+                "measured": estimate(each.measured),
+                "difference": estimate(each.difference),
                 "ratio": each.ratio,
                 "apart": list(each.apart),
                 "reason": each.reason,
@@ -237,9 +237,3 @@ def _plain(value: float) -> str:
 
 def _percent(share: float | None) -> str:
     return fmt.MISSING if share is None else f"{100 * share:.2f}"
-
-
-def _estimate(estimate: Estimate | None) -> dict[str, Any] | None:
-    if estimate is None or not math.isfinite(estimate.estimate):
-        return None
-    return vars(estimate)

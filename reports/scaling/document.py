@@ -1,13 +1,13 @@
 """A study as the one JSON document that scripts rely on: numbers unrounded, missing is null."""
 
-import math
 from pathlib import Path
 from typing import Any
 
-from bench.analysis.result import Estimate, Law, Row, Study, Title
+from bench.analysis.result import Law, Row, Study, Title
 from reports.learning import table
 from reports.scaling.sentence import all_reasons, sentence
 from reports.text import fmt
+from reports.text.plain import estimate, finite
 
 SCHEMA = "bench.scale/1"
 
@@ -15,7 +15,7 @@ SCHEMA = "bench.scale/1"
 def scale_document(study: Study, store_path: Path | str, exit_code: int) -> dict[str, Any]:
     """The document of `bench scale --json` and, with one row, of `bench run --json`; plain JSON types only."""
     baseline = study.baseline
-    document: dict[str, Any] = _finite(
+    document: dict[str, Any] = finite(
         {
             "schema": SCHEMA,
             "study": study.study_id,
@@ -79,9 +79,9 @@ def _row(row: Row) -> dict[str, Any]:
         "launches": row.launches,
         "launches_failed": row.launches_failed,
         "rates": list(row.rates),
-        "throughput": _estimate(row.throughput),
-        "speedup": _estimate(row.speedup),
-        "efficiency": _estimate(row.efficiency),
+        "throughput": estimate(row.throughput),
+        "speedup": estimate(row.speedup),
+        "efficiency": estimate(row.efficiency),
         "verdict": verdict and verdict.word,
         "beyond_margin": verdict and verdict.beyond_margin,
         "detectable": verdict and verdict.detectable,
@@ -121,29 +121,5 @@ def _law(law: Law) -> dict[str, Any]:
         "device": law.device,
         "cores_per_rank": law.cores_per_rank,
         "resources_most": law.resources[-1],
-        "parameters": {name: _estimate(each) for name, each in law.parameters.items()},
+        "parameters": {name: estimate(each) for name, each in law.parameters.items()},
     }
-
-
-def _estimate(estimate: Estimate | None) -> dict[str, Any] | None:
-    if estimate is None or not math.isfinite(estimate.estimate):
-        return None
-    return {
-        "estimate": estimate.estimate,
-        "low": estimate.low,
-        "high": estimate.high,
-        "n": estimate.n,
-        "method": estimate.method,
-    }
-
-
-def _finite(value: Any) -> Any:
-    """NaN and infinity are no JSON, and no measurement either: null."""
-    match value:
-        case float() if not math.isfinite(value):
-            return None
-        case dict():
-            return {key: _finite(each) for key, each in value.items()}
-        case list():
-            return [_finite(each) for each in value]
-    return value

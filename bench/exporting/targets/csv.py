@@ -1,17 +1,12 @@
 """CSV: a folder of tables for a spreadsheet or a script, with the report and a classification report as text."""
 
-import csv
-import io
-import json
-import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 from bench.exporting import tables
 from bench.exporting.files import drafted
 from bench.exporting.record import Record
-from reports.text import fmt
+from reports.text.plain import as_csv
 
 NEEDS: Mapping[str, str] = {}
 
@@ -46,22 +41,3 @@ def write(record: Record, folder: Path, progress: Callable[[str], None]) -> list
 
 def opened(record: Record, folder: Path) -> str:
     return f"the tables are in {folder / record.name}"
-
-
-def as_csv(rows: tables.Rows) -> str:
-    """Rows as CSV text; a column that some rows lack is empty there."""
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(names)
-    writer.writerows([_cell(row.get(name)) for name in names] for row in rows)
-    return text.getvalue()
-
-
-def _cell(value: Any) -> Any:
-    """Empty for missing, true and false and what is no plain value as in JSON."""
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
-        return ""
-    if isinstance(value, str):
-        return fmt.cell(value)
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else json.dumps(value)

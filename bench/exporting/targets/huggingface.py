@@ -16,9 +16,8 @@ from bench.errors import CannotError
 from bench.exporting import tables
 from bench.exporting.files import drafted
 from bench.exporting.record import Record, Run, ids, scalars
-from bench.exporting.targets.csv import as_csv
-from bench.exporting.targets.json import finite
 from reports.text import fmt
+from reports.text.plain import as_csv, finite
 
 NEEDS: Mapping[str, str] = {"safetensors": "safetensors>=0.4"}
 

@@ -1,7 +1,6 @@
 """JSON: the whole study in one document."""
 
 import json
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 from bench.exporting import tables
 from bench.exporting.files import drafted
 from bench.exporting.record import Point, Record, Run, ids
+from reports.text.plain import finite
 
 NEEDS: Mapping[str, str] = {}
 
@@ -47,15 +47,6 @@ def document(record: Record) -> Any:
             "report": record.report,
         }
     )
-
-
-def finite(value: Any) -> Any:
-    """Plain JSON types; NaN and infinity, which JSON does not know, are null."""
-    if isinstance(value, Mapping):
-        return {str(name): finite(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _launch(run: Run) -> dict[str, Any]:

@@ -16,8 +16,8 @@ from typing import Any
 from bench.errors import CannotError
 from bench.exporting import tables
 from bench.exporting.record import Record, Run, digest, ids, scalars
-from bench.exporting.targets.csv import as_csv
 from bench.printable import first_line
+from reports.text.plain import as_csv
 
 NEEDS: Mapping[str, str] = {
     "mlflow": "mlflow-skinny>=3.17",

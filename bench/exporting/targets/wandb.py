@@ -17,8 +17,8 @@ from bench.errors import CannotError
 from bench.exporting import tables
 from bench.exporting.files import staging
 from bench.exporting.record import Record, Run, digest, ids
-from bench.exporting.targets.csv import as_csv
 from bench.printable import first_line
+from reports.text.plain import as_csv
 
 NEEDS: Mapping[str, str] = {"wandb": "wandb>=0.31"}
 
