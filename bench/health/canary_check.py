@@ -5,7 +5,7 @@ from bench.dna.child import Child, DoesNotRunError
 from bench.dna.facts import UnavailableError
 from bench.dna.fingerprint import fingerprint
 from bench.dna.machine import Machine
-from bench.health.check import OK, REFUSAL, WARNING, Check
+from bench.health.check import Check, ok, refusal, warning
 
 
 def checks(machine: Machine, begun: Child) -> list[Check]:
@@ -25,15 +25,15 @@ def checks(machine: Machine, begun: Child) -> list[Check]:
         now = numbers.measure(here.hw_id, here.sw_id, threads, keep=before is None, begun=begun)
     except DoesNotRunError as error:
         fix = "see the whole error: python -c 'import torch; print(torch.ones(2) @ torch.ones(2))'"
-        return [Check(name="numbers", level=REFUSAL, text=f"torch does not run here: {error}", fix=fix)]
+        return [refusal("numbers", f"torch does not run here: {error}", fix)]
     except UnavailableError as error:
         fix = "end what else runs (see: top), and look again"
-        return [Check(name="numbers", level=WARNING, text=f"torch could not be tried: {error}", fix=fix)]
+        return [warning("numbers", f"torch could not be tried: {error}", fix)]
     if before is None:
         text = (
             f"torch runs; the bits of {len(now['one_thread'])} operations are kept, to be compared with the next ones"
         )
-        return [Check(name="numbers", level=OK, text=text)]
+        return [ok("numbers", text)]
     differ = [
         name
         for name in now["one_thread"]
@@ -41,8 +41,8 @@ def checks(machine: Machine, begun: Child) -> list[Check]:
     ]
     if not differ:
         text = f"torch runs; numbers as last time, bit for bit in {len(now['one_thread'])} operations"
-        return [Check(name="numbers", level=OK, text=text)]
+        return [ok("numbers", text)]
     text = f"numbers are not those of last time, on the same hardware and software: {', '.join(differ)}"
     fix = "look again: bits that change by themselves mean that memory or a CPU fails; bits that stay changed, that a\n"
     fix += f"    library was replaced behind torch (then remove {numbers.kept_in(here.hw_id, here.sw_id, threads)})"
-    return [Check(name="numbers", level=WARNING, text=text, fix=fix)]
+    return [warning("numbers", text, fix)]

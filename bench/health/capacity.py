@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.dna import cgroup
 from bench.dna.machine import Machine, available_memory_bytes
-from bench.health.check import OK, REFUSAL, WARNING, Check, gathered
+from bench.health.check import Check, gathered, ok, refusal, warning
 from bench.health.demand import Demand
 
 # What one rank takes before its model and data: torch 2.15 imported is 0.54 GB resident on Linux.
@@ -43,11 +43,10 @@ def checks(demand: Demand, machine: Machine, root: Path = Path("/")) -> list[Che
 def _oversubscription(demand: Demand, machine: Machine) -> Check | None:
     if not demand.oversubscribed:
         return None
-    return Check(
-        name="oversubscription",
-        level=WARNING,
-        text=f"some rows ask for more than the {len(machine.cpu_ids)} cores there are, and will wait for each other",
-        fix="leave out --allow-oversubscribe to be told what fits",
+    return warning(
+        "oversubscription",
+        f"some rows ask for more than the {len(machine.cpu_ids)} cores there are, and will wait for each other",
+        "leave out --allow-oversubscribe to be told what fits",
     )
 
 
@@ -57,12 +56,11 @@ def _cpu_quota(root: Path) -> Check | None:
         return None
     shown = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if quota >= shown:
-        return Check(name="cpu_quota", level=OK, text=f"a quota of {quota:g} CPUs for {shown} cores")
-    return Check(
-        name="cpu_quota",
-        level=WARNING,
-        text=f"{shown} cores are shown and {quota:g} are paid for: whoever uses more is paused",
-        fix="give the container whole cores instead of a quota: docker run --cpuset-cpus=0-3, or a static CPU policy",
+        return ok("cpu_quota", f"a quota of {quota:g} CPUs for {shown} cores")
+    return warning(
+        "cpu_quota",
+        f"{shown} cores are shown and {quota:g} are paid for: whoever uses more is paused",
+        "give the container whole cores instead of a quota: docker run --cpuset-cpus=0-3, or a static CPU policy",
     )
 
 
@@ -71,13 +69,12 @@ def _memory(demand: Demand, machine: Machine, root: Path) -> Check:
     need = demand.ranks * RANK_BYTES
     ranks = f"{demand.ranks} rank{'s' * (demand.ranks != 1)}"
     if free >= need:
-        return Check(name="memory", level=OK, text=f"{free / 1e9:.1f} GB of memory free, room for {ranks}")
-    return Check(
-        name="memory",
-        level=WARNING,
-        text=f"{free / 1e9:.1f} GB of memory free of {machine.memory_bytes / 1e9:.1f} GB; "
+        return ok("memory", f"{free / 1e9:.1f} GB of memory free, room for {ranks}")
+    return warning(
+        "memory",
+        f"{free / 1e9:.1f} GB of memory free of {machine.memory_bytes / 1e9:.1f} GB; "
         f"{ranks} may take {need / 1e9:.1f} GB before model and data",
-        fix="fewer ranks, a higher limit for the container, or end what takes the memory",
+        "fewer ranks, a higher limit for the container, or end what takes the memory",
     )
 
 
@@ -88,14 +85,13 @@ def _shared_memory(demand: Demand, root: Path) -> Check | None:
     need = demand.ranks * SHM_RANK_BYTES
     text = f"/dev/shm has {free / 1e6:,.0f} MB free"  # noqa: S108 - it is asked about, not written to
     if free >= need:
-        return Check(name="shared_memory", level=OK, text=text)
+        return ok("shared_memory", text)
     ranks = f"{demand.ranks} rank{'s' * (demand.ranks != 1)}"
     gib = -(-need // 2**30)
-    return Check(
-        name="shared_memory",
-        level=WARNING,
-        text=f"{text}; {ranks} may need {need / 1e6:,.0f} MB, and fail without",
-        fix=f"docker run --shm-size={gib}g, or: sudo mount -o remount,size={gib}G /dev/shm",
+    return warning(
+        "shared_memory",
+        f"{text}; {ranks} may need {need / 1e6:,.0f} MB, and fail without",
+        f"docker run --shm-size={gib}g, or: sudo mount -o remount,size={gib}G /dev/shm",
     )
 
 
@@ -104,10 +100,9 @@ def _open_files(demand: Demand) -> Check | None:
     need = FILES_LEAST + FILES_RANK * demand.ranks
     if allowed == resource.RLIM_INFINITY or allowed >= need:
         return None
-    return Check(
-        name="open_files",
-        level=REFUSAL,
-        text=f"{allowed} open files are allowed, and a launch of {demand.ranks} needs {need}: its ranks would wait for "
+    return refusal(
+        "open_files",
+        f"{allowed} open files are allowed, and a launch of {demand.ranks} needs {need}: its ranks would wait for "
         "each other for ever",
-        fix="ulimit -n 1024, or for a service: LimitNOFILE=1024",
+        "ulimit -n 1024, or for a service: LimitNOFILE=1024",
     )

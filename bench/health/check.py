@@ -19,6 +19,18 @@ class Check:
     fix: str = ""  # what to do about it; empty when it is well
 
 
+def ok(name: str, text: str) -> Check:
+    return Check(name=name, level=OK, text=text)
+
+
+def warning(name: str, text: str, fix: str) -> Check:
+    return Check(name=name, level=WARNING, text=text, fix=fix)
+
+
+def refusal(name: str, text: str, fix: str) -> Check:
+    return Check(name=name, level=REFUSAL, text=text, fix=fix)
+
+
 def gathered(readers: Iterable[Callable[[], Check | None]]) -> list[Check]:
     """What each reader found; one that cannot read its fact, or has none to tell, gives no check."""
     found = []

@@ -4,7 +4,7 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from bench.health.check import OK, REFUSAL, WARNING, Check, gathered
+from bench.health.check import REFUSAL, WARNING, Check, gathered, ok, refusal, warning
 from bench.health.demand import Demand
 from bench.store import fsops
 
@@ -23,11 +23,10 @@ def _store(demand: Demand, store: Path) -> Check:
         with tempfile.TemporaryFile(dir=place) as probe:
             probe.write(b"can this be written?\n")
     except OSError as error:
-        return Check(
-            name="store",
-            level=REFUSAL,
-            text=f"the store {store} cannot be written: {error.strerror or error}",
-            fix="name another place with --store DIR or BENCH_STORE",
+        return refusal(
+            "store",
+            f"the store {store} cannot be written: {error.strerror or error}",
+            "name another place with --store DIR or BENCH_STORE",
         )
     free, files = (room := fsops.room(place)).bytes, room.files
     fix = "make room, or name another place with --store DIR"
@@ -35,11 +34,11 @@ def _store(demand: Demand, store: Path) -> Check:
         text = f"the disk of the store {store} has {files:,} inodes left (df -i): room for that many files"
         return Check(name="store", level=WARNING if files else REFUSAL, text=text, fix=fix)
     if free is None:
-        return Check(name="store", level=OK, text=f"the store {store} can be written; how much fits is not told")
+        return ok("store", f"the store {store} can be written; how much fits is not told")
     left = f"the store {store} has {free / 1e6:,.0f} MB of room"
     if free < demand.store_bytes:
         text = f"{left}, and this study may take {demand.store_bytes / 1e6:,.0f} MB"
-        return Check(name="store", level=REFUSAL, text=text, fix=fix)
+        return refusal("store", text, fix)
     if free - demand.store_bytes < _SPARE_BYTES:
-        return Check(name="store", level=WARNING, text=f"{left} left", fix=fix)
-    return Check(name="store", level=OK, text=f"the store {store} can be written, {free / 1e9:,.0f} GB free")
+        return warning("store", f"{left} left", fix)
+    return ok("store", f"the store {store} can be written, {free / 1e9:,.0f} GB free")

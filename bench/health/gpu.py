@@ -13,7 +13,7 @@ from bench.dna.facts import UnavailableError
 from bench.dna.gpu import held_down
 from bench.dna.machine import Machine
 from bench.dna.nvidia import visible_devices
-from bench.health.check import OK, REFUSAL, WARNING, Check, gathered
+from bench.health.check import Check, gathered, ok, refusal, warning
 from bench.health.demand import Demand
 
 PROCESSES = "gpu_processes"  # the check of who else computes on a card
@@ -49,11 +49,8 @@ def present(machine: Machine) -> list[Check]:
     )
     broken += "    fit its library with a reload"
     return [
-        *(Check(name="gpu_broken", level=WARNING, text=text, fix=broken) for text in machine.cuda_trouble),
-        *(
-            Check(name="gpu_cards", level=WARNING, text=text, fix="numbers are of these GPUs as they are")
-            for text in machine.cuda_notes
-        ),
+        *(warning("gpu_broken", text, broken) for text in machine.cuda_trouble),
+        *(warning("gpu_cards", text, "numbers are of these GPUs as they are") for text in machine.cuda_notes),
     ]
 
 
@@ -80,7 +77,7 @@ def checks(cards: Sequence[int], nvml: Any = None) -> list[Check]:
             return gathered(partial(look, asked, card, handle) for look in looks for card, handle in handles.items())
     except UnavailableError as error:
         fix = "nvidia-smi tells more; a card that has fallen off the bus comes back with a reboot"
-        return [Check(name="gpu_driver", level=WARNING, text=str(error), fix=fix)]
+        return [warning("gpu_driver", str(error), fix)]
 
 
 def others_on(nvml: Any, handle: Any) -> set[int]:
@@ -96,12 +93,11 @@ def others_on(nvml: Any, handle: Any) -> set[int]:
 def _processes(nvml: Any, card: int, handle: Any) -> Check:
     others = len(others_on(nvml, handle))
     if not others:
-        return Check(name=PROCESSES, level=OK, text=f"GPU {card}: nobody else computes on it")
-    return Check(
-        name=PROCESSES,
-        level=REFUSAL,
-        text=f"GPU {card} is in use: {others} other process{'es' * (others != 1)} compute{'s' * (others == 1)} on it",
-        fix="wait for it (nvidia-smi shows it), choose free ones (CUDA_VISIBLE_DEVICES=1,2), or --when-busy share",
+        return ok(PROCESSES, f"GPU {card}: nobody else computes on it")
+    return refusal(
+        PROCESSES,
+        f"GPU {card} is in use: {others} other process{'es' * (others != 1)} compute{'s' * (others == 1)} on it",
+        "wait for it (nvidia-smi shows it), choose free ones (CUDA_VISIBLE_DEVICES=1,2), or --when-busy share",
     )
 
 
@@ -109,9 +105,9 @@ def _memory(nvml: Any, card: int, handle: Any) -> Check:
     memory = nvml.nvmlDeviceGetMemoryInfo(handle)
     text = f"GPU {card}: {memory.used / 2**30:.1f} of {memory.total / 2**30:.0f} GiB of its memory are in use"
     if memory.used <= _MUCH_MEMORY * memory.total:
-        return Check(name="gpu_memory", level=OK, text=text)
+        return ok("gpu_memory", text)
     fix = "end what holds it; nvidia-smi shows what, unless that is in another container"
-    return Check(name="gpu_memory", level=WARNING, text=text, fix=fix)
+    return warning("gpu_memory", text, fix)
 
 
 def _errors(nvml: Any, card: int, handle: Any) -> Check | None:
@@ -132,12 +128,11 @@ def _errors(nvml: Any, card: int, handle: Any) -> Check | None:
     except nvml.NVMLError:  # consumer cards have no ECC
         pass
     if not found:
-        return Check(name="gpu_errors", level=OK, text=f"GPU {card}: no memory errors") if known else None
-    return Check(
-        name="gpu_errors",
-        level=WARNING,
-        text=f"GPU {card}: {', '.join(found)}",
-        fix="reset it or reboot (nvidia-smi -q -d ROW_REMAPPER,ECC); if it comes back, the card is failing",
+        return ok("gpu_errors", f"GPU {card}: no memory errors") if known else None
+    return warning(
+        "gpu_errors",
+        f"GPU {card}: {', '.join(found)}",
+        "reset it or reboot (nvidia-smi -q -d ROW_REMAPPER,ECC); if it comes back, the card is failing",
     )
 
 
@@ -146,12 +141,11 @@ def _throttling(nvml: Any, card: int, handle: Any) -> Check:
     bits = nvml.nvmlDeviceGetCurrentClocksThrottleReasons(handle)
     reasons = held_down(bits)
     if not reasons:
-        return Check(name="gpu_throttling", level=OK, text=f"GPU {card}: its clocks are not held down")
-    return Check(
-        name="gpu_throttling",
-        level=WARNING,
-        text=f"GPU {card}: clocks held down by {', '.join(reasons)}",
-        fix="let it cool, look at its fans and its power supply: nvidia-smi -q -d PERFORMANCE",
+        return ok("gpu_throttling", f"GPU {card}: its clocks are not held down")
+    return warning(
+        "gpu_throttling",
+        f"GPU {card}: clocks held down by {', '.join(reasons)}",
+        "let it cool, look at its fans and its power supply: nvidia-smi -q -d PERFORMANCE",
     )
 
 
@@ -161,10 +155,9 @@ def _power_limit(nvml: Any, card: int, handle: Any) -> Check:
         nvml.nvmlDeviceGetPowerManagementDefaultLimit(handle) / 1000,
     )
     if limit >= default:
-        return Check(name="gpu_power_limit", level=OK, text=f"GPU {card}: power limit {limit:.0f} W")
-    return Check(
-        name="gpu_power_limit",
-        level=WARNING,
-        text=f"GPU {card}: power limit {limit:.0f} W, {default:.0f} W by default",
-        fix=f"sudo nvidia-smi -i {card} -pl {default:.0f}, unless the lower limit is meant",
+        return ok("gpu_power_limit", f"GPU {card}: power limit {limit:.0f} W")
+    return warning(
+        "gpu_power_limit",
+        f"GPU {card}: power limit {limit:.0f} W, {default:.0f} W by default",
+        f"sudo nvidia-smi -i {card} -pl {default:.0f}, unless the lower limit is meant",
     )

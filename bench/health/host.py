@@ -8,7 +8,7 @@ import psutil
 from bench.dna import conditions, linux
 from bench.dna.machine import Machine
 from bench.health import load
-from bench.health.check import OK, WARNING, Check, gathered
+from bench.health.check import Check, gathered, ok, warning
 
 _SWAPPED = 0.25  # of the memory: more than this lies in the swap
 
@@ -48,12 +48,11 @@ def _load(machine: Machine) -> Check | None:
         return None
     text = f"others use {found:.0%} of our {ours} core{'s' * (ours != 1)} now"
     if found <= load.SHARED:
-        return Check(name="load", level=OK, text=f"quiet: {text}")
-    return Check(
-        name="load",
-        level=WARNING,
-        text=f"busy: {text}; rows will be slowed unevenly",
-        fix="end what else runs (see: top), or measure when it is done",
+        return ok("load", f"quiet: {text}")
+    return warning(
+        "load",
+        f"busy: {text}; rows will be slowed unevenly",
+        "end what else runs (see: top), or measure when it is done",
     )
 
 
@@ -61,19 +60,18 @@ def _swap() -> Check:
     memory, swap = psutil.virtual_memory(), psutil.swap_memory()
     share = swap.used / memory.total
     if share <= _SWAPPED:
-        return Check(name="swap", level=OK, text=f"{swap.used / 1e9:.1f} GB swapped out")
-    return Check(
-        name="swap",
-        level=WARNING,
-        text=f"{swap.used / 1e9:.1f} GB are swapped out, {share:.0%} of the memory; what is fetched back takes time",
-        fix="end what takes the memory (see: top, sorted by memory)",
+        return ok("swap", f"{swap.used / 1e9:.1f} GB swapped out")
+    return warning(
+        "swap",
+        f"{swap.used / 1e9:.1f} GB are swapped out, {share:.0%} of the memory; what is fetched back takes time",
+        "end what takes the memory (see: top, sorted by memory)",
     )
 
 
 def _battery(root: Path) -> Check:
     if not conditions.on_battery(root):
-        return Check(name="battery", level=OK, text="on mains power")
-    return Check(name="battery", level=WARNING, text="on battery; clocks are held down", fix="plug it in")
+        return ok("battery", "on mains power")
+    return warning("battery", "on battery; clocks are held down", "plug it in")
 
 
 def _governor(machine: Machine, root: Path) -> Check:
@@ -82,50 +80,42 @@ def _governor(machine: Machine, root: Path) -> Check:
     of = f" on the {len(governors)} cores for us" * (len(set(governors.values())) > 1)
     slow = [governor for governor in governors.values() if governor in _SLOW_GOVERNORS]
     if not slow and not of:
-        return Check(name="governor", level=OK, text=f"frequency governor {rule}")
+        return ok("governor", f"frequency governor {rule}")
     why = "clocks rise late, or not at all" if slow else "cores run by different rules"
-    return Check(
-        name="governor",
-        level=WARNING,
-        text=f"frequency governor {rule}{of}: {why}",
-        fix="sudo cpupower frequency-set -g performance",
-    )
+    return warning("governor", f"frequency governor {rule}{of}: {why}", "sudo cpupower frequency-set -g performance")
 
 
 def _clock_cap(machine: Machine, root: Path) -> Check:
     capped = linux.capped_mhz(machine.cpu_ids, root)
     if not capped:
-        return Check(name="clock_cap", level=OK, text="no core's clock is capped")
+        return ok("clock_cap", "no core's clock is capped")
     cap, able = min(capped.values())
     cores = f"{len(capped)} of {len(machine.cpu_ids)} cores"
-    return Check(
-        name="clock_cap",
-        level=WARNING,
-        text=f"the clock of {cores} is capped to {cap} MHz, of {able} MHz that they can do",
-        fix=f"sudo cpupower frequency-set -u {able}MHz, unless the cap is meant",
+    return warning(
+        "clock_cap",
+        f"the clock of {cores} is capped to {cap} MHz, of {able} MHz that they can do",
+        f"sudo cpupower frequency-set -u {able}MHz, unless the cap is meant",
     )
 
 
 def _turbo(root: Path) -> Check:
     if linux.turbo(root):
-        return Check(name="turbo", level=OK, text="turbo clocks are allowed")
-    return Check(
-        name="turbo",
-        level=WARNING,
-        text="turbo is switched off: no core goes above its nominal clock",
-        fix="echo 0 > /sys/devices/system/cpu/intel_pstate/no_turbo (or 1 > .../cpufreq/boost), unless that is meant",
+        return ok("turbo", "turbo clocks are allowed")
+    return warning(
+        "turbo",
+        "turbo is switched off: no core goes above its nominal clock",
+        "echo 0 > /sys/devices/system/cpu/intel_pstate/no_turbo (or 1 > .../cpufreq/boost), unless that is meant",
     )
 
 
 def _clock_source(root: Path) -> Check:
     source = (root / "sys/devices/system/clocksource/clocksource0/current_clocksource").read_text().strip()
     if source not in _SLOW_CLOCKS:
-        return Check(name="clock_source", level=OK, text=f"clock source {source}")
-    return Check(
-        name="clock_source",
-        level=WARNING,
-        text=f"clock source {source} is slow to read, which is part of every step's time",
-        fix="use tsc where the kernel offers it: /sys/devices/system/clocksource/clocksource0/available_clocksource",
+        return ok("clock_source", f"clock source {source}")
+    return warning(
+        "clock_source",
+        f"clock source {source} is slow to read, which is part of every step's time",
+        "use tsc where the kernel offers it: /sys/devices/system/clocksource/clocksource0/available_clocksource",
     )
 
 
@@ -134,9 +124,8 @@ def _kernel(root: Path) -> Check | None:
     version = (root / "proc/version").read_text()
     if not any(sign in version for sign in _GVISOR):
         return None
-    return Check(
-        name="kernel",
-        level=WARNING,
-        text="inside gVisor: system calls cost more, which slows ranks that talk over sockets",
-        fix="for numbers of the host, run in an ordinary container",
+    return warning(
+        "kernel",
+        "inside gVisor: system calls cost more, which slows ranks that talk over sockets",
+        "for numbers of the host, run in an ordinary container",
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 from bench.dna.facts import UnavailableError
 from bench.dna.nvml import driver
-from bench.health.check import REFUSAL, WARNING, Check
+from bench.health.check import Check, refusal, warning
 from bench.health.gpu import others_on
 
 RETURN_WITHIN_S = 10.0
@@ -82,11 +82,10 @@ def _told(nvml: Any, card: int, extra: int) -> Check:
         holders = []
     if not holders:
         fix = "nvidia-smi may show more on the host than in a container; a reset or a reboot frees it"
-        return Check(name="gpu_memory_returned", level=WARNING, text=f"{short}; nobody is seen to hold it", fix=fix)
+        return warning("gpu_memory_returned", f"{short}; nobody is seen to hold it", fix)
     pids = ", ".join(map(str, holders))
-    return Check(
-        name="gpu_memory_returned",
-        level=REFUSAL,
-        text=f"{short}, in process{'es' * (len(holders) != 1)} {pids}",
-        fix=f"if they are yours, end them (kill {pids.replace(',', '')}); then go on with --resume",
+    return refusal(
+        "gpu_memory_returned",
+        f"{short}, in process{'es' * (len(holders) != 1)} {pids}",
+        f"if they are yours, end them (kill {pids.replace(',', '')}); then go on with --resume",
     )

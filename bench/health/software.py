@@ -2,40 +2,36 @@
 
 from bench.dna.machine import CPU_ONLY, Machine
 from bench.dna.nvidia import counted
-from bench.health.check import OK, REFUSAL, WARNING, Check
+from bench.health.check import Check, ok, refusal, warning
 
 
 def checks(machine: Machine) -> list[Check]:
     """The installed torch against the devices that are here."""
     if machine.torch_version is None:
         fix = "uv pip install --torch-backend=auto torch torchvision"
-        return [Check(name="torch", level=REFUSAL, text="torch is not installed", fix=fix)]
+        return [refusal("torch", "torch is not installed", fix)]
     torch = f"torch {machine.torch_version}"
     if machine.cuda and machine.torch_build == CPU_ONLY:
         gpus = f"{len(machine.cuda)} NVIDIA GPU{'s' * (len(machine.cuda) != 1)}"
         return [
-            Check(
-                name="torch",
-                level=WARNING,
-                text=f"{torch} is a {CPU_ONLY} build, of no use to the {gpus} here",
-                fix="uv pip install --torch-backend=auto --reinstall torch torchvision",
+            warning(
+                "torch",
+                f"{torch} is a {CPU_ONLY} build, of no use to the {gpus} here",
+                "uv pip install --torch-backend=auto --reinstall torch torchvision",
             )
         ]
     if machine.cuda_hidden and not machine.cuda:
         return [
-            Check(
-                name="torch",
-                level=WARNING,
-                text=f"CUDA_VISIBLE_DEVICES={machine.cuda_visible_devices!r} hides every GPU of this machine",
-                fix="unset CUDA_VISIBLE_DEVICES, unless that is meant",
+            warning(
+                "torch",
+                f"CUDA_VISIBLE_DEVICES={machine.cuda_visible_devices!r} hides every GPU of this machine",
+                "unset CUDA_VISIBLE_DEVICES, unless that is meant",
             )
         ]
     devices = [counted(machine.cuda)] if machine.cuda_devices else []
     devices += ["the Apple GPU"] if machine.mps else []
     devices += [_cores(machine)]
-    return [
-        Check(name="torch", level=OK, text=f"{torch} ({machine.torch_build or 'unknown'} build): {', '.join(devices)}")
-    ]
+    return [ok("torch", f"{torch} ({machine.torch_build or 'unknown'} build): {', '.join(devices)}")]
 
 
 def _cores(machine: Machine) -> str:
