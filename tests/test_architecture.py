@@ -40,14 +40,14 @@ def name_of(file: Path) -> str:
 
 
 def test_every_import_contract_is_kept():
-    told = subprocess.run(
+    ran = subprocess.run(
         [str(Path(sys.executable).parent / "lint-imports"), "--no-cache", "--no-logo"],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert told.returncode == 0, told.stdout + told.stderr
+    assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
 def test_every_folder_of_modules_is_a_package_so_that_the_contracts_see_it():
@@ -127,8 +127,8 @@ def test_a_spelled_column_is_found():
 
 
 def test_only_the_schema_knows_column_names():
-    elsewhere = [file for file in MODULES if name_of(file) not in {"bench/store/schema.py", *SPELLS_COLUMNS}]
-    found = [f"{name_of(file)}:{line} {name}" for file in elsewhere for line, name in spelled_columns(file.read_text())]
+    others = [file for file in MODULES if name_of(file) not in {"bench/store/schema.py", *SPELLS_COLUMNS}]
+    found = [f"{name_of(file)}:{line} {name}" for file in others for line, name in spelled_columns(file.read_text())]
     assert not found, "use the typed row's attribute instead of its column's name:\n" + "\n".join(found)
 
 

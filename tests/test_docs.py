@@ -124,8 +124,8 @@ def assert_make_runs(command: str) -> None:
     """`make test` is what runs this, and `make demo` is tested below: here, that each ends in the command it should."""
     last = {"make demo": "bench scale", "make test": "python -m pytest"}
     quietly = [*shlex.split(command), "-n", "--no-print-directory"]
-    told = subprocess.run(quietly, cwd=REPOSITORY, capture_output=True, text=True, check=True)
-    assert told.stdout.splitlines()[-1].endswith(last[command])
+    ran = subprocess.run(quietly, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert ran.stdout.splitlines()[-1].endswith(last[command])
 
 
 @pytest.mark.slow

@@ -126,8 +126,8 @@ WANTED = [("export", "--to", "jsonl"), ("report", "--format", "lines"), ("run", 
 @pytest.mark.parametrize(("verb", "flag", "name"), [*WANTED, ("run", "--data", "rings")])
 @pytest.mark.parametrize("desk", ["installed", "house"])
 def test_help_lists_what_is_new(desk, verb, flag, name, request):
-    told = " ".join(request.getfixturevalue(desk).bench(verb, "--help").split())
-    assert re.search(rf"{flag} [^-].*? Also {name}\.", told)
+    text = " ".join(request.getfixturevalue(desk).bench(verb, "--help").split())
+    assert re.search(rf"{flag} [^-].*? Also {name}\.", text)
 
 
 @pytest.mark.parametrize("desk", ["installed", "house"])

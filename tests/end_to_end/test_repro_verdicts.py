@@ -77,9 +77,9 @@ def test_three_ranks_compute_what_one_does_and_a_wrong_divisor_is_found(table, t
 
 def test_a_capsule_is_recorded_and_checked_by_the_command(run_bench, tmp_path):
     asked = ("--model", "lenet-small", "--data", "digits", "--device", "cpu", "--batch", "16", "--cores-per-rank", "1")
-    told = run_bench("repro", "record", *asked, "--steps", "4", "--no-envelope", "-o", "a.capsule", "--json").json()
-    assert told["steps"] == 4
-    assert Path(tmp_path / "a.capsule").stat().st_size == told["bytes"]
+    recorded = run_bench("repro", "record", *asked, "--steps", "4", "--no-envelope", "-o", "a.capsule", "--json").json()
+    assert recorded["steps"] == 4
+    assert Path(tmp_path / "a.capsule").stat().st_size == recorded["bytes"]
     checked = run_bench("repro", "check", "a.capsule", "--fail-on", "different", "--json")
     assert checked.returncode == 0, checked
     document = checked.json()

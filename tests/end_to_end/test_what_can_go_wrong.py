@@ -43,7 +43,7 @@ def profile_in(folder, options: str):
     return file
 
 
-def told(ran) -> list[str]:
+def error_lines(ran) -> list[str]:
     """The lines of an error: there are at most four, and no traceback among them."""
     assert "Traceback" not in ran.stderr + ran.stdout
     lines = [line for line in ran.stderr.splitlines() if not line.startswith(("Plan", "Rows", "Study"))]
@@ -61,7 +61,7 @@ def test_a_users_module_that_raises_is_named_with_its_own_words(run_bench, tmp_p
     (tmp_path / "mine.py").write_text(RAISING)
     ran = run_bench("scale", "--model", "mine.py:build", "--ranks", "1", "--quick", "--device", "cpu")
     assert ran.returncode == 2
-    assert any("the moon is full" in line for line in told(ran))
+    assert any("the moon is full" in line for line in error_lines(ran))
 
 
 def test_a_torn_data_set_ends_the_study_before_anything_is_trained(run_bench, tmp_path) -> None:
@@ -70,7 +70,7 @@ def test_a_torn_data_set_ends_the_study_before_anything_is_trained(run_bench, tm
     (torn / "data_batch_1").write_bytes(b"half a file")
     ran = run_bench("run", "--model", "lenet-small", "--data", "cifar10", "--data-dir", torn, "--device", "cpu")
     assert ran.returncode in (2, 3)
-    assert any("cifar" in line.lower() for line in told(ran))
+    assert any("cifar" in line.lower() for line in error_lines(ran))
 
 
 def test_a_store_that_cannot_be_written_is_refused_before_any_process_starts(run_bench, tmp_path) -> None:
@@ -78,17 +78,17 @@ def test_a_store_that_cannot_be_written_is_refused_before_any_process_starts(run
     ran = run_bench("scale", "--store", tmp_path / "file" / "store")
     assert ran.returncode in (2, 3)
     assert "launch" not in ran.stderr
-    told(ran)
+    error_lines(ran)
 
 
 def test_a_machine_without_a_gpu_answers_gpus_at_once_and_says_what_would_run(run_bench) -> None:
     began = time.monotonic()
-    alone = run_bench("--version")
+    bare = run_bench("--version")
     bare_s = time.monotonic() - began
     ran = run_bench("scale", "--model", "resnet50", "--gpus", "1,2,4", CUDA_VISIBLE_DEVICES="")
-    assert alone.returncode == 0
+    assert bare.returncode == 0
     assert ran.returncode == 3
-    assert any("--device cpu" in line for line in told(ran))
+    assert any("--device cpu" in line for line in error_lines(ran))
     # A ratio, not seconds: no torch, no pandas, no scipy on the way, each of which takes ten times an empty start.
     assert time.monotonic() - began - bare_s < 20 * bare_s
 

@@ -81,8 +81,8 @@ def processes_of(folder: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:
-            told = (process.environ().get("BENCH_STORE", ""), process.environ().get("BENCH_RUN_FOLDER", ""))
-            if any(each.startswith(str(folder)) for each in told) and process.status() != psutil.STATUS_ZOMBIE:
+            folders = (process.environ().get("BENCH_STORE", ""), process.environ().get("BENCH_RUN_FOLDER", ""))
+            if any(each.startswith(str(folder)) for each in folders) and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue

@@ -106,8 +106,8 @@ class Scripted:
         self.endings: list[Ending] = []
         self._script, self._faults, self._template = folder / "rank.py", folder / "faults.json", folder
         self._script.write_text(PRELUDE + RANK)
-        told = [(f".{each.launch}", each.rank, each.step, each.what) for each in strikes]
-        self._faults.write_text(json.dumps(told))
+        faults = [(f".{each.launch}", each.rank, each.step, each.what) for each in strikes]
+        self._faults.write_text(json.dumps(faults))
         leave_template(folder)
 
     def launch(self, command: Command, watch) -> Ending:

@@ -26,7 +26,7 @@ def timed(folder: Path, statement: str) -> tuple[Ending, float]:
     return ending, (time.monotonic_ns() - int((folder / "struck_ns").read_text())) / 1e9
 
 
-def told(what: str, seconds: list[float]) -> None:
+def report_times(what: str, seconds: list[float]) -> None:
     print(
         f"{what}: {min(seconds):.2f} to {max(seconds):.2f} s, median {statistics.median(seconds):.2f} s, {len(seconds)}"
     )
@@ -39,7 +39,7 @@ def test_a_killed_rank_takes_the_launch_with_it_in_a_fraction_of_torchruns_patie
         assert (ending.status, ending.failed_rank) == ("killed", 1)
         assert ending.reason == "rank 1 was ended by SIGKILL in the window at step 50 of 200"
         seconds.append(after_s)
-    told("from SIGKILL of a rank until nothing is left", seconds)
+    report_times("from SIGKILL of a rank until nothing is left", seconds)
     assert max(seconds) < 15  # 2 s on a quiet machine; torchrun gives the others 30 s
 
 
@@ -54,7 +54,7 @@ def test_a_stopped_rank_ends_the_launch_soon_after_the_watchdogs_limit(tmp_path)
         assert ending.exit_codes[1] == -signal.SIGKILL
         assert {ending.exit_codes[0], ending.exit_codes[2]} <= {128 + signal.SIGTERM, -signal.SIGKILL}
         seconds.append(after_s)
-    told(f"from SIGSTOP of a rank until nothing is left, watchdog's limit {STALL_S:g} s", seconds)
+    report_times(f"from SIGSTOP of a rank until nothing is left, watchdog's limit {STALL_S:g} s", seconds)
     assert min(seconds) > STALL_S
     assert max(seconds) < STALL_S + 15  # limit + 5 s on a quiet machine
 

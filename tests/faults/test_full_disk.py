@@ -37,10 +37,10 @@ def test_a_disk_that_fills_during_a_launch_costs_that_launch_and_nothing_else(tm
     needs_namespaces("-m")
     words = study(tmp_path, rounds=3, steps=100, sleep_ms=10)
     ended = inside(f"{{ {FILLING}\n}}", words, environment, tmp_path, namespaces=("-m",))
-    told = (tmp_path / "told.txt").read_text()
-    assert (tmp_path / "code.txt").read_text().strip() in ("3", "5"), f"{told}\n{ended.stderr}"
-    assert "Traceback" not in told
-    assert re.search("(?i)no space left", told), told
+    printed = (tmp_path / "told.txt").read_text()
+    assert (tmp_path / "code.txt").read_text().strip() in ("3", "5"), f"{printed}\n{ended.stderr}"
+    assert "Traceback" not in printed
+    assert re.search("(?i)no space left", printed), printed
     first, *others = rows(tmp_path / "full")
     assert outcome(first) == ("ok", None)
     assert all(row.status != "ok" for row in others)

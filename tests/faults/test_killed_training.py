@@ -29,8 +29,8 @@ def test_the_whole_of_bench_is_killed_and_the_training_goes_on_to_the_same_epoch
     resumed = run_bench(*WORDS, "--resume", timeout_s=600)
     assert resumed.returncode in RESULTS, resumed
     assert "it went on from the checkpoint at epoch" in resumed.stdout
-    told = ["epoch", "train_loss", "train_top1", "validation_loss", "top1", "learning_rate"]
-    epochs = [bench.load(place, "epochs")[told] for place in (tmp_path / "whole", store)]
+    columns = ["epoch", "train_loss", "train_top1", "validation_loss", "top1", "learning_rate"]
+    epochs = [bench.load(place, "epochs")[columns] for place in (tmp_path / "whole", store)]
     assert len(epochs[0]) == 3
     assert epochs[0].equals(epochs[1])
     launches = bench.load(store, "launches")

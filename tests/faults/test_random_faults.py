@@ -46,25 +46,25 @@ TORCH = {
 
 
 @pytest.fixture
-def dice() -> random.Random:
+def rng() -> random.Random:
     seed = int(os.environ.get("BENCH_TEST_SEED", random.randrange(10**9)))
     print(f"repeat with BENCH_TEST_SEED={seed}")  # shown when the test fails
     return random.Random(seed)
 
 
-def test_random_faults_in_small_studies_lose_no_row_and_leave_no_process(dice, tmp_path) -> None:
+def test_random_faults_in_small_studies_lose_no_row_and_leave_no_process(rng, tmp_path) -> None:
     count, after_s = int(os.environ.get("BENCH_TEST_FAULTS", "20")), []
     began = time.monotonic()
     for number in range(count):
-        sizes = tuple(dice.sample((2, 3, 4), k=dice.randint(2, 3)))
-        plan = a_plan(f"2611220824-random-{number:04x}", sizes, seed=dice.randrange(10**6))
-        hit = dice.choice(plan.launches)
-        statement = dice.choice(sorted(SCRIPTED))
+        sizes = tuple(rng.sample((2, 3, 4), k=rng.randint(2, 3)))
+        plan = a_plan(f"2611220824-random-{number:04x}", sizes, seed=rng.randrange(10**6))
+        hit = rng.choice(plan.launches)
+        statement = rng.choice(sorted(SCRIPTED))
         strike = Strike(
             what=statement,
             launch=hit.launch_id.rpartition(".")[2],
-            rank=dice.randrange(hit.configuration.ranks),
-            step=dice.randrange(1, STEPS),
+            rank=rng.randrange(hit.configuration.ranks),
+            step=rng.randrange(1, STEPS),
         )
         launcher = Scripted(tmp_path / f"script{number}", (strike,))
         store = run(plan, tmp_path / f"store{number}", launcher)
@@ -87,14 +87,14 @@ def test_random_faults_in_small_studies_lose_no_row_and_leave_no_process(dice, t
 
 
 @pytest.mark.slow
-def test_random_faults_in_ranks_that_train_lose_no_row_and_leave_no_process(dice, run_bench, tmp_path, store) -> None:
+def test_random_faults_in_ranks_that_train_lose_no_row_and_leave_no_process(rng, run_bench, tmp_path, store) -> None:
     """One study with a launch for each fault, and one launch more that nothing happens to."""
     count = int(os.environ.get("BENCH_TEST_FAULTS_TORCH", "3"))
-    healthy = dice.randrange(count + 1)
+    healthy = rng.randrange(count + 1)
     faults, expected = [], [("ok", None)] * (count + 1)
     for number in set(range(count + 1)) - {healthy}:
-        what, culprit = dice.choice(sorted(TORCH)), dice.randrange(2)
-        faults.append(fault(what, step=dice.randrange(4, 43), rank=culprit, launch=f"r{number:02d}p00"))
+        what, culprit = rng.choice(sorted(TORCH)), rng.randrange(2)
+        faults.append(fault(what, step=rng.randrange(4, 43), rank=culprit, launch=f"r{number:02d}p00"))
         expected[number] = (TORCH[what], culprit)
     print("\n".join(faults))
     words = study(tmp_path, *faults, rounds=count + 1)

@@ -43,7 +43,7 @@ def hammered(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def told(hammered: Path) -> list[list]:
+def announced(hammered: Path) -> list[list]:
     """What the writers said: finished or committed, launch, attempt, its length, status."""
     lines = [line for file in hammered.glob("told.*") for line in file.read_text().split("\n")]
     return [json.loads(line) for line in lines if line.endswith("]")]  # the last of one that was killed may be torn
@@ -70,27 +70,29 @@ def runs(rows: list) -> dict[str, list]:
     return found
 
 
-def test_much_happened(hammered, told, rows) -> None:
+def test_much_happened(hammered, announced, rows) -> None:
     store = hammered / "store"
     statuses = Counter(each.status for name in index.studies(store) for each in index.every_marker(store, name))
     late = [row for row in rows if any("had been given up as lost" in text for text in row.warnings)]
     killed = len(list(hammered.glob("killed.*")))
-    print(f"{len(told)} words, {dict(statuses)}, {killed} killed, {len(late)} results came late")
+    print(f"{len(announced)} words, {dict(statuses)}, {killed} killed, {len(late)} results came late")
     assert statuses["ok"] > SECONDS / 10
     assert killed > SECONDS / 20
     assert statuses["lost"] > 0
     assert late, "nobody who was given up has come back"
 
 
-def test_nothing_that_was_finished_is_lost(hammered, told, runs) -> None:
+def test_nothing_that_was_finished_is_lost(hammered, announced, runs) -> None:
     """Its own result, or that of somebody who ran the launch again while it stood still."""
-    lost = {launch_id for _, launch_id, *_ in told if launch_id not in runs}
+    lost = {launch_id for _, launch_id, *_ in announced if launch_id not in runs}
     assert lost == set()
 
 
-def test_what_was_committed_is_there_as_it_was_committed(told, runs) -> None:
-    committed = [(launch_id, attempt, total_s) for what, launch_id, attempt, total_s, _ in told if what == "committed"]
-    named = {(launch_id, total_s) for what, launch_id, _, total_s, _ in told if what == "finished"}
+def test_what_was_committed_is_there_as_it_was_committed(announced, runs) -> None:
+    committed = [
+        (launch_id, attempt, total_s) for what, launch_id, attempt, total_s, _ in announced if what == "committed"
+    ]
+    named = {(launch_id, total_s) for what, launch_id, _, total_s, _ in announced if what == "finished"}
     for launch_id, attempt, total_s in committed:
         is_there = (attempt, total_s) in runs[launch_id]
         gave_way = (launch_id, total_s) in named and any(length != total_s for _, length in runs[launch_id])

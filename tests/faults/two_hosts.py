@@ -52,24 +52,24 @@ _keep = recovery.keep
 class StandIn:
     """A launcher that leaves what two ranks would, after a while; the length of the launch tells it from all others."""
 
-    def __init__(self, work: Path, dice: random.Random) -> None:
-        self._work, self._dice = work, dice
+    def __init__(self, work: Path, rng: random.Random) -> None:
+        self._work, self._rng = work, rng
 
     def close(self) -> None: ...
 
     def launch(self, command, _) -> Ending:
-        time.sleep(self._dice.choice((0.02, 0.1, 0.3, 1.0)))
-        told = json.loads((self._work / "result.json").read_text())
+        time.sleep(self._rng.choice((0.02, 0.1, 0.3, 1.0)))
+        result = json.loads((self._work / "result.json").read_text())
         for rank in range(command.ranks):
             (command.folder / f"rank{rank}.steps.npz").write_bytes((self._work / "steps.npz").read_bytes())
-            mine = told | {"rank": rank, "world_size": command.ranks}
+            mine = result | {"rank": rank, "world_size": command.ranks}
             (command.folder / f"rank{rank}.json").write_text(json.dumps(mine))
         return Ending(
             status="ok",
             reason=None,
             failed_rank=None,
             exit_codes=(0,) * command.ranks,
-            duration_s=self._dice.randrange(1, 2**50) / 2**20,
+            duration_s=self._rng.randrange(1, 2**50) / 2**20,
             supervisor_cpu_s=0.0,
             log_tail="",
         )
@@ -88,7 +88,7 @@ class Teller(scripted_studies.Nobody):
         self.tell("committed", launch)
 
 
-def write(work: Path, dice: random.Random) -> None:
+def write(work: Path, rng: random.Random) -> None:
     """Run a study, a new one or one that somebody left; as `bench run` and `bench run --resume` do."""
     store, teller = Store.open(work / "store"), Teller(work)
 
@@ -99,11 +99,11 @@ def write(work: Path, dice: random.Random) -> None:
     recovery.keep = kept
     nothing = Fingerprint(hw_id="hw", sw_id="sw", num_id=None, identity={}, conditions={}, software={}, unavailable={})
     machine = Machine(cpu_ids=(0, 1), pinnable=False, memory_bytes=2**34)
-    host = study.Host(launcher=StandIn(work, dice), machine=machine, fingerprint=nothing)
+    host = study.Host(launcher=StandIn(work, rng), machine=machine, fingerprint=nothing)
     plans = [index.plan(store.path, study_id) for study_id in index.studies(store.path)]
     left = [plan for plan in plans if index.unsettled(store.path, plan, [])]
     if len(left) >= UNFINISHED:
-        plan = dice.choice(left)
+        plan = rng.choice(left)
         resuming.take_up(store, plan.study_id)
     else:
         plan = scripted_studies.a_plan(f"hammer-{uuid.uuid4().hex[:12]}", (2,), rounds=8)
@@ -111,25 +111,25 @@ def write(work: Path, dice: random.Random) -> None:
     study.run(plan, store, host, teller)
 
 
-def recover(work: Path, dice: random.Random) -> None:
-    time.sleep(dice.uniform(0.1, 1.0))
+def recover(work: Path, rng: random.Random) -> None:
+    time.sleep(rng.uniform(0.1, 1.0))
     recovery.recover(work / "store")
 
 
-def pull(work: Path, dice: random.Random) -> None:
-    time.sleep(dice.uniform(0.5, 2.0))
-    mine = work / f"pulled.{dice.randrange(2)}"
+def pull(work: Path, rng: random.Random) -> None:
+    time.sleep(rng.uniform(0.5, 2.0))
+    mine = work / f"pulled.{rng.randrange(2)}"
     transfer(Place.at(str(work / "store")), Place.at(str(mine)))
 
 
 def act(work: Path, role: str, seed: int) -> int:
     """A fork: one thing after another until the end; what is refused with words is part of the game."""
-    dice, code = random.Random(seed), 0
+    rng, code = random.Random(seed), 0
     sys.stdout = sys.stderr = (work / f"said.{role}.{os.getpid()}.{seed}").open("a", buffering=1)
     try:
         while not (work / "stop").exists():
             with contextlib.suppress(CannotError):
-                {"write": write, "recover": recover, "pull": pull}[role](work, dice)
+                {"write": write, "recover": recover, "pull": pull}[role](work, rng)
     except BaseException:  # noqa: BLE001 - a fork must end here, whatever happens
         traceback.print_exc()
         code = 70
@@ -139,12 +139,12 @@ def act(work: Path, role: str, seed: int) -> int:
 
 def host(work: Path, seconds: float, seed: int) -> None:
     """Keep this host's processes going, killing and stopping some, until time is up; all are let end then."""
-    dice, ends = random.Random(seed), time.monotonic() + seconds
+    rng, ends = random.Random(seed), time.monotonic() + seconds
     children: dict[int, str] = {}
     stopped: dict[int, float] = {}
 
     def begin(role: str) -> None:
-        number = dice.randrange(2**40)
+        number = rng.randrange(2**40)
         pid = os.fork()
         if pid == 0:
             os._exit(act(work, role, number))
@@ -153,16 +153,16 @@ def host(work: Path, seconds: float, seed: int) -> None:
     for role in ("write",) * WRITERS + OTHERS:
         begin(role)
     while time.monotonic() < ends:
-        time.sleep(dice.uniform(0.1, 0.6))
+        time.sleep(rng.uniform(0.1, 0.6))
         for pid, until in list(stopped.items()):
             if time.monotonic() > until:
                 del stopped[pid]
                 os.kill(pid, signal.SIGCONT)
-        pid = dice.choice(list(children))
-        if dice.random() < 0.3 and pid not in stopped and children[pid] == "write":
+        pid = rng.choice(list(children))
+        if rng.random() < 0.3 and pid not in stopped and children[pid] == "write":
             os.kill(pid, signal.SIGSTOP)
-            stopped[pid] = time.monotonic() + dice.uniform(0.5, 4.0) * LEASE_S
-        elif dice.random() < 0.4 and pid not in stopped:
+            stopped[pid] = time.monotonic() + rng.uniform(0.5, 4.0) * LEASE_S
+        elif rng.random() < 0.4 and pid not in stopped:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
             stopped.pop(pid, None)

@@ -40,6 +40,6 @@ for step in range(steps):
     dist.all_reduce(gradient)
     step_s.append(time.perf_counter() - began_s)
     rank.heart.beat(step + 1)
-told = {"status": "ok", "step_s": step_s, "interface": os.environ["GLOO_SOCKET_IFNAME"]}
-(rank.folder / f"rank{rank.rank}.json").write_text(json.dumps(told))
+result = {"status": "ok", "step_s": step_s, "interface": os.environ["GLOO_SOCKET_IFNAME"]}
+(rank.folder / f"rank{rank.rank}.json").write_text(json.dumps(result))
 os._exit(0)

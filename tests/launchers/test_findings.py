@@ -19,8 +19,8 @@ def judged(folder, *deaths):
     return findings.from_deaths(folder, deaths, beats())
 
 
-def say(folder, rank, **told):
-    (folder / f"rank{rank}.json").write_text(json.dumps(told))
+def say(folder, rank, **result):
+    (folder / f"rank{rank}.json").write_text(json.dumps(result))
 
 
 def test_no_failure_is_no_finding(tmp_path):

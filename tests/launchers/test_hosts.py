@@ -111,8 +111,8 @@ def test_an_error_on_another_node_is_named_though_its_peers_fail_after_it(two_no
 def test_of_two_errors_the_earlier_is_named_though_their_hosts_clock_is_years_off(tmp_path, off_ns):
     now_ns = time.monotonic_ns() + 10**7
     for rank, said_ns in ((0, now_ns - 3 * 10**8), (1, now_ns - 2 * 10**8)):
-        told = {"status": "crash", "reason": f"rank {rank} could not go on", "monotonic_ns": said_ns + off_ns}
-        (tmp_path / f"rank{rank}.json").write_text(json.dumps(told))
+        result = {"status": "crash", "reason": f"rank {rank} could not go on", "monotonic_ns": said_ns + off_ns}
+        (tmp_path / f"rank{rank}.json").write_text(json.dumps(result))
     (tmp_path / "rank2.log").write_text("Aborted")  # just now, by our clock
     deaths = [  # who failed first was seen last
         Death(rank=rank, code=code, node=1, seen_ns=now_ns + late, seen_on_host_ns=now_ns + late + off_ns)

@@ -62,14 +62,14 @@ def test_three_ranks_meet_on_the_socket_that_was_handed_over(tmp_path):
 
 def test_sigterm_ends_a_rank_that_is_blocked_in_an_all_reduce(tmp_path):
     """Rank 2 sleeps and so holds rank 0 in its collective; rank 0 is then told to end."""
-    told: list[psutil.Process] = []
+    blocked: list[psutil.Process] = []
 
     def tell(beats: list[heartbeat.Beat]) -> None:
-        if beats[2].step == 20 and not told:
+        if beats[2].step == 20 and not blocked:
             time.sleep(0.5)  # rank 0 enters its collective
             process = psutil.Process(int((tmp_path / "rank0.pid").read_text()))
             process.send_signal(signal.SIGTERM)
-            told.append(process)
+            blocked.append(process)
 
     launched = run_gloo(tmp_path, "if rank.rank == 2 and step == 20: time.sleep(600)", watch=tell)
     assert (launched.ending.status, launched.ending.failed_rank) == ("killed", 0)

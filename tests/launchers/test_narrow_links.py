@@ -56,10 +56,10 @@ def measured(net, tmp_path: Path, environment: dict[str, str], speed: int) -> tu
         net.run(host, words, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         for host in range(2)
     ]
-    told = [process.communicate(timeout=900) for process in processes]
+    outputs = [process.communicate(timeout=900) for process in processes]
     ended = [
         SimpleNamespace(returncode=process.returncode, stdout=stdout, stderr=stderr)
-        for process, (stdout, stderr) in zip(processes, told, strict=True)
+        for process, (stdout, stderr) in zip(processes, outputs, strict=True)
     ]
     leader, follower = sorted(ended, key=lambda each: not each.stdout.strip())  # only the leader prints
     assert_no_launch_failed(leader, Path(environment["BENCH_STORE"]))

@@ -184,7 +184,7 @@ def test_a_job_is_over_only_when_slurm_says_so(slurm_says, said, state):
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("said", "reason"),
     [
         (
             "srun: error: --relative and --nodes option incompatible with count of allocated nodes (0+3>2)",
@@ -197,10 +197,10 @@ def test_a_job_is_over_only_when_slurm_says_so(slurm_says, said, state):
         ("", "nodes 0, 1, 2 of 3 will not report: srun ended with code 1"),
     ],
 )
-def test_a_step_that_slurm_does_not_start_is_a_lost_launch_and_no_rank_is_to_blame(tmp_path, slurm_says, said, told):
+def test_a_step_that_slurm_does_not_start_is_a_lost_launch_and_no_rank_is_to_blame(tmp_path, slurm_says, said, reason):
     slurm_says("srun", stderr=said, code=1)
     ending = slurm.Slurm(job="2", address="127.0.0.1").launch(command_of_three_nodes(tmp_path), lambda _: None)
-    assert (ending.status, ending.reason, ending.failed_rank) == ("lost", told, None)
+    assert (ending.status, ending.reason, ending.failed_rank) == ("lost", reason, None)
     assert ending.exit_codes == (None,) * 6
 
 

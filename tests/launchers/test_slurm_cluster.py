@@ -132,7 +132,7 @@ class Leader:
         wait_for(lambda: not self.cluster.run(*queue), "the job is over")
         return self.endings()
 
-    def wait_until_moving(self, launch: int, attempt: int = 0) -> Path:
+    def wait_until_running(self, launch: int, attempt: int = 0) -> Path:
         """Until all ranks of a launch have made a step; its folder."""
         folder = self.folder / f"launch{launch}.a{attempt}"
         wait_for((folder / "moving").exists, f"launch {launch} moves\n{self.log()}")
@@ -370,8 +370,8 @@ def test_a_requeue_in_the_middle_of_a_study_runs_every_launch_once(environment, 
         cluster.run("scontrol", "requeue", job)
         wait_for(lambda: "PENDING" in cluster.run("squeue", "--noheader", "--format=%T"), "the job waits again")
         cluster.run("scontrol", "update", f"JobId={job}", "StartTime=now")  # and not in two minutes
-        told, progress = bench.communicate(timeout=1200)
-    ran = SimpleNamespace(returncode=bench.returncode, stdout=told, stderr=progress)
+        printed, progress = bench.communicate(timeout=1200)
+    ran = SimpleNamespace(returncode=bench.returncode, stdout=printed, stderr=progress)
     assert_no_launch_failed(ran, store)
     assert len(before) < 5  # or nothing was left to repeat
     (study,) = (store / "studies").iterdir()
@@ -379,4 +379,4 @@ def test_a_requeue_in_the_middle_of_a_study_runs_every_launch_once(environment, 
     launches = load(store, "launches")
     well = launches[launches.status == "ok"]
     assert sorted(well.launch_id) == sorted(planned)
-    assert {row["launches"] for row in json.loads(told)["rows"]} == {1}
+    assert {row["launches"] for row in json.loads(printed)["rows"]} == {1}

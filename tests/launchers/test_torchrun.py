@@ -29,7 +29,7 @@ def free_port() -> int:
         return taken.getsockname()[1]
 
 
-def told(rank: int, nodes: int, port: int) -> dict[str, str]:
+def rendezvous(rank: int, nodes: int, port: int) -> dict[str, str]:
     """What torchrun, or a cloud in its place, sets."""
     return {"RANK": str(rank), "WORLD_SIZE": str(nodes), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
 
@@ -45,8 +45,8 @@ def test_it_is_found_by_name():
 
 
 def test_node_0_leads_the_others_follow_and_without_torchrun_it_is_started():
-    assert torchrun.part(told(0, 2, 1)) == launchers.LEAD
-    assert torchrun.part(told(1, 2, 1)) == launchers.FOLLOW
+    assert torchrun.part(rendezvous(0, 2, 1)) == launchers.LEAD
+    assert torchrun.part(rendezvous(1, 2, 1)) == launchers.FOLLOW
     assert torchrun.part({}) == launchers.SUBMIT
     assert torchrun.part({"RANK": "0"}) == launchers.SUBMIT  # left in a shell by something else
 
@@ -78,14 +78,14 @@ def test_without_a_place_to_meet_it_says_which_option_is_missing(options):
     ],
 )
 def test_a_torchrun_started_in_another_way_is_told_what_to_change(monkeypatch, setting, advice):
-    for name, value in {**told(0, 2, 29500), **setting}.items():
+    for name, value in {**rendezvous(0, 2, 29500), **setting}.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(ValueError, match=advice):
         torchrun.open(request_for(nodes=3))
 
 
 def test_a_cloud_that_gives_no_study_a_name_needs_a_key(monkeypatch):
-    for name, value in told(0, 2, free_port()).items():
+    for name, value in rendezvous(0, 2, free_port()).items():
         monkeypatch.setenv(name, value)
     with pytest.raises(LookupError, match="BENCH_AGENT_KEY"):
         torchrun.open(request_for())
@@ -96,9 +96,9 @@ def test_where_a_cloud_sets_the_variables_the_nodes_find_each_other(tmp_path, mo
     monkeypatch.setenv("BENCH_AGENT_KEY", "of this test")
     follower = subprocess.Popen(
         (sys.executable, "-P", "-c", "import sys; from launchers import torchrun; sys.exit(torchrun.follow())"),
-        env={**os.environ, **told(1, 2, port)},
+        env={**os.environ, **rendezvous(1, 2, port)},
     )
-    for name, value in told(0, 2, port).items():
+    for name, value in rendezvous(0, 2, port).items():
         monkeypatch.setenv(name, value)
     launcher = torchrun.open(request_for())
     try:

@@ -53,9 +53,9 @@ def wait_for(file: Path, folder: Path, *, within_s: float) -> Path:
 
 
 def step_s(folder: Path, number: int) -> float:
-    told = json.loads((folder / f"launch-{number}" / "rank0.json").read_text())
-    assert told["interface"] == "eth0"
-    return statistics.median(told["step_s"])
+    result = json.loads((folder / f"launch-{number}" / "rank0.json").read_text())
+    assert result["interface"] == "eth0"
+    return statistics.median(result["step_s"])
 
 
 def test_the_narrower_the_link_the_longer_a_step_takes(tmp_path):

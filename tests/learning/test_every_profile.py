@@ -30,8 +30,8 @@ BATCH = 4  # over all ranks
 
 def trained_profiles():
     """Those of whole epochs; the demo, whose data travel in the package, has tests of its own."""
-    told = {name: profiles.read(name) for name in profiles.names()}
-    return [name for name, each in told.items() if each.get("measure", {}).get("epochs") and name != "demo"]
+    documents = {name: profiles.read(name) for name in profiles.names()}
+    return [name for name, each in documents.items() if each.get("measure", {}).get("epochs") and name != "demo"]
 
 
 def settings_of(name, data_dir, tmp_path):
@@ -99,12 +99,12 @@ def test_every_profile_trains_an_epoch_and_evaluates_it(tmp_path, ranks):
     assert len(folders) >= 19
     live_through(folders, ranks, tmp_path / "log")
     for name, folder in folders.items():
-        told = [RankResult.from_json(json.loads((folder / f"rank{rank}.json").read_text())) for rank in range(ranks)]
-        (epoch,) = told[0].epochs
-        assert all(each.weights_moved and each.losses_finite for each in told), name
+        results = [RankResult.from_json(json.loads((folder / f"rank{rank}.json").read_text())) for rank in range(ranks)]
+        (epoch,) = results[0].epochs
+        assert all(each.weights_moved and each.losses_finite for each in results), name
         assert math.isfinite(epoch.train_loss), name
         assert math.isfinite(epoch.validation_loss), name
         assert epoch.samples > 0, name
         assert sum(each.support for each in epoch.classes) == epoch.validation_samples, name
         if ranks > 1:
-            assert told[0].weights_equal, name
+            assert results[0].weights_equal, name

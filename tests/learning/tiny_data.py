@@ -22,9 +22,9 @@ def write_all(root):
 
 
 def write_parquet(file, count, classes, label):
-    dice = np.random.default_rng(len(file.name))  # another one for each part, so that none is in both
+    rng = np.random.default_rng(len(file.name))  # another one for each part, so that none is in both
     file.parent.mkdir(parents=True, exist_ok=True)
-    rows = [{"bytes": _png(dice.integers(0, 256, (32, 32, 3), dtype=np.uint8)), "path": None} for _ in range(count)]
+    rows = [{"bytes": _png(rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)), "path": None} for _ in range(count)]
     kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     features = {label: {"names": [f"kind {each}" for each in range(classes)], "_type": "ClassLabel"}}
     table = pa.table(
@@ -34,12 +34,12 @@ def write_parquet(file, count, classes, label):
 
 
 def write_tree(root):
-    dice = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     for part in ("train", "val"):
         for kind in range(KINDS):
             place = root / part / f"kind-{kind:02d}"
             place.mkdir(parents=True)
-            (place / "0.png").write_bytes(_png(dice.integers(0, 256, (40, 36, 3), dtype=np.uint8)))
+            (place / "0.png").write_bytes(_png(rng.integers(0, 256, (40, 36, 3), dtype=np.uint8)))
 
 
 def _png(pixels):

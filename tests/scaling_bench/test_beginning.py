@@ -33,8 +33,8 @@ def test_packages_of_the_user_on_pythonpath_do_not_become_ours(project):
     code = (
         "import bench.cli, launchers.oom, profiles as a, reports as b; print(hasattr(a, 'WHOSE'), hasattr(b, 'WHOSE'))"
     )
-    told = python(code, cwd=project, PYTHONPATH=".")
-    assert (told.stdout, told.stderr) == (b"False False\n", b"")
+    ran = python(code, cwd=project, PYTHONPATH=".")
+    assert (ran.stdout, ran.stderr) == (b"False False\n", b"")
 
 
 def test_a_rank_finds_our_worker_and_the_users_own_reports(project):
@@ -42,18 +42,18 @@ def test_a_rank_finds_our_worker_and_the_users_own_reports(project):
     code = "import bench.worker.job, launchers.environment, reports, profiles; print(reports.WHOSE, profiles.WHOSE)"
     (project / "own.py").write_text(code)
     program = "import scaling_bench, runpy; scaling_bench.find_ours(scaling_bench.OURS_OF_A_RANK); import own"
-    told = subprocess.run(
+    ran = subprocess.run(
         [sys.executable, "-P", "-c", program],
         env={**os.environ, "PYTHONPATH": str(project)},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert (told.stdout, told.stderr) == ("the user the user\n", "")
+    assert (ran.stdout, ran.stderr) == ("the user the user\n", "")
 
 
 def test_the_module_of_a_rank_is_ours_wherever_it_is_started(project):
-    told = subprocess.run(
+    ran = subprocess.run(
         [sys.executable, "-P", "-m", "scaling_bench.module", "bench.dna.numeric", "--help"],
         cwd=project,
         env={**os.environ, "PYTHONPATH": "."},
@@ -61,8 +61,8 @@ def test_the_module_of_a_rank_is_ours_wherever_it_is_started(project):
         text=True,
         check=False,
     )
-    assert (told.returncode, told.stderr) == (0, "")
-    assert "--threads" in told.stdout
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "--threads" in ran.stdout
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
@@ -71,8 +71,8 @@ def test_a_stream_that_the_caller_closed_leads_nowhere_and_its_number_is_nobody_
         "import os, sys; print('out'); print('err', file=sys.stderr); f = open('file', 'w');"
         "f.write(str(f.fileno() > 2)); f.close(); sys.exit(7)"
     )
-    told = python(code, cwd=tmp_path, before=f"exec {closed}; ")
-    assert told.returncode == 7
+    ran = python(code, cwd=tmp_path, before=f"exec {closed}; ")
+    assert ran.returncode == 7
     assert (tmp_path / "file").read_text() == "True"
 
 
@@ -88,16 +88,16 @@ def test_a_stream_that_the_caller_closed_leads_nowhere_and_its_number_is_nobody_
     ],
 )
 def test_letters_are_those_that_the_stream_was_asked_to_show(shell, shown):
-    told = python(f"print({LETTERS!r})", **{"LC_ALL": "", **shell})
-    assert (told.stdout, told.stderr) == (shown, b"")
+    ran = python(f"print({LETTERS!r})", **{"LC_ALL": "", **shell})
+    assert (ran.stdout, ran.stderr) == (shown, b"")
 
 
 def test_warnings_that_the_shell_calls_errors_end_nothing():
     code = "import warnings; warnings.warn('old', DeprecationWarning); warnings.warn('odd', UserWarning); print('on')"
-    told = python(code, PYTHONWARNINGS="error")
-    assert told.stdout == b"on\n"
-    assert b"odd" in told.stderr
-    assert b"old" not in told.stderr
+    ran = python(code, PYTHONWARNINGS="error")
+    assert ran.stdout == b"on\n"
+    assert b"odd" in ran.stderr
+    assert b"old" not in ran.stderr
 
 
 @pytest.mark.parametrize(
@@ -110,8 +110,8 @@ def test_warnings_that_the_shell_calls_errors_end_nothing():
     ],
 )
 def test_what_a_notebook_or_a_terminal_left_behind_is_gone(shell):
-    told = python(f"import os; print([name for name in {list(shell)} if name in os.environ])", **shell)
-    assert told.stdout == b"[]\n"
+    ran = python(f"import os; print([name for name in {list(shell)} if name in os.environ])", **shell)
+    assert ran.stdout == b"[]\n"
 
 
 def test_the_width_of_a_terminal_stays():

@@ -6,7 +6,7 @@ _RATES: list[tuple[str, float, int]] = []
 
 
 @pytest.fixture
-def told(record_property):
+def noted(record_property):
     """Note a simulated rate; returns it."""
 
     def note(name: str, hits: int, of: int) -> float:

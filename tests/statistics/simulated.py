@@ -9,10 +9,10 @@ STEP_NS = 20e6
 BATCH = 32
 
 
-def ar1(dice, shape, phi, sd):
+def ar1(rng, shape, phi, sd):
     """Stationary AR(1) series along the last axis, with standard deviation `sd` whatever phi is."""
     burn_in = 60
-    shocks = dice.normal(0, sd * np.sqrt(1 - phi**2), (*shape[:-1], shape[-1] + burn_in))
+    shocks = rng.normal(0, sd * np.sqrt(1 - phi**2), (*shape[:-1], shape[-1] + burn_in))
     return lfilter([1], [1, -phi], shocks, axis=-1)[..., burn_in:]
 
 

@@ -23,12 +23,12 @@ def series(seed, launches, count, phi, sd=0.02):
 
 
 @pytest.mark.parametrize("phi", PHIS)
-def test_a_transient_is_cut_and_little_more(phi, told):
+def test_a_transient_is_cut_and_little_more(phi, noted):
     launches = 2000
     transient = 1 + 0.5 * np.exp(-np.arange(200) / 4)
     cuts = np.array([mser_cut(each) for each in series(1, launches, 200, phi) * transient])
     found = int(np.count_nonzero(cuts >= 10))  # past 10 steps, less than 4 % is left of it
-    assert told(f"MSER-5 finds a transient of 8 steps, phi {phi}", found, launches) >= 0.95
+    assert noted(f"MSER-5 finds a transient of 8 steps, phi {phi}", found, launches) >= 0.95
     assert np.median(cuts) <= 30
 
 
@@ -51,32 +51,32 @@ def test_the_cut_takes_the_bias_of_a_transient_away_and_adds_none(phi):
 
 @pytest.mark.parametrize("phi", PHIS)
 @pytest.mark.parametrize("count", [30, 60, 100])
-def test_a_steady_launch_is_seldom_said_to_drift(count, phi, told):
+def test_a_steady_launch_is_seldom_said_to_drift(count, phi, noted):
     launches = 1500
     found = sum(tail_drift(each) is not None for each in series(2, launches, count, phi))
     limit = {0.0: 0.06, 0.5: 0.09, 0.8: 0.2}[phi]
-    assert told(f"drift, false alarm of a launch: {count} steps, phi {phi}", found, launches) <= limit
+    assert noted(f"drift, false alarm of a launch: {count} steps, phi {phi}", found, launches) <= limit
 
 
 @pytest.mark.parametrize("phi", PHIS)
 @pytest.mark.parametrize("rounds", [3, 6])
-def test_a_steady_row_is_hardly_ever_said_to_drift(rounds, phi, told):
+def test_a_steady_row_is_hardly_ever_said_to_drift(rounds, phi, noted):
     rows, found = 500, 0
     any_window = window(steps_of(series(0, 1, 40, phi)), 0)
     for row in range(rows):
         windows = [replace(any_window, drift=tail_drift(each)) for each in series(1000 + row, rounds, 40, phi)]
         found += bool(list(row_findings([], windows, fixed_work=True)))
     limit = 0.01 if phi < 0.8 else 0.04
-    assert told(f"drift, false alarm of a row: {rounds} launches of 40 steps, phi {phi}", found, rows) <= limit
+    assert noted(f"drift, false alarm of a row: {rounds} launches of 40 steps, phi {phi}", found, rows) <= limit
 
 
 @pytest.mark.parametrize(("phi", "lowest"), [(0.0, 0.99), (0.5, 0.85), (0.8, 0.6)])
 @pytest.mark.parametrize(("drift", "name"), [(0.05, SLOWING), (-0.05, WARMING)])
-def test_a_drift_of_five_percent_is_named_by_its_direction(drift, name, phi, lowest, told):
+def test_a_drift_of_five_percent_is_named_by_its_direction(drift, name, phi, lowest, noted):
     launches = 1000
     ramp = 1 + np.linspace(0, drift, 100)
     found = Counter(tail_drift(each * ramp) for each in series(3, launches, 100, phi))
-    assert told(f"drift, power: {drift:+.0%} over 100 steps, phi {phi}", found[name], launches) >= lowest
+    assert noted(f"drift, power: {drift:+.0%} over 100 steps, phi {phi}", found[name], launches) >= lowest
     assert found[WARMING if name == SLOWING else SLOWING] <= 0.01 * launches
 
 
