@@ -5,21 +5,21 @@ import json
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
-from functools import partial
 from pathlib import Path
 
 from bench.documents import noun_of
 from bench.errors import CannotError
-from bench.outcome import epochs_of, launch_of, layers_of, read_ranks, steps_of
+from bench.outcome import rows as outcome
+from bench.outcome.ranks import read_ranks
 from bench.plan import Plan, PlannedLaunch
 from bench.store import fsops, index, late, lease, schema
 from bench.store.attempts import Attempt, open_attempts
 from bench.store.attempts import attempts as every_attempt
 from bench.store.commit import AlreadyCommittedError, ClaimedError, Store
 from bench.store.layout import StorePath, UnreadableError, existing
+from bench.store.rows import LaunchRows
 from bench.store.survey import survey
 from bench.store.sweeping import sweep_claims, sweep_packs, sweep_staging
-from launchers import Ending
 
 OUTCOME = "outcome.json"
 # What reading the files of ranks may raise when they are not whole.
@@ -66,15 +66,17 @@ def reserve(folder: Path) -> None:
         ) from error
 
 
-def keep(folder: Path, launch: schema.Launch, dna: schema.Dna | None) -> None:
+def keep(folder: Path, rows: LaunchRows) -> None:
     """Write the row that is about to be committed where `recover` finds it, should the commit not come to its end.
+
+    The rows of the other tables are made again from what the ranks left there.
 
     Raises:
         CannotError: the disk does not take even that.
     """
-    document = json.dumps(asdict(SavedRow(launch=launch, dna=dna))).encode()
+    launch, saved = rows.launch, SavedRow(launch=rows.launch, dna=rows.dna)
     try:
-        fsops.overwrite(folder / OUTCOME, document)
+        fsops.overwrite(folder / OUTCOME, json.dumps(asdict(saved)).encode())
     except OSError as error:
         raise CannotError(
             f"how launch {launch.launch_id} ended cannot be saved in {folder}: {fsops.why(error, folder)}",
@@ -169,51 +171,17 @@ def _came_late(store: Store, study_id: str, *, force: bool, tell: Callable[[str]
         if each.status == "lost" and each.launch_id in without
     }
     ended = {
-        each: outcome
+        each: saved
         for each in (every_attempt(store.path, study_id) if lost else ())
         if (each.launch_id, each.attempt) in lost
-        and (outcome := _kept(layout.folder(study_id, each.launch_id, each.attempt), each)) is not None
+        and (saved := _saved(layout.folder(study_id, each.launch_id, each.attempt), each)) is not None
     }
     for attempt in lease.owners(store.path, list(ended), force=force, tell=tell).gone:
-        outcome = ended[attempt]
         plan, planned = _planned(store, attempt)
         with contextlib.suppress(*_UNREADABLE):  # then it stays lost
-            row, _ = late.commit(store, plan, outcome.launch, partial(_commit, store, planned, attempt, outcome))
+            row, _ = late.commit(store, plan, _whole(store, planned, ended[attempt]))
             if row.attempt != attempt.attempt:
                 yield row
-
-
-def lost_of(plan: Plan, planned: PlannedLaunch, attempt: Attempt, reason: str) -> schema.Launch:
-    """The row of an attempt whose end nobody saw: the plan's part, and why there is no more.
-
-    Args:
-        plan: of the study.
-        planned: the launch's place in it.
-        attempt: that is lost.
-        reason: one sentence.
-    """
-    ending = Ending(
-        status="lost",
-        reason=reason,
-        failed_rank=None,
-        exit_codes=(),
-        duration_s=0.0,
-        supervisor_cpu_s=0.0,
-        log_tail="",
-    )
-    launch = launch_of(
-        plan,
-        planned,
-        ending,
-        [],
-        attempt=attempt.attempt,
-        started_at=attempt.started_at,
-        started_ns=0,
-        load_before=0.0,
-        ids=(None, None, None),
-    )
-    # Nobody measured these, and a zero would say that somebody did.
-    return replace(launch, total_s=None, load_before=None, supervisor_cpu=None)
 
 
 class _UnclosableError(Exception):
@@ -224,20 +192,20 @@ def _close(store: Store, attempt: Attempt) -> schema.Launch:
     """Give an attempt its terminal status; returns the row."""
     plan, planned = _planned(store, attempt)
     folder = existing(store.path).folder(attempt.study_id, attempt.launch_id, attempt.attempt)
-    outcome = _kept(folder, attempt)
-    if outcome is None:
+    saved = _saved(folder, attempt)
+    if saved is None:
         reason = "how it ended is not known: the process that ran it died, or its machine did"
     else:
         try:
-            _commit(store, planned, attempt, outcome, outcome.launch)
+            store.commit(_whole(store, planned, saved))
         except _UNREADABLE as error:
             reason = f"it ended, but what its ranks left cannot be read ({type(error).__name__})"
         else:
-            return outcome.launch
+            return saved.launch
     since = f"started {attempt.started_at}; " if attempt.started_at else ""
-    launch = lost_of(plan, planned, attempt, f"{since}{reason}")
-    store.commit(launch, None, [], [], None)
-    return launch
+    rows = outcome.lost(plan, planned, attempt.attempt, attempt.started_at, f"{since}{reason}")
+    store.commit(rows)
+    return rows.launch
 
 
 def _planned(store: Store, attempt: Attempt) -> tuple[Plan, PlannedLaunch]:
@@ -251,28 +219,26 @@ def _planned(store: Store, attempt: Attempt) -> tuple[Plan, PlannedLaunch]:
     return plan, planned
 
 
-def _commit(store: Store, planned: PlannedLaunch, attempt: Attempt, outcome: SavedRow, row: schema.Launch) -> None:
-    """Commit a row with what the ranks of an attempt left.
+def _whole(store: Store, planned: PlannedLaunch, saved: SavedRow) -> LaunchRows:
+    """All rows of a launch: the one that was kept, and those that its ranks left.
 
     Raises:
         OSError: or another of `_UNREADABLE`: that is not whole.
-        CannotError: the disk does not take it, or it is there already.
     """
-    folder = existing(store.path).folder(attempt.study_id, attempt.launch_id, attempt.attempt)
-    ranks = read_ranks(folder, planned.configuration.processes)
-    epochs, classes = epochs_of(row, ranks)
-    steps = steps_of(row, ranks)
-    if row.status == schema.OK and steps is None:
+    launch = saved.launch
+    folder = existing(store.path).folder(launch.study_id, launch.launch_id, launch.attempt)
+    rows = outcome.beside(launch, read_ranks(folder, planned.configuration.processes), saved.dna)
+    if launch.status == schema.OK and rows.steps is None:
         raise FileNotFoundError(folder)
-    store.commit(row, steps, epochs, classes, outcome.dna, layers=layers_of(row, ranks))
+    return rows
 
 
-def _kept(folder: Path, attempt: Attempt) -> SavedRow | None:
-    """The outcome that a launch's folder keeps; None when there is none, or not a whole one of this attempt."""
+def _saved(folder: Path, attempt: Attempt) -> SavedRow | None:
+    """The row that a launch's folder keeps; None when there is none, or not a whole one of this attempt."""
     try:
         # A crash may leave the zeros that were reserved, behind what was written or in the midst of it.
         saved = noun_of(SavedRow, json.loads((folder / OUTCOME).read_bytes().rstrip(b"\0")))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, TypeError):
         return None
     row, own = saved.launch, (attempt.study_id, attempt.launch_id, attempt.attempt)
     return saved if (row.study_id, row.launch_id, row.attempt) == own else None

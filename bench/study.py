@@ -16,7 +16,8 @@ from bench.analysis import result
 from bench.dna.fingerprint import Fingerprint
 from bench.dna.machine import Machine
 from bench.errors import BenchError, CannotError
-from bench.outcome import RankOutcome, epochs_of, launch_of, layers_of, read_ranks, steps_of
+from bench.outcome.ranks import RankOutput, read_ranks
+from bench.outcome.rows import Supervised, rows_of
 from bench.plan import Plan, PlannedLaunch
 from bench.planning import cores_of
 from bench.store import attempts, checkpoints, index, late, lease, packing, read, schema
@@ -24,7 +25,7 @@ from bench.store.commit import Store
 from bench.store.layout import Layout
 from bench.store.owner import Owner
 from bench.worker.job import Job
-from launchers import Ending, flight_recorder, interpreter
+from launchers import LaunchEnd, flight_recorder, interpreter
 from launchers.environment import asked_for
 from launchers.heartbeat import Beat
 
@@ -135,6 +136,23 @@ def commands(plan: Plan, host: Host, store: Path) -> list[launchers.Command]:
 
 def _one(plan: Plan, planned: PlannedLaunch, store: Store, host: Host, watcher: Watcher) -> tuple[schema.Launch, str]:
     """Run one launch, and commit it whatever became of it; returns its row, and the guilty rank's last lines."""
+    attempt, folder = _begin(plan, planned, store, host)
+    seen, ranks, refused = _run(plan, planned, host, watcher, attempt=attempt, folder=folder)
+    rows = rows_of(plan, planned, seen, ranks)
+    recovery.keep(folder, rows)
+    launch, remark = late.commit(store, plan, rows)
+    if remark is not None:
+        warnings.warn(index.StoreWarning(remark), stacklevel=2)
+    if remark is None or launch.attempt != attempt:
+        for rank in ranks:
+            rank.forget()
+    if refused is not None:
+        raise refused
+    return launch, seen.end.log_tail
+
+
+def _begin(plan: Plan, planned: PlannedLaunch, store: Store, host: Host) -> tuple[int, Path]:
+    """Write down that a launch begins, and what its ranks have to do; returns which attempt it is, and its folder."""
     again = index.run_again(plan)
     attempt = attempts.begin(store, plan.study_id, planned.launch_id, again=again, lease_s=lease.LEASE_S).attempt
     folder = Layout(store.path).folder(plan.study_id, planned.launch_id, attempt)
@@ -153,45 +171,36 @@ def _one(plan: Plan, planned: PlannedLaunch, store: Store, host: Host, watcher: 
         pictures=str((folder / "anatomy").resolve()) if plan.keep.anatomy is not None else None,
         has_ceilings=host.fingerprint.measured is not None,
     ).write(folder)
+    return attempt, folder
+
+
+def _run(
+    plan: Plan, planned: PlannedLaunch, host: Host, watcher: Watcher, *, attempt: int, folder: Path
+) -> tuple[Supervised, list[RankOutput], BaseException | None]:
+    """Run a launch to its end: what was seen of it, what its ranks left, and what is to be raised once that is safe."""
     load_before, looked = os.getloadavg()[0], _looked(plan, planned, host)
     started_at, started_ns = datetime.now(UTC), time.monotonic_ns()
     command = command_of(plan, planned, folder, host)
     refused: BaseException | None = None
     try:
-        ending = host.launcher.launch(command, watcher.beats)
+        end = host.launcher.launch(command, watcher.beats)
     except BaseException as error:  # noqa: BLE001 - however it is ended, it has begun and needs its one end
-        refused, ending = error, _cancelled(command, error, started_ns)
-    looked_again = _looked(plan, planned, host)
+        refused, end = error, _cancelled(command, error, started_ns)
+    others_share = health.load.others(looked, _looked(plan, planned, host))
     ranks = read_ranks(folder, planned.configuration.processes)
     if hopeless := _hopeless(ranks):
-        refused, ending = hopeless, replace(ending, status="cancelled", reason=hopeless.message, failed_rank=None)
-    launch = launch_of(
-        plan,
-        planned,
-        ending,
-        ranks,
+        refused, end = hopeless, replace(end, status="cancelled", reason=hopeless.message, failed_rank=None)
+    seen = Supervised(
+        end=end,
         attempt=attempt,
         started_at=started_at.isoformat(timespec="seconds"),
         started_ns=started_ns,
         load_before=load_before,
-        others_share=health.load.others(looked, looked_again),
-        ids=(host.fingerprint.hw_id, host.fingerprint.sw_id, host.fingerprint.num_id),
+        others_share=others_share,
         warnings=host.warnings,
+        dna=host.fingerprint.row(plan.study_id, planned.launch_id),
     )
-    dna = host.fingerprint.row(plan.study_id, planned.launch_id)
-    recovery.keep(folder, launch, dna)
-    epochs, classes = epochs_of(launch, ranks)
-    steps, layers = steps_of(launch, ranks), layers_of(launch, ranks)
-    launch, told = late.commit(
-        store, plan, launch, lambda row: store.commit(row, steps, epochs, classes, dna, layers=layers)
-    )
-    if told is not None:
-        warnings.warn(index.StoreWarning(told), stacklevel=2)
-    for rank in ranks if told is None or launch.attempt != attempt else ():
-        rank.forget()
-    if refused is not None:
-        raise refused
-    return launch, ending.log_tail
+    return seen, ranks, refused
 
 
 def _looked(plan: Plan, planned: PlannedLaunch, host: Host) -> health.load.CpuTimes | None:
@@ -218,10 +227,10 @@ def _checkpoints(plan: Plan, planned: PlannedLaunch, store: Store, attempt: int)
         ) from error
 
 
-def _cancelled(command: launchers.Command, error: BaseException, started_ns: int) -> Ending:
+def _cancelled(command: launchers.Command, error: BaseException, started_ns: int) -> LaunchEnd:
     """The end of a launch that this process was made to break off."""
     duration_s = (time.monotonic_ns() - started_ns) / 1e9
-    return Ending(
+    return LaunchEnd(
         status="cancelled",
         reason=f"broken off after {duration_s:.0f} s ({type(error).__name__})",
         failed_rank=None,
@@ -232,11 +241,12 @@ def _cancelled(command: launchers.Command, error: BaseException, started_ns: int
     )
 
 
-def _hopeless(ranks: list[RankOutcome]) -> BenchError | None:
+def _hopeless(ranks: list[RankOutput]) -> BenchError | None:
     """What a rank says where the workload itself cannot be had: the next launch would say the same."""
     for rank in ranks:
-        if rank.told.get("status") == "refused":
-            return BenchError(rank.told["reason"], hint=rank.told.get("hint") or "", code=rank.told["exit_code"])
+        said = rank.document
+        if said.get("status") == "refused":
+            return BenchError(said["reason"], hint=said.get("hint") or "", code=said["exit_code"])
     return None
 
 

@@ -22,6 +22,7 @@ import numpy as np
 from bench.plan import Configuration, Plan, PlannedLaunch, Unrunnable, Workload, in_rounds, to_json
 from bench.store import packing, schema, step_table
 from bench.store.commit import Store
+from bench.store.rows import LaunchRows
 
 BATCH, RATE_SPS, WARMUP = 64, 1300.0, 10
 CLASSES = ("plane", "car", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -149,12 +150,12 @@ def write(
         launch = happens(planned, made)
         dna = _dna(launch)
         if launch.status not in schema.ENDED:
-            store.commit(launch, None, [], [], dna)
+            store.commit(LaunchRows(launch=launch, dna=dna))
             continue
         table = step_table.of_ranks(plan.study_id, planned.launch_id, [_rank(row, rate, steps, rng)])
         learned = [_epoch(launch, each, epochs, rate, rng) for each in range(epochs)]
         scores = _classes(launch, epochs, rng) if epochs else []
-        store.commit(launch, table, learned, scores, dna)
+        store.commit(LaunchRows(launch=launch, steps=table, epochs=learned, classes=scores, dna=dna))
     packing.pack(store, plan.study_id)
     return plan
 

@@ -43,7 +43,7 @@ class Command:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ending:
+class LaunchEnd:
     """How one launch ended."""
 
     status: str  # ok, crash, killed, oom_kill, hang, timeout, cancelled, lost; a rank's own (oom_device) passes through
@@ -70,7 +70,7 @@ class Request:
 class Launcher(Protocol):
     """Who starts launches, one after the other."""
 
-    def launch(self, command: Command, watch: Callable[[list[Beat]], None]) -> Ending:
+    def launch(self, command: Command, watch: Callable[[list[Beat]], None]) -> LaunchEnd:
         """Run a launch to its end and say how it ended; afterwards none of its processes is left."""
 
     def close(self) -> None:

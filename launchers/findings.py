@@ -31,7 +31,7 @@ _WAITING = ("torch/distributed/", "torch/nn/parallel/distributed.py", "torch/aut
 
 @dataclass(frozen=True, kw_only=True)
 class LaunchFinding:
-    """The part of an Ending that is judged and not measured."""
+    """The part of an LaunchEnd that is judged and not measured."""
 
     status: str
     reason: str | None = None

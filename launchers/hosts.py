@@ -11,7 +11,7 @@ from dataclasses import asdict
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from launchers import Command, Ending, file_transfer
+from launchers import Command, LaunchEnd, file_transfer
 from launchers.agent_listener import Agent, Inbox
 from launchers.heartbeat import PHASES, Beat
 from launchers.rank_pool import Death, StartError
@@ -28,7 +28,7 @@ _END_S = 30.0  # for a node to end them and to send what they left
 
 def launch(
     command: Command, agents: Sequence[Agent], watch: Callable[[list[Beat]], None], patience: Patience = PATIENCE
-) -> Ending:
+) -> LaunchEnd:
     """Run a launch on the first nodes to its end; see `launchers.supervise.supervise`."""
     return supervise(RemoteRankPool(command, agents), command, watch, patience)
 

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from launchers import LEAD, Command, Ending, Request
+from launchers import LEAD, Command, LaunchEnd, Request
 from launchers.heartbeat import Beat
 from launchers.processes import LocalRankPool, NodeSpec
 from launchers.supervise import Patience, supervise
@@ -34,14 +34,14 @@ def open(request: Request | None = None) -> "Local":  # noqa: A001, ARG001 - eve
 class Local:
     """Starts launches on this host."""
 
-    def launch(self, command: Command, watch: Callable[[list[Beat]], None]) -> Ending:
+    def launch(self, command: Command, watch: Callable[[list[Beat]], None]) -> LaunchEnd:
         return launch(command, watch)
 
     def close(self) -> None:
         """Nobody waits."""
 
 
-def launch(command: Command, watch: Callable[[list[Beat]], None], patience: Patience | None = None) -> Ending:
+def launch(command: Command, watch: Callable[[list[Beat]], None], patience: Patience | None = None) -> LaunchEnd:
     """Run a launch on this host to its end; see `launchers.supervise.supervise`."""
     spec = NodeSpec(
         command=command,

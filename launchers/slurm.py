@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
-from launchers import LEAD, SUBMIT, Command, Ending, Request, hosts, interpreter
+from launchers import LEAD, SUBMIT, Command, LaunchEnd, Request, hosts, interpreter
 from launchers.agent_listener import AgentListener, NotAllHereError
 from launchers.heartbeat import Beat
 from launchers.sbatch import script, submit
@@ -57,7 +57,7 @@ class Slurm:
     job: str
     address: str  # of this node, as the others reach it
 
-    def launch(self, command: Command, watch: Callable[[list[Beat]], None]) -> Ending:
+    def launch(self, command: Command, watch: Callable[[list[Beat]], None]) -> LaunchEnd:
         """Run a launch to its end; see `launchers.supervise.supervise`.
 
         A node that Slurm gives up, or that it no longer has, ends the launch as `lost`, in Slurm's words. The folder
@@ -71,7 +71,7 @@ class Slurm:
             try:
                 ending = hosts.launch(command, listener.wait_for(command.nodes, _REPORT_S, step.failure), watch)
             except NotAllHereError as error:
-                ending = Ending(
+                ending = LaunchEnd(
                     status="lost",
                     reason=step.too_many() or str(error),
                     failed_rank=None,
@@ -131,7 +131,7 @@ class _Step:
         left = _TOO_MANY.search(self._text())
         return f"the job has {left[1]} nodes left, and this launch needs {self._command.nodes}" if left else None
 
-    def explained(self, ending: Ending) -> Ending:
+    def explained(self, ending: LaunchEnd) -> LaunchEnd:
         """The ending of a launch that failed, with what Slurm says of it.
 
         When a node fails Slurm ends the others' tasks too, and the leader may hear of those first: Slurm knows better.

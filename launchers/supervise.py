@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from launchers import Command, Ending, findings, flight_recorder
+from launchers import Command, LaunchEnd, findings, flight_recorder
 from launchers.findings import LaunchFinding
 from launchers.heartbeat import Beat
 from launchers.rank_pool import Death, RankPool, StartError, wait_for_all
@@ -30,7 +30,7 @@ class Patience:
 
 def supervise(
     pool: RankPool, command: Command, watch: Callable[[list[Beat]], None], patience: Patience | None = None
-) -> Ending:
+) -> LaunchEnd:
     """Run a launch to its end and say how it ended; afterwards none of its processes is left.
 
     An exception out of `watch`, a KeyboardInterrupt and whatever a signal handler raises end all ranks too, and are
@@ -60,7 +60,7 @@ def supervise(
     reason = finding.reason
     if undead:
         reason = f"{reason}; rank {undead[0]} waits inside the kernel and cannot be ended"
-    return Ending(
+    return LaunchEnd(
         status=finding.status,
         reason=reason,
         failed_rank=finding.rank,

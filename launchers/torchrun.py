@@ -19,7 +19,7 @@ from typing import NoReturn
 
 import psutil
 
-from launchers import FOLLOW, LEAD, SUBMIT, Command, Ending, Request, agent, hosts, interpreter
+from launchers import FOLLOW, LEAD, SUBMIT, Command, LaunchEnd, Request, agent, hosts, interpreter
 from launchers.agent_listener import Agent, AgentListener
 from launchers.heartbeat import Beat
 from launchers.wire import KEY_NAME, key_of
@@ -108,7 +108,7 @@ class Torchrun:
     agents: tuple[Agent, ...]
     own: subprocess.Popen[bytes]  # this node's agent
 
-    def launch(self, command: Command, watch: Callable[[list[Beat]], None]) -> Ending:
+    def launch(self, command: Command, watch: Callable[[list[Beat]], None]) -> LaunchEnd:
         return hosts.launch(command, self.agents, watch)
 
     def close(self) -> None:

@@ -29,7 +29,6 @@ LINES = 60
 # Functions over LINES, and why each stays whole.
 LONGER: dict[str, str] = {
     "bench/analysis/scaling/findings.py analyse": "the study's findings in their order, each one call",
-    "bench/outcome/__init__.py launch_of": "one noun of seventy fields, each filled once",
     "bench/planning/__init__.py build": "one noun of forty fields, each filled once",
     "bench/worker/train.py train_segment": "the timed loop: every call would be time between two readings of the clock",
 }

@@ -16,19 +16,19 @@ _NOT_FOUND = {
 LOOKED_INTO = "throughput is not measured: the layers were looked into between the steps (--anatomy)"
 
 
-def why_no_energy(told: Sequence[RankResult]) -> str:
-    return next((each.energy_gap for each in told if each.energy_gap is not None), "no rank read a counter")
+def why_no_energy(results: Sequence[RankResult]) -> str:
+    return next((each.energy_gap for each in results if each.energy_gap is not None), "no rank read a counter")
 
 
-def why_not_found(told: Sequence[RankResult]) -> dict[str, str]:
+def why_not_found(results: Sequence[RankResult]) -> dict[str, str]:
     """Why a column is null that a rank looked for after the window, in the words of the first that says so."""
     columns = {item.name for item in fields(schema.Launch)}
-    return {name: why for each in reversed(told) for name, why in each.unavailable.items() if name in columns}
+    return {name: why for each in reversed(results) for name, why in each.unavailable.items() if name in columns}
 
 
-def about_checks(told: Sequence[RankResult]) -> Iterator[str]:
+def about_checks(results: Sequence[RankResult]) -> Iterator[str]:
     """What could not be found out after the window, where trust rests on it or no column of its own would say so."""
-    for name, why in told[0].unavailable.items():
+    for name, why in results[0].unavailable.items():
         if name in _NOT_FOUND:
             yield f"{_NOT_FOUND[name]}: {why}"
 
@@ -43,12 +43,12 @@ def about_patience(workload: Workload, rank0: RankResult) -> Iterator[str]:
         )
 
 
-def about_hosts(told: Sequence[RankResult], nodes: int) -> Iterator[str]:
+def about_hosts(results: Sequence[RankResult], nodes: int) -> Iterator[str]:
     """What casts doubt on calling the hosts of a launch so many equal machines."""
-    kinds = {each.hardware_tag for each in told if each.hardware_tag is not None}
+    kinds = {each.hardware_tag for each in results if each.hardware_tag is not None}
     if len(kinds) > 1:
         yield f"its {nodes} nodes are of {len(kinds)} kinds of hardware, and the slowest decides"
-    first = told[:: max(1, len(told) // nodes)]  # a rank of each node
+    first = results[:: max(1, len(results) // nodes)]  # a rank of each node
     machines = {each.boot_tag for each in first if each.boot_tag is not None}
     if machines and len(machines) < nodes:
         yield f"its {nodes} nodes are {len(machines)} running machine{'s' * (len(machines) != 1)}, and may share cores"

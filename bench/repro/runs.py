@@ -194,7 +194,7 @@ def _envelopes(
     return near, envelope.measured(reference, perturbed | kernels, "fp32", envelope.OTHER_DEVICE_FACTOR)
 
 
-def _failure(folder: Path, ending: launchers.Ending, processes: int) -> Exception:
+def _failure(folder: Path, ending: launchers.LaunchEnd, processes: int) -> Exception:
     for rank in range(processes):
         told = job.read_result(folder, rank) or {}
         if told.get("status") == "refused":

@@ -15,13 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from bench.errors import CannotError
 from bench.store import fsops, parquet
 from bench.store.index import DataFile, Marker
 from bench.store.layout import LAYOUT_VERSION, Layout, StorePath, entries, existing
-from bench.store.schema import TABLES, ClassScore, Dna, Epoch, Launch, Layer, to_table
+from bench.store.rows import LaunchRows
+from bench.store.schema import TABLES, Launch
 
 _WRITTEN = {*TABLES, "studies", "commits", "packs"}
 
@@ -119,47 +118,22 @@ class Store:
         if not is_new:
             raise CannotError(f"study {study_id} is in the store {self.path} already", hint="--resume goes on with it")
 
-    def commit(
-        self,
-        launch: Launch,
-        steps: pa.Table | None,
-        epochs: Sequence[Epoch],
-        classes: Sequence[ClassScore],
-        dna: Dna | None,
-        *,
-        layers: Sequence[Layer] = (),
-    ) -> None:
+    def commit(self, rows: LaunchRows) -> None:
         """Put one attempt of a launch into the store; once this returns, a power cut does not take it away.
-
-        Args:
-            launch: its row.
-            steps: of all ranks; None when none was timed.
-            epochs: that were evaluated.
-            classes: their class scores.
-            dna: of the machine; None of a launch that is lost, and may have run on another.
-            layers: that were looked into.
 
         Raises:
             AlreadyCommittedError: this attempt is there; nothing changes.
             CannotError: the disk does not take it; the launch is not in the store.
         """
-        study_id, launch_id = launch.study_id, launch.launch_id
-        marker_file = Layout(self.path).marker(study_id, launch_id, launch.attempt)
-        tables = {
-            "launches": to_table("launches", [launch]),
-            "steps": steps,
-            "epochs": to_table("epochs", list(epochs)) if epochs else None,
-            "classes": to_table("classes", list(classes)) if classes else None,
-            "layers": to_table("layers", list(layers)) if layers else None,
-            "dna": to_table("dna", [dna]) if dna is not None else None,
-        }
-        encoded = {table: parquet.encode(table, rows) for table, rows in tables.items() if rows is not None}
+        launch, launch_id = rows.launch, rows.launch.launch_id
+        marker_file = Layout(self.path).marker(launch.study_id, launch_id, launch.attempt)
+        encoded = {table: parquet.encode(table, each) for table, each in rows.tables.items()}
         try:
             if marker_file.exists():
                 raise _taken(marker_file, launch_id)
             files = [self._publish_rows(table, launch, data) for table, data in encoded.items()]
             marker = Marker(
-                study_id=study_id,
+                study_id=launch.study_id,
                 launch_id=launch_id,
                 attempt=launch.attempt,
                 status=launch.status,

@@ -4,31 +4,27 @@ Who closed it believed its owner dead, or was told so by `--force`. The result b
 unless a result has taken its place by then: the first that was committed counts, and this one is named.
 """
 
-from collections.abc import Callable
-from dataclasses import replace
-
 from bench.plan import Plan
 from bench.store import attempts, index
 from bench.store.commit import AlreadyCommittedError, Store
+from bench.store.rows import LaunchRows
 from bench.store.schema import Launch
 
-Commit = Callable[[Launch], None]
 
-
-def commit(store: Store, plan: Plan, launch: Launch, write: Commit) -> tuple[Launch, str | None]:
+def commit(store: Store, plan: Plan, rows: LaunchRows) -> tuple[Launch, str | None]:
     """Commit a launch, as its own attempt or as a later one; returns its row as it is in the store, and what to say.
 
     Args:
         store: to write into.
         plan: of the study.
-        launch: the row, of the attempt that was begun.
-        write: commits a row with all that belongs to it (`Store.commit`).
+        rows: of the attempt that was begun.
 
     Raises:
         CannotError: the disk does not take it.
     """
+    launch = rows.launch
     try:
-        write(launch)
+        store.commit(rows)
     except AlreadyCommittedError:
         closed_as = _status(store, launch)
         if closed_as not in index.UNSETTLED:  # saved by whoever recovered it, from what its folder keeps
@@ -40,15 +36,15 @@ def commit(store: Store, plan: Plan, launch: Launch, write: Commit) -> tuple[Lau
         again = index.run_again(plan)
         if launch.status in again or (latest is not None and latest.status not in again):
             kept = store.folder(plan.study_id, launch.launch_id, launch.attempt)
-            told = f"launch {launch.launch_id} had been given up by another process, and has another result by now"
-            return launch, f"{told}: this one ({launch.status}) is kept in {kept}"
-        later = attempts.begin_late(store, plan.study_id, launch.launch_id)
-        if later is None:
+            why = f"launch {launch.launch_id} had been given up by another process, and has another result by now"
+            return launch, f"{why}: this one ({launch.status}) is kept in {kept}"
+        attempt = attempts.begin_late(store, plan.study_id, launch.launch_id)
+        if attempt is None:
             continue
         warning = f"attempt {launch.attempt} had been given up as {closed_as} by another process while it ran"
-        row = replace(launch, attempt=later.attempt, warnings=(*launch.warnings, warning))
-        write(row)
-        return row, f"launch {launch.launch_id}: {warning}; its result is kept as attempt {later.attempt}"
+        later = rows.as_attempt(attempt.attempt, warning)
+        store.commit(later)
+        return later.launch, f"launch {launch.launch_id}: {warning}; its result is kept as attempt {attempt.attempt}"
 
 
 def _status(store: Store, launch: Launch) -> str:

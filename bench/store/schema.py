@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass, fields
 from functools import cache
 from types import NoneType
-from typing import Any, get_args, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 
 import pyarrow as pa
 
@@ -25,6 +25,8 @@ NOT_RUN = "not_run"
 FAILURES = ("oom_device", "oom_kill", "crash", "killed", "hang", "timeout", "cancelled", "lost")
 ENDED = (OK, SUSPECT)  # with a number
 STATUSES = (OK, SUSPECT, NOT_APPLICABLE, NOT_RUN, *FAILURES)
+R = TypeVar("R", bound="OfLaunch")
+
 LAUNCH_ID = "launch_id"  # the column of every table that says whose a row is
 
 WARMUP, WINDOW = "warmup", "window"
@@ -262,6 +264,13 @@ def unavailable(**reasons: str) -> str:
     if unknown:
         raise ValueError(f"no such column: {', '.join(sorted(unknown))}")
     return json.dumps(reasons, sort_keys=True)
+
+
+def row_of(table: type[R], launch: Launch, measured: Any, **own: Any) -> R:
+    """A row of a launch that carries what was measured, and columns of its own beside that."""
+    columns = {item.name for item in fields(table)}
+    carried = {name: value for name, value in vars(measured).items() if name in columns}
+    return table(study_id=launch.study_id, launch_id=launch.launch_id, **carried, **own)
 
 
 @cache

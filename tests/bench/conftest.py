@@ -12,6 +12,7 @@ from bench.dna import numbers
 from bench.plan import Configuration, Plan, Unrunnable, Workload, in_rounds, to_json
 from bench.store import schema, step_table
 from bench.store.commit import Store
+from bench.store.rows import LaunchRows
 
 SINGLE = Configuration(
     strategy="single", ranks=1, device="cpu", backend=None, cores_per_rank=1, batch_per_rank=64, batch_global=64
@@ -194,5 +195,5 @@ def _filled_once(
                     unavailable=json.dumps(why),
                 )
             steps = some_steps(launch) if launch.status == schema.OK else None
-            store.commit(launch, steps, [], [], a_dna(launch))
+            store.commit(LaunchRows(launch=launch, steps=steps, dna=a_dna(launch)))
     return store.path

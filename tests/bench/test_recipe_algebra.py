@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.documents import noun_of
 from bench.learn.schedules import scheduler
-from bench.recipe import SCHEDULES, Phase, Recipe, Span, from_json
+from bench.recipe import SCHEDULES, Phase, Recipe, Span
 
 BATCHES = st.integers(1, 4096)
 PHASED = Recipe(
@@ -105,8 +106,8 @@ def test_a_phase_that_says_nothing_of_the_rate_begins_no_span():
 
 def test_a_recipe_survives_json():
     recipe = Recipe(milestones=(1, 2.5), phases=PHASED.phases, betas=(0.8, 0.9))
-    assert from_json(json.loads(json.dumps(asdict(recipe)))) == recipe
-    assert from_json({"learning_rate": 0.2}) == Recipe(learning_rate=0.2)  # as an earlier version wrote it
+    assert noun_of(Recipe, json.loads(json.dumps(asdict(recipe)))) == recipe
+    assert noun_of(Recipe, {"learning_rate": 0.2}) == Recipe(learning_rate=0.2)  # as an earlier version wrote it
 
 
 OTHERWISE = {

@@ -17,6 +17,7 @@ from bench.store import attempts, fsops, index, read
 from bench.store.attempts import begin
 from bench.store.commit import Store
 from bench.store.owner import Owner
+from bench.store.rows import LaunchRows
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def left(store, plan, a_launch, a_dna, monkeypatch):
         folder.mkdir(parents=True)
         recovery.reserve(folder)
         if status is not None:
-            recovery.keep(folder, launch, a_dna(launch))
+            recovery.keep(folder, LaunchRows(launch=launch, dna=a_dna(launch)))
         return launch, folder
 
     return leave
@@ -119,9 +120,9 @@ def test_the_outcome_is_written_into_room_that_was_taken_before(store, left, mon
     assert (folder / recovery.OUTCOME).stat().st_size == 128 * 1024
     assert (folder / recovery.OUTCOME).stat().st_blocks * 512 >= 128 * 1024
     monkeypatch.setenv("BENCH_DISK_FULL_AT", "1")
-    recovery.keep(folder, replace(launch, status="crash"), None)
+    recovery.keep(folder, LaunchRows(launch=replace(launch, status="crash")))
     with pytest.raises(CannotError, match="No space left"):
-        store.commit(replace(launch, status="crash"), None, [], [], None)
+        store.commit(LaunchRows(launch=replace(launch, status="crash")))
     with pytest.raises(CannotError, match="No space left"):
         recovery.reserve(folder)
     monkeypatch.delenv("BENCH_DISK_FULL_AT")

@@ -7,17 +7,20 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from bench import health, outcome, recovery, study
+from bench import health, recovery, study
 from bench.dna.fingerprint import Fingerprint
 from bench.dna.machine import Machine
 from bench.errors import BenchError, CannotError
 from bench.outcome import reasons
+from bench.outcome.measured import energy_j
+from bench.outcome.ranks import read_ranks
+from bench.outcome.rows import beside
 from bench.plan import in_rounds, to_json
 from bench.store import index, packs, read
 from bench.store.commit import Store
 from bench.store.layout import Layout
 from bench.worker import job
-from launchers import Ending
+from launchers import LaunchEnd
 
 STEP_NS, STEPS, BATCH = 10_000_000, 40, 64
 
@@ -56,7 +59,7 @@ class StandIn:
 
     def close(self) -> None: ...
 
-    def launch(self, command, watch) -> Ending:
+    def launch(self, command, watch) -> LaunchEnd:
         told = self.endings.get(self.calls, "ok")
         self.calls += 1
         if isinstance(told, BaseException):
@@ -68,7 +71,7 @@ class StandIn:
             elif told == "ok":
                 self.leave(command.folder, rank, command.ranks)
         status = "crash" if told == "refused" else told
-        return Ending(
+        return LaunchEnd(
             status=status,
             reason=None if status == "ok" else "told so",
             failed_rank=None if status == "ok" else 0,
@@ -219,7 +222,7 @@ def test_an_epoch_says_when_it_was_evaluated_since_the_processes_and_since_the_f
     told["epochs"] = [{"epoch": number, **whole} for number in (0, 1)]
     job.write_result(tmp_path, 0, told)
     launch = SimpleNamespace(status="ok", study_id="s", launch_id="s.r00p00", startup_s=3.0)
-    epochs, _ = outcome.epochs_of(launch, outcome.read_ranks(tmp_path, 2))
+    epochs = beside(launch, read_ranks(tmp_path, 2), None).epochs
     assert [each.warm_s for each in epochs] == pytest.approx([0.705, 0.905])
     assert [each.cold_s for each in epochs] == pytest.approx([3.705, 3.905])
 
@@ -252,9 +255,9 @@ def test_the_joules_of_a_launch_are_those_of_all_ranks_or_none() -> None:
     def ranks(*told):
         return [SimpleNamespace(energy_j=joules, energy_gap=gap) for joules, gap in told]
 
-    assert outcome._energy_j(ranks((30.0, None), (None, None), (12.5, None))) == 42.5
+    assert energy_j(ranks((30.0, None), (None, None), (12.5, None))) == 42.5
     lost = ranks((30.0, None), (None, "NVIDIA driver: Not Supported"))
-    assert outcome._energy_j(lost) is None  # a part is not the whole
+    assert energy_j(lost) is None  # a part is not the whole
     assert reasons.why_no_energy(lost) == "NVIDIA driver: Not Supported"
 
 

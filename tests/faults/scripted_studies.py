@@ -15,7 +15,7 @@ from bench.dna.machine import Machine
 from bench.plan import Configuration, Plan, Workload, in_rounds, to_json
 from bench.store.commit import Store
 from bench.worker import job
-from launchers import Command, Ending, local
+from launchers import Command, LaunchEnd, local
 from tests.launchers.scripted_ranks import PRELUDE
 
 STEPS, STEP_NS, BATCH = 60, 1_000_000, 8
@@ -103,14 +103,14 @@ class Scripted:
 
     def __init__(self, folder: Path, strikes: tuple[Strike, ...]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.endings: list[Ending] = []
+        self.endings: list[LaunchEnd] = []
         self._script, self._faults, self._template = folder / "rank.py", folder / "faults.json", folder
         self._script.write_text(PRELUDE + RANK)
         faults = [(f".{each.launch}", each.rank, each.step, each.what) for each in strikes]
         self._faults.write_text(json.dumps(faults))
         leave_template(folder)
 
-    def launch(self, command: Command, watch) -> Ending:
+    def launch(self, command: Command, watch) -> LaunchEnd:
         argv = (sys.executable, "-P", str(self._script), str(self._faults), str(self._template))
         self.endings.append(local.launch(replace(command, argv=argv), watch))
         return self.endings[-1]

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from launchers import Ending
+from launchers import LaunchEnd
 from launchers.local import Patience, launch
 from tests.faults.gloo_ranks import gloo_command
 from tests.launchers.scripted_ranks import command_for, nobody_watches
@@ -20,7 +20,7 @@ TRIES = int(os.environ.get("BENCH_TEST_TEARDOWNS", "1"))
 STALL_S = 3.0
 
 
-def timed(folder: Path, statement: str) -> tuple[Ending, float]:
+def timed(folder: Path, statement: str) -> tuple[LaunchEnd, float]:
     """How the launch ended, and the seconds from the fault until nothing was left."""
     ending = launch(gloo_command(folder, statement, ranks=3, stall_s=STALL_S), nobody_watches)
     return ending, (time.monotonic_ns() - int((folder / "struck_ns").read_text())) / 1e9

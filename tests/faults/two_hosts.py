@@ -32,7 +32,7 @@ from bench.store import fsops, index, lease, packing
 from bench.store.commit import Store
 from bench.store.place import Place
 from bench.store.transfer import transfer
-from launchers import Ending
+from launchers import LaunchEnd
 from tests.faults import scripted_studies
 
 LEASE_S = 1.5
@@ -57,14 +57,14 @@ class StandIn:
 
     def close(self) -> None: ...
 
-    def launch(self, command, _) -> Ending:
+    def launch(self, command, _) -> LaunchEnd:
         time.sleep(self._rng.choice((0.02, 0.1, 0.3, 1.0)))
         result = json.loads((self._work / "result.json").read_text())
         for rank in range(command.ranks):
             (command.folder / f"rank{rank}.steps.npz").write_bytes((self._work / "steps.npz").read_bytes())
             mine = result | {"rank": rank, "world_size": command.ranks}
             (command.folder / f"rank{rank}.json").write_text(json.dumps(mine))
-        return Ending(
+        return LaunchEnd(
             status="ok",
             reason=None,
             failed_rank=None,
@@ -92,9 +92,9 @@ def write(work: Path, rng: random.Random) -> None:
     """Run a study, a new one or one that somebody left; as `bench run` and `bench run --resume` do."""
     store, teller = Store.open(work / "store"), Teller(work)
 
-    def kept(folder, launch, dna) -> None:
-        _keep(folder, launch, dna)
-        teller.tell("finished", launch)
+    def kept(folder, rows) -> None:
+        _keep(folder, rows)
+        teller.tell("finished", rows.launch)
 
     recovery.keep = kept
     nothing = Fingerprint(hw_id="hw", sw_id="sw", num_id=None, identity={}, conditions={}, software={}, unavailable={})

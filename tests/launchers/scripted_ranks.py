@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psutil
 
-from launchers import Command, Ending
+from launchers import Command, LaunchEnd
 from launchers.environment import environment
 from launchers.heartbeat import Beat
 
@@ -67,7 +67,7 @@ def alive(pid: int) -> bool:
 class Launched:
     """A launch that has ended, and the folder it left."""
 
-    ending: Ending
+    ending: LaunchEnd
     folder: Path
 
     @property

@@ -16,6 +16,7 @@ from bench.dna.fingerprint import fingerprint
 from bench.plan import to_json
 from bench.store import read
 from bench.store.commit import Store
+from bench.store.rows import LaunchRows
 
 PLANTED = "zebra-of-arc"
 SERIALS = (
@@ -86,7 +87,7 @@ def test_nothing_personal_is_in_a_stored_fingerprint(tmp_path, monkeypatch, cach
     store = Store.open(tmp_path / "store")
     store.create_study(to_json(plan))
     launch = a_launch(plan, 0, num_id=here.num_id)
-    store.commit(launch, some_steps(launch), [], [], here.row(plan.study_id, launch.launch_id))
+    store.commit(LaunchRows(launch=launch, steps=some_steps(launch), dna=here.row(plan.study_id, launch.launch_id)))
     told = texts_of(store.path)
     assert here.hw_id in told
     assert here.numeric["one_thread"]["softmax"] in told

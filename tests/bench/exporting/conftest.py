@@ -12,6 +12,7 @@ from bench.exporting.record import Record
 from bench.plan import Plan, Workload, to_json
 from bench.store import schema
 from bench.store.commit import Store
+from bench.store.rows import LaunchRows
 from bench.study import analysed
 
 STUDY = "2611241200-lenet-c0de"
@@ -34,7 +35,9 @@ def _learned_once(
         commit(store, plan, number, a_launch, a_dna, some_steps)
     speed = a_plan(THROUGHPUT_ONLY, created_at="2026-11-23T09:00:00+00:00")
     store.create_study(to_json(speed))
-    store.commit(a_launch(speed, 0), some_steps(a_launch(speed, 0)), [], [], a_dna(a_launch(speed, 0)))
+    store.commit(
+        LaunchRows(launch=a_launch(speed, 0), steps=some_steps(a_launch(speed, 0)), dna=a_dna(a_launch(speed, 0)))
+    )
     return store.path
 
 
@@ -78,7 +81,7 @@ def commit(store: Store, plan: Plan, number: int, a_launch, a_dna, some_steps) -
     if launch.status != schema.OK:
         epochs, classes = [], []
     steps = some_steps(launch) if launch.status == schema.OK else None
-    store.commit(launch, steps, epochs, classes, a_dna(launch))
+    store.commit(LaunchRows(launch=launch, steps=steps, epochs=epochs, classes=classes, dna=a_dna(launch)))
 
 
 @pytest.fixture

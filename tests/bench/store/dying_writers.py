@@ -23,11 +23,12 @@ import pandas as pd  # noqa: F401 - pyarrow would import it in every child anew
 
 from bench import recovery
 from bench.errors import CannotError
-from bench.outcome import read_ranks, steps_of
+from bench.outcome.ranks import read_ranks
 from bench.plan import to_json
-from bench.store import fsops, packing, packs
+from bench.store import fsops, packing, packs, step_table
 from bench.store.attempts import begin
 from bench.store.commit import Store
+from bench.store.rows import LaunchRows
 from bench.worker import job
 
 TOLD, ODD = 3, 70  # exit codes of a child: it said what went wrong; it did not
@@ -45,6 +46,16 @@ def leave(folder, ranks):
         job.write_result(folder, rank, {"status": "ok", **told, "epochs": [], "layers": []})
 
 
+def processes_of(launch):
+    return launch.ranks if launch.strategy == "ddp" else 1
+
+
+def steps_left(folder, launch):
+    """The step table that the ranks of a launch have left."""
+    arrays = [rank.arrays for rank in read_ranks(folder, processes_of(launch))]
+    return step_table.of_ranks(launch.study_id, launch.launch_id, arrays)
+
+
 def run_one(store, launch, dna, *, until="committed"):
     """All that happens to a store while one launch runs; stops early on demand, as a death does."""
     attempt = begin(store, launch.study_id, launch.launch_id)
@@ -54,12 +65,12 @@ def run_one(store, launch, dna, *, until="committed"):
     recovery.reserve(folder)
     if until == "begun":
         return launch
-    processes = launch.ranks if launch.strategy == "ddp" else 1
-    leave(folder, processes)
-    recovery.keep(folder, launch, dna)
+    leave(folder, processes_of(launch))
+    rows = LaunchRows(launch=launch, steps=steps_left(folder, launch), dna=dna)
+    recovery.keep(folder, rows)
     if until == "kept":
         return launch
-    store.commit(launch, steps_of(launch, read_ranks(folder, processes)), [], [], dna)
+    store.commit(rows)
     return launch
 
 

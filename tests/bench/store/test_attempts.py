@@ -15,6 +15,7 @@ from bench.store import attempts, index
 from bench.store.attempts import StaleAttemptError, begin
 from bench.store.commit import Store
 from bench.store.owner import Owner
+from bench.store.rows import LaunchRows
 
 
 @pytest.fixture
@@ -129,7 +130,7 @@ def test_the_attempt_is_on_disk_before_anything_starts_and_open_until_it_has_a_m
     attempt = begin(store, plan.study_id, launch.launch_id)
     assert (attempt.attempt, attempt.owner) == (0, Owner.of_this_process())
     assert attempts.open_attempts(store.path, plan.study_id) == [attempt]
-    store.commit(launch, None, [], [], dna[launch.launch_id])
+    store.commit(LaunchRows(launch=launch, dna=dna[launch.launch_id]))
     assert attempts.open_attempts(store.path, plan.study_id) == []
     assert attempts.attempts(store.path, plan.study_id) == [attempt]
 
@@ -161,14 +162,14 @@ def test_a_dead_owners_attempt_must_be_closed_first(begun_by, store, a_dead_owne
 def test_only_what_is_lost_or_cancelled_is_begun_again(store, a_study, status, is_run_again):
     plan, (launch, other), dna = a_study
     begin(store, plan.study_id, launch.launch_id)
-    store.commit(replace(launch, status=status), None, [], [], None)
+    store.commit(LaunchRows(launch=replace(launch, status=status)))
     todo = [each.launch_id for each in index.unsettled(store.path, plan)]
     assert (launch.launch_id in todo) == is_run_again
     assert other.launch_id in todo
     if is_run_again:
         again = begin(store, plan.study_id, launch.launch_id)
         assert again.attempt == 1
-        store.commit(replace(launch, attempt=1), None, [], [], dna[launch.launch_id])
+        store.commit(LaunchRows(launch=replace(launch, attempt=1), dna=dna[launch.launch_id]))
         assert index.settled(store.path, plan.study_id)[launch.launch_id].attempt == 1
         assert len(index.every_marker(store.path, plan.study_id)) == 2
     else:

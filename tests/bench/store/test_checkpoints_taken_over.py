@@ -9,6 +9,7 @@ from bench.plan import Keep, from_json, to_json
 from bench.store import attempts, checkpoints, index, schema
 from bench.store.commit import Store
 from bench.store.layout import Layout
+from bench.store.rows import LaunchRows
 
 
 def test_each_attempt_takes_over_what_the_one_before_it_left(tmp_path):
@@ -30,7 +31,7 @@ def test_a_launch_that_keeps_checkpoints_is_gone_on_with_however_it_failed(tmp_p
     store.create_study(to_json(plan))
     assert index.plan(store.path, plan.study_id) == plan
     launch = a_launch(plan, 0, status=status, reason="told so", throughput_sps=None)
-    store.commit(launch, None, [], [], a_dna(launch))
+    store.commit(LaunchRows(launch=launch, dna=a_dna(launch)))
     assert launch.launch_id in {each.launch_id for each in index.unsettled(store.path, plan)}
     begun = attempts.begin(store, plan.study_id, launch.launch_id, again=index.run_again(plan))
     assert begun.attempt == 1
@@ -41,7 +42,7 @@ def test_without_checkpoints_a_crash_is_a_result(tmp_path, a_plan, a_launch, a_d
     store = Store.open(tmp_path / "store")
     store.create_study(to_json(plan))
     launch = a_launch(plan, 0, status="crash", reason="told so", throughput_sps=None)
-    store.commit(launch, None, [], [], a_dna(launch))
+    store.commit(LaunchRows(launch=launch, dna=a_dna(launch)))
     assert launch.launch_id not in {each.launch_id for each in index.unsettled(store.path, plan)}
     with pytest.raises(CannotError, match="has a result already"):
         attempts.begin(store, plan.study_id, launch.launch_id, again=index.run_again(plan))

@@ -19,6 +19,7 @@ from bench.plan import to_json
 from bench.store import fsops, index, read, schema
 from bench.store.commit import AlreadyCommittedError, Store
 from bench.store.layout import NoStoreError
+from bench.store.rows import LaunchRows
 
 
 @pytest.fixture
@@ -37,7 +38,9 @@ def test_what_is_committed_is_read_back_exactly(store, a_plan, a_launch, a_dna, 
         validation_loss=0.9, top1=0.8, validation_samples=297,
     )  # fmt: skip
     score = schema.ClassScore(**ids, epoch=0, label=1, name="one", support=0, precision=0.5, confusion=(3, 2))
-    store.commit(launch, some_steps(launch), [epoch], [score], a_dna(launch))
+    store.commit(
+        LaunchRows(launch=launch, steps=some_steps(launch), epochs=[epoch], classes=[score], dna=a_dna(launch))
+    )
 
     assert read.plan(store.path, plan.study_id) == plan
     assert read.launches(store.path, plan.study_id) == [launch]
@@ -65,10 +68,10 @@ def test_a_missing_value_is_null_with_its_reason_and_never_a_number(filled):
 
 def test_a_second_commit_of_a_launch_is_refused_and_the_first_is_kept(store, a_plan, a_launch, a_dna):
     first = a_launch(a_plan(), 0, throughput_sps=100.0)
-    store.commit(first, None, [], [], a_dna(first))
+    store.commit(LaunchRows(launch=first, dna=a_dna(first)))
     before = {path: path.read_bytes() for path in store.path.rglob("*") if path.is_file()}
     with pytest.raises(AlreadyCommittedError, match=first.launch_id):
-        store.commit(replace(first, throughput_sps=200.0), None, [], [], a_dna(first))
+        store.commit(LaunchRows(launch=replace(first, throughput_sps=200.0), dna=a_dna(first)))
     assert {path: path.read_bytes() for path in store.path.rglob("*") if path.is_file()} == before
 
 
@@ -103,7 +106,7 @@ def test_of_two_writers_at_once_exactly_one_commits(
 
     def write(launch):
         try:
-            store.commit(launch, some_steps(launch), [], [], a_dna(launch))
+            store.commit(LaunchRows(launch=launch, steps=some_steps(launch), dna=a_dna(launch)))
             outcomes[launch.throughput_sps] = "committed"
         except (
             CannotError
@@ -133,12 +136,12 @@ def test_an_attempt_that_died_before_its_marker_does_not_block_the_next(store, a
 
     monkeypatch.setattr(fsops, "publish", die_at_the_marker)
     with pytest.raises(CannotError, match="No space left") as error:
-        store.commit(launch, None, [], [], a_dna(launch))
+        store.commit(LaunchRows(launch=launch, dna=a_dna(launch)))
     assert not isinstance(error.value, AlreadyCommittedError)
     assert read.launches(store.path, launch.study_id) == []
 
     monkeypatch.setattr(fsops, "publish", publish)
-    store.commit(launch, None, [], [], a_dna(launch))
+    store.commit(LaunchRows(launch=launch, dna=a_dna(launch)))
     assert read.launches(store.path, launch.study_id) == [launch]
 
 
@@ -167,7 +170,7 @@ def test_the_marker_comes_when_every_file_it_names_is_there(store, a_plan, a_lau
 
     monkeypatch.setattr(fsops, "publish", look_first)
     launch = a_launch(a_plan(), 0)
-    store.commit(launch, some_steps(launch), [], [], a_dna(launch))
+    store.commit(LaunchRows(launch=launch, steps=some_steps(launch), dna=a_dna(launch)))
     assert there == [("launches", True), ("steps", True), ("dna", True)]
 
 
@@ -185,10 +188,10 @@ def test_every_file_is_synced_before_it_gets_its_name_and_its_folder_after(store
         link(self, target)
 
     first, second = (a_launch(a_plan(), place) for place in (0, 1))
-    store.commit(first, None, [], [], a_dna(first))  # makes the folders
+    store.commit(LaunchRows(launch=first, dna=a_dna(first)))  # makes the folders
     monkeypatch.setattr(fsops, "_sync", note_sync)
     monkeypatch.setattr(Path, "hardlink_to", note_link)
-    store.commit(second, None, [], [], a_dna(second))
+    store.commit(LaunchRows(launch=second, dna=a_dna(second)))
     assert calls == ["file", "link", "folder"] * 3  # launches, dna, marker
 
 
@@ -196,7 +199,7 @@ def test_a_store_works_where_there_are_no_hard_links(tmp_path, a_plan, a_launch,
     store = Store.open(tmp_path / "fat")
     store.create_study(to_json(a_plan()))
     launch = a_launch(a_plan(), 0)
-    store.commit(launch, None, [], [], a_dna(launch))
+    store.commit(LaunchRows(launch=launch, dna=a_dna(launch)))
     assert read.launches(store.path, launch.study_id) == [launch]
     assert list((store.path / "staging").iterdir()) == []
 
@@ -211,7 +214,7 @@ def test_a_name_claimed_where_there_are_no_links_is_no_commit(store, a_plan, a_l
     assert read.launches(store.path, launch.study_id, damaged) == []
     assert [each.launch_id for each in damaged] == [launch.launch_id]
     with pytest.raises(CannotError, match="one died") as error:
-        store.commit(launch, None, [], [], a_dna(launch))
+        store.commit(LaunchRows(launch=launch, dna=a_dna(launch)))
     assert "bench recover" in error.value.hint
     assert not isinstance(error.value, AlreadyCommittedError)
 
@@ -236,7 +239,7 @@ def test_a_table_with_a_null_where_there_must_be_a_number_is_not_committed(store
     place = steps.schema.get_field_index("step_ns")
     holed = steps.set_column(place, pa.field("step_ns", pa.int64()), pa.nulls(steps.num_rows, pa.int64()))
     with pytest.raises((pa.ArrowException, ValueError)):
-        store.commit(launch, holed, [], [], a_dna(launch))
+        store.commit(LaunchRows(launch=launch, steps=holed, dna=a_dna(launch)))
     assert index.markers(store.path, launch.study_id) == []
 
 

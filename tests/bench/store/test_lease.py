@@ -8,11 +8,11 @@ import pytest
 
 from bench import recovery, resuming
 from bench.errors import CannotError
-from bench.outcome import read_ranks, steps_of
 from bench.plan import to_json
 from bench.store import attempts, index, late, lease, read
 from bench.store.commit import Store
 from bench.store.owner import Owner
+from bench.store.rows import LaunchRows
 from tests.bench.store import dying_writers
 
 LEASE_S = 0.6
@@ -138,11 +138,12 @@ def finish(store, a_study):
         dying_writers.leave(folder, launch.ranks)
         if not (folder / recovery.OUTCOME).exists():
             recovery.reserve(folder)
-        recovery.keep(folder, launch, dna[launch.launch_id])
-        steps = steps_of(launch, read_ranks(folder, launch.ranks))
+        steps = dying_writers.steps_left(folder, launch)
+        rows = LaunchRows(launch=launch, steps=steps, dna=dna[launch.launch_id])
+        recovery.keep(folder, rows)
         if not commit:
             return launch, None
-        return late.commit(store, plan, launch, lambda row: store.commit(row, steps, [], [], dna[launch.launch_id]))
+        return late.commit(store, plan, rows)
 
     return write
 
@@ -177,7 +178,7 @@ def test_a_rival_that_is_still_at_it_does_not_take_the_place_of_a_late_result(st
     rival = dying_writers.run_one(store, a_study[1][0], a_study[2][attempt.launch_id], until="begun")
     row, _ = finish(attempt)
     assert (rival.attempt, row.attempt) == (1, 2)
-    store.commit(rival, None, [], [], None)
+    store.commit(LaunchRows(launch=rival))
     assert read.launches(store.path, attempt.study_id) == [row]
 
 

@@ -16,6 +16,7 @@ from bench import recovery, verifying
 from bench.plan import to_json
 from bench.store import fsops, index, packing, packs, parquet, read, schema
 from bench.store.commit import Store
+from bench.store.rows import LaunchRows
 from tests.bench.store import dying_writers
 
 OLD = "2611220824-lenet-0a1b"
@@ -124,12 +125,14 @@ def test_whatever_launches_there_are_every_table_is_the_same_with_a_pack_as_with
             launch = a_launch(plan, place, attempt=attempt, loss_last=None if steps % 2 else float(steps))
             own = {"study_id": plan.study_id, "launch_id": launch.launch_id}
             store.commit(
-                launch,
-                some_steps(launch, steps) if steps else None,
-                [an_epoch(own, number) for number in range(epochs)],
-                [a_class(own, number) for number in range(classes)],
-                a_dna(launch) if place else None,
-                layers=[a_layer(own, number) for number in range(layers)],
+                LaunchRows(
+                    launch=launch,
+                    steps=some_steps(launch, steps) if steps else None,
+                    epochs=[an_epoch(own, number) for number in range(epochs)],
+                    classes=[a_class(own, number) for number in range(classes)],
+                    dna=a_dna(launch) if place else None,
+                    layers=[a_layer(own, number) for number in range(layers)],
+                )
             )
     assert packing.pack(store, plan.study_id)
     framed = {table: read.load(store.path, table) for table in schema.TABLES}
@@ -190,7 +193,7 @@ def test_a_launch_committed_since_makes_it_stale_and_the_next_one_takes_its_plac
 ):
     before = set(files_of(packed))
     again = a_launch(a_plan(OLD), 0, attempt=1, throughput_sps=99.0)
-    packed.commit(again, None, [], [], a_dna(again))
+    packed.commit(LaunchRows(launch=again, dna=a_dna(again)))
     assert not reads_the_pack(packed)
     assert 99.0 in [each.throughput_sps for each in read.launches(packed.path, OLD)]
     assert packing.pack(packed, OLD)
@@ -224,7 +227,7 @@ def test_rows_of_an_older_schema_are_not_packed(filled, a_plan, a_launch, a_dna,
             "arrow_schema",
             lambda table: parquet.pa.schema([each for each in whole(table) if each.name != "throughput_sps"]),
         )
-        filled.commit(older, None, [], [], a_dna(older))
+        filled.commit(LaunchRows(launch=older, dna=a_dna(older)))
     assert not packing.pack(filled, OLD)
     assert pack_folder(filled) == []
 
@@ -242,7 +245,7 @@ def test_a_pack_of_an_older_schema_is_read_as_its_files_are(filled, a_plan, a_la
         parquet._kept.cache_clear()
         launch = a_launch(plan, 0)
         store.create_study(to_json(plan))
-        store.commit(launch, None, [], [], None)
+        store.commit(LaunchRows(launch=launch))
         assert packing.pack(store, "old")
     parquet._kept.cache_clear()
     assert tables_of(store, "old") == unpacked(store, "old")
@@ -280,7 +283,7 @@ def test_recover_removes_what_nobody_reads_and_leaves_what_is_read(packed, a_pla
         os.utime(file, (0, 0))
     assert list(recovery.recover(packed.path).removed) == [f"packs/{OLD}/dna.4567.parquet"]
     again = a_launch(a_plan(OLD), 0, attempt=1)
-    packed.commit(again, None, [], [], a_dna(again))
+    packed.commit(LaunchRows(launch=again, dna=a_dna(again)))
     assert len(recovery.recover(packed.path).removed) == 4, "a stale pack: its document and three tables"
     assert pack_folder(packed) == []
 

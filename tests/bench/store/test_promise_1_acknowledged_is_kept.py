@@ -109,7 +109,7 @@ def test_what_was_kept_of_a_launch_survives_a_power_cut_too(a_study, written, tm
     disk.after_power_loss(written.root, tmp_path / "power")
     attempt = attempts.attempts(tmp_path / "power", launch.study_id)[0]
     folder = Store(tmp_path / "power").folder(launch.study_id, launch.launch_id)
-    assert recovery._kept(folder, attempt).launch == launch
+    assert recovery._saved(folder, attempt).launch == launch
 
 
 @pytest.mark.parametrize("forgotten", ["a file's sync", "a folder's sync"])

@@ -15,6 +15,7 @@ from bench.store import attempts, index, read
 from bench.store.attempts import StaleAttemptError
 from bench.store.commit import AlreadyCommittedError, Store
 from bench.store.owner import Owner
+from bench.store.rows import LaunchRows
 from tests.bench.store import dying_writers
 
 LATER = ("crash", "hang", "cancelled", "ok")
@@ -67,7 +68,7 @@ def walk(folder, a_study, a_dead_owner, steps):
                 was = statuses(store, plan)[launch.launch_id, launch.attempt]
                 if was is not None:
                     with pytest.raises(AlreadyCommittedError):
-                        store.commit(replace(launch, status=how), None, [], [], None)
+                        store.commit(LaunchRows(launch=replace(launch, status=how)))
             continue
         before = index.settled(root, plan.study_id).get(planned.launch_id)
         is_open = any(each.launch_id == planned.launch_id for each in attempts.open_attempts(root, plan.study_id))
@@ -126,7 +127,7 @@ def test_who_was_given_up_and_comes_back_changes_nothing(tmp_path, a_study, a_de
     with monkeypatch.context() as patch:  # it has looked before it was given up, and writes its rows now
         patch.setattr(Path, "exists", see_no_marker)
         with pytest.raises(AlreadyCommittedError):
-            store.commit(replace(slow, throughput_sps=1.0), None, [], [], dna[slow.launch_id])
+            store.commit(LaunchRows(launch=replace(slow, throughput_sps=1.0), dna=dna[slow.launch_id]))
     assert read.launches(store.path, plan.study_id) == [again]
     ended = {each.attempt: each.status for each in index.every_marker(store.path, plan.study_id)}
     assert ended == {0: "lost", 1: "ok"}

@@ -18,6 +18,7 @@ import bench
 from bench.errors import UsageError
 from bench.store import index, parquet, read, schema
 from bench.store.commit import Store
+from bench.store.rows import LaunchRows
 
 OLD, NEW = "2611220824-lenet-0a1b", "2611230900-lenet-77ff"
 
@@ -155,7 +156,7 @@ def test_a_frame_over_old_and_new_files_has_gaps_where_the_old_ones_have_no_colu
     launch = a_launch(a_plan(NEW), 3)
     with monkeypatch.context() as patch:
         patch.setattr(parquet, "arrow_schema", older)
-        filled.commit(launch, None, [], [], a_dna(launch))
+        filled.commit(LaunchRows(launch=launch, dna=a_dna(launch)))
     frame = read.load(filled.path, "launches").set_index("launch_id")
     assert len(frame) == 8
     assert pd.isna(frame.loc[launch.launch_id, "throughput_sps"])
@@ -167,7 +168,7 @@ def test_launches_come_in_the_order_they_were_planned(tmp_path, a_plan, a_launch
     plan = a_plan()
     for place in (3, 0, 2, 1):
         launch = a_launch(plan, place)
-        store.commit(launch, None, [], [], a_dna(launch))
+        store.commit(LaunchRows(launch=launch, dna=a_dna(launch)))
     found = [launch.launch_id for launch in read.launches(store.path, plan.study_id)]
     assert found == [each.launch_id for each in plan.launches]
 

@@ -18,6 +18,7 @@ from bench.store import fsops, index, place, read
 from bench.store.commit import Store
 from bench.store.layout import NoStoreError
 from bench.store.place import Place
+from bench.store.rows import LaunchRows
 from bench.store.transfer import transfer
 from bench.study import analysed
 from reports import build
@@ -72,7 +73,7 @@ def an_attempt(store, launch, note, **changes):
     folder = store.path / "studies" / launch.study_id / "attempts"
     folder.mkdir(exist_ok=True)
     (folder / f"{launch.launch_id}.a{again.attempt}.json").write_text(json.dumps({"note": note}))
-    store.commit(again, None, [], [], None)
+    store.commit(LaunchRows(launch=again))
 
 
 def test_a_copy_has_every_file_and_the_same_content(source, target):
@@ -188,7 +189,7 @@ def test_a_launch_that_is_there_with_another_result_is_refused_and_named_and_the
 ):
     theirs = Store.open(tmp_path / "theirs")
     other = a_launch(a_plan(NEW), 0, throughput_sps=999.0)
-    theirs.commit(other, None, [], [], a_dna(other))
+    theirs.commit(LaunchRows(launch=other, dna=a_dna(other)))
     (theirs.path / "studies" / NEW).mkdir(parents=True)
     shutil.copy(filled.path / "studies" / NEW / "study.json", theirs.path / "studies" / NEW)
     transfer(Place.at(str(theirs.path)), target)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from bench.plan import Configuration, Plan, Workload, in_rounds, to_json
 from bench.store import schema, step_table
 from bench.store.commit import Store
+from bench.store.rows import LaunchRows
 
 SINGLE = Configuration(
     strategy="single", ranks=1, device="cpu", backend=None, cores_per_rank=1, batch_per_rank=64, batch_global=64
@@ -83,7 +84,7 @@ def commit(store, plan, planned, rate, *, hw_id, torch="2.15.0", top1=None, loss
     for number, loss in enumerate(losses or ()):
         epochs.append(replace(_epoch(launch, 0.5), epoch=number, train_loss=loss, validation_loss=loss))
         classes += _never_called(launch, number)
-    store.commit(launch, _steps(launch, rate), epochs, classes, dna)
+    store.commit(LaunchRows(launch=launch, steps=_steps(launch, rate), epochs=epochs, classes=classes, dna=dna))
 
 
 def _launch(plan, planned, hw_id):

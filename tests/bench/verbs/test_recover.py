@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from bench.store.attempts import begin
+from bench.store.rows import LaunchRows
 from bench.verbs.ls import command as ls_command
 from bench.verbs.recover import command
 from bench.verbs.show import command as show_command
@@ -55,7 +56,7 @@ def test_ls_and_show_tell_of_a_launch_that_runs_and_of_attempts_before(recover, 
     recover()
     begin(filled, NEW, LAUNCH)
     launch = a_launch(a_plan(NEW), 3, attempt=1)
-    filled.commit(launch, None, [], [], a_dna(launch))
+    filled.commit(LaunchRows(launch=launch, dna=a_dna(launch)))
     card = recover(LAUNCH, verb=show_command).stdout
     assert f"  0  lost  {filled.path}/studies/{NEW}/logs/{LAUNCH}" in card
     assert f"  {filled.path}/studies/{NEW}/logs/{LAUNCH}.a1" in card

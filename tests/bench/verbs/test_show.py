@@ -7,6 +7,7 @@ from click.testing import CliRunner
 
 from bench.errors import CannotError, UsageError
 from bench.plan import to_json
+from bench.store.rows import LaunchRows
 from bench.verbs.show import command
 
 OLD, NEW = "2611220824-lenet-0a1b", "2611230900-lenet-77ff"
@@ -73,7 +74,7 @@ def test_json_is_one_document_that_holds_the_plan_and_the_rows(show, a_plan):
 def test_a_value_that_is_no_number_is_null_in_json(show, filled, a_plan, a_launch, a_dna):
     plan = a_plan(NEW, created_at="2026-11-23T09:00:00+00:00")
     launch = a_launch(plan, 3, loss_last=float("nan"))
-    filled.commit(launch, None, [], [], a_dna(launch))
+    filled.commit(LaunchRows(launch=launch, dna=a_dna(launch)))
     text = show(launch.launch_id, "--json").stdout
     document = json.loads(text, parse_constant=lambda word: pytest.fail(f"{word} is not JSON"))
     assert document["shown"][0]["row"]["loss_last"] is None

@@ -11,6 +11,7 @@ from bench.plan import to_json
 from bench.settings import resolve
 from bench.store import schema
 from bench.store.commit import Store
+from bench.store.rows import LaunchRows
 from bench.verbs import study_request, submission
 from launchers import Request
 
@@ -60,7 +61,7 @@ def committed(tmp_path, a_plan, a_launch):
         store = Store.open(tmp_path / "store")
         store.create_study(to_json(a_plan()))
         launch = a_launch(a_plan(), 0)
-        store.commit(launch, None, [], [], None)
+        store.commit(LaunchRows(launch=launch))
         assert launch.status == schema.OK
 
     return commit

@@ -10,6 +10,7 @@ from bench.plan import to_json
 from bench.store import parquet, schema
 from bench.store.attempts import begin
 from bench.store.commit import Store
+from bench.store.rows import LaunchRows
 from bench.verbs.verify import command
 
 OLD, NEW = "2611220824-lenet-0a1b", "2611230900-lenet-77ff"
@@ -91,7 +92,7 @@ def test_what_is_damaged_is_named(verify, filled, told):
 def test_a_launch_that_is_not_as_planned_is_named(verify, filled, a_plan, a_launch, a_dna, row, told):
     launch = replace(a_launch(a_plan(NEW), 3), **row)
     assert launch.ranks == 1
-    filled.commit(launch, None, [], [], a_dna(launch))
+    filled.commit(LaunchRows(launch=launch, dna=a_dna(launch)))
     done = verify(NEW)
     assert told in done.stdout
     assert done.return_value == 4
@@ -99,7 +100,7 @@ def test_a_launch_that_is_not_as_planned_is_named(verify, filled, a_plan, a_laun
 
 def test_rows_of_another_launch_are_named(verify, filled, a_plan, a_launch, a_dna, some_steps):
     launch, other = a_launch(a_plan(NEW), 3), a_launch(a_plan(NEW), 0)
-    filled.commit(launch, some_steps(other), [], [], a_dna(launch))
+    filled.commit(LaunchRows(launch=launch, steps=some_steps(other), dna=a_dna(launch)))
     assert f"holds rows of launch_id {other.launch_id}" in verify(NEW).stdout
 
 
@@ -114,7 +115,7 @@ def test_a_schema_that_is_newer_is_named(verify, filled, a_plan, a_launch, a_dna
                 {"bench.table": table, "bench.schema_version": str(schema.SCHEMA_VERSION + 1)}
             ),
         )
-        filled.commit(launch, None, [], [], a_dna(launch))
+        filled.commit(LaunchRows(launch=launch, dna=a_dna(launch)))
     assert f"has schema version {schema.SCHEMA_VERSION + 1}" in verify(NEW).stdout
 
 
