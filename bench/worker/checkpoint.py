@@ -20,7 +20,7 @@ from bench.learn.batches import Batch
 from bench.learn.data import DataSet
 from bench.plan import Configuration, Workload
 from bench.version import __version__
-from bench.worker import another, checkpoint_file, job
+from bench.worker import checkpoint_compat, checkpoint_file, job
 from bench.worker.checkpoint_file import Folder, Place
 from bench.worker.train import Trainer
 
@@ -101,9 +101,9 @@ class Checkpoints:
             content = {
                 "schema": checkpoint_file.SCHEMA,
                 "versions": {"bench": __version__, "torch": str(torch.__version__)},
-                "workload": another.plain(self.workload),
-                "configuration": another.plain(self.configuration),
-                "data": another.data_digest(self.data),
+                "workload": checkpoint_compat.plain(self.workload),
+                "configuration": checkpoint_compat.plain(self.configuration),
+                "data": checkpoint_compat.data_digest(self.data),
                 "epoch": place.epochs,
                 "step": place.steps,
                 "model": self.plain.state_dict(),
@@ -127,7 +127,7 @@ class Checkpoints:
             except WorkloadError as error:
                 self.warnings.append(f"{error.message.rstrip('.')}; it goes on from an earlier one, or from the start")
                 continue
-            another.refuse(file, content, self.workload, self.data, self.plain)
+            checkpoint_compat.refuse(file, content, self.workload, self.data, self.plain)
             self.warnings.append(
                 f"it went on from the checkpoint at {place} of an earlier attempt: its throughput is of the steps that "
                 "it trained itself, its epochs before are the earlier attempt's"
@@ -136,7 +136,7 @@ class Checkpoints:
         if self.start is None:
             return None
         content = checkpoint_file.read(self.start)
-        another.refuse(self.start, content, self.workload, self.data, self.plain)
+        checkpoint_compat.refuse(self.start, content, self.workload, self.data, self.plain)
         place = Place(content["epoch"], content["step"])
         if self.workload.epochs is not None and place >= Place(self.workload.epochs):
             raise WorkloadError(
@@ -148,7 +148,7 @@ class Checkpoints:
             "trained itself, its epochs before are the earlier run's"
         )
         ranks = self.trainer.group.world_size
-        self.warnings += another.converted(self.start, content, ranks, self.configuration.batch_global)
+        self.warnings += checkpoint_compat.converted(self.start, content, ranks, self.configuration.batch_global)
         return content
 
     def _settle_buckets(self, batch: Batch) -> None:

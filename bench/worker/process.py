@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from bench.learn import TrainingError, WorkloadError
-from bench.worker import bootstrap, job, reads
+from bench.worker import bootstrap, job, variable_reads
 
 
 def run(work: Callable[[bootstrap.Rank], None]) -> NoReturn:
@@ -18,14 +18,14 @@ def run(work: Callable[[bootstrap.Rank], None]) -> NoReturn:
         work: imports torch itself, so that cores, threads and signals are settled before; leaves "ok" on disk.
     """
     rank = bootstrap.start()
-    reads.listen()
+    variable_reads.listen()
     try:
         work(rank)
     except BaseException as error:  # noqa: BLE001 - whatever it is, the supervisor must hear of it
         bootstrap.say(traceback.format_exc())
         # When it failed decides who failed first; a file's own time is rounded to the kernel's tick.
         told = _told(error)
-        if unseen := reads.warnings():
+        if unseen := variable_reads.warnings():
             told["hint"] = ". ".join(filter(None, (*unseen, told.get("hint"))))
         job.write_result(rank.folder, rank.rank, {**told, "monotonic_ns": time.monotonic_ns()})
         code = 1

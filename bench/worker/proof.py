@@ -9,8 +9,8 @@ from bench.learn.batches import Batches
 from bench.worker import checks, gradients, overhead
 from bench.worker.afterwards import Afterwards
 from bench.worker.agreement import agreed
-from bench.worker.alone import compute_step_ns
 from bench.worker.group import Group
+from bench.worker.no_sync_step import compute_step_ns
 from bench.worker.train import Trainer
 
 _LIMIT_S = 60.0  # and a few times what it trains

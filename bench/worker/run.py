@@ -22,10 +22,10 @@ from bench.worker import (
     forward,
     host,
     job,
-    joining,
     phases,
     process,
-    reads,
+    variable_reads,
+    world,
 )
 from bench.worker.afterwards import Afterwards
 from bench.worker.checkpoint_file import Place
@@ -73,8 +73,8 @@ class _Launch:
         self.epochs: list[job.EpochResult] = []
 
     def join(self) -> None:
-        """Take the device and the threads, form the group, and compare both with the plan."""
-        place = joining.join(self.rank, self.told)
+        """Take the device and the threads, form the group, and hold both against the plan."""
+        place = world.join(self.rank, self.told)
         self.backend, self.device, self.group = place.backend, place.device, place.group
         self.places, self.watch = place.places, place.watch
         driven = self.configuration.ranks if self.configuration.strategy == "dp" else 1
@@ -263,7 +263,9 @@ class _Launch:
             resumed_step=came_from.steps if came_from is not None else None,
             checkpoint_s=self.checkpoints.spent_s if self.told.checkpoints is not None else None,
             anatomy=self.told.keep.anatomy is not None,
-            warnings=[*self.warnings, *self.checkpoints.warnings, *reads.warnings()] if self.group.rank == 0 else [],
+            warnings=[*self.warnings, *self.checkpoints.warnings, *variable_reads.warnings()]
+            if self.group.rank == 0
+            else [],
             **self.source.look().told(),  # again: an import may wait until it is needed
             data_hash=self.data.digest,
             data_account=self.data.account.to_json() if self.data.account and self.group.rank == 0 else None,

@@ -11,11 +11,11 @@ from launchers.environment import environment
 
 PROGRAM = """
 import json, sys
-from bench.worker import reads
-reads.listen()
+from bench.worker import variable_reads
+variable_reads.listen()
 sys.path.insert(0, sys.argv[1])
 import reads_net
-print(json.dumps(reads.warnings()))
+print(json.dumps(variable_reads.warnings()))
 """
 
 
