@@ -113,6 +113,11 @@ class Configuration:
         return self.ranks if self.strategy == "ddp" else 1
 
     @property
+    def batch_per_process(self) -> int:
+        """Samples of a step in one process: DataParallel scatters them over the devices that it drives."""
+        return self.batch_global // self.processes
+
+    @property
     def ranks_per_node(self) -> int:
         return self.ranks // self.nodes
 

@@ -237,7 +237,7 @@ def _momentum(momentum: float = 0.9001) -> None:
     from bench.learn import recipe
 
     plain = recipe.optimizer
-    recipe.optimizer = lambda model, asked: plain(model, replace(asked, momentum=momentum))
+    recipe.optimizer = lambda model, asked, *sparse: plain(model, replace(asked, momentum=momentum), *sparse)
 
 
 def _shard() -> None:
@@ -256,17 +256,17 @@ def _shard() -> None:
 
 def _pixels() -> None:
     """One pixel of every image is decoded as the next level of grey."""
-    from bench.worker.repro import run
+    from bench.worker import session
 
-    plain = run.load
+    original = session.of_workload
 
-    def load(*args, **options):
-        data = plain(*args, **options)
+    def of_workload(*args):
+        data = original(*args)
         images = data.train_images.clone()
         images[:, 0, 16, 16] += 1
         return replace(data, train_images=images)
 
-    run.load = load
+    session.of_workload = of_workload
 
 
 def _crop() -> None:
@@ -280,37 +280,40 @@ def _crop() -> None:
 def _seed() -> None:
     from bench.worker.repro import run
 
-    plain = run.rehearse
-    run.rehearse = lambda job, place: plain(
-        replace(job, workload=replace(job.workload, seed=job.workload.seed + 1000)), place
+    original = run.trace
+    run.trace = lambda asked, world: original(
+        replace(asked, workload=replace(asked.workload, seed=asked.workload.seed + 1000)), world
     )
 
 
 def _init() -> None:
-    from bench.worker.repro import run
+    import torch
 
-    plain = run.build
+    from bench.worker import session
+
+    original = session.build
 
     def build(*args):
-        run.torch.manual_seed(1000)
-        return plain(*args)
+        torch.manual_seed(1000)
+        return original(*args)
 
-    run.build = build
+    session.build = build
 
 
 def _kernels(forward_ulp: float = 5.0, gradient_ulp: float = 8.0) -> None:
     """What the envelope of another device is measured with, by less, and the rank says that it ran on such a device."""
+    from bench.worker import session
     from bench.worker.repro import perturb, run
 
-    plain_build, plain_conditions = run.build, run.conditions
+    original, conditions = session.build, run.conditions
 
     def build(*args):
-        model = plain_build(*args)
+        model = original(*args)
         perturb.round_otherwise(model, 20_26, forward_ulp, gradient_ulp)
         return model
 
-    run.build = build
-    run.conditions = lambda *args: {**plain_conditions(*args), "device": "cuda"}
+    session.build = build
+    run.conditions = lambda *args: {**conditions(*args), "device": "cuda"}
 
 
 def _kernels_tf32() -> None:
@@ -324,22 +327,24 @@ def _kernels_momentum() -> None:
 
 def _divisor() -> None:
     """The ranks' gradients are divided by one rank too many."""
-    from bench.worker.repro import run
+    import torch.distributed
 
-    plain = run.wrapped
+    from bench.worker import session
 
-    def wrapped(model, place):
-        made = plain(model, place)
-        if place.group.joined:
+    original = session.wrapped
+
+    def wrapped(model, configuration, device):
+        made = original(model, configuration, device)
+        if configuration.strategy == "ddp":
             made.register_comm_hook(None, divided_by_one_too_many)
         return made
 
     def divided_by_one_too_many(_, bucket):
-        ranks = run.torch.distributed.get_world_size()
-        summed = run.torch.distributed.all_reduce(bucket.buffer(), async_op=True).get_future()
+        ranks = torch.distributed.get_world_size()
+        summed = torch.distributed.all_reduce(bucket.buffer(), async_op=True).get_future()
         return summed.then(lambda done: done.value()[0].div_(ranks + 1))
 
-    run.wrapped = wrapped
+    session.wrapped = wrapped
 
 
 PLANTS = {

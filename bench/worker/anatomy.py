@@ -14,12 +14,11 @@ from PIL import Image
 from torch import Tensor, nn
 
 from bench.learn import WorkloadError
-from bench.learn.batches import Batches
 from bench.learn.copying import NotCopiedError, aside, copy_of
 from bench.measured import MeasuredLayer
 from bench.worker.job import Job
 from bench.worker.layers import LayerCost, layer_costs
-from bench.worker.train import Trainer
+from bench.worker.session import Session
 
 _CHANNELS, _COLUMNS = 64, 8  # of a picture, at most
 _SIDE = 32  # pixels of one channel, at least
@@ -134,19 +133,19 @@ class Anatomy:
                 grid(output[0].float().cpu()).save(self.pictures / f"{name.replace('.', '-')}-{when}.png")
 
 
-def of(told: Job, trainer: Trainer, model: nn.Module, batches: Batches) -> Anatomy | None:
+def of(job: Job, session: Session) -> Anatomy | None:
     """A launch's anatomy, begun; None where none was asked for.
 
     Raises:
         WorkloadError: the model cannot be copied.
     """
-    if told.keep.anatomy is None:
+    if job.keep.anatomy is None:
         return None
-    images, *_ = next(iter(batches))
-    pictures = Path(told.pictures) if told.pictures is not None and trainer.group.rank == 0 else None
+    image = next(iter(session.batches))[0][:1].clone()
+    pictures = Path(job.pictures) if job.pictures is not None and session.world.group.rank == 0 else None
     try:
-        anatomy = Anatomy(model=model, every=told.keep.anatomy, pictures=pictures, image=images[:1].clone())
-        anatomy.begin(trainer.optimizer)
+        anatomy = Anatomy(model=session.unwrapped, every=job.keep.anatomy, pictures=pictures, image=image)
+        anatomy.begin(session.trainer.optimizer)
     except NotCopiedError as error:
         raise WorkloadError(f"The layers are looked into on a copy, and {error}.", "Leave out --anatomy.") from error
     return anatomy

@@ -1,6 +1,6 @@
 """Resuming a training: what a checkpoint holds, taken from all ranks and put back into all of them.
 
-Nothing here stands inside a timed segment. After `go_on` a rank is, bit for bit, where the one was that was saved: its
+Nothing here stands inside a timed segment. After `resume` a rank is, bit for bit, where the one was that was saved: its
 weights, its optimizer, its random numbers, its place in the data, and the order in which gradients are summed.
 """
 
@@ -11,18 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from bench.documents import noun_of
 from bench.learn import WorkloadError, rng
 from bench.learn.batches import Batch
-from bench.learn.data import DataSet
-from bench.plan import Configuration, Workload
+from bench.plan import Workload
 from bench.version import __version__
 from bench.worker import checkpoint_compat, checkpoint_file, job
 from bench.worker.checkpoint_file import Folder, Place
-from bench.worker.train import Trainer
+from bench.worker.session import Session
 
 _STATEFUL = ("optimizer", "scheduler", "scaler", "ema")  # of the trainer, where it has them
 
@@ -31,11 +29,8 @@ _STATEFUL = ("optimizer", "scheduler", "scaler", "ema")  # of the trainer, where
 class Checkpoints:
     """Those of one launch, as each of its ranks lives them; only rank 0 reads and writes files."""
 
-    trainer: Trainer
-    plain: nn.Module  # the trainer's model without its wrapper
-    data: DataSet
+    session: Session
     workload: Workload
-    configuration: Configuration
     words: Sequence[str] = ()  # which are kept, see `bench.plan.Keep`
     folder: Folder | None = None  # None: none are kept
     start: Path | None = None  # one that the user names, where there is none of this launch's own
@@ -43,7 +38,7 @@ class Checkpoints:
     warnings: list[str] = field(default_factory=list, init=False)
     spent_s: float = field(default=0.0, init=False)
 
-    def go_on(self, batch: Batch) -> dict[str, Any] | None:
+    def resume(self, batch: Batch) -> dict[str, Any] | None:
         """Put the newest whole checkpoint of this launch, or else the one to start from, into this rank.
 
         Args:
@@ -57,7 +52,7 @@ class Checkpoints:
         """
         if self.folder is None and self.start is None:
             return None
-        group = self.trainer.group
+        group = self.session.world.group
         found: tuple[Any, ...] = ()
         if group.rank == 0:
             try:
@@ -93,29 +88,30 @@ class Checkpoints:
         kept, best = checkpoint_file.kept_epochs(self.words, [each.top1 or 0.0 for each in results])
         if not place.steps and place.epochs not in kept:
             return
-        began, group = time.perf_counter(), self.trainer.group
-        self.trainer.heart.enter("saving")
-        self.trainer.backend.synchronize(self.trainer.device)
-        ranks = group.gather({"rng": rng.state(self.trainer.device), "part": part})
-        if group.rank == 0:
+        session, trainer, world = self.session, self.session.trainer, self.session.world
+        began = time.perf_counter()
+        world.heart.enter("saving")
+        world.backend.synchronize(world.device)
+        ranks = world.group.gather({"rng": rng.state(world.device), "part": part})
+        if world.group.rank == 0:
             content = {
                 "schema": checkpoint_file.SCHEMA,
                 "versions": {"bench": __version__, "torch": str(torch.__version__)},
                 "workload": checkpoint_compat.plain(self.workload),
-                "configuration": checkpoint_compat.plain(self.configuration),
-                "data": checkpoint_compat.data_digest(self.data),
+                "configuration": checkpoint_compat.plain(world.configuration),
+                "data": checkpoint_compat.data_digest(session.data),
                 "epoch": place.epochs,
                 "step": place.steps,
-                "model": self.plain.state_dict(),
-                **{name: _state_of(getattr(self.trainer, name, None)) for name in _STATEFUL},
-                "first_loss": self.trainer.first_loss,
-                "last_loss": self.trainer.last_loss,
+                "model": session.unwrapped.state_dict(),
+                **{name: _state_of(getattr(trainer, name, None)) for name in _STATEFUL},
+                "first_loss": trainer.first_loss,
+                "last_loss": trainer.last_loss,
                 "results": [asdict(each) for each in results],
                 "loop": loop,
                 "ranks": ranks,
             }
             self.folder.write(place, content, best=best if "best" in self.words else None, keep=kept)
-        group.barrier(self.trainer.device)
+        world.group.barrier(world.device)
         self.spent_s += time.perf_counter() - began
 
     def _found(self) -> dict[str, Any] | None:
@@ -127,7 +123,7 @@ class Checkpoints:
             except WorkloadError as error:
                 self.warnings.append(f"{error.message.rstrip('.')}; it goes on from an earlier one, or from the start")
                 continue
-            checkpoint_compat.refuse(file, content, self.workload, self.data, self.plain)
+            checkpoint_compat.refuse(file, content, self.workload, self.session.data, self.session.unwrapped)
             self.warnings.append(
                 f"it went on from the checkpoint at {place} of an earlier attempt: its throughput is of the steps that "
                 "it trained itself, its epochs before are the earlier attempt's"
@@ -136,7 +132,7 @@ class Checkpoints:
         if self.start is None:
             return None
         content = checkpoint_file.read(self.start)
-        checkpoint_compat.refuse(self.start, content, self.workload, self.data, self.plain)
+        checkpoint_compat.refuse(self.start, content, self.workload, self.session.data, self.session.unwrapped)
         place = Place(content["epoch"], content["step"])
         if self.workload.epochs is not None and place >= Place(self.workload.epochs):
             raise WorkloadError(
@@ -147,8 +143,9 @@ class Checkpoints:
             f"it went on from the checkpoint {self.start.name} at {place}: its throughput is of the steps that it "
             "trained itself, its epochs before are the earlier run's"
         )
-        ranks = self.trainer.group.world_size
-        self.warnings += checkpoint_compat.converted(self.start, content, ranks, self.configuration.batch_global)
+        world = self.session.world
+        batch = world.configuration.batch_global
+        self.warnings += checkpoint_compat.converted(self.start, content, world.group.world_size, batch)
         return content
 
     def _settle_buckets(self, batch: Batch) -> None:
@@ -156,7 +153,7 @@ class Checkpoints:
 
         With three ranks and more the order of a sum is a matter of a gradient's place in its bucket.
         """
-        trainer = self.trainer
+        trainer = self.session.trainer
         if not isinstance(trainer.model, DistributedDataParallel):
             return
         trainer.model.train()  # type: ignore[no-untyped-call]
@@ -167,8 +164,8 @@ class Checkpoints:
         trainer.optimizer.zero_grad(set_to_none=True)
 
     def _restore(self, content: dict[str, Any]) -> None:
-        trainer, group = self.trainer, self.trainer.group
-        self.plain.load_state_dict(content["model"])
+        trainer, group = self.session.trainer, self.session.world.group
+        self.session.unwrapped.load_state_dict(content["model"])
         for name in _STATEFUL:
             part, state = getattr(trainer, name, None), content.get(name)
             if (part is None) != (state is None):
@@ -182,17 +179,14 @@ class Checkpoints:
         rng.restore(ranks[group.rank % len(ranks)]["rng"], trainer.device)
 
 
-def of(told: job.Job, trainer: Trainer, plain: nn.Module, data: DataSet) -> Checkpoints:
-    """A launch's, as it is told to keep them."""
-    keep = told.keep
+def of(asked: job.Job, session: Session) -> Checkpoints:
+    """A launch's, as it is asked to keep them."""
+    keep = asked.keep
     return Checkpoints(
-        trainer=trainer,
-        plain=plain,
-        data=data,
-        workload=told.workload,
-        configuration=told.configuration,
+        session=session,
+        workload=asked.workload,
         words=keep.checkpoint,
-        folder=Folder(Path(told.checkpoints)) if told.checkpoints is not None else None,
+        folder=Folder(Path(asked.checkpoints)) if asked.checkpoints is not None else None,
         start=Path(keep.start) if keep.start is not None else None,
     )
 

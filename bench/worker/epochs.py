@@ -5,17 +5,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
-from torch import nn
 
 from bench.learn import WorkloadError
 from bench.learn import evaluate as evaluation
-from bench.learn.batches import Batches
-from bench.learn.data import DataSet
 from bench.measured import MeasuredClass
-from bench.recipe import Recipe
 from bench.worker import job, phases
 from bench.worker.checkpoint_file import Place
-from bench.worker.train import Segment, Trainer
+from bench.worker.session import Session
+from bench.worker.train import Segment
 
 
 @dataclass(kw_only=True)
@@ -41,16 +38,11 @@ class Trained:
 
 @dataclass(kw_only=True)
 class EpochLoop:
-    """One rank's epochs. All that changes while it runs is in `trainer`, in the model and in what stands here."""
+    """One rank's epochs. All that changes while it runs is in the session and in what stands here."""
 
-    trainer: Trainer
-    plain: nn.Module  # the trainer's model without its wrapper
-    recipe: Recipe
-    data: DataSet
-    batches: Batches
+    session: Session
     # (batches, steps, *, epoch, in_window, loss_before): trains and records some steps of an epoch
     train: Callable[..., Segment]
-    memory_format: torch.memory_format
     warmup_steps: int  # the first of the run: trained and recorded, not in the window
     results: list[job.EpochResult] = field(default_factory=list)  # of the epochs so far, equal on every rank
     save: Callable[..., None] = lambda *_: None  # (place, loop, part): keeps a checkpoint, where one is wanted
@@ -69,28 +61,30 @@ class EpochLoop:
         for epoch in range(first, epochs):
             if self._out_of_patience():
                 break
-            self.trainer.heart.epoch = epoch + 1
+            self.session.world.heart.epoch = epoch + 1
             self._before(epoch)
             self.results.append(self._evaluated(epoch, self._trained(epoch)))
             self.save(Place(epoch + 1), self)
 
     def _before(self, epoch: int) -> None:
         """What changes at the start of an epoch. Of the first epoch after a resumption it is all that has changed."""
-        if self.recipe.phases:
-            phases.enter(self.recipe.phase_at(epoch), self.trainer, self.plain, self.batches)
+        session = self.session
+        if session.recipe.phases:
+            phases.enter(session.recipe.phase_at(epoch), session.trainer, session.unwrapped, session.batches)
 
     def _out_of_patience(self) -> bool:
         """Whether so many epochs have brought nothing better: rank 0's word, so that all ranks stop or none does."""
-        if not self.recipe.patience:
+        patience = self.session.recipe.patience
+        if not patience:
             return False
-        return bool(self.trainer.group.gather(epochs_since_best(self.results) >= self.recipe.patience)[0])
+        return bool(self.session.world.group.gather(epochs_since_best(self.results) >= patience)[0])
 
     def _trained(self, epoch: int) -> Trained:
-        steps = self.batches.steps_per_epoch
+        steps = self.session.batches.steps_per_epoch
         if steps is None:
             raise WorkloadError("Synthetic data has no epochs.", "Use --steps or --seconds, or real --data.")
         done, self.part = self.part or Trained(), None
-        batches = self.batches.epoch(epoch, first=done.steps)
+        batches = self.session.batches.epoch(epoch, first=done.steps)
         warm = done.steps + min(self.warmup_steps, steps - done.steps)
         self.warmup_steps -= warm - done.steps
         saved = range(self.save_every, steps, self.save_every) if self.save_every else ()
@@ -104,19 +98,19 @@ class EpochLoop:
         return done
 
     def _evaluated(self, epoch: int, done: Trained) -> job.EpochResult:
-        trainer, group = self.trainer, self.trainer.group
-        model = self.plain if trainer.ema is None else trainer.ema.module
+        session, trainer, group = self.session, self.session.trainer, self.session.world.group
+        model = session.unwrapped if trainer.ema is None else trainer.ema.module
         trainer.heart.enter("evaluating")
         began = time.perf_counter_ns()
         group.share_buffers(model)
         with trainer.autocast():
             mine = evaluation.evaluate(
                 model,
-                self.data,
+                session.data,
                 device=trainer.device,
                 rank=group.rank,
                 world_size=group.world_size,
-                memory_format=self.memory_format,
+                memory_format=session.memory_format,
                 beat=trainer.heart.beat,
             )
         counts = evaluation.Counts.from_tensor(group.total(mine.to_tensor(), trainer.device))
@@ -139,7 +133,7 @@ class EpochLoop:
             classes=tuple(
                 MeasuredClass(label=label, name=name, confusion=tuple(counts.confusion[label].tolist()), **vars(score))
                 for label, (name, score) in enumerate(
-                    zip(self.data.class_names, evaluation.per_class(counts), strict=True)
+                    zip(session.data.class_names, evaluation.per_class(counts), strict=True)
                 )
             ),
         )

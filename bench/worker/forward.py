@@ -30,13 +30,13 @@ class Seen(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return func(*args, **(kwargs or {}))
 
 
-def look_into(trainer: Trainer, plain: nn.Module, images: Tensor) -> Seen:
+def look_into(trainer: Trainer, unwrapped: nn.Module, images: Tensor) -> Seen:
     """One forward pass of a copy, as training makes it.
 
     Raises:
         NotCopiedError: there is no copy.
     """
-    copied, seen = copy_of(plain).train(), Seen()
+    copied, seen = copy_of(unwrapped).train(), Seen()
     with aside(images.device), trainer.autocast(), seen:
         copied(images.clone())
     return seen

@@ -38,14 +38,14 @@ class _Trial:
     """Forward and backward passes as training makes them, of copies, each from a seed of its own."""
 
     trainer: Trainer
-    plain: nn.Module
+    unwrapped: nn.Module
     shards: Sequence[Batch]  # a few samples of every rank
 
     def alone(self, ranks: Sequence[int], *, passes: int = 1) -> Gradients:
         """Without any wrapper: the mean over these ranks' samples, each with a fresh copy; of the last pass only."""
         total: Gradients = []
         for rank in ranks:
-            copied = copy_of(self.plain)
+            copied = copy_of(self.unwrapped)
             for _ in range(passes):
                 found = self.one(copied, copied, rank)
             total = found if not total else [_sum(*pair) for pair in zip(total, found, strict=True)]
@@ -75,28 +75,26 @@ class _Listening(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return func(*args, **(kwargs or {}))
 
 
-def compare(
-    trainer: Trainer, plain: nn.Module, batch: Batch, group: Group, wrap: Callable[[nn.Module], nn.Module]
-) -> Compared:
-    """In training mode and from the same random numbers, on copies: the model and its wrapper are left alone.
+def compare(trainer: Trainer, unwrapped: nn.Module, batch: Batch, wrap: Callable[[nn.Module], nn.Module]) -> Compared:
+    """On all ranks, in training mode, from the same random numbers, of copies: the model and its wrapper are untouched.
 
     Every rank computes every rank's samples alone; so a model that talks to the other ranks finds them there, and one
     that depends on its rank is seen to. Batch statistics are then those of one rank's samples on both sides.
 
     Args:
         trainer: the rank's.
-        plain: the model without its wrapper.
+        unwrapped: its model without its wrapper.
         batch: of this rank.
-        group: all ranks take part.
         wrap: puts a copy into the wrapper that the model is trained in.
 
     Raises:
         NotProvenError: equality is not defined for this model, or could not be seen; with the reason.
     """
+    group = trainer.group
     images, labels = (each[:_SAMPLES].cpu() for each in batch[:2])
-    trial = _Trial(trainer=trainer, plain=plain, shards=group.gather((images, labels)))
+    trial = _Trial(trainer=trainer, unwrapped=unwrapped, shards=group.gather((images, labels)))
     if getattr(trainer.model, "broadcast_buffers", False):
-        group.share_buffers(plain)  # as the wrapper does before each forward
+        group.share_buffers(unwrapped)  # as the wrapper does before each forward
     with aside(trainer.device):
         listening = _Listening()  # type: ignore[no-untyped-call]
         first = agreed(group, lambda: _heard(listening, trial))
@@ -119,7 +117,7 @@ def _heard(listening: _Listening, trial: _Trial) -> Gradients:
 
 
 def _through(wrap: Callable[[nn.Module], nn.Module], trial: _Trial, rank: int) -> Gradients:
-    copied = copy_of(trial.plain)
+    copied = copy_of(trial.unwrapped)
     return trial.one(wrap(copied), copied, rank)
 
 
@@ -159,7 +157,7 @@ def _of_rank_0(trial: _Trial, gradients: Gradients, group: Group) -> Gradients:
     """What rank 0 has in their place: sent tensor by tensor, so that there is one more in memory at a time."""
     return [
         group.share((torch.zeros_like(weight) if each is None else each).cpu()).to(weight.device)
-        for each, weight in zip(gradients, synchronised(trial.plain).values(), strict=True)
+        for each, weight in zip(gradients, synchronised(trial.unwrapped).values(), strict=True)
     ]
 
 

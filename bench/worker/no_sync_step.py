@@ -1,18 +1,17 @@
 """How long a step takes when nobody waits for gradients: what the others' share of it is compared with."""
 
 import statistics
-from collections.abc import Iterable
 from dataclasses import replace
 
 from torch.nn.parallel import DistributedDataParallel
 
-from bench.learn.batches import Batch
+from bench.learn.batches import Batches
 from bench.worker.train import Trainer, train_segment
 
 _STEPS_LEAST, _STEPS_MOST = 3, 30
 
 
-def compute_step_ns(trainer: Trainer, batches: Iterable[Batch], batch: int, step_ns: int) -> int | None:
+def compute_step_ns(trainer: Trainer, batches: Batches, step_ns: int) -> int | None:
     """The median length of about a second of steps without synchronisation, after all that counts.
 
     From here on the ranks' weights differ.
@@ -20,7 +19,6 @@ def compute_step_ns(trainer: Trainer, batches: Iterable[Batch], batch: int, step
     Args:
         trainer: the rank's; its schedule stands still.
         batches: the rank's.
-        batch: samples per step of this rank.
         step_ns: of a step with synchronisation; the same on every rank, so that all do as many steps.
 
     Returns:
@@ -35,7 +33,7 @@ def compute_step_ns(trainer: Trainer, batches: Iterable[Batch], batch: int, step
             replace(trainer, scheduler=None),
             iter(batches),
             1 + steps,
-            batch=batch,
+            batch=batches.batch_per_rank,
             phase="finishing",
             step_ns=step_ns,
             count_correct=False,

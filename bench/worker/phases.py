@@ -10,17 +10,17 @@ from bench.recipe import Phase, Recipe
 from bench.worker.train import Trainer
 
 
-def enter(phase: Phase, trainer: Trainer, plain: nn.Module, batches: Batches) -> None:
+def enter(phase: Phase, trainer: Trainer, unwrapped: nn.Module, batches: Batches) -> None:
     """Change what a phase says; the learning rate is the scheduler's business."""
     if phase.dropout is not None:
-        for module in _dropouts(plain):
+        for module in _dropouts(unwrapped):
             module.p = phase.dropout
     if phase.label_smoothing is not None:
         trainer.loss = loss_function(phase.label_smoothing)
     batches.change(phase.augment, phase.mixup, phase.cutmix)
 
 
-def check(recipe: Recipe, plain: nn.Module, batches: Batches) -> None:
+def check(recipe: Recipe, unwrapped: nn.Module, batches: Batches) -> None:
     """Say before training what a later phase would stumble over.
 
     Raises:
@@ -29,7 +29,7 @@ def check(recipe: Recipe, plain: nn.Module, batches: Batches) -> None:
     """
     before = batches.augmentations, batches.mixup, batches.cutmix
     for phase in recipe.phases:
-        if phase.dropout is not None and not _dropouts(plain):
+        if phase.dropout is not None and not _dropouts(unwrapped):
             raise WorkloadError(
                 f"The phase from epoch {phase.from_epoch} sets dropout; the model has no dropout layers.",
                 "Build the model with dropout (as in [model.options] dropout = 0.3), or leave it out of the phases.",

@@ -81,17 +81,14 @@ def read(device: torch.device, model: nn.Module | None, variables: Mapping[str, 
 class Watch:
     """One rank's process, from when it was as planned until its results are written."""
 
-    def __init__(self, device: torch.device, precision: str) -> None:
-        """`precision`: as asked for, and set."""
+    def __init__(self, device: torch.device, precision: str, seed: int) -> None:
+        """`precision`: as asked for, and set; `seed`: that random numbers are started from, before the first look."""
         self._device, self._precision, self._variables = device, precision, dict(os.environ)
         self.model: nn.Module | None = None
         self._cores = ""
         self._seen = {name: [value] for name, value in asdict(read(device, None, self._variables)).items()}
-        self._seen["products"] = ["tf32" if precision == "tf32" and device.type == "cuda" else "fp32"]
-
-    def planted(self, seed: int) -> None:
-        """Random numbers have been started from this seed, as planned."""
         self._seen["seed"] = [seed]
+        self._seen["products"] = ["tf32" if precision == "tf32" and device.type == "cuda" else "fp32"]
 
     def look(self) -> None:
         """Note what has another value than before. Not to be called while anything is timed."""

@@ -1,6 +1,7 @@
 """What a rank saw while it trained, segment by segment; kept in plain lists until the training is over."""
 
 import math
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -16,7 +17,8 @@ _COLUMNS = ("epoch", "step", "in_window", "start_ns", "step_ns", "data_wait_ns",
 class Record:
     """What this rank saw, segment by segment, and what it found out about itself."""
 
-    origin_ns: int = 0
+    origin_ns: int = 0  # when the first step could begin
+    first_step_monotonic_ns: int = 0  # the same, on the clock that is the same for all processes of a host
     columns: dict[str, list[int]] = field(default_factory=lambda: {name: [] for name in _COLUMNS})
     closure_errors: list[float] = field(default_factory=list)
     losses_finite: bool = True
@@ -25,6 +27,11 @@ class Record:
     window_cpu_s: float = 0.0
     window_switches: int = 0
     window_collection_ns: int = 0  # by Python's garbage collector
+
+    def begin(self) -> None:
+        """From here on it is training."""
+        self.origin_ns = time.perf_counter_ns()
+        self.first_step_monotonic_ns = time.monotonic_ns()
 
     def add(self, segment: Segment, *, epoch: int, in_window: bool, batch: int) -> None:
         """Append a segment's steps."""

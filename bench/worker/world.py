@@ -1,4 +1,4 @@
-"""How a rank comes to its place: device and threads taken, the group formed, and both compared with the plan."""
+"""How a rank joins its world: device and threads taken, the group formed, and both compared with the plan."""
 
 from dataclasses import dataclass
 from types import ModuleType
@@ -6,31 +6,48 @@ from types import ModuleType
 import torch
 
 from bench import devices
+from bench.plan import Configuration
 from bench.version import __version__
-from bench.worker import bootstrap, group, job
-from bench.worker.process_state import Watch
+from bench.worker import bootstrap, group
+from launchers.heartbeat import Heart
 
 _COLLECTIVE_TIMEOUT_S = 300.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Joined:
-    """Where one rank of a launch trains."""
+class World:
+    """Where one rank trains, and among whom."""
 
+    configuration: Configuration  # the row that it was compared with
     backend: ModuleType  # of bench.devices
     device: torch.device
     group: group.Group
+    heart: Heart
     places: list[str]  # every rank's piece of hardware
-    watch: Watch  # of this process, as it was when it joined
 
 
-def join(rank: bootstrap.Rank, told: job.Job) -> Joined:
+def join(
+    rank: bootstrap.Rank,
+    configuration: Configuration,
+    precision: str,
+    *,
+    launch_id: str,
+    oversubscribed: bool,
+    stall_s: float = 0.0,
+) -> World:
     """Take the place.
+
+    Args:
+        rank: who this process is.
+        configuration: the row, as planned.
+        precision: of products of float32, until this process ends.
+        launch_id: what tells this group from others at the same store.
+        oversubscribed: ranks may share a device.
+        stall_s: without a step for this long, the supervisor ends the launch.
 
     Raises:
         WorldMismatchError: the ranks that met are not those that were planned.
     """
-    configuration, precision = told.configuration, told.workload.precision
     rank.heart.enter("joining")
     backend = devices.load(configuration.device)
     devices.set_float32_precision(precision)
@@ -39,9 +56,9 @@ def join(rank: bootstrap.Rank, told: job.Job) -> Joined:
         configuration,
         rank=rank.rank,
         world_size=rank.world_size,
-        launch_id=told.launch_id,
+        launch_id=launch_id,
         # After the supervisor, who names the culprit of a hang; a collective that gives up first names a victim.
-        timeout_s=max(2 * told.stall_s, _COLLECTIVE_TIMEOUT_S),
+        timeout_s=max(2 * stall_s, _COLLECTIVE_TIMEOUT_S),
     )
     places = group.assert_world(
         joined,
@@ -50,6 +67,8 @@ def join(rank: bootstrap.Rank, told: job.Job) -> Joined:
         place=backend.place(device),
         threads=torch.get_num_threads(),
         software=f"torch {torch.__version__}, bench {__version__}",
-        oversubscribed=told.oversubscribed,
+        oversubscribed=oversubscribed,
     )
-    return Joined(backend=backend, device=device, group=joined, places=places, watch=Watch(device, precision))
+    return World(
+        configuration=configuration, backend=backend, device=device, group=joined, heart=rank.heart, places=places
+    )

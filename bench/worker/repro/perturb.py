@@ -19,7 +19,7 @@ def nudge(model: nn.Module, seed: int) -> str:
     for weight in model.parameters():
         if weight.is_floating_point():
             up = torch.rand(weight.shape, generator=dice) < 0.5
-            towards = torch.where(up, torch.inf, -torch.inf).to(weight.dtype)
+            towards = torch.where(up, torch.inf, -torch.inf).to(weight)
             with torch.no_grad():
                 weight.copy_(torch.nextafter(weight, towards))
     return f"one unit in the last place of every weight, by chance {seed}"

@@ -260,7 +260,7 @@ def compare(name: str, folder: Path, group: Group) -> dict[str, object]:
         return inside
 
     try:
-        found = vars(gradients.compare(trainer, model, batch, group, wrap))
+        found = vars(gradients.compare(trainer, model, batch, wrap))
     except Exception as error:  # noqa: BLE001 - the test looks at which it was
         found = {"reason": in_words(error)}
     untouched = all(torch.equal(before[key], model.state_dict()[key]) for key in before)

@@ -9,16 +9,16 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from bench.devices import cpu
-from bench.learn import WorkloadError, recipe
-from bench.learn.averaging import Ema
-from bench.learn.batches import Batches
+from bench.learn import WorkloadError
 from bench.learn.data import load
-from bench.learn.schedules import scheduler
+from bench.plan import Configuration, Workload
 from bench.recipe import Phase, Recipe
 from bench.worker import phases
 from bench.worker.epochs import EpochLoop, Trained, epochs_since_best
 from bench.worker.group import Group
-from bench.worker.train import Trainer, train_segment
+from bench.worker.session import prepare
+from bench.worker.train import train_segment
+from bench.worker.world import World
 from launchers import heartbeat
 
 CPU = torch.device("cpu")
@@ -36,7 +36,7 @@ def small_digits(train=32, test=20):
     )
 
 
-class World(Group):
+class FirstOfTwo(Group):
     """One process that hears what rank 0 of two would say."""
 
     def gather(self, value):
@@ -47,38 +47,26 @@ def loop_of(folder, told=None, *, epochs=4, recipe_of=PLAIN, batch=8, augmentati
     data = small_digits()
     torch.manual_seed(0)
     model = nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.Dropout(0.3), nn.Linear(16, 10))
-    optimizer = recipe.optimizer(model, recipe_of)
-    batches = Batches(
-        data,
-        device=CPU,
-        rank=0,
-        world_size=1,
-        batch_per_rank=batch,
-        seed=0,
-        augmentations=augmentations,
-        mixup=recipe_of.mixup,
-        cutmix=recipe_of.cutmix,
-    )
-    group = World(rank=0, world_size=1, backend=None)
+    group = FirstOfTwo(rank=0, world_size=1, backend=None)
     object.__setattr__(group, "told", told)
-    trainer = Trainer(
-        model=model,
-        loss=recipe.loss_function(recipe_of.label_smoothing),
-        optimizer=optimizer,
-        scheduler=scheduler(optimizer, recipe_of, epochs * batches.steps_per_epoch, batches.steps_per_epoch),
-        precision="fp32",
-        device=CPU,
-        backend=cpu,
-        group=group,
-        heart=heartbeat.Heart(folder, 0),
-        classes=data.classes,
-        clip_norm=recipe_of.clip_norm,
-        ema=Ema(model, recipe_of.ema_decay) if recipe_of.ema_decay else None,
+    row = Configuration(
+        strategy="single",
+        ranks=1,
+        device="cpu",
+        backend=None,
+        cores_per_rank=1,
+        batch_per_rank=batch,
+        batch_global=batch,
     )
+    world = World(
+        configuration=row, backend=cpu, device=CPU, group=group, heart=heartbeat.Heart(folder, 0), places=["here"]
+    )
+    work = Workload(model="mlp", data="digits", epochs=epochs, augment=augmentations, recipe=recipe_of)
+    session = prepare(world, work, data, model)
 
     def train(batches, steps, *, epoch, in_window, loss_before=0.0):
         return train_segment(
-            trainer,
+            session.trainer,
             batches,
             steps,
             batch=batch,
@@ -88,16 +76,7 @@ def loop_of(folder, told=None, *, epochs=4, recipe_of=PLAIN, batch=8, augmentati
             loss_before=loss_before,
         )
 
-    return EpochLoop(
-        trainer=trainer,
-        plain=model,
-        recipe=recipe_of,
-        data=data,
-        batches=batches,
-        train=train,
-        memory_format=torch.contiguous_format,
-        warmup_steps=2,
-    )
+    return EpochLoop(session=session, train=train, warmup_steps=2)
 
 
 def scored(*scores):
@@ -138,9 +117,9 @@ def test_a_phase_changes_dropout_augmentation_mixing_loss_and_rate_at_its_epoch(
     trained = loop.train
 
     def train(batches, steps, **told):
-        trainer = loop.trainer
-        words = [each.name for each in loop.batches.augmentations]
-        seen.append((told["epoch"], loop.plain[2].p, trainer.loss.label_smoothing, words, loop.batches.mixup))
+        trainer, drawn = loop.session.trainer, loop.session.batches
+        words = [each.name for each in drawn.augmentations]
+        seen.append((told["epoch"], loop.session.unwrapped[2].p, trainer.loss.label_smoothing, words, drawn.mixup))
         return trained(batches, steps, **told)
 
     loop.train = train
@@ -162,16 +141,16 @@ def test_a_run_gone_on_with_inside_a_phase_ends_with_the_same_weights(tmp_path):
     first.run(2)
     dice = torch.get_rng_state()  # of dropout
     second = loop_of(tmp_path, recipe_of=told)
-    second.plain.load_state_dict(first.plain.state_dict())
+    second.session.unwrapped.load_state_dict(first.session.unwrapped.state_dict())
     for name in ("optimizer", "scheduler", "scaler", "ema"):
-        getattr(second.trainer, name).load_state_dict(getattr(first.trainer, name).state_dict())
+        getattr(second.session.trainer, name).load_state_dict(getattr(first.session.trainer, name).state_dict())
     second.results = first.results
     torch.set_rng_state(dice)
     second.run(4, first=2)
-    for name, each in whole.plain.state_dict().items():
-        assert torch.equal(each, second.plain.state_dict()[name]), name
-    for name, each in whole.trainer.ema.module.state_dict().items():
-        assert torch.equal(each, second.trainer.ema.module.state_dict()[name]), name
+    for name, each in whole.session.unwrapped.state_dict().items():
+        assert torch.equal(each, second.session.unwrapped.state_dict()[name]), name
+    for name, each in whole.session.trainer.ema.module.state_dict().items():
+        assert torch.equal(each, second.session.trainer.ema.module.state_dict()[name]), name
     assert [each.top1 for each in whole.results] == [each.top1 for each in second.results]
 
 
@@ -179,7 +158,7 @@ def test_evaluation_uses_the_averaged_weights_where_there_are_any(tmp_path):
     loop = loop_of(tmp_path, recipe_of=Recipe(learning_rate=0.1, ema_decay=0.9))
     loop.run(2)
     averaged = loop.results[-1].validation_loss
-    loop.trainer.ema = None
+    loop.session.trainer.ema = None
     assert loop._evaluated(1, Trained(steps=1, samples=8)).validation_loss != averaged  # of the same weights
 
 
@@ -205,7 +184,7 @@ def test_without_patience_every_epoch_is_trained(tmp_path):
 @pytest.mark.parametrize(("told", "epochs"), [(True, 0), (False, 5)])
 def test_the_decision_to_stop_is_rank_0s_whatever_this_rank_thinks(tmp_path, monkeypatch, told, epochs):
     loop = loop_of(tmp_path, recipe_of=Recipe(learning_rate=1e-9, patience=1), epochs=5)
-    monkeypatch.setattr(World, "gather", lambda self, value: [told, value] if isinstance(value, bool) else [value])
+    monkeypatch.setattr(FirstOfTwo, "gather", lambda self, value: [told, value] if isinstance(value, bool) else [value])
     loop.run(5)
     assert len(loop.results) == epochs
 
@@ -217,24 +196,24 @@ def test_phases_that_the_model_or_the_images_cannot_follow_are_found_before_trai
         (Phase(from_epoch=3, augment=("blur",)), "no augmentation"),
     ):
         with pytest.raises(WorkloadError, match=complaint):
-            phases.check(Recipe(phases=(phase,)), loop.plain, loop.batches)
+            phases.check(Recipe(phases=(phase,)), loop.session.unwrapped, loop.session.batches)
     with pytest.raises(WorkloadError, match="the model has no dropout layers"):
-        phases.check(Recipe(phases=(Phase(from_epoch=3, dropout=0.1),)), nn.Linear(2, 2), loop.batches)
-    one = loop_of(tmp_path, batch=1).batches
+        phases.check(Recipe(phases=(Phase(from_epoch=3, dropout=0.1),)), nn.Linear(2, 2), loop.session.batches)
+    one = loop_of(tmp_path, batch=1).session.batches
     with pytest.raises(WorkloadError, match="a rank has 1"):
-        phases.check(Recipe(phases=(Phase(from_epoch=3, mixup=0.1),)), loop.plain, one)
-    before = loop.batches.augmentations, loop.batches.mixup
-    phases.check(PHASED, loop.plain, loop.batches)
-    assert (loop.batches.augmentations, loop.batches.mixup) == before
+        phases.check(Recipe(phases=(Phase(from_epoch=3, mixup=0.1),)), loop.session.unwrapped, one)
+    before = loop.session.batches.augmentations, loop.session.batches.mixup
+    phases.check(PHASED, loop.session.unwrapped, loop.session.batches)
+    assert (loop.session.batches.augmentations, loop.session.batches.mixup) == before
 
 
 def test_gradients_are_clipped_to_the_norm(tmp_path):
     """At a rate of 1, without momentum, the weights move by exactly the clipped gradient."""
     for clip_norm in (0.01, 1e9):
         loop = loop_of(tmp_path, recipe_of=Recipe(learning_rate=1.0, momentum=0.0, clip_norm=clip_norm))
-        before = [each.detach().clone() for each in loop.plain.parameters()]
-        loop.train(itertools.islice(loop.batches.epoch(0), 1), 1, epoch=0, in_window=True)
-        moved = torch.cat([(a - b).flatten() for a, b in zip(loop.plain.parameters(), before, strict=True)])
+        before = [each.detach().clone() for each in loop.session.unwrapped.parameters()]
+        loop.train(itertools.islice(loop.session.batches.epoch(0), 1), 1, epoch=0, in_window=True)
+        moved = torch.cat([(a - b).flatten() for a, b in zip(loop.session.unwrapped.parameters(), before, strict=True)])
         if clip_norm == 0.01:
             assert moved.norm().item() == pytest.approx(0.01, rel=1e-3)
         else:
@@ -246,12 +225,14 @@ def test_with_a_scaler_gradients_are_clipped_after_their_scale_is_taken_off(tmp_
     moved = []
     for precision in ("fp32", "fp16"):
         loop = loop_of(tmp_path, recipe_of=Recipe(learning_rate=1.0, momentum=0.0, clip_norm=0.5))
-        loop.trainer.precision = precision
-        loop.trainer.__post_init__()
+        loop.session.trainer.precision = precision
+        loop.session.trainer.__post_init__()
         torch.manual_seed(1)
-        before = [each.detach().clone() for each in loop.plain.parameters()]
-        loop.train(itertools.islice(loop.batches.epoch(0), 1), 1, epoch=0, in_window=True)
-        moved.append(torch.cat([(a - b).flatten() for a, b in zip(loop.plain.parameters(), before, strict=True)]))
+        before = [each.detach().clone() for each in loop.session.unwrapped.parameters()]
+        loop.train(itertools.islice(loop.session.batches.epoch(0), 1), 1, epoch=0, in_window=True)
+        moved.append(
+            torch.cat([(a - b).flatten() for a, b in zip(loop.session.unwrapped.parameters(), before, strict=True)])
+        )
     assert moved[0].norm().item() == pytest.approx(0.5, rel=1e-3)
     assert torch.allclose(moved[0], moved[1], atol=5e-3)
 
@@ -280,7 +261,7 @@ WORDS = ("crop", "flip", "affine:0.1", "jitter:0.2", "cutout:3")
 
 def reads_of(loop, steps=3):
     """What the steps of one segment read, the two sums after its end left out."""
-    batches = loop.batches.epoch(0)
+    batches = loop.session.batches.epoch(0)
     first = next(batches)  # an epoch is drawn on the host, before its first step
 
     with Reads() as reads:
@@ -296,12 +277,12 @@ def test_no_step_reads_a_value_back_whatever_the_recipe_asks_for(tmp_path):
 
 def test_a_step_that_reads_its_loss_is_found(tmp_path):
     loop = loop_of(tmp_path)
-    loss_of = loop.trainer.loss
+    loss_of = loop.session.trainer.loss
 
     def reading(logits, labels):
         loss = loss_of(logits, labels)
         loss.item()
         return loss
 
-    loop.trainer.loss = reading
+    loop.session.trainer.loss = reading
     assert reads_of(loop) == ["_local_scalar_dense"] * 3

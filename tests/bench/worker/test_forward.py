@@ -56,7 +56,7 @@ def two_threads():
 
 
 def changed_by(model, precision="fp32"):
-    watch, trainer = Watch(CPU, precision), SimpleNamespace(autocast=partial(train.autocast, precision, CPU))
+    watch, trainer = Watch(CPU, precision, 0), SimpleNamespace(autocast=partial(train.autocast, precision, CPU))
     seen = look_into(trainer, model, IMAGES)
     return watch.look_into_forward(seen.dtypes, seen.threads)
 

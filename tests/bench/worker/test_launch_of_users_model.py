@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from bench.worker import run as launch
+from bench.worker import session
 from tests.bench.worker.tiny_training import ended, rank_of, stand_in, told
 
 
@@ -39,7 +40,7 @@ class Changing(nn.Sequential):
 def launched(tmp_path, monkeypatch):
     def launched(kind, **workload):
         stand_in(monkeypatch.setattr)
-        monkeypatch.setattr(launch, "build", lambda *_: kind())
+        monkeypatch.setattr(session, "build", lambda *_: kind())
         asked = told(workload={"model": "own.py:build", "epochs": 3, **workload})
         launch.run(rank_of(tmp_path), asked)
         return ended(tmp_path)
@@ -51,14 +52,14 @@ def launched(tmp_path, monkeypatch):
 @pytest.mark.parametrize(("kind", "params"), [(Lazy, 4 * 9 + 4 + 8 + 144 * 6 + 6), (MadeInForward, 64 * 6 + 6)])
 @pytest.mark.parametrize("memory_format", ["contiguous", "channels_last"])
 def test_a_model_that_its_first_batch_makes_is_trained_whole(launched, monkeypatch, kind, params, memory_format):
-    made, optimizer_of = [], launch.optimizer_of
+    made, optimizer_of = [], session.optimizer_of
 
     def noted(workload, recipe, plain, batches):
         optimizer, warnings = optimizer_of(workload, recipe, plain, batches)
         made.append(sum(each.numel() for group in optimizer.param_groups for each in group["params"]))
         return optimizer, warnings
 
-    monkeypatch.setattr(launch, "optimizer_of", noted)
+    monkeypatch.setattr(session, "optimizer_of", noted)
     result = launched(kind, memory_format=memory_format)
     assert (result.params, made) == (params, [params])
     assert result.weights_moved

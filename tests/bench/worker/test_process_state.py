@@ -43,7 +43,7 @@ def process(monkeypatch):
 
 
 def changed_by(change, model=None) -> dict:
-    watch = Watch(CPU, "fp32")
+    watch = Watch(CPU, "fp32", torch.initial_seed())
     watch.look()
     assert watch.changed == {}
     change()
@@ -82,7 +82,7 @@ def test_a_rank_that_was_moved_to_one_core_is_seen_there():
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) < 2:
         pytest.skip("there is one core")
-    watch = Watch(CPU, "fp32")
+    watch = Watch(CPU, "fp32", torch.initial_seed())
     os.sched_setaffinity(0, cores[-1:])
     watch.look()
     assert watch.changed["cores"] == [spans(set(cores)), str(cores[-1])]
@@ -90,9 +90,8 @@ def test_a_rank_that_was_moved_to_one_core_is_seen_there():
 
 
 def test_a_seed_of_the_models_own_is_seen_and_the_planned_one_is_none():
-    watch = Watch(CPU, "fp32")
+    watch = Watch(CPU, "fp32", 5)
     torch.manual_seed(5)
-    watch.planted(5)
     watch.look()
     assert watch.changed == {}
     torch.manual_seed(42)
@@ -120,7 +119,7 @@ def test_weights_of_another_type_are_seen(model, words):
 
 
 def test_values_stand_in_the_order_in_which_they_were_seen_and_once():
-    watch = Watch(CPU, "fp32")
+    watch = Watch(CPU, "fp32", torch.initial_seed())
     for threads in (1, 2, 3, 1, 2):
         torch.set_num_threads(threads)
         watch.look()
@@ -130,7 +129,7 @@ def test_values_stand_in_the_order_in_which_they_were_seen_and_once():
 def test_threads_that_another_thread_sets_are_told_as_they_are_for_the_one_that_trains():
     """OpenMP keeps them by thread: what another one sets holds for itself."""
     other = threading.Thread(target=torch.set_num_threads, args=(1,))
-    watch = Watch(CPU, "fp32")
+    watch = Watch(CPU, "fp32", torch.initial_seed())
     other.start()
     other.join()
     watch.look()
@@ -161,7 +160,7 @@ def test_the_rounding_of_products_is_told_by_their_error(monkeypatch, kept_bits,
 def test_a_model_that_writes_into_its_input_is_seen_and_whether_the_window_trained_on_it():
     def watched(write, begins):
         watch, batches = (
-            Watch(CPU, "fp32"),
+            Watch(CPU, "fp32", torch.initial_seed()),
             Batches(load("synthetic"), device=CPU, rank=0, world_size=1, batch_per_rank=4, seed=0),
         )
         endless = iter(batches)

@@ -5,6 +5,7 @@ import torch
 
 from bench.learn import TrainingError
 from bench.worker import run as launch
+from bench.worker import session
 from bench.worker.checkpoint import Checkpoints
 from launchers.heartbeat import Heart
 from tests.bench.worker.tiny_training import Net, rank_of, stand_in, told
@@ -37,7 +38,7 @@ class Unhappy(Net):
 @pytest.mark.parametrize("where", ["forward", "backward", "evaluation"])
 def test_an_error_of_the_model_is_told_with_its_line(tmp_path, monkeypatch, where):
     stand_in(monkeypatch.setattr)
-    monkeypatch.setattr(launch, "build", lambda *_: Unhappy(where))
+    monkeypatch.setattr(session, "build", lambda *_: Unhappy(where))
     with pytest.raises(TrainingError, match=r"test_whose_error.py:\d+ raised ValueError: unhappy"):
         launch.run(rank_of(tmp_path), told(1))
 
@@ -60,6 +61,6 @@ def test_a_model_that_leaves_is_no_error_of_its_training(tmp_path, monkeypatch, 
             raise end
 
     stand_in(monkeypatch.setattr)
-    monkeypatch.setattr(launch, "build", lambda *_: Leaves())
+    monkeypatch.setattr(session, "build", lambda *_: Leaves())
     with pytest.raises(end):
         launch.run(rank_of(tmp_path), told(1))

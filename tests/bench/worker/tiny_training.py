@@ -21,7 +21,7 @@ from torch import nn
 from bench.learn.data.dataset import DataSet
 from bench.plan import Configuration, Keep, Workload
 from bench.recipe import Phase, Recipe
-from bench.worker import job
+from bench.worker import job, session
 from bench.worker import run as launch
 from bench.worker.bootstrap import Rank
 from launchers.heartbeat import PHASES, Heart
@@ -87,8 +87,8 @@ def told(world: int = 1, recipe: Recipe = ONECYCLE, **changes) -> job.Job:
 
 def stand_in(patch=setattr, *, width: int = 6, shift: int = 0) -> None:
     """Have every launch of this process train the tiny model on the tiny data."""
-    patch(launch, "build", lambda *_: Net(width))
-    patch(launch, "of_workload", lambda *_, **__: data(shift))
+    patch(session, "build", lambda *_: Net(width))
+    patch(session, "of_workload", lambda *_, **__: data(shift))
     patch(gc, "collect", lambda: 0)  # ten times as long as all the rest
     patch(torch, "set_num_interop_threads", lambda _: None)  # may be said once a process
 

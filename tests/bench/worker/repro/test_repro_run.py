@@ -18,9 +18,11 @@ from bench.learn import augment, batches, recipe
 from bench.plan import Configuration, Recipe, Workload
 from bench.repro import capsule
 from bench.repro.capsule import Rehearsal
+from bench.worker import session
 from bench.worker.group import Group
 from bench.worker.repro import run as repro_run
 from bench.worker.repro import tensor_digest
+from bench.worker.world import World
 from launchers.heartbeat import Heart
 
 ROW = Configuration(
@@ -34,7 +36,8 @@ TOLD = Rehearsal(workload=WORK, configuration=ROW)
 def deterministic():
     before, random = torch.get_num_threads(), torch.get_rng_state()
     torch.set_num_threads(1)
-    repro_run.be_deterministic("cpu", "fp32")
+    devices.set_float32_precision("fp32")
+    repro_run.be_deterministic("cpu")
     yield
     torch.use_deterministic_algorithms(False)
     torch.set_num_threads(before)
@@ -46,13 +49,15 @@ def seen(tmp_path):
     """Rehearse, here and now."""
 
     def run(told: Rehearsal = TOLD):
-        place = repro_run.Place(
+        world = World(
+            configuration=told.configuration,
             device=torch.device("cpu"),
+            places=["here"],
             backend=devices.load("cpu"),
             group=Group(rank=0, world_size=1, backend=None),
             heart=Heart(tmp_path, 0),
         )
-        return repro_run.rehearse(told, place)
+        return repro_run.trace(told, world)
 
     return run
 
@@ -132,7 +137,7 @@ def test_a_rehearsal_trains_as_a_measured_rank_does(seen):
     """The same model, data, order, recipe and loss, by hand."""
     torch.manual_seed(WORK.seed)
     data = batches_data()
-    model = repro_run.build("lenet-small", data.input_shape, data.classes).train()
+    model = session.build("lenet-small", data.input_shape, data.classes).train()
     stream = iter(
         batches.Batches(
             data, device="cpu", rank=0, world_size=1, batch_per_rank=8, seed=WORK.seed, augmentations=WORK.augment
@@ -201,8 +206,8 @@ def test_a_planted_mistake_shows_first_where_it_was_made(seen, monkeypatch, mist
     if mistake == "momentum":
         told = replace(TOLD, workload=replace(WORK, recipe=replace(WORK.recipe, momentum=0.9001)))
     elif mistake == "seed":
-        built = repro_run.build
-        monkeypatch.setattr(repro_run, "build", lambda *args: (torch.manual_seed(7), built(*args))[1])
+        built = session.build
+        monkeypatch.setattr(session, "build", lambda *args: (torch.manual_seed(7), built(*args))[1])
     elif mistake == "crop":
         drawn = augment.draw
         monkeypatch.setattr(augment, "draw", lambda *args: drawn(*args)[:1].expand(args[0], -1))
@@ -215,13 +220,13 @@ def test_a_planted_mistake_shows_first_where_it_was_made(seen, monkeypatch, mist
 
         monkeypatch.setattr(batches.Batches, "epoch", swapped)
     else:
-        load = repro_run.of_workload
+        load = session.of_workload
 
         def decoded(*args, **options):
             data = load(*args, **options)
             return replace(data, train_images=data.train_images ^ 1)
 
-        monkeypatch.setattr(repro_run, "of_workload", decoded)
+        monkeypatch.setattr(session, "of_workload", decoded)
     found = {fact.key: fact.hash for fact in seen(told).facts}
     differing = [fact.key for fact in plain.facts if found[fact.key] != fact.hash]
     in_order = sorted(differing, key=lambda key: capsule.STAGES.index(key[0]))
