@@ -30,7 +30,7 @@ from bench.dna.machine import here
 from bench.plan import to_json
 from bench.store import index
 from bench.store.commit import Store
-from bench.verbs import sides
+from bench.verbs import study_refs
 from reports.running import progress
 
 
@@ -53,7 +53,7 @@ def main() -> None:
         for rounds in range(1, asked.rounds + 1) if asked.interleaved else (asked.rounds,):
             for study_id in pair if rounds % 2 else reversed(pair):
                 go_on(study_id, rounds, store, host)
-        a, b = (sides.read(sides.find(study_id, asked.store), ()) for study_id in pair)
+        a, b = (study_refs.read(study_refs.find(study_id, asked.store), ()) for study_id in pair)
         speed = next(row for row in compare(a, b, a.plan.margin).rows if row.metric == THROUGHPUT)
         ratio = speed.ratio.estimate if speed.ratio else None
         found.append({"a": pair[0], "b": pair[1], "verdict": speed.verdict.word, "ratio": ratio})

@@ -5,6 +5,8 @@ A data set is one file here. It decorates a function with `named`, is called wit
 `bench.datasets`.
 """
 
+from dataclasses import replace
+
 from bench import plugins
 from bench.learn import WorkloadError
 from bench.learn.catalogue import check_data
@@ -25,10 +27,10 @@ def find(request: DataRequest) -> Source:
     is_own = request.name in files("sources")
     make = function("sources", request.name) if is_own else plugins.load(plugins.DATASETS, request.name, "__call__")
     source: Source = make(request)
-    for key, said in (("mean", request.mean), ("std", request.std)):
-        if said is not None and len(said) != len(source.mean):
+    for key, given in (("mean", request.mean), ("std", request.std)):
+        if given is not None and len(given) != len(source.mean):
             raise WorkloadError(
-                f"{key} has {len(said)} numbers; {request.name} has {len(source.mean)} channels.",
+                f"{key} has {len(given)} numbers; {request.name} has {len(source.mean)} channels.",
                 "Give one for each channel.",
             )
-    return source
+    return replace(source, mean=tuple(request.mean or source.mean), std=tuple(request.std or source.std))

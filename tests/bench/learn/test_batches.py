@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bench.learn import WorkloadError
 from bench.learn.batches import Batches
-from bench.learn.data import load
+from tests.bench.learn.loading import load
 
 CPU = torch.device("cpu")
 

@@ -8,8 +8,8 @@ from torch import nn
 from torch.nn.parallel import DataParallel
 
 from bench.learn import WorkloadError, evaluate
-from bench.learn.data import load
 from bench.learn.evaluate import Counts
+from tests.bench.learn.loading import load
 
 
 @pytest.fixture

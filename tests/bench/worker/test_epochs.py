@@ -10,7 +10,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from bench.devices import cpu
 from bench.learn import WorkloadError
-from bench.learn.data import load
 from bench.plan import Configuration, Workload
 from bench.recipe import Phase, Recipe
 from bench.worker import phases
@@ -20,6 +19,7 @@ from bench.worker.session import prepare
 from bench.worker.train import train_segment
 from bench.worker.world import World
 from launchers import heartbeat
+from tests.bench.learn.loading import load
 
 CPU = torch.device("cpu")
 PLAIN = Recipe(learning_rate=0.1)

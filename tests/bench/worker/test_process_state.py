@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from bench.learn.batches import Batches
-from bench.learn.data import load
 from bench.worker.process_state import Watch, rounding, spans
+from tests.bench.learn.loading import load
 
 CPU = torch.device("cpu")
 needs_affinity = pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system cannot pin")

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from bench.learn import WorkloadError
-from bench.learn.data import load
+from tests.bench.learn.loading import load
 
 
 def test_any_shape_and_number_of_classes_can_be_made():

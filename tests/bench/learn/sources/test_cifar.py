@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from bench.learn import WorkloadError, sources
-from bench.learn.data import load
+from tests.bench.learn.loading import load
 
 NAMES = tuple(f"kind {label}" for label in range(10))
 ROWS = 20

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from bench.learn import WorkloadError
-from bench.learn.data import load
+from tests.bench.learn.loading import load
 
 
 def test_digits_are_1797_in_a_fixed_split_that_holds_every_class_evenly():

@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 
 from bench.learn import WorkloadError
-from bench.learn.data import load
 from bench.learn.sources import folder as module
+from tests.bench.learn.loading import load
 
 SHAPE = (3, 8, 8)
 

@@ -164,7 +164,7 @@ def test_a_rehearsal_mixes_and_clips_where_the_recipe_does(seen):
 
 
 def batches_data():
-    from bench.learn.data import load
+    from tests.bench.learn.loading import load
 
     return load("digits")
 
