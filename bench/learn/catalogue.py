@@ -68,7 +68,7 @@ def check_model(name: str) -> None:
             raise WorkloadError(f"Model {name!r}: there is no file {name}.", _near_files(Path(name)))
         raise WorkloadError(f"Model {name!r} names a file but nothing in it.", which_callable(name))
     if name not in {each.name for each in models()}:
-        raise WorkloadError(f"There is no model {name!r}.", _did_you_mean(suggest(name), f"Give {FORMS}."))
+        raise WorkloadError(f"There is no model {name!r}.", did_you_mean(suggest(name), f"Give {FORMS}."))
 
 
 def which_callable(file: str) -> str:
@@ -106,7 +106,7 @@ def _required(arguments: ast.arguments) -> int:
 def _near_files(wanted: Path) -> str:
     beside = [each.name for each in wanted.parent.glob("*.py")] if wanted.parent.is_dir() else []
     near = [str(wanted.with_name(each)) for each in get_close_matches(wanted.name, beside, n=2)]
-    return _did_you_mean(near, f"It is FILE.py:CALLABLE, from {Path.cwd()}.")
+    return did_you_mean(near, f"It is FILE.py:CALLABLE, from {Path.cwd()}.")
 
 
 def check_data(name: str) -> None:
@@ -118,11 +118,12 @@ def check_data(name: str) -> None:
     if name not in files("sources") and name not in data_names():
         raise WorkloadError(
             f"There is no data set {name!r}.",
-            _did_you_mean(suggest(name, data_names()), f"There are: {', '.join(data_names())}."),
+            did_you_mean(suggest(name, data_names()), f"There are: {', '.join(data_names())}."),
         )
 
 
-def _did_you_mean(names: list[str], otherwise: str) -> str:
+def did_you_mean(names: list[str], otherwise: str) -> str:
+    """A hint: the names that are near, or what else to say."""
     return f"Did you mean {' or '.join(names)}?" if names else otherwise
 
 

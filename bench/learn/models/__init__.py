@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from bench.learn import MISSING, WorkloadError
-from bench.learn.catalogue import TIMM, check_model, suggest
+from bench.learn.catalogue import TIMM, check_model, did_you_mean, suggest
 from bench.learn.models.causes import Shape
 from bench.learn.models.trial import check_forward
 from bench.learn.models.users import from_user
@@ -57,8 +57,7 @@ def _check_options(name: str, make: Callable[..., Any], options: Mapping[str, An
     known = list(inspect.signature(make).parameters)[3:]
     for option in options:
         if option not in known:
-            near = suggest(option, known)
-            hint = f"Did you mean {' or '.join(near)}?" if near else f"It takes: {', '.join(known) or 'none'}."
+            hint = did_you_mean(suggest(option, known), f"It takes: {', '.join(known) or 'none'}.")
             raise WorkloadError(f"{name} has no option {option!r}.", hint)
 
 
@@ -86,9 +85,8 @@ def _timm(name: str, input_shape: Shape, classes: int, options: Mapping[str, Any
         raise WorkloadError(f"{name} needs timm: {error}.", 'Install it: pip install "timm>=1.0"', MISSING) from error
     plain = name.removeprefix(TIMM)
     if not timm.is_model(plain):
-        near = suggest(plain, timm.list_models())
         raise WorkloadError(
-            f"timm has no model {plain!r}.", f"Did you mean {' or '.join(near)}?" if near else "See timm.list_models()."
+            f"timm has no model {plain!r}.", did_you_mean(suggest(plain, timm.list_models()), "See timm.list_models().")
         )
     arguments = {"pretrained": False, "num_classes": classes, "in_chans": input_shape[0]} | dict(options)
     return lambda: timm.create_model(plain, **arguments)

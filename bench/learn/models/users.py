@@ -10,7 +10,7 @@ from types import ModuleType
 from torch import nn
 
 from bench.learn import WorkloadError
-from bench.learn.catalogue import suggest
+from bench.learn.catalogue import did_you_mean, suggest
 from bench.learn.models.building import TrainsItselfError, untrained
 from bench.learn.models.refusals import refusal
 
@@ -37,10 +37,9 @@ def from_user(name: str) -> nn.Module:
         )
     if not callable(make):
         own = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
-        near = suggest(callable_name, own)
         raise WorkloadError(
             f"{place} has no callable {callable_name!r}.",
-            f"Did you mean {' or '.join(near)}?" if near else f"It has: {', '.join(own[:5]) or 'none'}.",
+            did_you_mean(suggest(callable_name, own), f"It has: {', '.join(own[:5]) or 'none'}."),
         )
     try:
         with untrained():
