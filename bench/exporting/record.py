@@ -38,6 +38,11 @@ class Point:
     seconds: float  # of training and evaluation so far, for epochs; since the first barrier, for steps
     values: Mapping[str, float]  # what is missing is absent
 
+    @property
+    def numbers(self) -> dict[str, float]:
+        """The values, and where they stand on the other axes."""
+        return {"samples": self.samples, "seconds": self.seconds, **self.values}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
@@ -101,6 +106,16 @@ class Record:
     def name(self) -> str:
         """What is exported: the id of the study, or of the launch."""
         return self.only or self.plan.study_id
+
+    @property
+    def estimates(self) -> dict[str, float]:
+        """What trackers show of the study: `samples_per_s/ROW` and `speedup/ROW`; what is missing is absent."""
+        return {
+            f"{name}/{row.configuration}": estimate.estimate
+            for row in self.study.rows
+            for name, estimate in (("samples_per_s", row.throughput), ("speedup", row.speedup))
+            if estimate is not None
+        }
 
     @property
     def evaluated(self) -> str:

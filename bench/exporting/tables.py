@@ -131,7 +131,7 @@ def _of(run: Run) -> dict[str, Any]:
 
 
 def _moment(run: Run, axis: str, point: Point) -> dict[str, Any]:
-    return {**_of(run), axis: point.index, "samples": point.samples, "seconds": point.seconds, **point.values}
+    return {**_of(run), axis: point.index, **point.numbers}
 
 
 def _flat(nested: Mapping[str, Any], before: str = "") -> dict[str, Any]:

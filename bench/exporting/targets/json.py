@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.exporting import tables
 from bench.exporting.files import drafted
-from bench.exporting.record import Point, Record, Run, ids
+from bench.exporting.record import Record, Run, ids
 from reports.text.plain import finite
 
 NEEDS: Mapping[str, str] = {}
@@ -54,11 +54,7 @@ def _launch(run: Run) -> dict[str, Any]:
         "launch": run.launch.launch_id,
         "row": asdict(run.launch) | {"unavailable": json.loads(run.launch.unavailable)},
         "dna": ids(run.dna),
-        "epochs": [_point("epoch", each) for each in run.epochs],
-        "steps": [_point("step", each) for each in run.steps],
+        "epochs": [{"epoch": each.index, **each.numbers} for each in run.epochs],
+        "steps": [{"step": each.index, **each.numbers} for each in run.steps],
         "classes": [tables.scores(each) | {"confusion": each.confusion} for each in run.classes],
     }
-
-
-def _point(axis: str, point: Point) -> dict[str, Any]:
-    return {axis: point.index, "samples": point.samples, "seconds": point.seconds, **point.values}

@@ -139,13 +139,7 @@ def _study(store: _Store, record: Record, run: str) -> None:
             **{f"origin.{each.name}": each.origin for each in record.settings},
         },
     )
-    estimates = [
-        (f"{name}/{row.configuration}", estimate.estimate)
-        for row in record.study.rows
-        for name, estimate in (("samples_per_s", row.throughput), ("speedup", row.speedup))
-        if estimate is not None
-    ]
-    store.measure(run, [Metric(_key(name), value, at, 0) for name, value in estimates])
+    store.measure(run, [Metric(_key(name), value, at, 0) for name, value in record.estimates.items()])
     store.client.log_text(run, record.report, "report.md")
     store.client.log_text(run, as_csv(tables.settings(record)), "settings.csv")
     store.client.set_terminated(run, "FINISHED", at)
@@ -173,16 +167,17 @@ def _launch(store: _Store, record: Record, each: Run, run: str) -> None:
         return round((began + seconds) * 1000)
 
     metrics = [Metric(_key(f"launch/{name}"), value, at(0), 0) for name, value in each.numbers.items()]
-    for point in each.steps:
-        numbers = {**point.values, "samples": point.samples, "seconds": point.seconds}
-        metrics += [Metric(f"steps/{name}", value, at(point.seconds), point.index) for name, value in numbers.items()]
-    for point in each.epochs:
-        numbers = {**point.values, "samples": point.samples, "seconds": point.seconds}
-        metrics += [Metric(f"epochs/{name}", value, at(point.seconds), point.index) for name, value in numbers.items()]
+    for axis, points in (("steps", each.steps), ("epochs", each.epochs)):
         metrics += [
-            Metric(f"by_samples/{name}", value, at(point.seconds), point.samples)
-            for name, value in point.values.items()
+            Metric(f"{axis}/{name}", value, at(point.seconds), point.index)
+            for point in points
+            for name, value in point.numbers.items()
         ]
+    metrics += [
+        Metric(f"by_samples/{name}", value, at(point.seconds), point.samples)
+        for point in each.epochs
+        for name, value in point.values.items()
+    ]
     for label, score in zip(tables.labels(each.classes, _key), each.classes, strict=True):
         metrics += [
             Metric(f"class_{name}/{label}", value, at(0), score.epoch + 1)

@@ -153,14 +153,7 @@ def _launch(run: Run, session: Any) -> None:
     session.define_metric("epochs/*", step_metric="epoch")
     session.define_metric("steps/*", step_metric="step")
     for point in run.steps:
-        session.log(
-            {
-                "step": point.index,
-                "steps/samples": point.samples,
-                "steps/seconds": point.seconds,
-                **_named("steps", point.values.items()),
-            }
-        )
+        session.log({"step": point.index, **_named("steps", point.numbers.items())})
     for point in run.epochs:
         session.log(
             {
@@ -186,10 +179,8 @@ def _launch(run: Run, session: Any) -> None:
 
 
 def _study(record: Record, session: Any) -> None:
+    session.summary.update(record.estimates)
     for row in record.study.rows:
-        for name, estimate in (("samples_per_s", row.throughput), ("speedup", row.speedup)):
-            if estimate is not None:
-                session.summary.update({f"{name}/{row.configuration}": estimate.estimate})
         if row.verdict is not None:
             session.summary.update({f"verdict/{row.configuration}": row.verdict.word})
     _keep(session, {"report.md": record.report, "settings.csv": as_csv(tables.settings(record))})
