@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
 
@@ -17,6 +17,8 @@ from bench.dna.gpu import Gpus
 # Parts of the names of the processor's sensors: Intel's coretemp, AMD's k10temp and zenpower, cpu_thermal and
 # bigcore0_thermal of ARM boards. Others are of disks, network cards, the board.
 _CPU_SENSORS = ("core", "cpu", "k10temp", "zenpower", "x86_pkg_temp", "soc_thermal", "scpi_sensors")
+
+T = TypeVar("T")
 
 
 def read(gpus: Gpus) -> Facts:
@@ -51,8 +53,8 @@ def limits(cpus: Sequence[int], root: Path = Path("/")) -> Mapping[str, Any]:
         "governor": lambda: summarised(linux.governors(cpus, root).values()),
         "clock_cap_mhz": lambda: clock_cap_mhz(cpus, root),
         "turbo": lambda: linux.turbo(root),
-        "cpu_quota": lambda: _quota(root),
-        "memory_limit_gib": lambda: _memory_limit_gib(root),
+        "cpu_quota": lambda: round(limited(cgroup.cpu_quota(root), "CPU time"), 3),
+        "memory_limit_gib": lambda: round(limited(cgroup.memory(root), "memory").limit_bytes / 2**30, 2),
     }
 
 
@@ -137,15 +139,12 @@ def _word(supply: Path, name: str) -> str:
     return (first_text((supply / name,)) or "").lower()
 
 
-def _quota(root: Path) -> float:
-    quota = cgroup.cpu_quota(root)
-    if quota is None:
-        raise AbsentError("no control group limits CPU time")
-    return round(quota, 3)
+def limited(limit: T | None, what: str) -> T:
+    """The limit of the control groups.
 
-
-def _memory_limit_gib(root: Path) -> float:
-    limit = cgroup.memory(root)
+    Raises:
+        AbsentError: there is none.
+    """
     if limit is None:
-        raise AbsentError("no control group limits memory")
-    return round(limit.limit_bytes / 2**30, 2)
+        raise AbsentError(f"no control group limits {what}")
+    return limit

@@ -4,7 +4,7 @@ Times are in seconds, memory in bytes, clocks in MHz.
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -46,13 +46,13 @@ class Watch:
         cpus = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else usable_cpus()
         found = gather(
             {
-                "cpu_quota": partial(_known, cgroup.cpu_quota, "no control group limits CPU time"),
+                "cpu_quota": lambda: conditions.limited(cgroup.cpu_quota(), "CPU time"),
                 "throttled": self._throttled_s,
                 "governor": lambda: conditions.summarised(linux.governors(cpus).values()),
                 "clock_cap": partial(conditions.clock_cap_mhz, cpus),
                 "turbo": linux.turbo,
-                "memory_limit": lambda: _memory().limit_bytes,
-                "memory_left": lambda: _memory().left_bytes,
+                "memory_limit": lambda: conditions.limited(cgroup.memory(), "memory").limit_bytes,
+                "memory_left": lambda: conditions.limited(cgroup.memory(), "memory").left_bytes,
                 "gpu_throttling": self._gpu_throttling,
             }
         )
@@ -90,15 +90,3 @@ class Watch:
         if self._held_down is None:
             raise UnavailableError(self._gpu_gap)
         return ", ".join(sorted(self._held_down))
-
-
-def _known(read: Callable[[], Any], why: str) -> Any:
-    found = read()
-    if found is None:
-        raise AbsentError(why)
-    return found
-
-
-def _memory() -> cgroup.MemoryLimit:
-    found: cgroup.MemoryLimit = _known(cgroup.memory, "no control group limits memory")
-    return found
