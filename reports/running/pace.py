@@ -1,9 +1,9 @@
 """How long a running study will still take, from the launches that ended and from how far the running one has come."""
 
 from collections.abc import Callable
-from typing import Protocol
 
 from bench.plan import Plan, PlannedLaunch
+from launchers.heartbeat import Beat
 from reports.running.durations import Durations
 
 Clock = Callable[[], float]  # seconds; only differences count
@@ -14,19 +14,6 @@ _TRUSTED_AFTER = 0.05
 _AT_LEAST = 1 / 3
 _BUSY = 0.25  # of a launch's cores: others used more of them
 _SLOWER = 1.5  # times what everything took at first
-
-
-class Beat(Protocol):
-    """What a rank last said of itself; `steps` is 0 while it is unknown how many there are, `epoch` where none is."""
-
-    @property
-    def epoch(self) -> int: ...
-    @property
-    def phase(self) -> str: ...
-    @property
-    def step(self) -> int: ...
-    @property
-    def steps(self) -> int: ...
 
 
 class Running:

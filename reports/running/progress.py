@@ -14,7 +14,8 @@ from rich.segment import ControlType
 
 from bench.plan import Plan, PlannedLaunch
 from bench.store.schema import OK, Launch
-from reports.running.pace import Beat, Clock, Pace
+from launchers.heartbeat import Beat
+from reports.running.pace import Clock, Pace
 from reports.text import fmt, names
 from reports.text.console import console_for, shown, wants_color
 
