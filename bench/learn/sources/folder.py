@@ -13,7 +13,7 @@ from bench.account import VALIDATION, Account
 from bench.learn import WorkloadError
 from bench.learn.naming import named
 from bench.learn.sources.decoded import remembered
-from bench.learn.sources.files import Tree, Where, shown, walked
+from bench.learn.sources.file_tree import Tree, Where, shown, walked
 from bench.learn.sources.pictures import CHANNELS, PictureFacts, PixelsError, decode, summary, threads
 from bench.learn.sources.places import data_folder, missing
 from bench.learn.sources.progress import SlowWork

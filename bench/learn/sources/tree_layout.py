@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from bench.account import TRAINING, VALIDATION, several
 from bench.learn import WorkloadError
 from bench.learn.sources import annotations
-from bench.learn.sources.files import Tree, Where, shown
+from bench.learn.sources.file_tree import Tree, Where, shown
 
 ACCEPTED = "Taken are <class>/*.jpg, or train/<class>/*.jpg beside val/<class>/*.jpg; see docs/data.md"
 _TEST = "test"
