@@ -32,6 +32,11 @@ def path(folder: Path, rank: int) -> Path:
     return folder / f"rank{rank}.heartbeat"
 
 
+def silent(rank: int) -> Beat:
+    """Of a rank that has not spoken yet."""
+    return Beat(rank=rank, phase=PHASES[0], step=0, steps=0, monotonic_ns=0)
+
+
 class Heart:
     """The writing end, one per rank."""
 

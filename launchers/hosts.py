@@ -13,7 +13,7 @@ from typing import Any
 
 from launchers import Command, LaunchEnd, file_transfer
 from launchers.agent_listener import Agent, Inbox
-from launchers.heartbeat import PHASES, Beat
+from launchers.heartbeat import Beat, silent
 from launchers.rank_pool import Death, StartError
 from launchers.supervise import Patience, supervise
 from launchers.wire import Message
@@ -59,9 +59,7 @@ class RemoteRankPool:
             raise ValueError(f"{command.nodes} nodes are asked for, and there are {len(agents)}")
         self._command, self._agents = command, {agent.node: agent for agent in agents[: command.nodes]}
         self._inbox: Inbox = SimpleQueue()
-        self._beats = [
-            Beat(rank=rank, phase=PHASES[0], step=0, steps=0, monotonic_ns=0) for rank in range(command.ranks)
-        ]
+        self._beats = [silent(rank) for rank in range(command.ranks)]
         self._living: set[int] = set()
         self._deaths: list[Death] = []  # received, and not yet handed to the supervisor
         self._codes: dict[int, int | None] = {}

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from launchers.heartbeat import PHASES, Beat
+from launchers.heartbeat import PHASES, Beat, silent
 
 _STEPPING = ("warm-up", "window")
 _SLOW_STEPS = 20  # a rank may be this many of its longest steps late
@@ -19,7 +19,7 @@ class Watchdog:
 
     def __init__(self, ranks: int, *, now_s: float, stall_s: float, startup_s: float, finish_s: float) -> None:
         self._stall_s, self._startup_s, self._finish_s = stall_s, startup_s, finish_s
-        self._last = [Beat(rank=rank, phase=PHASES[0], step=0, steps=0, monotonic_ns=0) for rank in range(ranks)]
+        self._last = [silent(rank) for rank in range(ranks)]
         self._stepped: set[int] = set()
         self._living = ranks
         self._longest_step_s = 0.0

@@ -34,7 +34,7 @@ def name(device: torch.device) -> str:
 
 
 def place(device: torch.device) -> str:
-    """Tells two devices apart within this host; never leaves it."""
+    """Distinguishes two devices within this host; never leaves it."""
     return f"cuda:{torch.cuda.get_device_properties(device).uuid}"
 
 

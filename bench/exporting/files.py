@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -63,3 +63,9 @@ def drafted(folder: Path) -> Iterator[Path]:
         for file in files:
             (folder / file).parent.mkdir(parents=True, exist_ok=True)
             (draft / file).replace(folder / file)
+
+
+def write_texts(folder: Path, texts: Mapping[str, str]) -> None:
+    """Texts by the names of their files, the same bytes on every system."""
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8", newline="\n")

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from bench.analysis.learning import macro
-from bench.exporting.record import Point, Record, Run, ids
+from bench.exporting.record import Point, Record, Run, Setting, ids, scalars
 from bench.store.schema import ClassScore
 from reports.text import fmt
 
@@ -124,6 +124,17 @@ def classification_report(run: Run) -> str:
         lines += ["", f"- {len(run.classes) - means.classes} of these classes have no samples: not in the macro mean"]
     epoch = run.classes[0].epoch + 1
     return "\n".join([f"{run.launch.launch_id}, {run.launch.configuration}, after epoch {epoch}", "", *lines, ""])
+
+
+def settings_in_markdown(settings: Sequence[Setting]) -> str:
+    """Settings as a table for people."""
+    lines = [f"| {each.name} | {cell(scalars(each))} | {cell(each.origin)} |" for each in settings]
+    return "\n".join(["| setting | value | from |", "| --- | --- | --- |", *lines])
+
+
+def cell(value: Any) -> str:
+    """A value in a table of Markdown."""
+    return fmt.clean(str(value)).replace("|", "\\|")
 
 
 def _of(run: Run) -> dict[str, Any]:

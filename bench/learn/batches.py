@@ -172,7 +172,7 @@ class Batches:
         return images
 
     def _numbers(self, what: Augmentation, number: int) -> Tensor:
-        """For one augmentation, with dice of its own: asking for another one changes nothing of it."""
+        """For one augmentation, with a generator of its own: asking for another one changes nothing of it."""
         rng = torch.Generator().manual_seed(_mixed(self.seed, number, what.name))
         return self._sent(augment.draw_numbers(self._size, what.name, rng))
 

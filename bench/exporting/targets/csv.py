@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bench.exporting import tables
-from bench.exporting.files import drafted
+from bench.exporting.files import drafted, write_texts
 from bench.exporting.record import Record
 from reports.text.plain import as_csv
 
@@ -34,8 +34,7 @@ def write(record: Record, folder: Path, progress: Callable[[str], None]) -> list
     }
     final = folder / record.name
     with drafted(final) as draft:
-        for name, text in texts.items():
-            (draft / name).write_text(text, encoding="utf-8", newline="\n")
+        write_texts(draft, texts)
     return [final / name for name in texts]
 
 

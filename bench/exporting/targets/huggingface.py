@@ -14,8 +14,8 @@ from typing import Any
 from bench.analysis.digits import significant
 from bench.errors import CannotError
 from bench.exporting import tables
-from bench.exporting.files import drafted
-from bench.exporting.record import Record, Run, ids, scalars
+from bench.exporting.files import drafted, write_texts
+from bench.exporting.record import Record, Run, ids
 from reports.text import fmt
 from reports.text.plain import as_csv, finite
 
@@ -63,8 +63,7 @@ def write(record: Record, folder: Path, progress: Callable[[str], None]) -> list
         for name, state in kept.files.items() if kept is not None else ():
             progress(name)
             _write_weights(state, draft / name)
-        for name, text in texts.items():
-            (draft / name).write_text(text, encoding="utf-8", newline="\n")
+        write_texts(draft, texts)
     return [final / name for name in [*(kept.files if kept is not None else ()), *texts]]
 
 
@@ -149,9 +148,7 @@ def card(record: Record, run: Run, kept: _Kept | None) -> str:
             "",
             "## How it was trained",
             "",
-            "| setting | value | from |",
-            "| --- | --- | --- |",
-            *(f"| {each.name} | {_cell(scalars(each))} | {_cell(each.origin)} |" for each in set_by_hand),
+            tables.settings_in_markdown(set_by_hand),
             "",
             "All other settings are the defaults; `config.json` has every one. `curves.csv` has each epoch."
             if run.epochs
@@ -278,13 +275,8 @@ def _write_weights(state: Mapping[str, Any], file: Path) -> None:
 def _point(run: Run) -> dict[str, Any] | None:
     if not run.epochs:
         return None
-    last = run.epochs[-1]
-    return {"epoch": last.index, "samples": last.samples, "seconds": last.seconds, **last.values}
+    return {"epoch": run.epochs[-1].index, **run.epochs[-1].numbers}
 
 
 def _as_json(value: Any) -> str:
     return json.dumps(finite(value), indent=2, allow_nan=False) + "\n"
-
-
-def _cell(value: Any) -> str:
-    return fmt.clean(str(value)).replace("|", "\\|")

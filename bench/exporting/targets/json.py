@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.exporting import tables
-from bench.exporting.files import drafted
+from bench.exporting.files import drafted, write_texts
 from bench.exporting.record import Record, Run, ids
 from reports.text.plain import finite
 
@@ -23,7 +23,7 @@ def write(record: Record, folder: Path, progress: Callable[[str], None]) -> list
     text = json.dumps(document(record), indent=1, allow_nan=False) + "\n"
     name = f"{record.name}.json"
     with drafted(final) as draft:
-        (draft / name).write_text(text, encoding="utf-8", newline="\n")
+        write_texts(draft, {name: text})
     return [final / name]
 
 

@@ -12,7 +12,6 @@ from typing import Any
 from bench.exporting import tables
 from bench.exporting.files import drafted
 from bench.exporting.record import Record, Run, ids, scalars
-from reports.text import fmt
 
 NEEDS: Mapping[str, str] = {"tensorboard": "tensorboard>=2.20"}
 
@@ -60,7 +59,7 @@ def _write(file: Path, events: Iterator[Any]) -> None:
 def _of_run(record: Record, run: Run) -> Iterator[Any]:
     began = run.began_at
     yield _hparams(record, run, began)
-    yield _text("settings", _settings(record), began)
+    yield _text("settings", tables.settings_in_markdown(record.settings), began)
     yield _text("launch", _pairs(run.facts), began)
     yield _text("evaluated", record.evaluated, began)
     yield _text("dna", _pairs(ids(run.dna)), began)
@@ -144,22 +143,15 @@ def _hparams(record: Record, run: Run, at: float) -> Any:
     return Event(wall_time=at, summary=Summary(value=[Summary.Value(tag=_HPARAMS, metadata=metadata)]))
 
 
-def _settings(record: Record) -> str:
-    lines = [f"| {each.name} | {_cell(scalars(each))} | {_cell(each.origin)} |" for each in record.settings]
-    return "\n".join(["| setting | value | from |", "| --- | --- | --- |", *lines])
-
-
 def _pairs(pairs: Mapping[str, Any]) -> str:
-    return "\n".join(["| | |", "| --- | --- |", *(f"| {name} | {_cell(value)} |" for name, value in pairs.items())])
+    return "\n".join(
+        ["| | |", "| --- | --- |", *(f"| {name} | {tables.cell(value)} |" for name, value in pairs.items())]
+    )
 
 
 def _confusion(run: Run) -> str:
-    names = [_cell(each.name) for each in run.classes]
+    names = [tables.cell(each.name) for each in run.classes]
     lines = [
         f"| {name} | {' | '.join(map(str, each.confusion))} |" for name, each in zip(names, run.classes, strict=True)
     ]
     return "\n".join([f"| is \\ called | {' | '.join(names)} |", f"| --- |{' ---: |' * len(names)}", *lines])
-
-
-def _cell(value: Any) -> str:
-    return fmt.clean(str(value)).replace("|", "\\|")
