@@ -15,9 +15,9 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-import bench
 from bench import folders, plugins
 from bench.errors import INTERRUPTED, BenchError, CannotError
+from bench.version import __version__
 
 # What a machine answers when it has run out of something, or when a disk does not do what disks do.
 _LACKS = {
@@ -89,7 +89,7 @@ def _saved(error: Exception) -> str:
             path = Path(folder(), name)
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("x", encoding="utf-8", errors="backslashreplace") as file:
-                file.write(f"bench {bench.__version__}, Python {sys.version}\n{' '.join(sys.argv)}\n\n")
+                file.write(f"bench {__version__}, Python {sys.version}\n{' '.join(sys.argv)}\n\n")
                 file.writelines(traceback.format_exception(error))
             return str(path)
     return "nowhere, no folder can be written; --debug prints it"

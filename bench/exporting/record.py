@@ -9,10 +9,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import bench
 from bench.analysis.result import Study
 from bench.plan import Plan
 from bench.store.schema import FAILURES, ClassScore, Dna, Launch
+from bench.version import __version__
 
 _LAYOUT = 1  # bump when a target lays out the same record in another way: an export of the old one is then replaced
 
@@ -160,4 +160,4 @@ def digest(content: Record | Run) -> str:
     """Equal for equal content written by the same version of bench: an export that has it need not be written again."""
     # Where a file lies is no content; its name is.
     text = json.dumps(asdict(content), sort_keys=True, default=lambda file: file.name)
-    return hashlib.sha256(f"{_LAYOUT} {bench.__version__} {text}".encode()).hexdigest()[:16]
+    return hashlib.sha256(f"{_LAYOUT} {__version__} {text}".encode()).hexdigest()[:16]

@@ -78,7 +78,7 @@ def command(
     if undecided is not None and not gate_names:
         raise UsageError("--undecided is about gates, and none is asked for", hint="add --fail-on slower")
     asked = _Gates(gate_names, undecided_fails=undecided == "fail")
-    margin = _share(threshold) if threshold is not None else None
+    margin = share(threshold) if threshold is not None else None
     if len(things) < 2:
         raise UsageError("compare needs two things or more", hint="bench compare @-2 @last")
     names = "AB" if len(things) == 2 else things
@@ -90,18 +90,13 @@ def command(
 
 def _two(a: "Wanted", b: "Wanted", margin: float | None, asked: _Gates, **talking: bool) -> int:
     from bench.analysis.comparing import gates
-    from bench.analysis.comparing.compare import compare
     from reports.comparing import comparison, document
     from reports.text.console import console_for
 
     documents: list[dict[str, Any]] = []
     told: list[gates.Ruling] = []
     console = console_for(sys.stdout, color=not talking["no_color"])
-    known = list(study_refs.calibrations([a.store, b.store]))
-    for pair in study_refs.paired_off(a, b):
-        mine, theirs = (study_refs.read(each, known) for each in pair)
-        least = margin or max(mine.plan.margin, theirs.plan.margin)
-        found = compare(mine, theirs, least, other_source=talking["other_source"])
+    for found in study_refs.comparisons(a, b, margin, other_source=talking["other_source"]):
         rulings = gates.rulings(found, asked.names)
         told += rulings
         if talking["as_json"]:
@@ -149,7 +144,7 @@ def _tell(told: "Sequence[Ruling]", code: int) -> None:
         click.echo("undecided is no failure (exit 0); --undecided fail makes it one (exit 4)", err=True)
 
 
-def _share(text: str) -> float:
+def share(text: str) -> float:
     """`5%` and `0.05` alike."""
     number, percent, rest = text.partition("%")
     try:

@@ -2,6 +2,7 @@
 
 import contextlib
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -26,7 +27,7 @@ class Interruptions:
 
 @contextlib.contextmanager
 def listened_for(told: Callable[[], None]) -> Iterator[Interruptions]:
-    """Have signals noted while a study runs.
+    """Have signals noted while a study runs; in a thread that gets none (Python hands them to the main one) nothing.
 
     Args:
         told: called at the first Ctrl-C, so that the user knows what a second one does.
@@ -36,6 +37,9 @@ def listened_for(told: Callable[[], None]) -> Iterator[Interruptions]:
         Terminated: SIGTERM. A scheduler kills half a minute after it, which may be less than a launch takes.
     """
     asked = Interruptions()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
 
     def interrupted(_number: int, _frame: object) -> None:
         if asked.draining:

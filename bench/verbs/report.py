@@ -107,10 +107,7 @@ def command(
 
 def _compared(study_id: str, other: str, store: Path) -> "Comparison":
     """The study judged against another, by the rules of `bench compare`: FASTER means that the study reported is."""
-    from bench.analysis.comparing.compare import compare
     from bench.verbs import study_refs
 
     a, b = study_refs.find_side("--compare", other, store), study_refs.find(study_id, store)
-    known = list(study_refs.calibrations([a.store, b.store]))
-    mine, theirs = (study_refs.read(each, known) for each in study_refs.paired_off(a, b)[0])
-    return compare(mine, theirs, max(mine.plan.margin, theirs.plan.margin))
+    return next(study_refs.comparisons(a, b))

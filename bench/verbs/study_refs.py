@@ -21,7 +21,7 @@ from bench.store.layout import Layout, NoStoreError, existing
 from bench.store.survey import survey
 
 if TYPE_CHECKING:
-    from bench.analysis.comparing.nouns import Calibration
+    from bench.analysis.comparing.nouns import Calibration, Comparison
     from bench.analysis.comparing.operands import Side
     from bench.plan import Plan
 
@@ -172,6 +172,25 @@ def read(wanted: Wanted, known: "Sequence[Calibration]") -> "Side":
         accuracy=_over_seeds(wanted.store, side),
         noise={configuration: each for configuration, each in noise.items() if each is not None},
     )
+
+
+def comparisons(
+    a: Wanted, b: Wanted, margin: float | None = None, *, other_source: bool = False
+) -> "Iterator[Comparison]":
+    """B compared with A; of two stores, once for every work that both have.
+
+    Args:
+        a: what it is compared with.
+        b: what is judged.
+        margin: differences below it count as none; None: the larger of the two studies' own.
+        other_source: compare although the files of the model differ.
+    """
+    from bench.analysis.comparing.compare import compare
+
+    known = list(calibrations([a.store, b.store]))
+    for pair in paired_off(a, b):
+        mine, theirs = (read(each, known) for each in pair)
+        yield compare(mine, theirs, margin or max(mine.plan.margin, theirs.plan.margin), other_source=other_source)
 
 
 def calibrations(stores: Sequence[Path]) -> "Iterator[Calibration]":

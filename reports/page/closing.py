@@ -19,7 +19,7 @@ CARRIED = 100_000  # characters of data that a page carries; more is a file of i
 
 def sections(report: Report, each: Each) -> Iterator[Section]:
     """The last sections."""
-    yield Section(key="warnings", title="Warnings", blocks=each(_warnings))
+    yield Section(key="warnings", title="Warnings", blocks=each(warnings))
     yield Section(key="machine", title="Machine", blocks=_machines(report, each))
     yield Section(key="method", title="Method", blocks=each(_method))
     yield Section(key="reproduce", title="Reproduce", blocks=each(_reproduce))
@@ -42,7 +42,7 @@ def colophon(report: Report) -> str:
     return f"Measured by {by}, method {', '.join(map(str, methods))}."
 
 
-def _warnings(told: StudyReport, _: str) -> tuple[Block, ...]:
+def warnings(told: StudyReport, _: str) -> tuple[Block, ...]:
     """Findings of the study first, then what casts doubt on single rows."""
     study = told.study
     found = [_finding("", text) for text in study.warnings]

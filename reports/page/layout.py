@@ -2,8 +2,10 @@
 
 import base64
 import re
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
@@ -16,7 +18,7 @@ from reports.figures import telling
 from reports.figures.data import Chart
 from reports.figures.svg import palette
 from reports.figures.svg.inline import svg
-from reports.page.blocks import Download
+from reports.page.blocks import Block, Download
 from reports.page.sections import page
 
 _FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
@@ -26,8 +28,16 @@ _WORDS = frozenset({FASTER, SLOWER, EQUIVALENT, INCONCLUSIVE, INVALID, DIVERGED,
 def html(report: Report, *, unfolded: bool = False) -> str:
     """The whole page; the same report always gives the same text. `unfolded` opens what is folded, for print."""
     told = page(report)
-    text = _environment().get_template("page.html.j2").render(page=told, unfolded=unfolded)
-    return re.sub(r"\n\s*\n+", "\n", text)
+    return _rendered("page.html.j2", page=told, unfolded=unfolded)
+
+
+def cell(sentence: str, blocks: Sequence[Block]) -> str:
+    """Blocks of a page without the page around them: its style holds within them alone."""
+    return _rendered("cell.html.j2", sentence=sentence, blocks=blocks).replace(":root", ":scope").strip()
+
+
+def _rendered(template: str, **shown: Any) -> str:
+    return re.sub(r"\n\s*\n+", "\n", _environment().get_template(template).render(**shown))
 
 
 @cache

@@ -41,7 +41,7 @@ def _sections(report: Report) -> Iterator[Section]:
 
     if len(studies) > 1:
         yield side_by_side(report)
-    yield Section(key="results", title="Results", blocks=each(_results))
+    yield Section(key="results", title="Results", blocks=each(results))
     if report.comparison is not None:
         yield compared(report.comparison)
     scaling = each(_scaling)
@@ -58,7 +58,7 @@ _DETAIL = {"batch_per_rank", "step_ms", "epoch_s", "data_wait", "communication",
 _OF_BOTH = {"strategy", "ranks", "nodes", "cores_per_rank"}
 
 
-def _results(told: StudyReport, key: str) -> tuple[Block, ...]:
+def results(told: StudyReport, key: str) -> tuple[Block, ...]:
     """The table of the terminal, digit for digit, in two that fit a page, and what stands under it."""
     table = model.build(told.study)
     main = [column for column in table.columns if column.key not in _DETAIL]

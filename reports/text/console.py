@@ -23,6 +23,7 @@ def console_for(stream: TextIO, *, color: bool = True, width: int | None = None)
         file=stream,
         width=width,
         force_terminal=colored,
+        force_jupyter=False,  # in a notebook rich would show its text beside the stream, and write nothing to it
         color_system="auto" if colored else None,
         highlight=False,
         markup=False,
