@@ -54,7 +54,7 @@ check: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache --no-logo
 
-# The tables of docs/store.md, from bench/store/schema.py.
+# The tables of docs/store.md and the columns of docs/glossary.md, from bench/store/schema.py.
 docs: $(VENV)/.installed-dev
 	$(BIN)/python docs/tables.py
 

@@ -1,12 +1,11 @@
-"""Writes the tables of docs/store.md from the store's own schema; with `--check`, only says whether they are old."""
+"""Writes what two pages say of the store from its own schema; with `--check`, only says whether they are old."""
 
 import sys
 from pathlib import Path
 
 from bench.store import schema
 
-PAGE = Path(__file__).with_name("store.md")
-BEGIN, END = "<!-- tables: written by docs/tables.py -->", "<!-- /tables -->"
+STORE, GLOSSARY = Path(__file__).with_name("store.md"), Path(__file__).with_name("glossary.md")
 
 
 def described(table: str) -> str:
@@ -27,22 +26,39 @@ def described(table: str) -> str:
     return "\n".join(lines)
 
 
-def renewed(page: str) -> str:
-    """The page with the tables of today's schema between its two marks."""
-    before, rest = page.split(BEGIN)
-    after = rest.split(END)[1]
-    return f"{before}{BEGIN}\n\n" + "\n\n".join(map(described, schema.TABLES)) + f"\n\n{END}{after}"
+def columns() -> str:
+    """Every column of every table, once for each meaning, by name."""
+    meanings: dict[tuple[str, str], list[str]] = {}
+    for table in schema.TABLES:
+        for column in schema.arrow_schema(table):
+            meanings.setdefault((column.name, column.metadata[b"doc"].decode().replace("|", "\\|")), []).append(table)
+    tables = [f"| `{name}` | a table: {(row.__doc__ or '').splitlines()[0]} | |" for name, row in schema.TABLES.items()]
+    lines = [f"| `{name}` | {meaning} | {', '.join(of)} |" for (name, meaning), of in sorted(meanings.items())]
+    return "\n".join(["| name | is | of |", "| --- | --- | --- |", *tables, *lines])
+
+
+def renewed(page: str, mark: str, written: str) -> str:
+    """The page with this between its two marks."""
+    before, rest = page.split(f"<!-- {mark}: written by docs/tables.py -->")
+    after = rest.split(f"<!-- /{mark} -->")[1]
+    return f"{before}<!-- {mark}: written by docs/tables.py -->\n\n{written}\n\n<!-- /{mark} -->{after}"
 
 
 def main() -> int:
-    """Exit 1 when asked to check and the page is stale."""
-    page = PAGE.read_text()
-    fresh = renewed(page)
+    """Exit 1 when asked to check and a page is stale."""
+    stale = []
+    for page, mark, written in (
+        (STORE, "tables", "\n\n".join(map(described, schema.TABLES))),
+        (GLOSSARY, "columns", columns()),
+    ):
+        text = page.read_text()
+        if renewed(text, mark, written) != text:
+            stale.append(f"docs/{page.name} is stale: run  make docs")
+            if "--check" not in sys.argv:
+                page.write_text(renewed(text, mark, written))
     if "--check" in sys.argv:
-        if fresh != page:
-            print("docs/store.md is stale: run  make docs", file=sys.stderr)
-        return int(fresh != page)
-    PAGE.write_text(fresh)
+        print(*stale, sep="\n", file=sys.stderr)
+        return int(bool(stale))
     return 0
 
 
