@@ -4,11 +4,11 @@ Version 1, version 2 and both at once. A parent's limit binds its children, so e
 tightest decides.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.dna.facts import AbsentError, UnavailableError, first_text, text_of
+from bench.dna.facts import AbsentError, first_text
+from launchers.control_groups import groups
 
 _NO_LIMIT = 2**60  # bytes; version 1 writes "none" as the largest page number it has
 
@@ -27,7 +27,7 @@ def cpu_quota(root: Path = Path("/")) -> float | None:
     Reads `cpu.max` (version 2) and `cpu.cfs_quota_us` (version 1).
     """
     quotas = []
-    for folder in _groups(root, "cpu"):
+    for folder in groups(root, "cpu"):
         if limit := first_text((folder / "cpu.max",)):
             quota, _, period = limit.partition(" ")
         else:
@@ -47,7 +47,7 @@ def throttled_ns(root: Path = Path("/")) -> int:
     Raises:
         AbsentError: no control group here counts it.
     """
-    found = [each for folder in _groups(root, "cpu") if (each := _throttled_ns(folder)) is not None]
+    found = [each for folder in groups(root, "cpu") if (each := _throttled_ns(folder)) is not None]
     if not found:
         raise AbsentError("no control group counts how long it was paused (cpu.stat)")
     return max(found)
@@ -59,7 +59,7 @@ def memory(root: Path = Path("/")) -> MemoryLimit | None:
     What can be dropped at once (file pages that nobody has touched lately) counts as left.
     """
     found = []
-    for folder in _groups(root, "memory"):
+    for folder in groups(root, "memory"):
         limits = [first_text((folder / name,)) for name in ("memory.max", "memory.high", "memory.limit_in_bytes")]
         limit = min((int(each) for each in limits if each and each.isdecimal()), default=_NO_LIMIT)
         if limit >= _NO_LIMIT:
@@ -85,29 +85,3 @@ def _throttled_ns(folder: Path) -> int | None:
 def _numbers(file: Path) -> dict[str, int]:
     pairs = [line.split() for line in (first_text((file,)) or "").splitlines()]
     return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdecimal()}
-
-
-def _groups(root: Path, controller: str) -> Iterator[Path]:
-    """Folders of this process's control groups that may limit `controller`, from its own up to the top.
-
-    Inside a container the path that the kernel tells may be the host's; the top of the mounted tree is then the
-    container's own group, which is why the top is always among them.
-    """
-    try:
-        lines = text_of(root / "proc/self/cgroup").splitlines()
-    except (OSError, UnavailableError):
-        lines = []
-    for line in lines:
-        parts = line.split(":", 2)
-        if len(parts) != 3:
-            continue
-        _, controllers, group = parts
-        if controllers == "":
-            tops = [root / "sys/fs/cgroup", root / "sys/fs/cgroup/unified"]
-        elif controller in controllers.split(","):
-            tops = [root / "sys/fs/cgroup" / controller, root / "sys/fs/cgroup" / controllers]
-        else:
-            continue
-        own = Path(group.lstrip("/"))
-        for top in tops:
-            yield from (top / each for each in (own, *own.parents))
