@@ -3,11 +3,11 @@
 A launcher is one file here, found by name (or another distribution's module, by an entry point of `bench.launchers`),
 with
 
-    part(environ) -> str                 what this process is to do: LEAD the study, FOLLOW a leader, or SUBMIT it
+    role(environ) -> str                 what this process is to do: LEAD the study, FOLLOW a leader, or SUBMIT it
     open(request) -> Launcher            for who leads
     script(words, request) -> str        what a dry run prints: the exact text that would be submitted; "" on one host
 
-and, where `part` can say so, `follow() -> int` and `submit(words, request, folder) -> Submitted`.
+and, where `role` can say so, `follow() -> int` and `submit(words, request, folder) -> Submitted`.
 """
 
 from collections.abc import Callable, Mapping

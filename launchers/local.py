@@ -9,13 +9,13 @@ from launchers.heartbeat import Beat
 from launchers.processes import LocalRankPool, NodeSpec
 from launchers.supervise import Patience, supervise
 
-__all__ = ["Patience", "launch", "open", "part", "script"]
+__all__ = ["Patience", "launch", "open", "role", "script"]
 
 # The loopback needs no name service and no route.
 _LOOPBACK_NAMES = {"darwin": "lo0"}
 
 
-def part(environ: Mapping[str, str]) -> str:  # noqa: ARG001 - every launcher is asked alike
+def role(environ: Mapping[str, str]) -> str:  # noqa: ARG001 - every launcher is asked alike
     """This process leads: there is nobody else."""
     return LEAD
 

@@ -23,7 +23,7 @@ from launchers.sbatch import script, submit
 from launchers.slurm_commands import SlurmError, answer, run
 from launchers.wire import KEY_NAME, key_of
 
-__all__ = ["SlurmError", "open", "part", "script", "submit"]
+__all__ = ["SlurmError", "open", "role", "script", "submit"]
 
 _BUSY_S = 30  # for what an earlier step held to be free again
 _REPORT_S = 180.0  # for all agents of a step to report, from file systems that may be slow
@@ -36,7 +36,7 @@ _TOO_MANY = re.compile(r"count of allocated nodes \(0\+\d+>(\d+)\)")
 _NODE_FAILURE = re.compile(r"Node failure on (\S+)")
 
 
-def part(environ: Mapping[str, str]) -> str:
+def role(environ: Mapping[str, str]) -> str:
     """Inside a job, ours or one of `salloc`, this process leads; outside it submits."""
     return LEAD if "SLURM_JOB_ID" in environ else SUBMIT
 

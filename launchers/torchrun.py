@@ -24,7 +24,7 @@ from launchers.agent_listener import Agent, AgentListener
 from launchers.heartbeat import Beat
 from launchers.wire import KEY_NAME, key_of
 
-__all__ = ["Torchrun", "follow", "open", "part", "script", "submit"]
+__all__ = ["Torchrun", "follow", "open", "role", "script", "submit"]
 
 _SET_BY_TORCHRUN = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 _PATIENCE_S = 120.0  # between the nodes, that torchrun has started together
@@ -33,7 +33,7 @@ _GOODBYE_S = 10.0
 _PORT_FOR_US = {"TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
 
 
-def part(environ: Mapping[str, str]) -> str:
+def role(environ: Mapping[str, str]) -> str:
     """Lead on node 0, follow on the others; without torchrun, start it."""
     if not all(name in environ for name in _SET_BY_TORCHRUN):
         return SUBMIT

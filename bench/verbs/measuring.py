@@ -26,12 +26,12 @@ def measure(options: Options, *, one_row: bool) -> int:
         BenchError: the request, the machine or the workload itself stands in the way; nothing finished is lost.
     """
     request = StudyRequest.of(options, one_row=one_row)
-    part = request.launcher.part(os.environ)
-    if part == FOLLOW and not options.dry_run:
+    role = request.launcher.role(os.environ)
+    if role == FOLLOW and not options.dry_run:
         from bench.verbs.submission import follow
 
         return follow(request.launcher)
-    if part == SUBMIT:
+    if role == SUBMIT:
         from bench.verbs.submission import script, submit
 
         if options.dry_run:

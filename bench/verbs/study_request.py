@@ -71,7 +71,7 @@ class StudyRequest:
         name = self.settings.study.launcher
         if name in launchers.names():
             return launchers.find(name)
-        brought: ModuleType = plugins.load(plugins.LAUNCHERS, name, "part", "open", "script")
+        brought: ModuleType = plugins.load(plugins.LAUNCHERS, name, "role", "open", "script")
         return brought
 
     def for_launcher(self) -> launchers.Request:

@@ -111,8 +111,8 @@ def test_what_a_job_cannot_say_is_refused(options, words):
 
 
 def test_a_process_inside_a_job_leads_and_one_outside_submits():
-    assert slurm.part({"PATH": "/bin"}) == SUBMIT
-    assert slurm.part({"SLURM_JOB_ID": "7"}) == LEAD
+    assert slurm.role({"PATH": "/bin"}) == SUBMIT
+    assert slurm.role({"SLURM_JOB_ID": "7"}) == LEAD
 
 
 def command_of_three_nodes(folder: Path) -> Command:

@@ -45,10 +45,10 @@ def test_it_is_found_by_name():
 
 
 def test_node_0_leads_the_others_follow_and_without_torchrun_it_is_started():
-    assert torchrun.part(rendezvous(0, 2, 1)) == launchers.LEAD
-    assert torchrun.part(rendezvous(1, 2, 1)) == launchers.FOLLOW
-    assert torchrun.part({}) == launchers.SUBMIT
-    assert torchrun.part({"RANK": "0"}) == launchers.SUBMIT  # left in a shell by something else
+    assert torchrun.role(rendezvous(0, 2, 1)) == launchers.LEAD
+    assert torchrun.role(rendezvous(1, 2, 1)) == launchers.FOLLOW
+    assert torchrun.role({}) == launchers.SUBMIT
+    assert torchrun.role({"RANK": "0"}) == launchers.SUBMIT  # left in a shell by something else
 
 
 def test_the_script_is_the_line_that_would_run():

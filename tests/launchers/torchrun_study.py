@@ -31,10 +31,10 @@ def main() -> None:
         gpus_per_node=0,
         options={"rdzv": rendezvous},
     )
-    part = torchrun.part(os.environ)
-    if part == SUBMIT:
+    role = torchrun.role(os.environ)
+    if role == SUBMIT:
         torchrun.become((sys.executable, "-P", *sys.argv), request)
-    if part == FOLLOW:
+    if role == FOLLOW:
         sys.exit(torchrun.follow())
     launcher = torchrun.open(request)
     for number, launch in enumerate(launches):
