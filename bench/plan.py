@@ -77,7 +77,7 @@ class Published:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Keep:
+class Checkpointing:
     """What a launch leaves beside its numbers."""
 
     checkpoint: tuple[str, ...] = ()  # last, last:K, best, every:K; empty: none
@@ -175,7 +175,7 @@ class Plan:
     profile: str | None = None
     published: tuple[Published, ...] = ()  # what the profile quotes
     targets: Mapping[str, float] = field(default_factory=dict)  # of TARGETS -> what the last epoch has to reach
-    keep: Keep = field(default_factory=Keep)
+    keep: Checkpointing = field(default_factory=Checkpointing)
     not_passed: tuple[str, ...] = ()  # names of variables that were set in the shell, and that ranks do not get
     # Configuration's key -> seconds that a launch may take until its first step, and from there to its end.
     estimates: Mapping[str, tuple[float, float]] = field(default_factory=dict)
@@ -200,11 +200,11 @@ def in_rounds(
     common is spread over the configurations by chance instead of by their place in a list. All of a round train from
     one seed, so that what is learned is paired too.
     """
-    dice = random.Random(order_seed)
+    rng = random.Random(order_seed)
     launches = []
     for number in range(rounds):
         order = list(configurations)
-        dice.shuffle(order)
+        rng.shuffle(order)
         launches += [
             PlannedLaunch(
                 launch_id=f"{study_id}.r{number:02d}p{position:02d}",

@@ -34,8 +34,8 @@ class Phase:
     @property
     def schedules(self) -> bool:
         """Whether it says anything of the learning rate."""
-        told = (self.learning_rate, self.schedule, self.restart_epochs, self.minimum_rate)
-        return any(each is not None for each in told)
+        of_rate = (self.learning_rate, self.schedule, self.restart_epochs, self.minimum_rate)
+        return any(each is not None for each in of_rate)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,7 +35,7 @@ class Recovery:
     finished: Sequence[schema.Launch] = ()  # they had ended, and are in the store now
     lost: Sequence[schema.Launch] = ()  # nobody runs them, and nobody knows how they ended
     running: Sequence[Attempt] = ()  # of living processes: left alone
-    elsewhere: Sequence[Attempt] = ()  # whether their processes live cannot be told here: left alone without `force`
+    unknown: Sequence[Attempt] = ()  # whether their processes live cannot be told here: left alone without `force`
     unclosed: Sequence[str] = ()  # why an attempt could not be closed
     removed: Sequence[str] = ()  # leavings of dead writers, from the store's root
 
@@ -158,7 +158,7 @@ def close_stale(
         else:
             (lost if launch.status == "lost" else finished).append(launch)
     finished += _came_late(store, study_id, force=force, tell=tell)
-    return Recovery(finished=finished, lost=lost, running=found.running, elsewhere=found.unknown, unclosed=unclosed)
+    return Recovery(finished=finished, lost=lost, running=found.running, unknown=found.unknown, unclosed=unclosed)
 
 
 def _came_late(store: Store, study_id: str, *, force: bool, tell: Callable[[str], None]) -> Iterator[schema.Launch]:

@@ -18,7 +18,7 @@ _OWN = (
     *("profile", "published", "targets", "not_passed", "estimated_s", "estimated_bytes", "estimates", "data_notes"),
 )
 _NO_MATTER = ("study.store", "study.when_busy", "study.order_seed", "study.rdzv")
-_TOLD_AT_MOST = 4
+_NAMED_AT_MOST = 4
 
 
 def unfinished(store: Store, asked: Plan) -> Plan:
@@ -43,20 +43,22 @@ def unfinished(store: Store, asked: Plan) -> Plan:
             return found
         nearest = nearest or (study_id, changed)
     if nearest is None:
-        told = "".join(f"; {each}" for each in unreadable[:1])
+        why = "".join(f"; {each}" for each in unreadable[:1])
         raise UsageError(
-            f"there is no unfinished study to resume{told}",
+            f"there is no unfinished study to resume{why}",
             f"{store.path} holds: bench ls; without --resume a new one begins",
         )
     study_id, changed = nearest
-    told = "; ".join(changed[:_TOLD_AT_MOST]) + (f"; {len(changed) - 4} more" if len(changed) > _TOLD_AT_MOST else "")
+    how = "; ".join(changed[:_NAMED_AT_MOST]) + (f"; {len(changed) - 4} more" if len(changed) > _NAMED_AT_MOST else "")
     raise UsageError(
-        f"the unfinished study {study_id} is another plan: {told}",
+        f"the unfinished study {study_id} is another plan: {how}",
         f"its own command goes on with it: bench show {study_id}; without --resume a new study begins",
     )
 
 
-def take_up(store: Store, study_id: str, *, force: bool = False, tell: Callable[[str], None] = lambda _: None) -> None:
+def prepare_resume(
+    store: Store, study_id: str, *, force: bool = False, tell: Callable[[str], None] = lambda _: None
+) -> None:
     """Close what nobody runs any more of a study that is about to be resumed; arguments as for `close_stale`.
 
     Raises:
@@ -69,9 +71,9 @@ def take_up(store: Store, study_id: str, *, force: bool = False, tell: Callable[
             f"study {study_id} is being run by {now.owner}, since {now.started_at}",
             "wait for it, or end that process and repeat",
         )
-    if closed.elsewhere:
+    if closed.unknown:
         raise CannotError(
-            f"study {study_id} was begun on another machine, on {closed.elsewhere[0].started_at}, and may run there",
+            f"study {study_id} was begun on another machine, on {closed.unknown[0].started_at}, and may run there",
             f"if nothing runs there any more: bench recover {study_id} --force --store {store.path}",
         )
     if closed.unclosed:
@@ -89,8 +91,8 @@ def differences(found: Plan, asked: Plan) -> Iterator[str]:
         return
     own = {field: getattr(asked, field) for field in _OWN}
     if replace(found, **own) != asked:
-        told, wanted = to_json(found), to_json(asked)
-        changed = [field for field in told if field not in _OWN and told[field] != wanted[field]]
+        was, wanted = to_json(found), to_json(asked)
+        changed = [field for field in was if field not in _OWN and was[field] != wanted[field]]
         yield f"this machine or this version of bench makes other {', '.join(changed)} of the same settings"
 
 

@@ -219,7 +219,7 @@ def _checkpoints(plan: Plan, planned: PlannedLaunch, store: Store, attempt: int)
     if not plan.keep.checkpoint:
         return None
     try:
-        return checkpoints.take_over(Layout(store.path), plan.study_id, planned.launch_id, attempt)
+        return checkpoints.resumed_folder(Layout(store.path), plan.study_id, planned.launch_id, attempt)
     except OSError as error:
         raise CannotError(
             f"no checkpoints of launch {planned.launch_id} can be kept in {store.path}: {error.strerror or error}",

@@ -173,8 +173,8 @@ def _joined(plan: Plan, planned: PlannedLaunch, launch: schema.Launch) -> Iterat
 def _methods(rows: Sequence[schema.Launch]) -> Iterator[str]:
     methods = Counter(launch.method_version for launch in rows)
     if len(methods) > 1:
-        told = ", ".join(f"{count} by version {version}" for version, count in sorted(methods.items()))
-        yield f"launches were measured by different methods ({told}): they cannot be compared"
+        counts = ", ".join(f"{count} by version {version}" for version, count in sorted(methods.items()))
+        yield f"launches were measured by different methods ({counts}): they cannot be compared"
 
 
 def _rounds(plan: Plan, left: set[str]) -> Iterator[str]:

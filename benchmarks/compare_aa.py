@@ -52,7 +52,7 @@ def main() -> None:
         pair = [begun(asked, f"aa-{number:02d}-{name}", store, host) for name in "ab"]
         for rounds in range(1, asked.rounds + 1) if asked.interleaved else (asked.rounds,):
             for study_id in pair if rounds % 2 else reversed(pair):
-                go_on(study_id, rounds, store, host)
+                resume(study_id, rounds, store, host)
         a, b = (study_refs.read(study_refs.find(study_id, asked.store), ()) for study_id in pair)
         speed = next(row for row in compare(a, b, a.plan.margin).rows if row.metric == THROUGHPUT)
         ratio = speed.ratio.estimate if speed.ratio else None
@@ -93,11 +93,11 @@ def begun(asked: argparse.Namespace, study_id: str, store: Store, host: study.Ho
             one_row=True,
         )
         store.create_study(to_json(plan))
-    resuming.take_up(store, study_id)  # what an earlier run of this script was broken off in
+    resuming.prepare_resume(store, study_id)  # what an earlier run of this script was broken off in
     return study_id
 
 
-def go_on(study_id: str, rounds: int, store: Store, host: study.Host) -> None:
+def resume(study_id: str, rounds: int, store: Store, host: study.Host) -> None:
     """Run what is missing of a study's first rounds."""
     plan = index.plan(store.path, study_id)
     study.run(replace(plan, launches=plan.launches[:rounds]), store, host, progress.Silent())

@@ -42,7 +42,7 @@ def read_ranks(folder: Path, processes: int) -> list[RankOutput]:
     for rank in range(processes):
         arrays: dict[str, np.ndarray] = {}
         file = job.steps_file(folder, rank)
-        # A rank that died while it wrote, on a full disk or not, leaves a part: it has timed nothing that can be told.
+        # A rank that died while it wrote, on a full disk or not, leaves a part: it has timed nothing that can be read.
         with suppress(FileNotFoundError, EOFError, ValueError, zipfile.BadZipFile), np.load(file) as stored:
             arrays = {name: stored[name] for name in stored.files}
         document = job.read_result(folder, rank) or {}

@@ -82,8 +82,8 @@ def why_null(launch: schema.Launch) -> dict[str, str]:
     if launch.weights_equal is None:
         why |= dict(weights_equal="one process has nobody to agree with")
     if launch.gradient_error is None:
-        alone = launch.weights_equal is None
-        why |= dict(gradient_error="one process has nobody to average with" if alone else "not finite")
+        nobody = "one process has nobody to average with"
+        why |= dict(gradient_error=nobody if launch.weights_equal is None else "not finite")
     if launch.compute_step_ns is None:
         why |= dict(compute_step_ns="one process has nobody to synchronise with")
     if launch.epoch_samples is None:

@@ -10,7 +10,7 @@ from typing import Any
 from bench.account import Account
 from bench.dna.machine import Machine
 from bench.errors import UsageError
-from bench.plan import Configuration, Keep, Plan, Published, Workload, in_rounds
+from bench.plan import Checkpointing, Configuration, Plan, Published, Workload, in_rounds
 from bench.planning import cost, placement, recipes
 from bench.planning.placement import cores_of
 from bench.planning.rows import rows_of
@@ -94,7 +94,7 @@ def build(
         profile=settings.profile,
         published=tuple(Published(**each.model_dump()) for each in settings.published),
         targets=dict(settings.targets),
-        keep=Keep(**settings.keep.model_dump()),
+        keep=Checkpointing(**settings.keep.model_dump()),
         machine_notes=tuple(placement.notes(rows.runnable, machine, settings.scale.device)),
         placement=placement.words(rows.runnable, machine),
         data_notes=_data_notes(data),

@@ -145,7 +145,7 @@ class StudySettings(Section):
 
 
 class KeepSettings(Section):
-    """`[keep]`: what a launch leaves beside its numbers; the fields of `plan.Keep`. See docs/checkpoints.md."""
+    """`[keep]`: what a launch leaves beside its numbers; fields of `plan.Checkpointing`. See docs/checkpoints.md."""
 
     checkpoint: Annotated[tuple[Annotated[Text, AfterValidator(values.checkpoint)], ...], Items] = ()
     checkpoint_steps: Positive | None = None

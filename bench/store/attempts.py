@@ -30,7 +30,6 @@ _NOTE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.a\d+\.json")  # a copy of one h
 class Attempt:
     """One try of a launch: started, and ended once it has a marker."""
 
-    schema: str = ATTEMPT_SCHEMA
     study_id: str
     launch_id: str
     attempt: int
@@ -39,11 +38,11 @@ class Attempt:
     lease_s: float = 0.0  # its owner gives a sign of life at least as often; 0 where it gives none
 
     def to_bytes(self) -> bytes:
-        return (json.dumps(asdict(self), indent=1) + "\n").encode()
+        return (json.dumps({"schema": ATTEMPT_SCHEMA, **asdict(self)}, indent=1) + "\n").encode()
 
     @staticmethod
     def from_bytes(data: bytes) -> "Attempt":
-        return noun_of(Attempt, json.loads(data))
+        return noun_of(Attempt, {name: value for name, value in json.loads(data).items() if name != "schema"})
 
     def __str__(self) -> str:
         again = f" (attempt {self.attempt})" if self.attempt else ""
@@ -63,7 +62,7 @@ def begin(
     study_id: str,
     launch_id: str,
     *,
-    take_over: bool = False,
+    force: bool = False,
     again: Collection[str] = index.UNSETTLED,
     lease_s: float = 0.0,
 ) -> Attempt:
@@ -73,7 +72,7 @@ def begin(
         store: to write into.
         study_id: a whole id.
         launch_id: of a launch without a result.
-        take_over: an owner that cannot be looked for, on another machine, counts as dead.
+        force: an owner that cannot be looked for, on another machine, counts as dead.
         again: statuses that are no result, so that the launch may be begun once more (`index.run_again`).
         lease_s: how often this process gives a sign of life (`bench.store.lease.held`).
 
@@ -88,7 +87,7 @@ def begin(
     number = max(_seen(layout, study_id)[launch_id], default=-1) + 1
     for earlier in open_attempts(store.path, study_id):
         if earlier.launch_id == launch_id:
-            _refuse(earlier, take_over=take_over)
+            _refuse(earlier, force=force)
     latest = index.settled(store.path, study_id, []).get(launch_id)
     if latest is not None and latest.status not in again:
         raise SettledError(f"launch {launch_id} has a result already ({latest.status})", hint="it is not run again")
@@ -172,7 +171,7 @@ def files(folder: Path, study_id: str) -> list[Path]:
         raise _unseen(study_id, folder, error) from error
 
 
-def _refuse(earlier: Attempt, *, take_over: bool) -> None:
+def _refuse(earlier: Attempt, *, force: bool) -> None:
     owner = earlier.owner
     alive = False if owner.is_this_process else owner.alive()  # ours ended before we begin it again
     if alive:
@@ -180,7 +179,7 @@ def _refuse(earlier: Attempt, *, take_over: bool) -> None:
             f"{earlier} is being run by {owner}, since {earlier.started_at}",
             hint="wait for it, or end that process and repeat with --resume",
         )
-    if alive is None and not take_over:
+    if alive is None and not force:
         when = (
             f"was begun on another machine at {earlier.started_at}" if earlier.started_at else "was begun by somebody"
         )

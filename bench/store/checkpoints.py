@@ -9,7 +9,7 @@ from bench.store import fsops
 from bench.store.layout import Layout
 
 
-def take_over(layout: Layout, study_id: str, launch_id: str, attempt: int) -> Path:
+def resumed_folder(layout: Layout, study_id: str, launch_id: str, attempt: int) -> Path:
     """The folder of this attempt's checkpoints, with what the attempts before it have left.
 
     It is the last one's folder under a new name: one step, after which a rank of an earlier attempt that is still at

@@ -39,9 +39,10 @@ def room(path: Path) -> Room:
     Raises:
         OSError: it cannot be asked.
     """
-    told = os.statvfs(path)
+    found = os.statvfs(path)
     return Room(
-        bytes=told.f_bavail * told.f_frsize if told.f_blocks else None, files=told.f_favail if told.f_files else None
+        bytes=found.f_bavail * found.f_frsize if found.f_blocks else None,
+        files=found.f_favail if found.f_files else None,
     )
 
 

@@ -211,8 +211,8 @@ def _file_of(marker: Marker) -> str:
 
 def _unread(layout: Layout, study_id: str, launch_id: str, path: Path, error: OSError) -> Damage:
     reason = f"cannot be read: {error.strerror or error}"
-    told = path.relative_to(layout.root).as_posix()
-    return Damage(study_id=study_id, launch_id=launch_id, path=told, reason=reason, is_unread=True)
+    name = path.relative_to(layout.root).as_posix()
+    return Damage(study_id=study_id, launch_id=launch_id, path=name, reason=reason, is_unread=True)
 
 
 def resolve(store: StorePath, text: str) -> str:

@@ -123,8 +123,8 @@ def _machine() -> str:
 
     An image is copied with its id, and made-up addresses of network cards repeat; a manufacturer's do not.
     """
-    told, card = _machine_id(), uuid.getnode()
-    return f"{told} {card:x}" if told and not card & _MADE_UP else ""
+    machine, card = _machine_id(), uuid.getnode()
+    return f"{machine} {card:x}" if machine and not card & _MADE_UP else ""
 
 
 def _machine_id() -> str:

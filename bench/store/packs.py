@@ -47,12 +47,12 @@ class Pack:
 
 def covering(markers: Sequence[Marker]) -> str:
     """What these markers say, as one SHA-256: launches, attempts, and size and hash of every file."""
-    told = hashlib.sha256()
+    digest_of_all = hashlib.sha256()
     for marker in markers:
-        told.update(f"{marker.study_id} {marker.launch_id} {marker.attempt} {marker.status}\n".encode())
+        digest_of_all.update(f"{marker.study_id} {marker.launch_id} {marker.attempt} {marker.status}\n".encode())
         for file in marker.files:
-            told.update(f"{file.table} {file.bytes} {file.sha256} {file.path}\n".encode())
-    return told.hexdigest()
+            digest_of_all.update(f"{file.table} {file.bytes} {file.sha256} {file.path}\n".encode())
+    return digest_of_all.hexdigest()
 
 
 def find(layout: Layout, markers: Sequence[Marker]) -> Pack | None:

@@ -101,5 +101,5 @@ def written_as(data: bytes) -> tuple[str, int]:
     Raises:
         pyarrow.ArrowException: these are not the bytes of such a file.
     """
-    told = pq.ParquetFile(pa.BufferReader(data)).schema_arrow.metadata or {}
-    return told.get(b"bench.table", b"").decode(), int(told.get(b"bench.schema_version", b"0"))
+    facts = pq.ParquetFile(pa.BufferReader(data)).schema_arrow.metadata or {}
+    return facts.get(b"bench.table", b"").decode(), int(facts.get(b"bench.schema_version", b"0"))

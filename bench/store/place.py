@@ -105,7 +105,7 @@ class Place:
                 found = self.system.find(self.root, detail=True)
             except FileNotFoundError:
                 return {}
-        names = {name[len(self.root) :].lstrip("/"): told.get("size") for name, told in found.items()}
+        names = {name[len(self.root) :].lstrip("/"): facts.get("size") for name, facts in found.items()}
         # What comes from elsewhere must not name a place outside of the store.
         return {name: size for name, size in names.items() if ".." not in name.split("/")}
 

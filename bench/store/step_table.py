@@ -17,7 +17,7 @@ def of_ranks(study_id: str, launch_id: str, ranks: Sequence[Mapping[str, Any]]) 
     pieces, phases = [], (schema.WARMUP, schema.WINDOW)
     for rank, arrays in enumerate(ranks):
         count = len(arrays["step"])
-        told = {
+        known = {
             "study_id": pa.repeat(study_id, count),
             "launch_id": pa.repeat(launch_id, count),
             "schema_version": pa.repeat(pa.scalar(schema.SCHEMA_VERSION, pa.int64()), count),
@@ -26,8 +26,8 @@ def of_ranks(study_id: str, launch_id: str, ranks: Sequence[Mapping[str, Any]]) 
             "phase": pa.array([phases[bool(inside)] for inside in arrays["in_window"]], pa.string()),
         }
         if "segment" not in arrays:
-            told["segment"] = pa.repeat(pa.scalar(0, pa.int64()), count)
+            known["segment"] = pa.repeat(pa.scalar(0, pa.int64()), count)
         table = schema.arrow_schema("steps")
-        columns = [told[name] if name in told else pa.array(arrays[name], pa.int64()) for name in table.names]
+        columns = [known[name] if name in known else pa.array(arrays[name], pa.int64()) for name in table.names]
         pieces.append(pa.Table.from_arrays(columns, schema=table))
     return pa.concat_tables(pieces) if pieces else schema.arrow_schema("steps").empty_table()

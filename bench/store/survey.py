@@ -150,9 +150,9 @@ def _is_bare(folder: Path) -> bool:
         return False
 
 
-def _date(told: object) -> datetime | None:
+def _date(text: object) -> datetime | None:
     try:
-        found = datetime.fromisoformat(told) if isinstance(told, str) else None
+        found = datetime.fromisoformat(text) if isinstance(text, str) else None
     except ValueError:
         return None
     return found and (found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC))
@@ -168,5 +168,5 @@ def _date_of(study_id: str) -> datetime | None:
 
 def _relative(layout: Layout, path: Path) -> str:
     """From the store's root, as it can be printed."""
-    told = path.relative_to(layout.root).as_posix()
-    return told if told.isprintable() else ascii(told)[1:-1]
+    name = path.relative_to(layout.root).as_posix()
+    return name if name.isprintable() else ascii(name)[1:-1]

@@ -169,7 +169,7 @@ class _Copying:
             known = set()
         self._present += len(known)
         self._done += len(known)
-        self._copy({path: told for path, told in launch.files.items() if path not in known})
+        self._copy({path: file for path, file in launch.files.items() if path not in known})
 
     def _markers(self, launch: _Launch) -> None:
         for path, data in launch.markers.items():
@@ -183,21 +183,21 @@ class _Copying:
 
     def _copy(self, files: Mapping[str, DataFile | None]) -> None:
         contents = {}
-        for path, told in files.items():
+        for path, file in files.items():
             self._tell(self._done, self._total)
             self._done += 1
-            contents[path] = self._checked(path, told)
+            contents[path] = self._checked(path, file)
         missing = [path for path, data in contents.items() if not self._is_there(path, data)]
         self._present += len(contents) - len(missing)
         for path in missing:
             self._write(path, contents[path])
 
-    def _checked(self, path: str, told: DataFile | None) -> bytes:
+    def _checked(self, path: str, file: DataFile | None) -> bytes:
         """A file of ours, which is what its marker says."""
         if path not in self.here:
             raise _RefusedError(f"{path} is missing here")
         data = self._source.read(path)
-        if told is not None and (len(data), hashlib.sha256(data).hexdigest()) != (told.bytes, told.sha256):
+        if file is not None and (len(data), hashlib.sha256(data).hexdigest()) != (file.bytes, file.sha256):
             raise _RefusedError(f"{path} is damaged here (bench verify tells more)")
         return data
 

@@ -141,11 +141,11 @@ def _written_down(plan: Plan, store: Store, request: StudyRequest) -> Plan:
     """The plan to run: a new study, written down, or the one that is resumed."""
     if request.is_named_outside and plan.study_id in index.studies(store.path):
         # Whoever runs the study again by its name, as a queue does after a node died, says that nobody else runs it.
-        resuming.take_up(store, plan.study_id, force=True)
+        resuming.prepare_resume(store, plan.study_id, force=True)
         return index.plan(store.path, plan.study_id)
     if request.options.resume:
         plan = resuming.unfinished(store, plan)
-        resuming.take_up(store, plan.study_id, tell=say)
+        resuming.prepare_resume(store, plan.study_id, tell=say)
         return plan
     store.create_study(to_json(plan))
     return plan

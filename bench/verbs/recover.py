@@ -50,7 +50,7 @@ def command(ids: tuple[str, ...], store: Path, force: bool, as_json: bool) -> in
             "finished": [_short(each) for part in found for each in part.finished],
             "lost": [_short(each) for part in found for each in part.lost],
             "running": [asdict(each) for part in found for each in part.running],
-            "elsewhere": [asdict(each) for part in found for each in part.elsewhere],
+            "elsewhere": [asdict(each) for part in found for each in part.unknown],
             "unclosed": [each for part in found for each in part.unclosed],
             "removed": [each for part in found for each in part.removed],
             "exit": DONE,
@@ -65,7 +65,7 @@ def command(ids: tuple[str, ...], store: Path, force: bool, as_json: bool) -> in
         lines += [
             f"! {each} was begun on another host or in another container at {each.started_at} by a bench that gives no "
             "sign of life: left alone; --force closes it"
-            for each in part.elsewhere
+            for each in part.unknown
         ]
         lines += [f"! {each}" for each in part.unclosed]
         lines += [f"  removed {each}" for each in part.removed]

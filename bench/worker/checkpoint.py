@@ -31,7 +31,7 @@ class Checkpoints:
 
     session: Session
     workload: Workload
-    words: Sequence[str] = ()  # which are kept, see `bench.plan.Keep`
+    words: Sequence[str] = ()  # which are kept, see `bench.plan.Checkpointing`
     folder: Folder | None = None  # None: none are kept
     start: Path | None = None  # one that the user names, where there is none of this launch's own
     came_from: Place | None = field(default=None, init=False)

@@ -86,7 +86,7 @@ def kept_epochs(words: Sequence[str], scores: Sequence[float]) -> tuple[set[int]
     """Which epochs' files are kept, and which epoch was the best (None: none has ended), as numbers of whole epochs.
 
     Args:
-        words: last, last:K, best, every:K; see `bench.plan.Keep`.
+        words: last, last:K, best, every:K; see `bench.plan.Checkpointing`.
         scores: of the epochs so far, greater is better; the first of equals is the best.
     """
     done = len(scores)

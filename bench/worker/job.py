@@ -1,4 +1,4 @@
-"""What a rank is told and what it leaves behind: two JSON files and one of arrays, in the launch's folder. No torch."""
+"""What a rank is asked and what it leaves behind: two JSON files and one of arrays in its folder. No torch."""
 
 import json
 from collections.abc import Mapping
@@ -9,14 +9,14 @@ from typing import Any
 from bench import whole_file
 from bench.documents import noun_of
 from bench.measured import MeasuredClass, MeasuredEpoch, MeasuredLayer
-from bench.plan import Configuration, Keep, Workload
+from bench.plan import Checkpointing, Configuration, Workload
 
 JOB = "job.json"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One launch, as every rank of it is told."""
+    """One launch, as every rank of it is asked."""
 
     launch_id: str
     workload: Workload
@@ -24,7 +24,7 @@ class Job:
     oversubscribed: bool
     stall_s: float  # without a step for this long, the supervisor ends the launch
     minimum_steps: int  # in a window of seconds, however slow a step is
-    keep: Keep = field(default_factory=Keep)
+    keep: Checkpointing = field(default_factory=Checkpointing)
     checkpoints: str | None = None  # folder that rank 0 writes them into, with those of earlier attempts; None: none
     pictures: str | None = None  # folder of the anatomy's; None: none
     has_ceilings: bool = False  # of this machine were measured, so operations are counted on a CPU too
@@ -97,9 +97,9 @@ class RankResult:
     data_account: str | None = None  # of rank 0, as JSON; None: synthetic data
 
     @classmethod
-    def from_json(cls, told: Mapping[str, Any]) -> "RankResult":
+    def from_json(cls, document: Mapping[str, Any]) -> "RankResult":
         """The inverse of `asdict`, with the status that stands beside it left out."""
-        return noun_of(cls, {name: value for name, value in told.items() if name != "status"})
+        return noun_of(cls, {name: value for name, value in document.items() if name != "status"})
 
 
 def result_file(folder: Path, rank: int) -> Path:
@@ -118,7 +118,7 @@ def write_result(folder: Path, rank: int, result: Mapping[str, Any]) -> None:
 def read_result(folder: Path, rank: int) -> dict[str, Any] | None:
     """A rank's result; None when it left none."""
     try:
-        told: dict[str, Any] = json.loads(result_file(folder, rank).read_text())
+        document: dict[str, Any] = json.loads(result_file(folder, rank).read_text())
     except (FileNotFoundError, json.JSONDecodeError):
         return None
-    return told
+    return document

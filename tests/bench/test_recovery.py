@@ -152,7 +152,7 @@ def test_what_runs_is_left_alone_and_told(store, left, plan):
 def test_what_was_begun_on_another_machine_is_closed_by_force_alone(store, left):
     left(owner=replace(Owner.of_this_process(), token="0" * 32, boot="b", host="h"))
     found = recovery.recover(store.path)
-    assert (len(found.elsewhere), found.lost) == (1, [])
+    assert (len(found.unknown), found.lost) == (1, [])
     assert len(recovery.recover(store.path, force=True).lost) == 1
 
 

@@ -58,7 +58,7 @@ def test_a_study_that_a_living_process_runs_is_left_to_it(store, a_plan, monkeyp
     monkeypatch.setattr("bench.store.owner.Owner.is_this_process", False)
     monkeypatch.setattr("bench.store.owner.Owner.alive", lambda _: True)
     with pytest.raises(CannotError, match="is being run by process"):
-        resuming.take_up(store, plan.study_id)
+        resuming.prepare_resume(store, plan.study_id)
 
 
 def test_a_study_begun_on_another_machine_is_taken_up_only_by_force(store, a_plan, monkeypatch) -> None:
@@ -67,7 +67,7 @@ def test_a_study_begun_on_another_machine_is_taken_up_only_by_force(store, a_pla
     monkeypatch.setattr("bench.store.owner.Owner.is_this_process", False)
     monkeypatch.setattr("bench.store.owner.Owner.alive", lambda _: None)
     with pytest.raises(CannotError, match="another machine") as refused:
-        resuming.take_up(store, plan.study_id)
+        resuming.prepare_resume(store, plan.study_id)
     assert "bench recover 2611220824-lenet-0a1b --force" in refused.value.hint
-    resuming.take_up(store, plan.study_id, force=True)
+    resuming.prepare_resume(store, plan.study_id, force=True)
     assert attempts.open_attempts(store.path, plan.study_id) == []

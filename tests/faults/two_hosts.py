@@ -104,7 +104,7 @@ def write(work: Path, rng: random.Random) -> None:
     left = [plan for plan in plans if index.unsettled(store.path, plan, [])]
     if len(left) >= UNFINISHED:
         plan = rng.choice(left)
-        resuming.take_up(store, plan.study_id)
+        resuming.prepare_resume(store, plan.study_id)
     else:
         plan = scripted_studies.a_plan(f"hammer-{uuid.uuid4().hex[:12]}", (2,), rounds=8)
         store.create_study(to_json(plan))

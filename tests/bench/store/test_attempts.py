@@ -148,7 +148,7 @@ def test_a_launch_begun_on_another_machine_needs_somebody_who_knows(begun_by, st
         begin(store, attempt.study_id, attempt.launch_id)
     assert f"bench recover {attempt.study_id} listens for it" in error.value.hint
     with pytest.raises(StaleAttemptError):
-        begin(store, attempt.study_id, attempt.launch_id, take_over=True)
+        begin(store, attempt.study_id, attempt.launch_id, force=True)
 
 
 def test_a_dead_owners_attempt_must_be_closed_first(begun_by, store, a_dead_owner):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bench.errors import CannotError
-from bench.plan import Keep, from_json, to_json
+from bench.plan import Checkpointing, from_json, to_json
 from bench.store import attempts, checkpoints, index, schema
 from bench.store.commit import Store
 from bench.store.layout import Layout
@@ -14,10 +14,10 @@ from bench.store.rows import LaunchRows
 
 def test_each_attempt_takes_over_what_the_one_before_it_left(tmp_path):
     layout = Layout(tmp_path)
-    first = checkpoints.take_over(layout, "study", "study.r00p00", 0)
+    first = checkpoints.resumed_folder(layout, "study", "study.r00p00", 0)
     (first / "epoch0001.pt").write_bytes(b"one")
-    assert checkpoints.take_over(layout, "study", "study.r00p01", 0) != first
-    third = checkpoints.take_over(layout, "study", "study.r00p00", 2)  # attempt 1 died before it had a folder
+    assert checkpoints.resumed_folder(layout, "study", "study.r00p01", 0) != first
+    third = checkpoints.resumed_folder(layout, "study", "study.r00p00", 2)  # attempt 1 died before it had a folder
     assert (third / "epoch0001.pt").read_bytes() == b"one"
     assert not first.exists(), "a rank of the first attempt that still runs has nowhere to write"
     assert [file.name for file in checkpoints.kept(layout, "study", "study.r00p00", 2)] == ["epoch0001.pt"]
@@ -26,7 +26,7 @@ def test_each_attempt_takes_over_what_the_one_before_it_left(tmp_path):
 
 @pytest.mark.parametrize("status", ["crash", "killed", "oom_kill", "timeout", "hang", "lost", "cancelled"])
 def test_a_launch_that_keeps_checkpoints_is_gone_on_with_however_it_failed(tmp_path, a_plan, a_launch, a_dna, status):
-    plan = a_plan(keep=Keep(checkpoint=("last",)))
+    plan = a_plan(keep=Checkpointing(checkpoint=("last",)))
     store = Store.open(tmp_path / "store")
     store.create_study(to_json(plan))
     assert index.plan(store.path, plan.study_id) == plan
@@ -55,4 +55,4 @@ def test_every_failure_there_is_can_be_gone_on_with():
 def test_a_plan_of_before_there_were_checkpoints_is_read(a_plan):
     document = to_json(a_plan())
     del document["keep"]
-    assert from_json(document) == replace(a_plan(), keep=Keep())
+    assert from_json(document) == replace(a_plan(), keep=Checkpointing())

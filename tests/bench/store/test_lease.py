@@ -109,7 +109,7 @@ def test_whoever_holds_a_lease_is_heard_and_leaves_nothing_behind(store, begun):
     with lease.held(store.path, attempt.study_id, attempt.owner.token, LEASE_S):
         assert recovery.close_stale(store, attempt.study_id).running == [attempt]
         with pytest.raises(CannotError, match=r"run by process \d+ of another host or container"):
-            resuming.take_up(store, attempt.study_id)
+            resuming.prepare_resume(store, attempt.study_id)
     assert list((store.path / "studies" / attempt.study_id / "beats").iterdir()) == []
     assert "lease" not in {thread.name for thread in threading.enumerate()}
 

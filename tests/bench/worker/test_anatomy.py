@@ -7,7 +7,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from bench.learn.models import build
-from bench.plan import Keep
+from bench.plan import Checkpointing
 from bench.worker import anatomy
 from bench.worker import run as launch
 from bench.worker.layers import layer_costs
@@ -77,7 +77,7 @@ def looked(tmp_path, monkeypatch):
     """The same training without and with an anatomy of every fourth step."""
     stand_in(monkeypatch.setattr)
     results = []
-    for name, keep in (("plain", Keep()), ("looked", Keep(anatomy=4))):
+    for name, keep in (("plain", Checkpointing()), ("looked", Checkpointing(anatomy=4))):
         asked = told(1, EVERYTHING, keep=keep, pictures=str(tmp_path / "pictures") if keep.anatomy else None)
         launch.run(rank_of(tmp_path / name), asked)
         results.append(ended(tmp_path / name))

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from bench.learn import WorkloadError, rng
-from bench.plan import Keep
+from bench.plan import Checkpointing
 from bench.worker import checkpoint_compat, checkpoint_file
 from bench.worker import run as launch
 from tests.bench.worker.tiny_training import (
@@ -38,7 +38,7 @@ def train(tmp_path, monkeypatch):
     def run(name: str, recipe=ONECYCLE, until: int | None = None, words=("last",), steps=None, **changes):
         folder = tmp_path / name
         folder.mkdir(exist_ok=True)
-        keep = Keep(checkpoint=words, checkpoint_steps=steps, **changes.pop("keep", {}))
+        keep = Checkpointing(checkpoint=words, checkpoint_steps=steps, **changes.pop("keep", {}))
         asked = told(1, recipe, keep=keep, checkpoints=str(folder) if words else None, **changes)
         with monkeypatch.context() as patch:
             if until is None:
@@ -208,7 +208,7 @@ def test_data_is_known_by_its_labels_and_pictures():
 def test_gloo_ranks_of_which_one_was_killed_go_on_to_the_same_bits(tmp_path, recipe, world):
     if world == 3 and recipe == "everything":
         pytest.skip("a sum of three ranks is tested with the other recipe")
-    keep = Keep(checkpoint=("last",), checkpoint_steps=4)
+    keep = Checkpointing(checkpoint=("last",), checkpoint_steps=4)
     for name in ("whole", "broken"):
         (tmp_path / name).mkdir()
     of_ranks(tmp_path / "a", world, recipe, keep, tmp_path / "whole")
@@ -225,7 +225,7 @@ def test_gloo_ranks_of_which_one_was_killed_go_on_to_the_same_bits(tmp_path, rec
 
 @pytest.mark.slow
 def test_a_process_killed_at_a_random_step_ten_times_of_ten_ends_with_the_same_bits(tmp_path):
-    keep = Keep(checkpoint=("last",), checkpoint_steps=4)
+    keep = Checkpointing(checkpoint=("last",), checkpoint_steps=4)
     (tmp_path / "whole").mkdir()
     of_ranks(tmp_path / "a", 1, "everything", keep, tmp_path / "whole")
     expected = checkpoint_file.read(tmp_path / "whole" / "last.pt")

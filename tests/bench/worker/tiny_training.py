@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 from bench.learn.data.dataset import DataSet
-from bench.plan import Configuration, Keep, Workload
+from bench.plan import Checkpointing, Configuration, Workload
 from bench.recipe import Phase, Recipe
 from bench.worker import job, session
 from bench.worker import run as launch
@@ -156,7 +156,9 @@ def same_bits(one, other) -> bool:
     return one == other
 
 
-def of_ranks(folder: Path, world: int, recipe: str, keep: Keep, checkpoints: Path, die: int | None = None) -> None:
+def of_ranks(
+    folder: Path, world: int, recipe: str, keep: Checkpointing, checkpoints: Path, die: int | None = None
+) -> None:
     """A launch of Gloo ranks to its end, or until one of them (the last) is killed at a step."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -184,7 +186,7 @@ def main() -> None:
     stand_in()
     if asked["die"] is not None and int(rank) == int(world) - 1:
         die_at(asked["die"])
-    keep = Keep(**{**asked["keep"], "checkpoint": tuple(asked["keep"]["checkpoint"])})
+    keep = Checkpointing(**{**asked["keep"], "checkpoint": tuple(asked["keep"]["checkpoint"])})
     if int(world) == 1:
         os.environ.pop("MASTER_PORT")
     launch.run(

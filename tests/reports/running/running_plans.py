@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from bench.plan import Configuration, Keep, Plan, Workload, in_rounds
+from bench.plan import Checkpointing, Configuration, Plan, Workload, in_rounds
 from launchers import heartbeat
 
 SINGLE = Configuration(
@@ -47,7 +47,7 @@ def plan(rounds=3, configurations=(SINGLE, DDP), estimated_s=60.0, epochs=None, 
         origins={},
         estimated_s=estimated_s,
         estimated_bytes=0,
-        keep=Keep(checkpoint_steps=checkpoint_steps),
+        keep=Checkpointing(checkpoint_steps=checkpoint_steps),
     )
 
 
