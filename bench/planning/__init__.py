@@ -11,7 +11,7 @@ from bench.account import Account
 from bench.dna.machine import Machine
 from bench.errors import UsageError
 from bench.plan import Checkpointing, Configuration, Plan, Published, Workload, in_rounds
-from bench.planning import cost, placement, recipes
+from bench.planning import cost, placement, recipe_for_run
 from bench.planning.placement import cores_of
 from bench.planning.rows import rows_of
 from bench.settings import Settings
@@ -55,7 +55,7 @@ def build(
     """
     rows = rows_of(settings, machine, one_row=one_row)
     workload = workload_of(settings)
-    recipes.check_rows(workload.recipe, rows.runnable)
+    recipe_for_run.check_rows(workload.recipe, rows.runnable)
     measure, study = settings.measure, settings.study
     origins = dict(settings.origins)
     samples = sum(data.training) if data is not None else 0
@@ -98,7 +98,7 @@ def build(
         machine_notes=tuple(placement.notes(rows.runnable, machine, settings.scale.device)),
         placement=placement.words(rows.runnable, machine),
         data_notes=_data_notes(data),
-        notes=(*recipes.notes(settings, workload.recipe, rows.runnable), *_notes(workload, rows.runnable)),
+        notes=(*recipe_for_run.notes(settings, workload.recipe, rows.runnable), *_notes(workload, rows.runnable)),
         not_passed=settings.not_passed,
         estimated_s=rounds * round_s,
         estimates={row.key: cost.parts_s(workload, row, samples) for row in rows.runnable},
@@ -156,7 +156,7 @@ def workload_of(settings: Settings) -> Workload:
         precision=measure.precision,
         memory_format=measure.memory_format,
         seed=measure.seeds[0] if measure.seeds else measure.seed,
-        recipe=recipes.recipe_of(settings),
+        recipe=recipe_for_run.recipe_of(settings),
         warmup_steps=measure.warmup,
         steps=measure.steps,
         seconds=measure.seconds,
