@@ -4,16 +4,18 @@ import json
 import math
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from bench.account import Account
 from bench.dna.machine import Machine
 from bench.errors import UsageError
-from bench.plan import Checkpointing, Configuration, Plan, Published, Workload, in_rounds
+from bench.plan import Configuration, Plan, Workload, in_rounds
 from bench.planning import cost, placement, recipe_for_run
 from bench.planning.placement import cores_of
 from bench.planning.rows import rows_of
+from bench.recipe import Phase
 from bench.settings import Settings
 
 __all__ = ["build", "cores_of", "new_study_id", "workload_of"]
@@ -92,9 +94,9 @@ def build(
         settings=_values(settings) | {"measure.rounds": rounds},
         launcher=study.launcher,
         profile=settings.profile,
-        published=tuple(Published(**each.model_dump()) for each in settings.published),
+        published=settings.published,
         targets=dict(settings.targets),
-        keep=Checkpointing(**settings.keep.model_dump()),
+        keep=settings.keep,
         machine_notes=tuple(placement.notes(rows.runnable, machine, settings.scale.device)),
         placement=placement.words(rows.runnable, machine),
         data_notes=_data_notes(data),
@@ -130,9 +132,13 @@ def _refuse_too_few(data: Account, rows: Sequence[Configuration]) -> None:
 
 def _values(settings: Settings) -> dict[str, Any]:
     """Every setting's value, in the types that JSON gives back."""
-    told = {path: getattr(getattr(settings, path.split(".")[0]), path.split(".")[1]) for path in settings.origins}
-    values: dict[str, Any] = json.loads(json.dumps(told, default=lambda table: table.model_dump(exclude_none=True)))
+    found = {path: getattr(getattr(settings, path.split(".")[0]), path.split(".")[1]) for path in settings.origins}
+    values: dict[str, Any] = json.loads(json.dumps(found, default=_said))
     return values
+
+
+def _said(phase: Phase) -> dict[str, Any]:
+    return {name: value for name, value in asdict(phase).items() if value is not None}
 
 
 def workload_of(settings: Settings) -> Workload:

@@ -7,7 +7,7 @@ from bench.errors import UsageError
 from bench.learn import WorkloadError
 from bench.learn.augment_words import parse
 from bench.plan import Configuration
-from bench.recipe import Phase, Recipe
+from bench.recipe import Recipe
 from bench.settings import Settings
 
 _WARMS_UP_ITSELF = "onecycle"
@@ -19,8 +19,7 @@ def recipe_of(settings: Settings) -> Recipe:
     Raises:
         UsageError: the recipe contradicts itself, or does not fit into the run.
     """
-    told = settings.recipe.model_dump()
-    recipe = Recipe(**{**told, "phases": tuple(Phase(**each) for each in told["phases"])})
+    recipe = settings.recipe
     _check_words(settings, recipe)
     _check_consistent(recipe)
     epochs, written_for = settings.measure.epochs, settings.written_for

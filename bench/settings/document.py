@@ -1,8 +1,10 @@
 """What a profile, `./bench.toml` or the user configuration may say, with its types and defaults."""
 
-from typing import Annotated, Any, Literal
+from collections.abc import Callable
+from dataclasses import MISSING, fields
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_type_hints
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, create_model
 
 from bench import plan, recipe
 from bench.settings import values
@@ -27,6 +29,57 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+# What a noun's field may be beyond its type, for fields of one name in every noun. Its `None` and its default are the
+# noun's own; of a field that is not here, a switch or any number, so is its type.
+_KINDS: dict[str, Any] = {
+    name: kind
+    for kind, names in (
+        (Share, "momentum label_smoothing ema_decay dropout"),
+        (Rate, "learning_rate every_epochs restart_epochs"),
+        (FromZero, "weight_decay minimum_rate warmup_epochs warmup_rate mixup cutmix clip_norm batch_warmup_epochs"),
+        (Annotated[float, Field(gt=0, le=1)], "gamma"),
+        (Annotated[float, Field(gt=0, lt=1)], "rising_share"),
+        (Positive, "restart_factor batch_reference checkpoint_steps anatomy epochs ranks"),
+        (NotNegative, "patience from_epoch epoch"),
+        (Text, "unit class_name hardware source note"),
+        (Folder, "start"),  # a file: what --from says
+        (Annotated[tuple[Rate, ...], Items], "milestones"),
+        (Annotated[tuple[Text, ...], Items], "augment"),
+        (Annotated[tuple[Annotated[Text, AfterValidator(values.checkpoint)], ...], Items], "checkpoint"),
+        (Annotated[tuple[float, float], PlainValidator(values.betas)], "betas"),
+        (Annotated[str, values.one_of(*recipe.OPTIMIZERS)], "optimizer"),
+        (Annotated[str, values.one_of(*recipe.DECAYS)], "decay"),
+        (Annotated[str, values.one_of(*recipe.SCHEDULES)], "schedule"),
+        (Annotated[str, values.one_of(*recipe.BATCH_RULES)], "batch_rule"),
+        (Annotated[str, values.one_of(*plan.METRICS)], "metric"),
+        (Annotated[str, values.one_of(*plan.DEVICES)], "device"),
+    )
+    for name in names.split()
+}
+_Table = TypeVar("_Table", bound=BaseModel)
+
+
+def fields_of(noun: type, *only: str, **kinds: Any) -> Callable[[type[_Table]], type[_Table]]:
+    """Gives a table the fields of a noun, so that what the noun can hold can be said, with the noun's defaults.
+
+    Args:
+        noun: a dataclass.
+        only: these of its fields; all when none is named.
+        kinds: of single fields, instead of those of `_KINDS`.
+    """
+    types = get_type_hints(noun)
+
+    def field(name: str, default: Any) -> Any:
+        kind = kinds.get(name) or _KINDS.get(name, types[name])
+        return (kind | None if type(None) in get_args(types[name]) else kind, ... if default is MISSING else default)
+
+    def filled(table: type[_Table]) -> type[_Table]:
+        found = {each.name: field(each.name, each.default) for each in fields(noun) if not only or each.name in only}
+        return create_model(table.__name__, __base__=table, __doc__=table.__doc__, __module__=table.__module__, **found)
+
+    return filled
+
+
 class ModelSettings(Section):
     """`[model]`: what is trained."""
 
@@ -47,51 +100,14 @@ class DataSettings(Section):
     std: Numbers | None = None
 
 
+@fields_of(recipe.Phase)
 class PhaseSettings(Section):
-    """`[[recipe.phases]]`: what changes at an epoch; the fields of `bench.recipe.Phase`."""
-
-    from_epoch: NotNegative
-    dropout: Share | None = None
-    augment: Annotated[tuple[Text, ...], Items] | None = None
-    mixup: FromZero | None = None
-    cutmix: FromZero | None = None
-    label_smoothing: Share | None = None
-    learning_rate: Rate | None = None
-    schedule: Annotated[str, values.one_of(*recipe.SCHEDULES)] | None = None
-    restart_epochs: Rate | None = None
-    minimum_rate: FromZero | None = None
+    """`[[recipe.phases]]`: what changes at an epoch."""
 
 
+@fields_of(recipe.Recipe, phases=Annotated[tuple[PhaseSettings, ...], Items])
 class RecipeSettings(Section):
-    """`[recipe]`: how the weights are trained; the fields of `bench.recipe.Recipe`."""
-
-    optimizer: Annotated[str, values.one_of(*recipe.OPTIMIZERS)] = "sgd"
-    learning_rate: Rate = 0.05
-    momentum: Share = 0.9
-    nesterov: bool = False
-    betas: Annotated[tuple[float, float], PlainValidator(values.betas)] = (0.9, 0.999)
-    weight_decay: FromZero = 0.0
-    decay: Annotated[str, values.one_of(*recipe.DECAYS)] = "all"
-    schedule: Annotated[str, values.one_of(*recipe.SCHEDULES)] = "constant"
-    milestones: Annotated[tuple[Rate, ...], Items] = ()  # epochs
-    gamma: Annotated[float, Field(gt=0, le=1)] = 0.1
-    every_epochs: Rate = 30.0
-    restart_epochs: Rate = 25.0
-    restart_factor: Positive = 1
-    minimum_rate: FromZero = 0.0
-    warmup_epochs: FromZero = 0.0
-    warmup_rate: FromZero = 0.0
-    rising_share: Annotated[float, Field(gt=0, lt=1)] = 0.3
-    label_smoothing: Share = 0.0
-    mixup: FromZero = 0.0
-    cutmix: FromZero = 0.0
-    clip_norm: FromZero = 0.0
-    ema_decay: Share = 0.0
-    patience: NotNegative = 0  # epochs
-    batch_rule: Annotated[str, values.one_of(*recipe.BATCH_RULES)] = "none"
-    batch_reference: Positive | None = None
-    batch_warmup_epochs: FromZero = 0.0
-    phases: Annotated[tuple[PhaseSettings, ...], Items] = ()
+    """`[recipe]`: how the weights are trained."""
 
 
 class MeasureSettings(Section):
@@ -144,13 +160,9 @@ class StudySettings(Section):
     env: Annotated[tuple[Annotated[Text, AfterValidator(values.variable)], ...], Items] = ()  # NAME or NAME=VALUE
 
 
+@fields_of(plan.Checkpointing)
 class KeepSettings(Section):
-    """`[keep]`: what a launch leaves beside its numbers; fields of `plan.Checkpointing`. See docs/checkpoints.md."""
-
-    checkpoint: Annotated[tuple[Annotated[Text, AfterValidator(values.checkpoint)], ...], Items] = ()
-    checkpoint_steps: Positive | None = None
-    start: Folder | None = None  # a file: what --from says
-    anatomy: Positive | None = None  # steps
+    """`[keep]`: what a launch leaves beside its numbers. See docs/checkpoints.md."""
 
 
 class SlurmSettings(Section):
@@ -170,33 +182,16 @@ class SlurmSettings(Section):
     setup: Annotated[tuple[Text, ...], Items] = ()  # shell lines before bench, as in "module load cuda"
 
 
+@fields_of(plan.Published)
 class PublishedSettings(Section):
-    """`[[published]]`: a result that others reported; the fields of `plan.Published`."""
-
-    metric: Annotated[str, values.one_of(*plan.METRICS)]
-    value: float
-    low: float | None = None
-    high: float | None = None
-    unit: Text | None = None
-    epochs: Positive | None = None
-    epoch: NotNegative | None = None  # 0: before training
-    class_name: Text | None = None
-    ranks: Positive | None = None
-    device: Annotated[str, values.one_of(*plan.DEVICES)] | None = None
-    hardware: Text | None = None
-    source: Text | None = None
-    note: Text | None = None
+    """`[[published]]`: a result that others reported."""
 
 
+@fields_of(plan.Published, "epochs", "device", "hardware", "source")
 class Publication(BaseModel):
     """`[publication]`: what all of a profile's `[[published]]` share, unless one says it itself."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-    epochs: Positive | None = None
-    device: Annotated[str, values.one_of(*plan.DEVICES)] | None = None
-    hardware: Text | None = None
-    source: Text | None = None
 
 
 class Document(Section):

@@ -17,17 +17,21 @@ from pydantic_core import ErrorDetails
 
 import profiles
 from bench import folders
+from bench.documents import noun_of
 from bench.errors import UsageError
-from bench.recipe import IN_EPOCHS
+from bench.plan import Checkpointing, Published
+from bench.recipe import IN_EPOCHS, Recipe
 from bench.settings.document import (
     DataSettings,
     Document,
     KeepSettings,
     MeasureSettings,
+    ModelSettings,
     PhaseSettings,
     PublishedSettings,
     ScaleSettings,
     Section,
+    SlurmSettings,
     StudySettings,
 )
 from bench.settings.values import suggestion
@@ -64,13 +68,25 @@ NAMES = {
 GPUS = "gpus"  # short for a device and its ranks
 
 
-class Settings(Document):
+@dataclass(frozen=True, kw_only=True)
+class Settings:
     """Every setting with its value, and where that came from."""
 
+    description: str  # of the profile, as what is published and aimed at
+    model: ModelSettings
+    data: DataSettings
+    recipe: Recipe
+    measure: MeasureSettings
+    scale: ScaleSettings
+    study: StudySettings
+    keep: Checkpointing
+    slurm: SlurmSettings
+    published: tuple[Published, ...]
+    targets: Mapping[str, float]
     profile: str | None
     written_for: int | None  # epochs of the run that the recipe's own epochs were written for; None: nobody said
     not_passed: tuple[str, ...]  # names of variables that are set, and that ranks do not get
-    origins: dict[str, str]  # "section.key" -> a flag, a variable, a file, a profile or "default"
+    origins: Mapping[str, str]  # "section.key" -> a flag, a variable, a file, a profile or "default"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,11 +138,25 @@ def resolve(
         raise UsageError(f"profile {profile} names no model", "add --model NAME; see: bench models")
     if not any(key in said for key in WINDOW):
         said["measure.seconds"] = WINDOW_QUICK_S if said.get("measure.quick") else WINDOW_S
-    kept = {"description": described.description, "published": described.quoted(), "targets": described.targets}
     asked = {word.partition("=")[0] for word in said.get("study.env", ())}
-    left_out = tuple(name for name in not_passed(environ) if name not in asked)
-    own = {"profile": profile, "origins": origins, "written_for": written_for, "not_passed": left_out}
-    return Settings.model_validate({**_nested(said), **kept, **own})
+    document = Document.model_validate(_nested(said))
+    return Settings(
+        description=described.description,
+        model=document.model,
+        data=document.data,
+        recipe=noun_of(Recipe, document.recipe.model_dump()),
+        measure=document.measure,
+        scale=document.scale,
+        study=document.study,
+        keep=noun_of(Checkpointing, document.keep.model_dump()),
+        slurm=document.slurm,
+        published=tuple(noun_of(Published, each.model_dump()) for each in described.quoted()),
+        targets=described.targets,
+        profile=profile,
+        written_for=written_for,
+        not_passed=tuple(name for name in not_passed(environ) if name not in asked),
+        origins=origins,
+    )
 
 
 def _merged(layers: list[_Layer]) -> tuple[dict[str, Any], dict[str, str], int | None]:

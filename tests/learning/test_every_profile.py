@@ -10,6 +10,7 @@ import math
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,7 @@ def jobs(ranks, data_dir, tmp_path):
     folders = {}
     for name in trained_profiles():
         settings = settings_of(name, data_dir, tmp_path)
-        settings = settings.model_copy(update={"scale": settings.scale.model_copy(update={"ranks": (ranks,)})})
+        settings = replace(settings, scale=settings.scale.model_copy(update={"ranks": (ranks,)}))
         plan = planning.build(settings, MACHINE, study_id=name, created_at="", command="", order_seed=0)
         row = next(each for each in plan.configurations if each.strategy == ("single" if ranks == 1 else "ddp"))
         folder = tmp_path / f"{name}-{ranks}"
