@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bench.errors import DONE, GATE, UsageError
-from bench.verbs import study_refs
 from bench.verbs.options import json_option, store_option
 
 if TYPE_CHECKING:
@@ -71,6 +70,7 @@ def command(
     store. From three on, each is a machine, and the ones that are not like the others are named.
     """
     from bench.analysis.comparing import gates
+    from bench.verbs import study_refs
 
     gate_names = tuple(dict.fromkeys(gate.strip() for gate in fail_on.split(",") if gate.strip()))
     if unknown := [gate for gate in gate_names if gate not in gates.GATES]:
@@ -90,6 +90,7 @@ def command(
 
 def _two(a: "Wanted", b: "Wanted", margin: float | None, asked: _Gates, **talking: bool) -> int:
     from bench.analysis.comparing import gates
+    from bench.verbs import study_refs
     from reports.comparing import comparison, document
     from reports.text.console import console_for
 
@@ -113,6 +114,7 @@ def _two(a: "Wanted", b: "Wanted", margin: float | None, asked: _Gates, **talkin
 
 def _many(wanted: "list[Wanted]", margin: float | None, asked: _Gates, **talking: bool) -> int:
     from bench.analysis.comparing import gates, machines
+    from bench.verbs import study_refs
     from reports.comparing import document
     from reports.comparing import machines as shown
     from reports.text.console import console_for

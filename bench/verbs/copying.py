@@ -5,14 +5,19 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 import click
+from rich.control import Control
+from rich.segment import ControlType
 
 from bench.errors import DONE, PARTIAL
-
-if TYPE_CHECKING:
-    from bench.store.transfer import Transfer
+from bench.store import packing
+from bench.store.commit import Store
+from bench.store.place import Place
+from bench.store.transfer import Transfer, transfer
+from reports.text import fmt
+from reports.text.console import console_for, wants_color
 
 _SILENT_S = 2.0
 _LINE_S = 60.0  # between lines where there is no live one
@@ -25,11 +30,6 @@ def move(source: str, target: str, studies: tuple[str, ...], *, logs: bool, sche
     Raises:
         BenchError: no such place, store or study; or one of the places cannot be read or written.
     """
-    from bench.store import packing
-    from bench.store.commit import Store
-    from bench.store.place import Place
-    from bench.store.transfer import transfer
-
     here, there = Place.at(source), Place.at(target)
     progress = _Progress(sys.stderr)
     try:
@@ -50,9 +50,7 @@ def move(source: str, target: str, studies: tuple[str, ...], *, logs: bool, sche
     return code
 
 
-def _sentence(told: "Transfer", target: str) -> str:
-    from reports.text import fmt
-
+def _sentence(told: Transfer, target: str) -> str:
     studies = f"{len(told.studies)} {'study' if len(told.studies) == 1 else 'studies'}"
     if not told.files:
         return f"Nothing to copy: {studies} looked at, {fmt.count(told.present, 'file')} there already."
@@ -73,11 +71,6 @@ class _Progress:
         now = self._clock()
         if now < self._next:
             return
-        from rich.control import Control
-        from rich.segment import ControlType
-
-        from reports.text.console import console_for, wants_color
-
         console = console_for(self._stream)
         live = self._stream.isatty() and wants_color()
         self._next = now + (_DRAW_S if live else _LINE_S)

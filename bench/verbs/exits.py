@@ -1,17 +1,13 @@
 """With which exit code a study ends: the gates that were asked for, and rows without a number."""
 
-from typing import TYPE_CHECKING
-
+from bench.analysis.result import INVALID, Row, Study
 from bench.errors import DONE, PARTIAL, UsageError
-
-if TYPE_CHECKING:
-    from bench.analysis.result import Row, Study
-    from bench.settings import Settings
+from bench.settings import Settings
 
 ACCURACY = "accuracy"  # the gate: every row reaches its profile's targets
 
 
-def gates(fail_on: str | None, settings: "Settings") -> tuple[str, ...]:
+def gates(fail_on: str | None, settings: Settings) -> tuple[str, ...]:
     """The gates that were asked for.
 
     Raises:
@@ -28,13 +24,11 @@ def gates(fail_on: str | None, settings: "Settings") -> tuple[str, ...]:
     return asked
 
 
-def settled(code: int, findings: "Study") -> int:
+def settled(code: int, findings: Study) -> int:
     """The exit code once it is known what the rows came to."""
     return PARTIAL if code == DONE and any(_failed(row) for row in findings.rows) else code
 
 
-def _failed(row: "Row") -> bool:
+def _failed(row: Row) -> bool:
     """Some launch of the row gave no number, or its numbers must not be used."""
-    from bench.analysis.result import INVALID
-
     return bool(row.launches_failed) or (row.verdict is not None and row.verdict.word == INVALID)

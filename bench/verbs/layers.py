@@ -4,16 +4,15 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from bench.analysis.learning import anatomy
 from bench.errors import UsageError
-from bench.store import index
+from bench.store import index, read
 from bench.store.layout import existing
-
-if TYPE_CHECKING:
-    from bench.store.schema import Layer
+from bench.store.schema import Layer
+from reports.learning import anatomy as told
 
 SCHEMA = "bench.anatomy/1"
 
@@ -24,9 +23,6 @@ def show(ids: Sequence[str], store: Path, *, as_json: bool) -> None:
     Raises:
         UsageError: no such study or launch, or nobody looked into its layers.
     """
-    from bench.analysis.learning import anatomy
-    from reports.learning import anatomy as told
-
     damaged: list[index.Damage] = []
     found = {name: rows for text in ids for name, rows in _rows(store, text, damaged).items()}
     if not found:
@@ -51,10 +47,8 @@ def show(ids: Sequence[str], store: Path, *, as_json: bool) -> None:
         click.echo(f"warning: {warning}", err=True)
 
 
-def _rows(store: Path, text: str, damaged: list[index.Damage]) -> "dict[tuple[str, str, int], list[Layer]]":
+def _rows(store: Path, text: str, damaged: list[index.Damage]) -> dict[tuple[str, str, int], list[Layer]]:
     """The layers of a launch, or of every launch of a study, by study, launch and attempt."""
-    from bench.store import read
-
     if "." in text:
         marker = index.resolve_launch(store, text, damaged)
         study_id, wanted = marker.study_id, {marker.launch_id}

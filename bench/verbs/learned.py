@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import profiles
+from bench import study
 from bench.analysis.digits import significant
 from bench.analysis.learning import accuracy, why
 from bench.analysis.learning.diagnosis import Diagnosis
@@ -36,8 +37,6 @@ class Learned:
         cls, store: Path, plan: Plan, launch: Launch | None, damaged: list[index.Damage], reach: float | None
     ) -> "Learned":
         """From the store; `launch` narrows it to one launch's row and epochs."""
-        from bench import study
-
         found = study.analysed(store, plan.study_id)
         row_of = {each.launch_id: each.configuration for each in read.launches(store, plan.study_id, damaged)}
         epochs: dict[str, list[Epoch]] = {}

@@ -13,7 +13,6 @@ import click
 from bench import plan as nouns
 from bench.errors import DONE, GATE, PARTIAL, UsageError
 from bench.output import say
-from bench.verbs import repro_inputs
 from bench.verbs.options import busy_option, data_dir_option, json_option, store_option, workload_options
 
 if TYPE_CHECKING:
@@ -60,6 +59,7 @@ def record(
     """
     from bench.dna.machine import here
     from bench.repro import capsule, runs
+    from bench.verbs import repro_inputs
     from reports.repro import agreement
 
     if not output.absolute().parent.is_dir():
@@ -145,7 +145,7 @@ def run(*, bundle: Path, study: str, store: Path, data_dir: str | None, when_bus
     from bench.dna.machine import here
     from bench.repro import capsule
     from bench.store import index
-    from bench.verbs import exits, leading, study_refs
+    from bench.verbs import exits, leading, repro_inputs, study_refs
     from bench.verbs.options import OutputOptions
     from reports.comparing import comparison, document
     from reports.repro import agreement
@@ -192,6 +192,7 @@ def _checked(
     from bench.analysis.repro import agree
     from bench.dna.machine import here
     from bench.repro import runs
+    from bench.verbs import repro_inputs
 
     machine = here()
     rehearsal = repro_inputs.placed(reference.rehearsal, machine, device, cores_per_rank, data_dir)

@@ -4,32 +4,26 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bench import plan as nouns
+from bench import planning
+from bench.dna.machine import Machine
 from bench.errors import CannotError, UsageError
-
-if TYPE_CHECKING:
-    from bench.dna.machine import Machine
-    from bench.plan import Configuration, Plan
-    from bench.repro.capsule import Rehearsal
+from bench.plan import Configuration, Plan
+from bench.repro.capsule import Rehearsal
+from bench.verbs.data import account_of
+from bench.verbs.study_request import new_study_id, settings_of
 
 STEPS = 50
 
 
-def asked(
-    flags: Mapping[str, Any], profile: str | None, machine: "Machine"
-) -> "tuple[Rehearsal, tuple[int, ...], str]":
+def asked(flags: Mapping[str, Any], profile: str | None, machine: Machine) -> tuple[Rehearsal, tuple[int, ...], str]:
     """What is to be recorded, the numbers of ranks to compare with it, and what to do beside another study.
 
     Raises:
         UsageError: what is asked for cannot be rehearsed.
     """
-    from bench import planning
-    from bench.repro.capsule import Rehearsal
-    from bench.verbs.data import account_of
-    from bench.verbs.study_request import settings_of
-
     said = {"steps": STEPS, **flags}
     settings = settings_of(said, profile)
     ranks = settings.scale.ranks if "ranks" in flags and isinstance(settings.scale.ranks, tuple) else ()
@@ -59,8 +53,8 @@ def asked(
 
 
 def placed(
-    rehearsal: "Rehearsal", machine: "Machine", device: str | None, cores_per_rank: int | None, data_dir: str | None
-) -> "Rehearsal":
+    rehearsal: Rehearsal, machine: Machine, device: str | None, cores_per_rank: int | None, data_dir: str | None
+) -> Rehearsal:
     """The capsule's rehearsal on this machine.
 
     Raises:
@@ -80,14 +74,12 @@ def placed(
     return replace(rehearsal, configuration=configuration, workload=replace(rehearsal.workload, data_dir=data_dir))
 
 
-def here(found: "Plan", machine: "Machine", data_dir: str | None) -> "Plan":
+def here(found: Plan, machine: Machine, data_dir: str | None) -> Plan:
     """Somebody's plan under a new name, with the rows that this machine can run.
 
     Raises:
         CannotError: there is none.
     """
-    from bench.verbs.study_request import new_study_id
-
     study_id = new_study_id(found.workload.model)
     rows = tuple(row for row in found.configurations if _fits(row, machine, oversubscribed=found.oversubscribed))
     left_out = tuple(
@@ -111,7 +103,7 @@ def here(found: "Plan", machine: "Machine", data_dir: str | None) -> "Plan":
     )
 
 
-def _fits(row: "Configuration", machine: "Machine", *, oversubscribed: bool) -> bool:
+def _fits(row: Configuration, machine: Machine, *, oversubscribed: bool) -> bool:
     if row.nodes > 1:
         return False
     if row.device == "cpu":

@@ -11,19 +11,23 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from bench.errors import BenchError, UsageError
+from bench import study
+from bench.analysis.comparing import calibration
+from bench.analysis.comparing.calibration import from_json
+from bench.analysis.comparing.comparable import workload_key
+from bench.analysis.comparing.compare import compare
+from bench.analysis.comparing.nouns import Calibration, Comparison
+from bench.analysis.comparing.operands import Side
+from bench.analysis.learning.learned import last_top1
+from bench.errors import BenchError, CannotError, UsageError
+from bench.plan import Plan
 from bench.store import index
+from bench.store import read as tables
 from bench.store.layout import Layout, NoStoreError, existing
 from bench.store.survey import survey
-
-if TYPE_CHECKING:
-    from bench.analysis.comparing.nouns import Calibration, Comparison
-    from bench.analysis.comparing.operands import Side
-    from bench.plan import Plan
 
 CALIBRATION = "calibration.json"  # beside the plan of the study that was calibrated on
 
@@ -136,18 +140,13 @@ def one_of_each(wanted: Sequence[Wanted]) -> list[Wanted]:
     return chosen
 
 
-def read(wanted: Wanted, known: "Sequence[Calibration]") -> "Side":
+def read(wanted: Wanted, known: Sequence[Calibration]) -> Side:
     """Everything that a comparison needs of a study.
 
     Args:
         wanted: with its study chosen.
         known: what is known of machines' noise, see `calibrations`.
     """
-    from bench import study
-    from bench.analysis.comparing import calibration
-    from bench.analysis.comparing.operands import Side
-    from bench.store import read as tables
-
     study_id = wanted.study_id or ""
     plan = index.plan(wanted.store, study_id)
     damaged: list[index.Damage] = []
@@ -176,7 +175,7 @@ def read(wanted: Wanted, known: "Sequence[Calibration]") -> "Side":
 
 def comparisons(
     a: Wanted, b: Wanted, margin: float | None = None, *, other_source: bool = False
-) -> "Iterator[Comparison]":
+) -> Iterator[Comparison]:
     """B compared with A; of two stores, once for every work that both have.
 
     Args:
@@ -185,18 +184,14 @@ def comparisons(
         margin: differences below it count as none; None: the larger of the two studies' own.
         other_source: compare although the files of the model differ.
     """
-    from bench.analysis.comparing.compare import compare
-
     known = list(calibrations([a.store, b.store]))
     for pair in paired_off(a, b):
         mine, theirs = (read(each, known) for each in pair)
         yield compare(mine, theirs, margin or max(mine.plan.margin, theirs.plan.margin), other_source=other_source)
 
 
-def calibrations(stores: Sequence[Path]) -> "Iterator[Calibration]":
+def calibrations(stores: Sequence[Path]) -> Iterator[Calibration]:
     """What stores know of their machines; a file that cannot be read is told and left out."""
-    from bench.analysis.comparing.calibration import from_json
-
     for store in dict.fromkeys(stores):
         for file in sorted(Layout(store).studies.glob(f"*/{CALIBRATION}")):
             try:
@@ -205,11 +200,8 @@ def calibrations(stores: Sequence[Path]) -> "Iterator[Calibration]":
                 click.echo(f"warning: {file} is left out: {error}", err=True)
 
 
-def _over_seeds(store: Path, side: "Side") -> dict[str, dict[int, float]]:
+def _over_seeds(store: Path, side: Side) -> dict[str, dict[int, float]]:
     """Accuracy by row and seed, of the study and its kin: the same work on the same machine from other seeds."""
-    from bench.analysis.learning.learned import last_top1
-    from bench.store import read as tables
-
     mine, study = side.plan, side.study
     if mine.workload.epochs is None or side.launch_id is not None:
         return {}
@@ -227,10 +219,8 @@ def _over_seeds(store: Path, side: "Side") -> dict[str, dict[int, float]]:
     return found
 
 
-def _plans(store: Path, first: str) -> "Iterator[tuple[str, Plan]]":
+def _plans(store: Path, first: str) -> Iterator[tuple[str, Plan]]:
     """Every study whose plan can be read, one of them first, then the newest: of two with one seed the first counts."""
-    from bench.errors import CannotError
-
     yield first, index.plan(store, first)
     for study_id in index.studies(store):
         if study_id != first:
@@ -253,9 +243,7 @@ def _newest_by_work(wanted: Wanted) -> dict[str, Wanted]:
     return found
 
 
-def _work(plan: "Plan") -> str:
-    from bench.analysis.comparing.comparable import workload_key
-
+def _work(plan: Plan) -> str:
     return workload_key(plan.workload)
 
 

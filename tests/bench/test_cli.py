@@ -99,6 +99,19 @@ except SystemExit:
     assert set(told.splitlines()[-1].split()) <= set(allowed)
 
 
+def test_help_of_no_verb_imports_anything_heavy():
+    script = f"""
+import sys
+from importlib import import_module
+from bench.cli import VERBS
+for module, _ in VERBS.values():
+    import_module(module)
+print([name for name in {HEAVY!r} if name in sys.modules])
+"""
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "[]"
+
+
 def loaded(script: str) -> set[str]:
     """What is loaded once a script has printed its help."""
     script = f"import sys\ntry:\n    {script}\nexcept SystemExit:\n    print(*sys.modules, file=sys.stderr)"
