@@ -173,6 +173,6 @@ def workload_of(settings: Settings) -> Workload:
 def new_study_id(model: str, now: datetime, token: int) -> str:
     """Sorts by time, says what, and differs: `2611220824-lenet-large-7f3c`. Only the token's last 16 bits count."""
     place, _, name = model.removeprefix("timm:").rpartition(":")
-    told = f"{place.rpartition('/')[2].removesuffix('.py')} {name}".lower()
-    slug = re.sub(r"[^a-z0-9]+", "-", told).strip("-")[:30].strip("-")
+    named = f"{place.rpartition('/')[2].removesuffix('.py')} {name}".lower()
+    slug = re.sub(r"[^a-z0-9]+", "-", named).strip("-")[:30].strip("-")
     return f"{now:%y%m%d%H%M}-{slug or 'model'}-{token % 0x10000:04x}"

@@ -46,12 +46,12 @@ def cores_of(configuration: Configuration, machine: Machine) -> tuple[tuple[int,
 
 def words(configurations: Sequence[Configuration], machine: Machine) -> dict[str, str]:
     """What the cores of a row are where they are not so many whole cores of one kind, by the row's key."""
-    told = {}
+    found = {}
     for row in configurations:
         cpus = [cpu for block in cores_of(row, machine) or () for cpu in block]
         if text := machine.cores.words(cpus):
-            told[row.key] = text
-    return told
+            found[row.key] = text
+    return found
 
 
 def notes(configurations: Sequence[Configuration], machine: Machine, asked: str) -> Iterator[str]:

@@ -296,10 +296,10 @@ def _validated(said: dict[str, Any], called: Callable[[str], str], where: str, *
     try:
         return Document.model_validate(said, strict=strict)
     except ValidationError as error:
-        raise _told(error.errors()[0], called, where) from None
+        raise _usage_error(error.errors()[0], called, where) from None
 
 
-def _told(error: ErrorDetails, called: Callable[[str], str], where: str) -> UsageError:
+def _usage_error(error: ErrorDetails, called: Callable[[str], str], where: str) -> UsageError:
     """The first thing wrong with a document, in words."""
     *tables, key = (str(part) for part in error["loc"])
     in_phase = tables[:2] == ["recipe", "phases"] and key != tables[-1]
@@ -310,8 +310,10 @@ def _told(error: ErrorDetails, called: Callable[[str], str], where: str) -> Usag
         place = tables[0] if tables else ""
         table = lists.get(place) or type(getattr(Document(), place) if tables else Document())
         known = list(table.model_fields)
-        told = f" in [{place}]" if tables else ""
-        return UsageError(f"{where}: unknown key '{key}'{told}.{suggestion(key, known)}", f"known: {', '.join(known)}")
+        in_table = f" in [{place}]" if tables else ""
+        return UsageError(
+            f"{where}: unknown key '{key}'{in_table}.{suggestion(key, known)}", f"known: {', '.join(known)}"
+        )
     path = ".".join([*tables, key][: 3 if tables[:1] == ["published"] else 2])
     place = called(path) if "." in path else where
     name = place if place.startswith(("--", "BENCH_")) else f"{place}: {path}"

@@ -94,10 +94,10 @@ def betas(value: Any) -> tuple[float, float]:
 
 
 def _duration_s(value: Any) -> float:
-    told = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", str(value).strip())
-    if isinstance(value, bool) or not told or float(told[1]) == 0:
+    parsed = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", str(value).strip())
+    if isinstance(value, bool) or not parsed or float(parsed[1]) == 0:
         raise ValueError("should be a length of time, as in 90s, 10m or 1h")
-    return float(told[1]) * _UNIT_S[told[2]]
+    return float(parsed[1]) * _UNIT_S[parsed[2]]
 
 
 _CHECKPOINT = re.compile(r"best|last(:[1-9]\d*)?|every:[1-9]\d*")

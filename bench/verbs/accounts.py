@@ -20,9 +20,9 @@ def lines(account: Account) -> Iterator[str]:
     if account.found:
         yield f"files: {account.found:,} found, {account.taken:,} taken"
     for part, counts in ((TRAINING, account.training), (VALIDATION, account.validation)):
-        told = [f"{name} {count:,}" for name, count in zip(account.classes, counts, strict=True)]
-        more = len(told) - _CLASSES_AT_MOST
-        classes = ", ".join(told[:_CLASSES_AT_MOST]) + (f" and {more} more (--json has all)" if more > 0 else "")
+        counted = [f"{name} {count:,}" for name, count in zip(account.classes, counts, strict=True)]
+        more = len(counted) - _CLASSES_AT_MOST
+        classes = ", ".join(counted[:_CLASSES_AT_MOST]) + (f" and {more} more (--json has all)" if more > 0 else "")
         yield f"{part} by class: {classes}"
         if (seen := account.seen.get(part)) is not None:
             sizes = ", ".join(f"{which} {size}" for which, size in seen.sizes.items())

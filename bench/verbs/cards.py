@@ -70,7 +70,7 @@ class StudyCard:
                     "machine": _each_once(map(_machine, self.dna)),
                     "dna": _each_once(map(_ids, self.dna)),
                     "logs": str(self.layout.logs(plan.study_id)),
-                    **({"source": told} if (told := source.summary(self.launches)) else {}),
+                    **({"source": summary} if (summary := source.summary(self.launches)) else {}),
                     **({"not passed": f"{', '.join(plan.not_passed)} (--env NAME)"} if plan.not_passed else {}),
                     "repeat": plan.command,
                     "table": f"bench report {plan.study_id}",
@@ -101,19 +101,19 @@ class StudyCard:
 
     def _open(self) -> list[str]:
         """Launches that were begun and have not ended."""
-        told = {
+        words = {
             True: "running",
             False: "never ended (bench recover)",
             None: "begun on another host or in another container",
         }
         count = Counter(each.owner.alive() for each in self.begun)
-        return [f"{count[alive]} {text}" for alive, text in told.items() if count[alive]]
+        return [f"{count[alive]} {text}" for alive, text in words.items() if count[alive]]
 
     def _row(self, row: Configuration) -> tuple[str, ...]:
         planned = sum(each.configuration == row for each in self.plan.launches)
         ended = Counter(each.status for each in self.launches if each.configuration == row.key)
-        told = ", ".join(f"{count} {status}" for status, count in sorted(ended.items())) or "none"
-        return (row.key, _batch(row), f"{told} of {planned}", "baseline" if row == self.plan.baseline else "")
+        ended_so = ", ".join(f"{count} {status}" for status, count in sorted(ended.items())) or "none"
+        return (row.key, _batch(row), f"{ended_so} of {planned}", "baseline" if row == self.plan.baseline else "")
 
     def _unrunnable(self) -> list[tuple[str, ...]]:
         rows = self.plan.unrunnable
@@ -134,11 +134,11 @@ class LaunchCard:
         why = columns.pop("unavailable")
         del columns["data_account"]
         account = self.launch.data_account
-        told = list(accounts.lines(Account.from_json(account))) if account else []
+        data = list(accounts.lines(Account.from_json(account))) if account else []
         missing = [(name, why[name]) for name, value in columns.items() if value is None and name in why]
         return [
             *_pairs({name: _shown(value) for name, value in columns.items() if value is not None and value != ()}),
-            *(["", "data", *(f"  {line}" for line in told)] if told else []),
+            *(["", "data", *(f"  {line}" for line in data)] if data else []),
             *(["", "not measured", *_table(missing)] if missing else []),
             *(["", "earlier attempts", *_table(self._superseded())] if self.earlier else []),
             "",
@@ -183,13 +183,13 @@ def _batch(row: Configuration) -> str:
 def _machine(row: "Dna") -> str:
     facts = json.loads(row.identity)
     gpus = Counter(each.get("name", "GPU") for each in facts.get("gpus", []))
-    told = [
+    parts = [
         facts.get("cpu_label", "CPU"),
         *([f"{facts['cpu_cores']} cores"] if "cpu_cores" in facts else []),
         *([f"{facts['memory_gib']} GiB"] if "memory_gib" in facts else []),
         *(f"{count} x {name}" for name, count in gpus.items()),
     ]
-    return ", ".join(told)
+    return ", ".join(parts)
 
 
 def _ids(row: "Dna") -> str:
@@ -197,8 +197,8 @@ def _ids(row: "Dna") -> str:
     return f"hardware {row.hw_id}, software {row.sw_id}, numbers {row.num_id or f'not available ({reason})'}"
 
 
-def _each_once(told: Iterable[str]) -> str:
-    return "; ".join(dict.fromkeys(told)) or "no launch has told"
+def _each_once(texts: Iterable[str]) -> str:
+    return "; ".join(dict.fromkeys(texts)) or "no launch has told"
 
 
 def _columns(launch: "Launch") -> dict[str, Any]:
@@ -214,9 +214,9 @@ def _shown(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
-def _pairs(told: Mapping[str, str]) -> list[str]:
-    width = max(map(len, told))
-    return [f"{name.ljust(width)}  {value}" for name, value in told.items()]
+def _pairs(pairs: Mapping[str, str]) -> list[str]:
+    width = max(map(len, pairs))
+    return [f"{name.ljust(width)}  {value}" for name, value in pairs.items()]
 
 
 def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:

@@ -25,10 +25,10 @@ class _Gates:
     names: tuple[str, ...]
     undecided_fails: bool
 
-    def exit_code(self, told: "Sequence[Ruling]") -> int:
+    def exit_code(self, rulings: "Sequence[Ruling]") -> int:
         from bench.analysis.comparing import gates
 
-        decision = gates.decision(told)
+        decision = gates.decision(rulings)
         fails = decision == gates.FAIL or (decision == gates.UNDECIDED and self.undecided_fails)
         return GATE if fails else DONE
 
@@ -95,20 +95,20 @@ def _two(a: "Wanted", b: "Wanted", margin: float | None, asked: _Gates, **talkin
     from reports.text.console import console_for
 
     documents: list[dict[str, Any]] = []
-    told: list[gates.Ruling] = []
+    every_ruling: list[gates.Ruling] = []
     console = console_for(sys.stdout, color=not talking["no_color"])
     for found in study_refs.comparisons(a, b, margin, other_source=talking["other_source"]):
         rulings = gates.rulings(found, asked.names)
-        told += rulings
+        every_ruling += rulings
         if talking["as_json"]:
             documents.append(document.document(found, rulings, asked.exit_code(rulings)))
         else:
             comparison.show(found, console, wide=talking["wide"])
-    code = asked.exit_code(told)
+    code = asked.exit_code(every_ruling)
     if talking["as_json"]:
-        whole = documents[0] if len(documents) == 1 else document.several(documents, told, code)
+        whole = documents[0] if len(documents) == 1 else document.several(documents, every_ruling, code)
         click.echo(json.dumps(whole, indent=2))
-    _tell(told, code)
+    _show_rulings(every_ruling, code)
     return code
 
 
@@ -121,28 +121,28 @@ def _many(wanted: "list[Wanted]", margin: float | None, asked: _Gates, **talking
 
     read = [study_refs.read(each, ()) for each in study_refs.one_of_each(wanted)]
     found = machines.held_together(read, margin or max(side.plan.margin for side in read))
-    told = gates.of_machines(found, asked.names)
-    code = asked.exit_code(told)
+    rulings = gates.of_machines(found, asked.names)
+    code = asked.exit_code(rulings)
     if talking["as_json"]:
-        click.echo(json.dumps(document.machines_document(found, told, code), indent=2))
+        click.echo(json.dumps(document.machines_document(found, rulings, code), indent=2))
     else:
         shown.show(found, console_for(sys.stdout, color=not talking["no_color"]), wide=talking["wide"])
-    _tell(told, code)
+    _show_rulings(rulings, code)
     return code
 
 
-def _tell(told: "Sequence[Ruling]", code: int) -> None:
+def _show_rulings(rulings: "Sequence[Ruling]", code: int) -> None:
     """What each gate came to, the failures first; nothing where none was asked for."""
     from bench.analysis.comparing import gates
     from reports.text import fmt
 
     for decision, said in ((gates.FAIL, "failed"), (gates.UNDECIDED, "undecided")):
-        for each in told:
+        for each in rulings:
             if each.decision == decision:
                 click.echo(f"gate {said}: {fmt.clean(str(each))}", err=True)
-    if gates.decision(told) == gates.PASS:
-        click.echo(f"gates passed: {', '.join(dict.fromkeys(each.gate for each in told))}", err=True)
-    if gates.decision(told) == gates.UNDECIDED and code == DONE:
+    if gates.decision(rulings) == gates.PASS:
+        click.echo(f"gates passed: {', '.join(dict.fromkeys(each.gate for each in rulings))}", err=True)
+    if gates.decision(rulings) == gates.UNDECIDED and code == DONE:
         click.echo("undecided is no failure (exit 0); --undecided fail makes it one (exit 4)", err=True)
 
 

@@ -33,30 +33,30 @@ def move(source: str, target: str, studies: tuple[str, ...], *, logs: bool, sche
     here, there = Place.at(source), Place.at(target)
     progress = _Progress(sys.stderr)
     try:
-        told = transfer(here, there, studies, logs=logs, tell=(lambda *_: None) if as_json else progress.tell)
+        transferred = transfer(here, there, studies, logs=logs, tell=(lambda *_: None) if as_json else progress.tell)
     finally:
         progress.end()
     if there.folder is not None:  # packs are not carried: a place makes its own of what arrived there
-        for study_id in told.studies:
+        for study_id in transferred.studies:
             packing.pack(Store(there.folder), study_id)
-    code = PARTIAL if told.refused else DONE
+    code = PARTIAL if transferred.refused else DONE
     if as_json:
-        document = {"schema": schema, "source": here.url, "destination": there.url, **asdict(told), "exit": code}
+        document = {"schema": schema, "source": here.url, "destination": there.url, **asdict(transferred), "exit": code}
         click.echo(json.dumps(document, indent=2))
         return code
-    click.echo(_sentence(told, there.url))
-    for each in (*told.refused, *told.notes):
+    click.echo(_sentence(transferred, there.url))
+    for each in (*transferred.refused, *transferred.notes):
         click.echo(f"warning: {each}", err=True)
     return code
 
 
-def _sentence(told: Transfer, target: str) -> str:
-    studies = f"{len(told.studies)} {'study' if len(told.studies) == 1 else 'studies'}"
-    if not told.files:
-        return f"Nothing to copy: {studies} looked at, {fmt.count(told.present, 'file')} there already."
-    copied = f"{fmt.count(told.files, 'file')} ({told.bytes / 1e6:.1f} MB)"
-    already = f"; {fmt.number(told.present)} were there already" if told.present else ""
-    return f"Copied {copied} of {studies} to {target}: {fmt.count(told.launches, 'launch')} new there{already}."
+def _sentence(transferred: Transfer, target: str) -> str:
+    studies = f"{len(transferred.studies)} {'study' if len(transferred.studies) == 1 else 'studies'}"
+    if not transferred.files:
+        return f"Nothing to copy: {studies} looked at, {fmt.count(transferred.present, 'file')} there already."
+    copied = f"{fmt.count(transferred.files, 'file')} ({transferred.bytes / 1e6:.1f} MB)"
+    already = f"; {fmt.number(transferred.present)} were there already" if transferred.present else ""
+    return f"Copied {copied} of {studies} to {target}: {fmt.count(transferred.launches, 'launch')} new there{already}."
 
 
 class _Progress:

@@ -115,11 +115,11 @@ def _measured(found: "Fingerprint", store: Path, when_busy: str) -> "Fingerprint
     here = machine.here()
     try:
         with host_lock.held(when_busy, partial(click.echo, err=True)) as shared:
-            told = ceilings.measure(here, store)
+            measured = ceilings.measure(here, store)
     except UnavailableError as error:
         return replace(found, unavailable={**found.unavailable, "measured": str(error)})
-    flags = [*told["flags"], *([shared] if shared else [])]
-    whole = ceilings.of_measured(found, told | {"measured_at": ceilings.today(), "flags": flags})
+    flags = [*measured["flags"], *([shared] if shared else [])]
+    whole = ceilings.of_measured(found, measured | {"measured_at": ceilings.today(), "flags": flags})
     ceilings.keep(whole, len(here.cpu_ids))
     return whole
 
@@ -167,8 +167,8 @@ def _of_file(file: Path) -> "Fingerprint":
     from bench.dna.fingerprint import of_document
 
     try:
-        told: Mapping[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        return of_document(told)
+        document: Mapping[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        return of_document(document)
     except (OSError, ValueError) as error:
         raise UsageError(f"{file} is no fingerprint: {error}", "write one: bench dna --json > FILE") from error
 

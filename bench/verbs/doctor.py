@@ -53,8 +53,8 @@ def command(fast: bool, store: Path, as_json: bool) -> int:
     ready = all(check.level != REFUSAL for check in checks)
     code = DONE if ready else CANNOT
     if as_json:
-        told = {"schema": SCHEMA, "ready": ready, "checks": [asdict(check) for check in checks], "exit": code}
-        click.echo(json.dumps(told, indent=2))
+        document = {"schema": SCHEMA, "ready": ready, "checks": [asdict(check) for check in checks], "exit": code}
+        click.echo(json.dumps(document, indent=2))
     else:
         _show(checks, ready=ready)
     return code

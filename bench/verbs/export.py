@@ -79,11 +79,11 @@ def command(
         warnings += [f"{study_id}: {each}" for each in study.warnings if "left out" in each]
         for name, target in targets.items():
             is_public = anonymize or getattr(target, "PUBLIC", False)  # it is made to be given away
-            told = without_names(whole, own_names()) if is_public else whole
+            exported = without_names(whole, own_names()) if is_public else whole
             with refused_by_disk(output / name):
-                paths = target.write(told, output / name, _talk(f"exporting {told.name} to {name}"))
-            next_step = target.opened(told, output / name)
-            exports.append({"export": told.name, "to": name, "paths": list(map(str, paths)), "next": next_step})
+                paths = target.write(exported, output / name, _talk(f"exporting {exported.name} to {name}"))
+            next_step = target.opened(exported, output / name)
+            exports.append({"export": exported.name, "to": name, "paths": list(map(str, paths)), "next": next_step})
     if as_json:
         document = {"schema": SCHEMA, "store": str(store), "exports": exports, "warnings": warnings, "exit": 0}
         click.echo(json.dumps(document, indent=2))
@@ -110,10 +110,10 @@ def _talk(what: str) -> Callable[[str], None]:
     click.echo(what, err=True)
     said = time.monotonic()
 
-    def told(part: str) -> None:
+    def say_part(part: str) -> None:
         nonlocal said
         if time.monotonic() - said > 2:
             said = time.monotonic()
             click.echo(f"{what}: {part}", err=True)
 
-    return told
+    return say_part

@@ -26,11 +26,11 @@ class Interruptions:
 
 
 @contextlib.contextmanager
-def listened_for(told: Callable[[], None]) -> Iterator[Interruptions]:
+def listened_for(on_drain: Callable[[], None]) -> Iterator[Interruptions]:
     """Have signals noted while a study runs; in a thread that gets none (Python hands them to the main one) nothing.
 
     Args:
-        told: called at the first Ctrl-C, so that the user knows what a second one does.
+        on_drain: called at the first Ctrl-C, so that the user knows what a second one does.
 
     Raises:
         KeyboardInterrupt: the second Ctrl-C.
@@ -45,7 +45,7 @@ def listened_for(told: Callable[[], None]) -> Iterator[Interruptions]:
         if asked.draining:
             raise KeyboardInterrupt
         asked.draining = True
-        told()
+        on_drain()
 
     def terminated(_number: int, _frame: object) -> None:
         raise Terminated

@@ -12,7 +12,7 @@ from bench.errors import UsageError
 from bench.store import index, read
 from bench.store.layout import existing
 from bench.store.schema import Layer
-from reports.learning import anatomy as told
+from reports.learning import anatomy as text
 
 SCHEMA = "bench.anatomy/1"
 
@@ -36,7 +36,7 @@ def show(ids: Sequence[str], store: Path, *, as_json: bool) -> None:
             layers = {**asdict(summary), "flop": summary.flop}
             shown.append({"study": study_id, "launch": launch_id, **layers, "pictures": list(map(str, pictures))})
             continue
-        click.echo("\n".join([f"launch {launch_id}", "", *told.lines(summary)]))
+        click.echo("\n".join([f"launch {launch_id}", "", *text.lines(summary)]))
         click.echo("".join(f"\n{each}" for each in ("", "pictures", *map(str, pictures))) if pictures else "")
     warnings = list(dict.fromkeys(map(str, damaged)))
     if as_json:

@@ -14,7 +14,7 @@ from bench.analysis.result import Row, Study, TimeTo
 from bench.plan import Plan
 from bench.store import index, read
 from bench.store.schema import Epoch, Launch
-from reports.learning import table as told
+from reports.learning import table as accuracy_table
 from reports.learning import why as causes
 from reports.scaling import table
 from reports.text import fmt
@@ -53,11 +53,11 @@ class Learned:
 
     def lines(self) -> Iterator[str]:
         """After the card."""
-        sentences = [*told.sentences(self.study), *self._reached()]
+        sentences = [*accuracy_table.sentences(self.study), *self._reached()]
         if sentences:
             yield from ("", "learned", *(f"  {_plain(each)}" for each in sentences))
         if self.study.published:
-            columns = [table.laid_out(each) for each in told.columns(self.study.published)]
+            columns = [table.laid_out(each) for each in accuracy_table.columns(self.study.published)]
             yield from ("", _HOLDS, *("  " + _plain("  ".join(cells)).rstrip() for cells in zip(*columns, strict=True)))
             notes = dict.fromkeys(each.published.note for each in self.study.published if each.published.note)
             yield from (f"  note: {each}" for each in notes)
@@ -73,7 +73,7 @@ class Learned:
 
     def document(self, *, why: bool) -> dict[str, Any]:
         """What it adds to the card's document."""
-        document = {"learned": [_row(row) for row in self.rows], **told.document(self.study)}
+        document = {"learned": [_row(row) for row in self.rows], **accuracy_table.document(self.study)}
         if self.reached:
             document["reached"] = {row: vars(each) for row, each in self.reached.items()}
         if why:
@@ -85,7 +85,7 @@ class Learned:
 
     def _reached(self) -> Iterator[str]:
         for row, found in self.reached.items():
-            yield f"{row}: {told.time(found)}"
+            yield f"{row}: {accuracy_table.time(found)}"
 
     def _possible(self) -> str | None:
         """What the well-known recipe of the same model and data comes to, from the profiles."""
@@ -106,7 +106,7 @@ def _row(row: Row) -> dict[str, Any]:
     return {
         "configuration": row.configuration,
         "accuracy": row.accuracy and vars(row.accuracy),
-        "times_to": told.times(row),
+        "times_to": accuracy_table.times(row),
     }
 
 

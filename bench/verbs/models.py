@@ -33,8 +33,8 @@ def command(pattern: str, as_json: bool) -> None:
             "all of them: bench models; patterns are quoted, as in 'resnet*'",
         )
     if as_json:
-        told = [{"name": each.name, "origin": each.origin} for each in found]
-        click.echo(json.dumps({"schema": "bench.models/1", "models": told, "exit": 0}, indent=2))
+        listed = [{"name": each.name, "origin": each.origin} for each in found]
+        click.echo(json.dumps({"schema": "bench.models/1", "models": listed, "exit": 0}, indent=2))
         return
     width = max(len(each.name) for each in found)
     for each in found:

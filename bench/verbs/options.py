@@ -185,7 +185,7 @@ def study_options(command: Callable[[Options], Any]) -> Callable[..., Any]:
 
 def workload_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Gives a command those flags that say what is trained and over what; it is called with `flags` and `profile`."""
-    settings = {flag: told for flag, told in _SETTINGS.items() if flag in _OF_A_WORKLOAD}
+    settings = {flag: shown for flag, shown in _SETTINGS.items() if flag in _OF_A_WORKLOAD}
     return _with_flags(command, settings, {"--profile": _OTHERS["--profile"]})
 
 

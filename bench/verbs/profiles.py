@@ -29,8 +29,14 @@ def command(name: str | None, as_json: bool) -> None:
         raise UsageError(f"no profile '{name}'.{suggestion(name, profiles.names())}", "all of them: bench profiles")
     file = profiles.path(name)
     if as_json:
-        told = {"schema": "bench.profile/1", "name": name, "path": str(file), "profile": profiles.read(name), "exit": 0}
-        click.echo(json.dumps(told, indent=2))
+        document = {
+            "schema": "bench.profile/1",
+            "name": name,
+            "path": str(file),
+            "profile": profiles.read(name),
+            "exit": 0,
+        }
+        click.echo(json.dumps(document, indent=2))
         return
     click.echo(f"# {file}")
     click.echo(file.read_text(encoding="utf-8"), nl=False)
@@ -39,8 +45,8 @@ def command(name: str | None, as_json: bool) -> None:
 def _list(as_json: bool) -> None:
     described = {name: str(profiles.read(name).get("description", "")) for name in profiles.names()}
     if as_json:
-        told = [{"name": name, "description": text} for name, text in described.items()]
-        click.echo(json.dumps({"schema": "bench.profiles/1", "profiles": told, "exit": 0}, indent=2))
+        listed = [{"name": name, "description": text} for name, text in described.items()]
+        click.echo(json.dumps({"schema": "bench.profiles/1", "profiles": listed, "exit": 0}, indent=2))
         return
     width = max(map(len, described))
     for name, text in described.items():

@@ -81,7 +81,7 @@ def command(
 
     names = [name.strip() for name in wanted.split(",")]
     for name in names:
-        formats.find(name)  # a wrong name is told before anything is read or written
+        formats.find(name)  # a wrong name is refused before anything is read or written
     if show and "html" not in names:
         raise UsageError("--open shows the page, and html is not among the formats", "add it: --format html,…")
     ids = list(dict.fromkeys(read.resolve(store, each) for each in studies))
@@ -97,9 +97,9 @@ def command(
     if show:
         webbrowser.open(next(path for path in paths if path.suffix == ".html").resolve().as_uri())
     if as_json:
-        told = {"schema": SCHEMA, "exit": 0, "studies": ids, "paths": list(map(str, paths))}
-        told["reports"] = [{"study": report.name, "paths": list(map(str, paths))}]
-        click.echo(json.dumps(told, indent=2))
+        document = {"schema": SCHEMA, "exit": 0, "studies": ids, "paths": list(map(str, paths))}
+        document["reports"] = [{"study": report.name, "paths": list(map(str, paths))}]
+        click.echo(json.dumps(document, indent=2))
         return
     for path in paths:
         click.echo(path)

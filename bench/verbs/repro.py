@@ -173,8 +173,8 @@ def run(*, bundle: Path, study: str, store: Path, data_dir: str | None, when_bus
     there, now = (study_refs.read(each, known) for each in wanted)
     speed = compare(there, now, again.margin)
     if as_json:
-        told = document.document(speed, [], code)
-        print(json.dumps(agreement.repeat_document(again.study_id, numbers, told, code), indent=1))
+        speed_document = document.document(speed, [], code)
+        print(json.dumps(agreement.repeat_document(again.study_id, numbers, speed_document, code), indent=1))
         return code
     console = _console()
     comparison.show(speed, console)

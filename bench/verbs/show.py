@@ -60,11 +60,11 @@ def command(ids: tuple[str, ...], store: Path, *, anatomy: bool, why: bool, reac
         document = {"schema": SCHEMA, "store": str(store), "shown": shown, "warnings": warnings, "exit": 0}
         click.echo(json.dumps(finite(document), indent=2))
         return
-    told = [
+    texts = [
         _why_lines(card, seen) if why else [*card.lines(), *(seen.lines() if seen else ())]
         for card, seen in zip(cards, learned, strict=True)
     ]
-    click.echo("\n\n".join("\n".join(map(printable, lines)) for lines in told))
+    click.echo("\n\n".join("\n".join(map(printable, lines)) for lines in texts))
     for warning in warnings:
         click.echo(f"warning: {warning}", err=True)
 

@@ -164,7 +164,7 @@ def launcher_request(settings: Settings, study_id: str, words: Sequence[str]) ->
     if settings.study.launcher == "torchrun":
         options = {"rdzv": settings.study.rdzv}
         # Every node must come to the same name, of the same command; the leader names the study itself.
-        same = repr(words_elsewhere(words, "torchrun")).encode()
+        same = repr(forwarded_words(words, "torchrun")).encode()
         study_id = f"bench-{hashlib.blake2b(same, digest_size=6).hexdigest()}"
     return launchers.Request(
         name=study_id,
@@ -176,7 +176,7 @@ def launcher_request(settings: Settings, study_id: str, words: Sequence[str]) ->
     )
 
 
-def words_elsewhere(words: Sequence[str], launcher: str) -> tuple[str, ...]:
+def forwarded_words(words: Sequence[str], launcher: str) -> tuple[str, ...]:
     """The command line that the study is run with by others: as it was typed, without what is for this process.
 
     A queue's job has a log, and the table is printed here; of torchrun's nodes the leader prints it. `--rdzv` is not

@@ -10,7 +10,7 @@ from bench.errors import CannotError, UsageError
 from bench.output import say
 from bench.store.layout import Layout
 from bench.verbs.interruptions import listened_for
-from bench.verbs.study_request import StudyRequest, words_elsewhere
+from bench.verbs.study_request import StudyRequest, forwarded_words
 from launchers import Request, Submitted
 
 _LOOK_EVERY_S = 2.0
@@ -82,7 +82,7 @@ def _words(request: StudyRequest) -> tuple[str, ...]:
     launcher = request.settings.study.launcher
     if request.settings.scale.nodes is None:
         raise UsageError(f"--launcher {launcher} needs to know how many hosts", "add --nodes 1,2,4")
-    return words_elsewhere(request.options.words, launcher)
+    return forwarded_words(request.options.words, launcher)
 
 
 def _wait_for(job: Submitted, study_id: str, store: Path) -> None:

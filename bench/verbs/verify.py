@@ -48,8 +48,8 @@ def command(ids: tuple[str, ...], store: Path, as_json: bool) -> int:
     if any(each.wrong for each in found):
         code = GATE
     if as_json:
-        told = [{**asdict(each), "status": _status(each)} for each in found]
-        document = {"schema": SCHEMA, "store": str(store), "studies": told, "odd": [asdict(each) for each in odd]}
+        checked = [{**asdict(each), "status": _status(each)} for each in found]
+        document = {"schema": SCHEMA, "store": str(store), "studies": checked, "odd": [asdict(each) for each in odd]}
         click.echo(json.dumps(document | {"exit": code}, indent=2))
         return code
     for each in found:

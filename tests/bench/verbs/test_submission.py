@@ -102,9 +102,9 @@ def test_a_launcher_asks_for_what_the_settings_say(tmp_path) -> None:
 
 def test_what_is_for_this_terminal_does_not_travel() -> None:
     typed = ("scale", "--model", "lenet", "--json", "--launcher", "slurm", "--dry-run")
-    assert study_request.words_elsewhere(typed, "slurm") == ("scale", "--model", "lenet", "--launcher", "slurm")
-    assert study_request.words_elsewhere(("scale", "--rdzv", "a:1", "--quick"), "torchrun") == ("scale", "--quick")
-    assert study_request.words_elsewhere(("scale", "--rdzv=a:1", "--quick"), "torchrun") == ("scale", "--quick")
+    assert study_request.forwarded_words(typed, "slurm") == ("scale", "--model", "lenet", "--launcher", "slurm")
+    assert study_request.forwarded_words(("scale", "--rdzv", "a:1", "--quick"), "torchrun") == ("scale", "--quick")
+    assert study_request.forwarded_words(("scale", "--rdzv=a:1", "--quick"), "torchrun") == ("scale", "--quick")
 
 
 def test_a_study_named_from_outside_must_be_an_id(monkeypatch) -> None:
