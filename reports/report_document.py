@@ -3,10 +3,12 @@
 import json
 from typing import Any
 
+from bench.analysis.comparing.nouns import Compared, Comparison
 from bench.analysis.report import Report, StudyReport
+from reports.comparing.document import IN_COMPARISON
 from reports.scaling.document import scale_document
 from reports.text import fmt
-from reports.text.plain import finite
+from reports.text.plain import configuration_keys, finite
 
 SCHEMA = "bench.report_data/1"
 
@@ -20,11 +22,20 @@ def document(report: Report) -> dict[str, Any]:
             "anonymous": report.anonymous,
             "studies": [_study(each) for each in report.studies],
             "differences": report.differences,
-            "comparison": report.comparison,
+            "comparison": report.comparison and _comparison(report.comparison),
         },
-        digits=12,
+        digits=12,  # as in the CSV: as many as libraries of mathematics agree on
     )
     return told
+
+
+def _comparison(found: Comparison) -> dict[str, Any]:
+    return {**vars(found), "rows": [_quantity(each) for each in found.rows]}
+
+
+def _quantity(row: Compared) -> dict[str, Any]:
+    found = {name: value for name, value in vars(row).items() if name not in {"configuration", "metric", "unit"}}
+    return {**found, **configuration_keys(row.configuration, IN_COMPARISON), "metric": row.metric, "unit": row.unit}
 
 
 def as_text(report: Report) -> str:

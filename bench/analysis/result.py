@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bench.plan import Published
+from bench.plan import Configuration, Published
 
 FASTER, SLOWER, EQUIVALENT, INCONCLUSIVE, INVALID = "FASTER", "SLOWER", "EQUIVALENT", "INCONCLUSIVE", "INVALID"
 
@@ -81,15 +81,7 @@ class EpochTime:
 class Row:
     """One configuration of the study."""
 
-    configuration: str
-    strategy: str
-    ranks: int
-    device: str
-    backend: str | None
-    cores_per_rank: int | None
-    batch_per_rank: int
-    batch_global: int
-    nodes: int
+    configuration: Configuration
     is_baseline: bool
     status: str  # STATUS of the contract; the worst that should be known
     reasons: tuple[str, ...]
@@ -110,7 +102,11 @@ class Row:
     cut_steps: int  # steps cut from every launch of this row beyond the warm-up floor
     reasons_null: dict[str, str]  # column -> why it is missing
     times_to: tuple[TimeTo, ...] = ()  # by target, lowest first
-    ddp: str = ""  # options of DDP beside our own
+
+    @property
+    def key(self) -> str:
+        """What launches and findings call this row."""
+        return self.configuration.key
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -111,7 +111,7 @@ def _attempts(study: Study, launches: Sequence[Launch]) -> tuple[Attempted, ...]
     rates: dict[str, float] = {}
     for row in study.rows:
         ended = sorted(
-            (each for each in launches if each.configuration == row.configuration and _is_ended(each)),
+            (each for each in launches if each.configuration == row.key and _is_ended(each)),
             key=lambda each: (each.round, each.position),
         )
         if len(ended) == len(row.rates):  # otherwise one left no timed step, and the row is INVALID for it
@@ -120,9 +120,9 @@ def _attempts(study: Study, launches: Sequence[Launch]) -> tuple[Attempted, ...]
     by_round = {
         each.round: rates[each.launch_id]
         for each in launches
-        if base is not None and each.configuration == base.configuration and each.launch_id in rates
+        if base is not None and each.configuration == base.key and each.launch_id in rates
     }
-    with_ratio = {row.configuration for row in study.rows if row.speedup is not None and not _is_invalid(row)}
+    with_ratio = {row.key for row in study.rows if row.speedup is not None and not _is_invalid(row)}
     return tuple(
         Attempted(
             launch_id=each.launch_id,

@@ -9,6 +9,7 @@ from bench.analysis.learning import macro
 from bench.exporting.record import Point, Record, Run, Setting, ids, scalars
 from bench.store.schema import ClassScore
 from reports.text import fmt
+from reports.text.plain import finite
 
 Rows = list[dict[str, Any]]
 
@@ -23,7 +24,7 @@ def settings(record: Record) -> Rows:
 
 def rows(record: Record) -> Rows:
     """A row a configuration: what the study found of it."""
-    return [_flat(asdict(each)) for each in record.study.rows]
+    return [_flat(finite(each)) for each in record.study.rows]
 
 
 def launches(record: Record) -> Rows:

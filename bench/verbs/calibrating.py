@@ -89,8 +89,8 @@ def _judged(plan: Plan, study: Study) -> Calibration:
             created_at=plan.created_at,
             hw_id=study.hw_id,
             workload=comparable.workload_key(plan.workload),
-            configuration=row.configuration,
-            device=row.device,
+            configuration=row.key,
+            device=row.configuration.device,
             margin=plan.margin,
             seed=plan.order_seed,
         )

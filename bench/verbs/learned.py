@@ -46,7 +46,7 @@ class Learned:
         return cls(
             plan=plan,
             study=found,
-            rows=[row for row in found.rows if row.configuration in epochs],
+            rows=[row for row in found.rows if row.key in epochs],
             epochs=epochs,
             reached={row: time for row, each in epochs.items() if reach and (time := accuracy.time_to(reach, each))},
         )
@@ -75,13 +75,13 @@ class Learned:
         """What it adds to the card's document."""
         document = {"learned": [_row(row) for row in self.rows], **accuracy_table.document(self.study)}
         if self.reached:
-            document["reached"] = {row: vars(each) for row, each in self.reached.items()}
+            document["reached"] = self.reached
         if why:
-            document["why"] = [causes.document(self._why(row)) for row in self.rows]
+            document["why"] = [self._why(row) for row in self.rows]
         return document
 
     def _why(self, row: Row) -> Diagnosis:
-        return why.diagnose(self.plan, row, self.epochs[row.configuration])
+        return why.diagnose(self.plan, row, self.epochs[row.key])
 
     def _reached(self) -> Iterator[str]:
         for row, found in self.reached.items():
@@ -104,9 +104,9 @@ class Learned:
 
 def _row(row: Row) -> dict[str, Any]:
     return {
-        "configuration": row.configuration,
-        "accuracy": row.accuracy and vars(row.accuracy),
-        "times_to": accuracy_table.times(row),
+        "configuration": row.key,
+        "accuracy": row.accuracy,
+        "times_to": row.times_to,
     }
 
 

@@ -163,7 +163,7 @@ def read(wanted: Wanted, known: Sequence[Calibration]) -> Side:
     for each in dict.fromkeys(map(str, damaged)):
         click.echo(f"warning: {each}", err=True)
     noise = {
-        row.configuration: calibration.of(known, found.hw_id, _work(plan), row.configuration, row.device)
+        row.key: calibration.of(known, found.hw_id, _work(plan), row.key, row.configuration.device)
         for row in found.rows
     }
     return replace(

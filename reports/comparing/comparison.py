@@ -169,7 +169,7 @@ def _table(found: Comparison, console: Console, *, wide: bool) -> Iterator[list[
         headings = {
             number: _name(row, found.rows)
             for number, row in enumerate(rows)
-            if not number or rows[number - 1].configuration != row.configuration
+            if not number or rows[number - 1].configuration.key != row.configuration.key
         }
         lines, gone = layout.table(_columns(rows), console, STYLES, wide=wide, headings=headings)
         yield lines

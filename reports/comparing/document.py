@@ -1,7 +1,6 @@
 """Comparisons as the JSON documents that scripts rely on: numbers unrounded, missing is null."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 from bench.analysis.comparing import gates
@@ -9,7 +8,7 @@ from bench.analysis.comparing.gates import Ruling
 from bench.analysis.comparing.nouns import Calibration, Compared, Comparison, Machines, Party
 from reports.comparing import comparison, machines
 from reports.text import fmt
-from reports.text.plain import estimate, finite
+from reports.text.plain import configuration_keys, estimate, finite
 
 SCHEMA = "bench.comparison/1"
 SEVERAL = "bench.comparisons/1"  # two stores: a comparison for each workload that both have
@@ -28,11 +27,11 @@ def document(found: Comparison, rulings: Sequence[Ruling], exit_code: int) -> di
             "b": _party(found.b),
             "same_machine": found.same_machine,
             "margin": found.margin,
-            "dna": [asdict(each) for each in found.dna],
+            "dna": found.dna,
             "rows": [_row(row) for row in found.rows],
-            "unmatched": list(found.unmatched),
-            "reasons": list(found.obstacles),
-            "notes": list(found.notes),
+            "unmatched": found.unmatched,
+            "reasons": found.obstacles,
+            "notes": found.notes,
             "verdict": comparison.sentence(found).replace(fmt.NARROW, " "),
             **_gates(rulings),
         }
@@ -54,10 +53,10 @@ def machines_document(found: Machines, rulings: Sequence[Ruling], exit_code: int
             "exit": exit_code,
             "margin": found.margin,
             "machines": [_party(each) for each in found.parties],
-            "left_out": list(found.left_out),
+            "left_out": found.left_out,
             "rows": [
                 {
-                    **{name: getattr(fleet, name) for name in _ROW},
+                    **configuration_keys(fleet.configuration, IN_COMPARISON),
                     "metric": "throughput",
                     "spread": fleet.spread,
                     "could_name": fleet.could_name,
@@ -72,7 +71,7 @@ def machines_document(found: Machines, rulings: Sequence[Ruling], exit_code: int
                             "verdict": each.shown,
                             "beyond_margin": each.verdict.beyond_margin,
                             "detectable": each.verdict.detectable,
-                            "reasons": list(each.verdict.reasons),
+                            "reasons": each.verdict.reasons,
                         }
                         for each in fleet.machines
                     ],
@@ -80,7 +79,7 @@ def machines_document(found: Machines, rulings: Sequence[Ruling], exit_code: int
                 }
                 for fleet in found.fleets
             ],
-            "notes": list(found.notes),
+            "notes": found.notes,
             "verdict": machines.sentence(found).replace(fmt.NARROW, " "),
             **_gates(rulings),
         }
@@ -90,7 +89,7 @@ def machines_document(found: Machines, rulings: Sequence[Ruling], exit_code: int
 
 def calibration_document(found: Calibration, store: str, exit_code: int) -> dict[str, Any]:
     """The document of `bench calibrate --json`: what is kept in the store, and where that is."""
-    told: dict[str, Any] = finite({**asdict(found), "schema": CALIBRATION, "store": store, "exit": exit_code})
+    told: dict[str, Any] = finite({**vars(found), "schema": CALIBRATION, "store": store, "exit": exit_code})
     return told
 
 
@@ -98,12 +97,12 @@ def _gates(told: Sequence[Ruling]) -> dict[str, Any]:
     """What the gates came to; `decision` is null where none was asked for."""
     return {
         "decision": gates.decision(told),
-        "gates": [asdict(each) for each in told],
+        "gates": told,
         "failed": [str(each) for each in told if each.decision == gates.FAIL],
     }
 
 
-_ROW = ("configuration", "strategy", "ranks", "nodes", "device", "cores_per_rank", "batch_per_rank")
+IN_COMPARISON = ("strategy", "ranks", "nodes", "device", "cores_per_rank", "batch_per_rank")
 
 
 def _party(party: Party) -> dict[str, Any]:
@@ -120,7 +119,7 @@ def _party(party: Party) -> dict[str, Any]:
 def _row(row: Compared) -> dict[str, Any]:
     verdict = row.verdict
     return {
-        **{name: getattr(row, name) for name in _ROW},
+        **configuration_keys(row.configuration, IN_COMPARISON),
         "metric": row.metric,
         "unit": row.unit or None,
         "a": estimate(row.a),

@@ -42,7 +42,7 @@ def speedup(told: StudyReport, key: str) -> data.Speedup | None:
                 high=law.high,
             )
             for law in study.laws
-            if law.device == base.device
+            if law.device == base.configuration.device
         ),
         absent=_absent(study, _is_on_scale(base)),
     )
@@ -82,7 +82,7 @@ def step_parts(told: StudyReport, key: str) -> data.StepParts | None:
             )
             for each in told.parts
         ),
-        absent=_absent(study, lambda row: row.configuration in {each.configuration for each in told.parts}),
+        absent=_absent(study, lambda row: row.key in {each.configuration for each in told.parts}),
     )
 
 
@@ -113,7 +113,7 @@ def steadiness(told: StudyReport, key: str) -> data.Steadiness | None:
         title="Step time over the launch",
         setup=setup_of(study),
         rows=rows,
-        absent=_absent(study, lambda row: row.configuration in seen),
+        absent=_absent(study, lambda row: row.key in seen),
     )
 
 
@@ -195,7 +195,10 @@ def _lines(told: StudyReport, *, of_efficiency: bool) -> tuple[data.ScalingLine,
     drawn = [
         row
         for row in study.rows
-        if row.device == base.device and row.speedup is not None and row.efficiency is not None and not is_invalid(row)
+        if row.configuration.device == base.configuration.device
+        and row.speedup is not None
+        and row.efficiency is not None
+        and not is_invalid(row)
     ]
     groups: dict[str, list[Row]] = {}
     for row in drawn:
@@ -206,7 +209,7 @@ def _lines(told: StudyReport, *, of_efficiency: bool) -> tuple[data.ScalingLine,
     lines = []
     for label, rows in groups.items():
         points = [_point(row, base, told.launches, of_efficiency=of_efficiency) for row in rows]
-        if all(row.strategy == "single" for row in rows):  # the baseline is one of them
+        if all(row.configuration.strategy == "single" for row in rows):  # the baseline is one of them
             points.insert(0, _point(base, base, told.launches, of_efficiency=of_efficiency))
         lines.append(data.ScalingLine(label=label, points=tuple(sorted(points, key=lambda each: each.resources))))
     return tuple(lines)
@@ -217,7 +220,7 @@ def _point(row: Row, base: Row, launches: Sequence[Attempted], *, of_efficiency:
     mine = {
         _short_id(each.launch_id): each.speedup
         for each in launches
-        if each.configuration == row.configuration and each.speedup is not None
+        if each.configuration == row.key and each.speedup is not None
     }
     estimate = row.efficiency if of_efficiency else row.speedup
     assert estimate is not None  # noqa: S101 - chosen by the caller
@@ -239,37 +242,40 @@ def _law_label(law: Law, study: Study) -> str:
     return law.name if len(study.laws) == 1 else f"{law.name}, {law.strategy}"
 
 
-def _line_of(row: Row, base: Row, drawn: Sequence[Row]) -> str:
+def _line_of(drawn: Row, base: Row, among: Sequence[Row]) -> str:
     """Which line a row stands on: cores shared out otherwise are another way to use as many, not another count."""
+    row = drawn.configuration
     if row.strategy == "single":
-        return "single, one process" if row.cores_per_rank != base.cores_per_rank else row.strategy
-    several = len({each.cores_per_rank for each in drawn if each.strategy == row.strategy}) > 1
-    if not several or row.cores_per_rank is None:
+        return "single, one process" if row.cores_per_rank != base.configuration.cores_per_rank else row.strategy
+    alike = (each.configuration for each in among if each.configuration.strategy == row.strategy)
+    if row.cores_per_rank is None or len({each.cores_per_rank for each in alike}) == 1:
         return row.strategy
     return f"{row.strategy}, {fmt.count(row.cores_per_rank, 'core')} a rank"
 
 
 def _resources(row: Row) -> float:
     """As efficiency counts them: cores where they are set, else devices."""
-    return float(row.ranks * (row.cores_per_rank or 1))
+    return float(row.configuration.ranks * (row.configuration.cores_per_rank or 1))
 
 
 def _resource(study: Study) -> str:
     base = study.baseline
-    if base is None or base.device == "cpu":
+    if base is None or base.configuration.device == "cpu":
         return "cores"
     return "GPUs"
 
 
 def row_names(study: Study) -> dict[str, str]:
-    return {row.configuration: names.phrase(row, study.rows) for row in study.rows}
+    return {row.key: names.phrase(row, study.rows) for row in study.rows}
 
 
 def _is_on_scale(base: Row) -> Callable[[Row], bool]:
     """Whether a row stands on the scale of this baseline: another kind of device has one of its own."""
 
     def is_drawn(row: Row) -> bool:
-        return row.is_baseline or (row.device == base.device and row.efficiency is not None and not is_invalid(row))
+        return row.is_baseline or (
+            row.configuration.device == base.configuration.device and row.efficiency is not None and not is_invalid(row)
+        )
 
     return is_drawn
 

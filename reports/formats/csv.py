@@ -9,7 +9,7 @@ from bench.analysis.report import Report, StudyReport
 from bench.analysis.result import Estimate, Row, Study
 from reports.comparing import comparison
 from reports.text import fmt
-from reports.text.plain import as_csv
+from reports.text.plain import as_csv, configuration_keys
 
 _as_csv = partial(as_csv, digits=12)  # as many as libraries of mathematics agree on
 
@@ -35,7 +35,9 @@ def _compared(found: Comparison, row: Compared | None) -> dict[str, Any]:
         "a": found.a.launch_id or found.a.study_id,
         "b": found.b.launch_id or found.b.study_id,
         "margin": found.margin,
-        **{name: row and getattr(row, name) for name in _OF_A_PAIR},
+        **(configuration_keys(row.configuration, _OF_A_PAIR) if row else dict.fromkeys(("configuration", *_OF_A_PAIR))),
+        "metric": row and row.metric,
+        "unit": row and row.unit,
         **_estimate("a_value", a),
         **_estimate("b_value", b),
         **_estimate("ratio", ratio),
@@ -48,7 +50,7 @@ def _compared(found: Comparison, row: Compared | None) -> dict[str, Any]:
     }
 
 
-_OF_A_PAIR = ("configuration", "strategy", "ranks", "device", "cores_per_rank", "batch_per_rank", "metric", "unit")
+_OF_A_PAIR = ("strategy", "ranks", "device", "cores_per_rank", "batch_per_rank")
 
 
 def rows_as_csv(report: Report) -> str:
@@ -60,7 +62,7 @@ def rows_as_csv(report: Report) -> str:
                 **_setup(told.study),
                 "method_version": _methods(told, row),
                 **_configuration(row),
-                **({"ddp": row.ddp} if has_options else {}),
+                **({"ddp": row.configuration.ddp} if has_options else {}),
                 **_findings(row),
             }
             for told in report.studies
@@ -92,7 +94,7 @@ def launches_as_csv(report: Report) -> str:
 
 def _methods(told: StudyReport, row: Row) -> int | str:
     """By which method the row's own launches were measured: `1;2` where they differ, which forbids every ratio."""
-    mine = sorted({each.method_version for each in told.launches if each.configuration == row.configuration})
+    mine = sorted({each.method_version for each in told.launches if each.configuration == row.key})
     return told.study.method_version if not mine else mine[0] if len(mine) == 1 else ";".join(map(str, mine))
 
 
@@ -115,7 +117,7 @@ def _setup(study: Study) -> dict[str, Any]:
         "hw_id": study.hw_id,
         "sw_id": study.sw_id,
         "num_id": study.num_id,
-        "baseline": baseline and baseline.configuration,
+        "baseline": baseline and baseline.key,
         "baseline_samples_per_s": rate and rate.estimate,
         "margin": study.margin,
         "quick": study.quick,
@@ -124,15 +126,7 @@ def _setup(study: Study) -> dict[str, Any]:
 
 def _configuration(row: Row) -> dict[str, Any]:
     return {
-        "configuration": row.configuration,
-        "strategy": row.strategy,
-        "ranks": row.ranks,
-        "device": row.device,
-        "backend": row.backend,
-        "cores_per_rank": row.cores_per_rank,
-        "batch_per_rank": row.batch_per_rank,
-        "batch_global": row.batch_global,
-        "nodes": row.nodes,
+        **configuration_keys(row.configuration),
         "status": row.status,
         "reasons": "; ".join(map(fmt.clean, row.reasons)),
         "launches": row.launches,

@@ -74,7 +74,7 @@ def sentences(study: Study) -> Iterator[str]:
         if row.accuracy is None:
             continue
         told = [*_learned(row), *(time(each) for each in row.times_to)]
-        told += [_target(each) for each in study.targets if each.configuration == row.configuration]
+        told += [_target(each) for each in study.targets if each.configuration == row.key]
         yield f"{names.phrase(row, study.rows)}: {'; '.join(told)}."
 
 
@@ -95,18 +95,13 @@ def document(study: Study) -> dict[str, Any]:
                 "measured": estimate(each.measured),
                 "difference": estimate(each.difference),
                 "ratio": each.ratio,
-                "apart": list(each.apart),
+                "apart": each.apart,
                 "reason": each.reason,
             }
             for each in study.published
         ],
-        "targets": [vars(each) for each in study.targets],
+        "targets": study.targets,
     }
-
-
-def times(row: Row) -> list[dict[str, Any]]:
-    """How long each accuracy took, for the JSON document of a row."""
-    return [vars(each) for each in row.times_to]
 
 
 def _learned(row: Row) -> Iterator[str]:

@@ -2,8 +2,6 @@
 
 import textwrap
 from collections.abc import Iterator
-from dataclasses import asdict
-from typing import Any
 
 from bench.analysis.digits import significant
 from bench.analysis.learning.diagnosis import Cause, Diagnosis
@@ -39,11 +37,6 @@ def lines(found: Diagnosis, possible: str | None = None) -> Iterator[str]:
     if found.sound:
         yield ""
         yield from textwrap.wrap(f"Looked at and not found: {fmt.listed(found.sound)}.", _WIDTH)
-
-
-def document(found: Diagnosis) -> dict[str, Any]:
-    """For a script; costs in points of top-1."""
-    return asdict(found)
 
 
 def _hanging(lead: str, told: str) -> list[str]:

@@ -66,7 +66,9 @@ def side_by_side(report: Report) -> Section:
                 chart=curves, caption=f"What each learned, on the validation set; {curves.setup}. Means over launches."
             )
         )
-    kinds = {row.device for told in report.studies for row in told.study.rows if row.throughput is not None}
+    kinds = {
+        row.configuration.device for told in report.studies for row in told.study.rows if row.throughput is not None
+    }
     if len(kinds) > 1:
         blocks.append(
             Prose(

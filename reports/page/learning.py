@@ -38,7 +38,7 @@ def _curves(told: StudyReport, key: str) -> tuple[Block, ...]:
         return (Prose(text="Nothing was evaluated in this study."),) if key else ()
     study = told.study
     batches = fmt.listed(
-        sorted({fmt.number(row.batch_global) for row in study.rows if row.accuracy is not None}, key=len)
+        sorted({fmt.number(row.configuration.batch_global) for row in study.rows if row.accuracy is not None}, key=len)
     )
     caption = (
         f"Loss and top-1 accuracy against samples seen and against seconds of training; {chart.setup}; global batch "
@@ -81,8 +81,8 @@ def _published(told: StudyReport, key: str) -> tuple[Block, ...]:
 def _finals(told: StudyReport, key: str) -> Grid:
     """The last epoch of every row, with its difference to the baseline."""
     study = told.study
-    named = {row.configuration: names.phrase(row, study.rows) for row in study.rows}
-    found = {row.configuration: row for row in study.rows}
+    named = {row.key: names.phrase(row, study.rows) for row in study.rows}
+    found = {row.key: row for row in study.rows}
     rows = []
     for each in told.learned:
         row = found[each.configuration]
@@ -92,7 +92,7 @@ def _finals(told: StudyReport, key: str) -> Grid:
         rows.append(
             (
                 named[each.configuration],
-                fmt.number(row.batch_global),
+                fmt.number(row.configuration.batch_global),
                 fmt.number(last.epoch),
                 f"{fmt.percent(each.final_top1.estimate, 2)} {fmt.interval(each.final_top1, 100)}".rstrip(),
                 fmt.percent(last.top5, 2),

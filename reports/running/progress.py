@@ -89,7 +89,7 @@ class _Told:
         if self._plan is None:
             raise RuntimeError("a launch before the plan")
         self._pace.launch_started(planned, index, self._plan)
-        label = names.label(planned.configuration, self._plan.configurations)
+        label = names.label(planned, self._plan.launches)
         self._where = f"[{index + 1}/{total}] {label} · round {planned.round + 1}"
 
     def _heard(self, beats: Sequence[Beat]) -> Beat | None:

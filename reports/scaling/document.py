@@ -7,7 +7,7 @@ from bench.analysis.result import Law, Row, Study, Title
 from reports.learning import table
 from reports.scaling.sentence import all_reasons, sentence
 from reports.text import fmt
-from reports.text.plain import estimate, finite
+from reports.text.plain import configuration_keys, estimate, finite
 
 SCHEMA = "bench.scale/1"
 
@@ -26,15 +26,11 @@ def scale_document(study: Study, store_path: Path | str, exit_code: int) -> dict
             "margin": study.margin,
             "title": _title(study.title),
             "baseline": baseline
-            and {
-                "strategy": baseline.strategy,
-                "ranks": baseline.ranks,
-                "cores_per_rank": baseline.cores_per_rank,
-            },
+            and {name: getattr(baseline.configuration, name) for name in ("strategy", "ranks", "cores_per_rank")},
             "rows": [_row(row) for row in study.rows],
             "verdict": sentence(study).replace(fmt.NARROW, " "),
             "dna": {"hw_id": study.hw_id, "sw_id": study.sw_id, "num_id": study.num_id},
-            "warnings": list(study.warnings),
+            "warnings": study.warnings,
             **table.document(study),
             "laws": [_law(law) for law in study.laws],
             "no_law": study.no_law or None,
@@ -43,42 +39,26 @@ def scale_document(study: Study, store_path: Path | str, exit_code: int) -> dict
     return document
 
 
+_TITLE = (
+    *("model", "params", "data", "precision", "memory_format", "scaling", "batch", "seed", "seeds", "profile"),
+    *("rounds", "window", "device", "ddp"),
+)
+
+
 def _title(title: Title) -> dict[str, Any]:
-    return {
-        "model": title.model,
-        "params": title.params,
-        "data": title.data,
-        "precision": title.precision,
-        "memory_format": title.memory_format,
-        "scaling": title.scaling,
-        "batch": title.batch,
-        "seed": title.seed,
-        "seeds": list(title.seeds) or [title.seed],
-        "profile": title.profile,
-        "rounds": title.rounds,
-        "window": title.window,
-        "device": title.device,
-        **({"ddp": title.ddp} if title.ddp else {}),
-    }
+    found = {name: getattr(title, name) for name in _TITLE if name != "ddp" or title.ddp}
+    return found | {"seeds": title.seeds or (title.seed,)}
 
 
 def _row(row: Row) -> dict[str, Any]:
-    verdict, step, epoch, accuracy = row.verdict, row.step_ms, row.epoch_s, row.accuracy
+    verdict, step, epoch = row.verdict, row.step_ms, row.epoch_s
     return {
-        "configuration": row.configuration,
-        "strategy": row.strategy,
-        "ranks": row.ranks,
-        "device": row.device,
-        "backend": row.backend,
-        "cores_per_rank": row.cores_per_rank,
-        "batch_per_rank": row.batch_per_rank,
-        "batch_global": row.batch_global,
-        "nodes": row.nodes,
-        **({"ddp": row.ddp} if row.ddp else {}),
+        **configuration_keys(row.configuration),
+        **({"ddp": row.configuration.ddp} if row.configuration.ddp else {}),
         "is_baseline": row.is_baseline,
         "launches": row.launches,
         "launches_failed": row.launches_failed,
-        "rates": list(row.rates),
+        "rates": row.rates,
         "throughput": estimate(row.throughput),
         "speedup": estimate(row.speedup),
         "efficiency": estimate(row.efficiency),
@@ -86,31 +66,18 @@ def _row(row: Row) -> dict[str, Any]:
         "beyond_margin": verdict and verdict.beyond_margin,
         "detectable": verdict and verdict.detectable,
         "rounds_needed": verdict and verdict.rounds_needed,
-        "step_ms": {"p50": step and step.p50, "p95": step and step.p95, "p99": step and step.p99},
-        "epoch_s": {"estimate": epoch and epoch.estimate, "projected": bool(epoch and epoch.projected)},
+        "step_ms": step or dict.fromkeys(("p50", "p95", "p99")),
+        "epoch_s": epoch or {"estimate": None, "projected": False},
         "data_wait": row.data_wait,
         "communication": row.communication,
         "peak_memory_bytes": row.peak_memory_bytes,
-        "accuracy": accuracy
-        and {
-            "top1": accuracy.top1,
-            "top5": accuracy.top5,
-            "loss": accuracy.loss,
-            "epoch": accuracy.epoch,
-            "seeds": accuracy.seeds,
-            "low": accuracy.low,
-            "high": accuracy.high,
-            "best_top1": accuracy.best_top1,
-            "best_epoch": accuracy.best_epoch,
-            "train_top1": accuracy.train_top1,
-            "gap": accuracy.gap,
-        },
-        "times_to": table.times(row),
+        "accuracy": row.accuracy,
+        "times_to": row.times_to,
         "mfu": row.mfu,
         "cut_steps": row.cut_steps,
         "status": row.status,
-        "reasons": list(all_reasons(row)),
-        "unavailable": dict(row.reasons_null),
+        "reasons": all_reasons(row),
+        "unavailable": row.reasons_null,
     }
 
 

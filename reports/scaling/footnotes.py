@@ -114,7 +114,7 @@ def _missing(study: Study) -> str:
 
 def _told_elsewhere(row: Row, key: str) -> bool:
     """The baseline has no speedup over itself, and a row's own note may have said already why it has none."""
-    if key == "mfu" and row.device == "cpu":
+    if key == "mfu" and row.configuration.device == "cpu":
         return True  # nobody asks it of a CPU
     if key in {"speedup", "efficiency"} and (row.is_baseline or is_invalid(row)):
         return True

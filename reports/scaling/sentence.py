@@ -29,7 +29,7 @@ def headlines(study: Study) -> list[Row]:
     """
     order = ("single", "dp", "ddp")
     others = [row for row in study.rows if row.throughput is not None and not row.is_baseline]
-    others.sort(key=lambda row: (row.ranks, order.index(row.strategy)), reverse=True)
+    others.sort(key=lambda row: (row.configuration.ranks, order.index(row.configuration.strategy)), reverse=True)
     if others and is_invalid(others[0]):
         return [others[0], *[row for row in others if not is_invalid(row)][:1]]
     return others[:1]
@@ -45,7 +45,7 @@ def baseline_rate(study: Study) -> str | None:
     baseline = study.baseline
     if baseline is None or baseline.throughput is None or is_invalid(baseline):
         return None
-    whose = "one rank" if baseline.ranks == 1 else fmt.count(baseline.ranks, "rank")
+    whose = "one rank" if baseline.configuration.ranks == 1 else fmt.count(baseline.configuration.ranks, "rank")
     return f"{fmt.point(baseline.throughput)} samples/s of {whose}"
 
 
@@ -93,7 +93,12 @@ def _about(row: Row, study: Study) -> str:
 
 def _is_rival(row: Row) -> bool:
     """One process with more cores: what a user would do instead of starting ranks."""
-    return row.strategy == "single" and not row.is_baseline and row.speedup is not None and not is_invalid(row)
+    return (
+        row.configuration.strategy == "single"
+        and not row.is_baseline
+        and row.speedup is not None
+        and not is_invalid(row)
+    )
 
 
 def _rival(row: Row, study: Study) -> str:

@@ -80,8 +80,8 @@ def columns(study: Study) -> tuple[Column, ...]:
     """All columns in reading order; one that no row has anything for is absent, never blank."""
     rows = study.rows
     unit, size = _memory_unit(study)
-    several_nodes = any(row.nodes > 1 for row in rows)
-    cores_differ = len({row.cores_per_rank for row in rows}) > 1
+    several_nodes = any(row.configuration.nodes > 1 for row in rows)
+    cores_differ = len({row.configuration.cores_per_rank for row in rows}) > 1
     all_ok = all(row.status == OK for row in rows)
 
     def column(
@@ -100,8 +100,8 @@ def columns(study: Study) -> tuple[Column, ...]:
     short_efficiency = column("efficiency", "eff.", _efficiency, drop=12)
     found = (
         column("strategy", "mode", lambda row: names.mode(row, rows), align="left"),
-        column("ranks", "ranks", lambda row: fmt.number(row.ranks)),
-        column("nodes", "nodes", lambda row: fmt.number(row.nodes) if several_nodes else ""),
+        column("ranks", "ranks", lambda row: fmt.number(row.configuration.ranks)),
+        column("nodes", "nodes", lambda row: fmt.number(row.configuration.nodes) if several_nodes else ""),
         column("cores_per_rank", "cores/rank", _cores, drop=5, narrower=short_cores),
         column("batch_per_rank", "batch (global)", _batch, drop=4),
         column("throughput", "samples/s", lambda row: fmt.point(row.throughput)),
@@ -165,11 +165,11 @@ def _is_one(row: Row) -> bool:
 
 
 def _cores(row: Row) -> str:
-    return fmt.number(row.cores_per_rank)
+    return fmt.number(row.configuration.cores_per_rank)
 
 
 def _batch(row: Row) -> str:
-    return f"{fmt.number(row.batch_per_rank)} ({fmt.number(row.batch_global)})"
+    return f"{fmt.number(row.configuration.batch_per_rank)} ({fmt.number(row.configuration.batch_global)})"
 
 
 def _speedup(row: Row) -> str:

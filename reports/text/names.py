@@ -3,51 +3,46 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from bench.plan import Configuration
 from reports.text import fmt
 
 
 class Named(Protocol):
-    """A row of the study or a configuration of the plan."""
+    """A row of a study or of a comparison, or a launch of the plan."""
 
     @property
-    def strategy(self) -> str: ...
-    @property
-    def device(self) -> str: ...
-    @property
-    def ranks(self) -> int: ...
-    @property
-    def cores_per_rank(self) -> int | None: ...
-    @property
-    def nodes(self) -> int: ...
+    def configuration(self) -> Configuration: ...
 
 
-def phrase(row: Named, among: Sequence[Named]) -> str:
+def phrase(named: Named, among: Sequence[Named]) -> str:
     """E.g. `ddp on 2 ranks` or `single`; device and cores are said where rows would otherwise share a name."""
+    row = named.configuration
     where = {"single": "", "dp": f" on {fmt.count(row.ranks, 'device')}"}
     ranks = where.get(row.strategy, f" on {'one rank' if row.ranks == 1 else fmt.count(row.ranks, 'rank')}")
     hosts = f" over {row.nodes} nodes" if row.nodes > 1 else ""
     return f"{row.strategy}{ranks}{hosts}" + _device(row, among, " of ") + _cores(row, among, " with ")
 
 
-def label(row: Named, among: Sequence[Named]) -> str:
+def label(named: Named, among: Sequence[Named]) -> str:
     """Short, for a progress line: `ddp cpu x2`."""
+    row = named.configuration
     hosts = f" on {row.nodes} nodes" if row.nodes > 1 else ""
     return f"{row.strategy} {row.device} x{row.ranks}{hosts}" + _cores(row, among, ", ")
 
 
-def mode(row: Named, among: Sequence[Named]) -> str:
-    """For a table with columns for ranks and cores: `ddp`, or `single mps` where several devices are distinguished."""
-    return row.strategy + _device(row, among, " ")
+def mode(named: Named, among: Sequence[Named]) -> str:
+    """For a table with columns for ranks and cores: `ddp`, or `single mps` where several devices must be named."""
+    return named.configuration.strategy + _device(named.configuration, among, " ")
 
 
-def _device(row: Named, among: Sequence[Named], joint: str) -> str:
-    return f"{joint}{row.device}" if len({each.device for each in among}) > 1 else ""
+def _device(row: Configuration, among: Sequence[Named], joint: str) -> str:
+    return f"{joint}{row.device}" if len({each.configuration.device for each in among}) > 1 else ""
 
 
-def _cores(row: Named, among: Sequence[Named], joint: str) -> str:
+def _cores(row: Configuration, among: Sequence[Named], joint: str) -> str:
     namesakes = {
         each.cores_per_rank
-        for each in among
+        for each in (one.configuration for one in among)
         if (each.strategy, each.device, each.ranks) == (row.strategy, row.device, row.ranks)
     }
     if len(namesakes) < 2 or row.cores_per_rank is None:

@@ -4,12 +4,15 @@ import csv
 import io
 import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, is_dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from typing import Any
 
-from bench.analysis.result import Estimate
+from bench.analysis.result import Estimate, Row
+from bench.plan import Configuration
 from reports.text import fmt
+
+_OF_A_CONFIGURATION = tuple(each.name for each in fields(Configuration) if each.name != "ddp")
 
 
 def finite(value: Any, digits: int | None = None) -> Any:
@@ -19,20 +22,26 @@ def finite(value: Any, digits: int | None = None) -> Any:
         value: of JSON's types, tuples and dataclasses.
         digits: that numbers keep; None: all.
     """
-    if is_dataclass(value) and not isinstance(value, type):
-        return finite(asdict(value), digits)
-    if isinstance(value, Mapping):
-        return {str(name): finite(each, digits) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(each, digits) for each in value]
-    if isinstance(value, float):
-        return _rounded(value, digits) if math.isfinite(value) else None
-    return value
+    match value:
+        case float():
+            return _rounded(value, digits) if math.isfinite(value) else None
+        case Row():
+            return finite(_row(value), digits)
+        case Mapping():
+            return {str(name): finite(each, digits) for name, each in value.items()}
+        case list() | tuple():
+            return [finite(each, digits) for each in value]
+    return finite(vars(value), digits) if is_dataclass(value) else value
 
 
-def estimate(found: Estimate | None) -> dict[str, Any] | None:
-    """An estimate as JSON; null where its number is none."""
-    return None if found is None or not math.isfinite(found.estimate) else asdict(found)
+def estimate(found: Estimate | None) -> Estimate | None:
+    """For a document: null where its number is none."""
+    return found if found is not None and math.isfinite(found.estimate) else None
+
+
+def configuration_keys(found: Configuration, names: Iterable[str] = _OF_A_CONFIGURATION) -> dict[str, Any]:
+    """What a document of a row begins with: the configuration's key, and what it is; `ddp` is left to the caller."""
+    return {"configuration": found.key, **{name: getattr(found, name) for name in names}}
 
 
 def as_csv(rows: Sequence[Mapping[str, Any]], digits: int | None = None) -> str:
@@ -43,6 +52,12 @@ def as_csv(rows: Sequence[Mapping[str, Any]], digits: int | None = None) -> str:
     writer.writerows([names] if names else [])
     writer.writerows([_cell(row.get(name), digits) for name in names] for row in rows)
     return text.getvalue()
+
+
+def _row(row: Row) -> dict[str, Any]:
+    """A row as itself, its configuration unfolded."""
+    found = {name: value for name, value in vars(row).items() if name != "configuration"}
+    return {**configuration_keys(row.configuration), **found, "ddp": row.configuration.ddp}
 
 
 def _cell(value: Any, digits: int | None) -> Any:

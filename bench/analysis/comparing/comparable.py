@@ -58,21 +58,6 @@ def other_data(a: Sequence[Launch], b: Sequence[Launch]) -> Iterator[str]:
         yield f"the data differ: {apart}"
 
 
-def place(row: Row | Configuration) -> tuple[object, ...]:
-    """What two rows must share: strategy and options, device class, backend, ranks, hosts, cores per rank, batch."""
-    return (
-        row.strategy,
-        row.device,
-        row.backend,
-        row.ranks,
-        row.nodes,
-        row.cores_per_rank,
-        row.batch_per_rank,
-        row.batch_global,
-        row.ddp,
-    )
-
-
 def no_number(row: Row) -> str | None:
     """Why this row has no number to compare; None when it has one."""
     if row.verdict is not None and row.verdict.word == INVALID:
@@ -107,13 +92,13 @@ def doubts(row: Row, launches: Sequence[Launch]) -> tuple[str, ...]:
 def unmatched(a: Sequence[Row], b: Sequence[Row]) -> Iterator[str]:
     """Rows that gave a number on one side and have no partner on the other, with what comes nearest."""
     for mine, theirs, name, other in ((a, b, "A", "B"), (b, a, "B", "A")):
-        there = {place(row) for row in theirs}
+        there = [row.configuration for row in theirs]
         for row in mine:
-            if row.throughput is not None and place(row) not in there:
-                yield f"{row.configuration} of {name} has no partner: {_nearest(row, theirs, other)}"
+            if row.throughput is not None and row.configuration not in there:
+                yield f"{row.key} of {name} has no partner: {_nearest(row.configuration, there, other)}"
 
 
-def _nearest(row: Row, theirs: Sequence[Row], other: str) -> str:
+def _nearest(row: Configuration, theirs: Sequence[Configuration], other: str) -> str:
     wanted = (row.strategy, row.ranks, row.nodes)
     kin = next((each for each in theirs if (each.strategy, each.ranks, each.nodes) == wanted), None)
     if kin is None:

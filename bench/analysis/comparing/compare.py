@@ -73,7 +73,7 @@ def _unread(a: Side, b: Side) -> tuple[str, ...]:
 
 def _of_launches(side: Side) -> dict[str, set[str]]:
     told: dict[str, set[str]] = {}
-    for each in (launch for row in side.rows for launch in side.ended(row.configuration)):
+    for each in (launch for row in side.rows for launch in side.ended(row.key)):
         facts = {"threads_per_rank": each.threads_per_rank, "device_names": ", ".join(sorted(set(each.device_names)))}
         for name, value in facts.items():
             if value:
@@ -83,9 +83,9 @@ def _of_launches(side: Side) -> dict[str, set[str]]:
 
 def _matched(a: Side, b: Side, *, paired: bool) -> list[tuple[Row, Row]]:
     if paired:
-        return [(mine, theirs) for mine in a.rows for theirs in b.rows if mine.configuration != theirs.configuration]
-    by_place = {comparable.place(row): row for row in b.rows}
-    pairs = [(row, by_place.get(comparable.place(row))) for row in a.rows]
+        return [(mine, theirs) for mine in a.rows for theirs in b.rows if mine.key != theirs.key]
+    theirs_of = {row.configuration: row for row in b.rows}
+    pairs = [(row, theirs_of.get(row.configuration)) for row in a.rows]
     # What neither machine can run was not measured on either, and is no row of the comparison.
     return [
         (mine, theirs)
@@ -104,19 +104,19 @@ def _quantities(a: Side, b: Side, mine: Row, theirs: Row, margin: float, *, pair
         reasons = tuple(f"{name}: {why}" for name, (_, why) in refused.items())
         verdict = Verdict(word=word, reasons=reasons, detectable=None, rounds_needed=None)
         return [_compared(theirs, THROUGHPUT, "samples/s", Found(verdict=verdict))]
-    launches = a.ended(mine.configuration), b.ended(theirs.configuration)
+    launches = a.ended(mine.key), b.ended(theirs.key)
     doubts = [
         f"{name} is suspect: {doubt}"
         for name, row, its in zip("AB", (mine, theirs), launches, strict=True)
         for doubt in comparable.doubts(row, its)
     ]
-    same_work = mine.batch_global == theirs.batch_global
+    same_work = mine.configuration.batch_global == theirs.configuration.batch_global
     speed = (
         quantities.throughput_by_round(a, mine, theirs, margin)
         if paired
         else quantities.throughput(a, b, mine, theirs, margin)
     )
-    seeds = a.accuracy.get(mine.configuration, {}), b.accuracy.get(theirs.configuration, {})
+    seeds = a.accuracy.get(mine.key, {}), b.accuracy.get(theirs.key, {})
     loss = learned.loss(a.plan.workload, *launches, margin, same_work=same_work)
     learnt = learned.accuracy(*seeds, same_losses=learned.same_bits(loss)) if any(seeds) and same_work else None
     found = {
@@ -143,12 +143,6 @@ def _compared(row: Row, metric: str, unit: str, found: Found) -> Compared:
     return Compared(
         **vars(found),
         configuration=row.configuration,
-        strategy=row.strategy,
-        ranks=row.ranks,
-        nodes=row.nodes,
-        device=row.device,
-        cores_per_rank=row.cores_per_rank,
-        batch_per_rank=row.batch_per_rank,
         metric=metric,
         unit=unit,
     )

@@ -72,10 +72,9 @@ def of_machines(found: Machines, gates: Sequence[str]) -> tuple[Ruling, ...]:
         return tuple(told)
     told += [Ruling(gate="slower", about=each, decision=UNDECIDED) for each in found.left_out]
     for fleet in found.fleets:
-        told += [
-            Ruling(gate="slower", about=f"{fleet.configuration} of {each}", decision=UNDECIDED) for each in fleet.absent
-        ]
-        told += [_of_machine(machine, f"{machine.party.name} on {fleet.configuration}") for machine in fleet.machines]
+        row = fleet.configuration.key
+        told += [Ruling(gate="slower", about=f"{row} of {each}", decision=UNDECIDED) for each in fleet.absent]
+        told += [_of_machine(machine, f"{machine.party.name} on {row}") for machine in fleet.machines]
     return tuple(told)
 
 
@@ -139,7 +138,7 @@ def _of_quantity(gate: str, row: Compared, word: str) -> Ruling:
 
 
 def _about(row: Compared) -> str:
-    return f"{row.metric} of {row.configuration}"
+    return f"{row.metric} of {row.configuration.key}"
 
 
 def _why(row: Compared) -> str:
@@ -147,4 +146,4 @@ def _why(row: Compared) -> str:
 
 
 def _reasons(rows: Sequence[Compared]) -> Iterator[str]:
-    yield from (f"{row.configuration}: {_why(row)}" for row in rows if row.metric == THROUGHPUT)
+    yield from (f"{row.configuration.key}: {_why(row)}" for row in rows if row.metric == THROUGHPUT)

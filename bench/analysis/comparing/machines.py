@@ -97,12 +97,12 @@ def could_name(spread: float, machines: int, margin: float) -> float:
 def _fleet(row: Row, sides: Sequence[Side], margin: float) -> Fleet:
     absent, there = [], []
     for side in sides:
-        mine = next((each for each in side.rows if comparable.place(each) == comparable.place(row)), None)
+        mine = next((each for each in side.rows if each.configuration == row.configuration), None)
         why = "it has no such row" if mine is None else comparable.no_number(mine)
         if why is not None or mine is None:
             absent.append(f"{side.name}: {why}")
         else:
-            doubts = comparable.doubts(mine, side.ended(mine.configuration))
+            doubts = comparable.doubts(mine, side.ended(mine.key))
             there.append(_One(side, np.log(side.rates(mine)).tolist(), doubts))
     means = [each.mean for each in there]
     found = outliers(means) if len(there) >= MACHINES_AT_LEAST else {}
@@ -115,12 +115,6 @@ def _fleet(row: Row, sides: Sequence[Side], margin: float) -> Fleet:
         power = could_name(_spread_of_equals(alike, complete=not found), len(there), margin)
     return Fleet(
         configuration=row.configuration,
-        strategy=row.strategy,
-        ranks=row.ranks,
-        nodes=row.nodes,
-        device=row.device,
-        cores_per_rank=row.cores_per_rank,
-        batch_per_rank=row.batch_per_rank,
         machines=_machines(there, found, margin) if len(there) > 1 else (),
         spread=float(np.std(alike, ddof=1)) if len(alike) > 1 else None,
         absent=tuple(absent),

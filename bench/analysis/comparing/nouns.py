@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bench.analysis.result import Estimate, Verdict
+from bench.plan import Configuration
 
 # Words of quantities that are not a speed; a speed is FASTER or SLOWER. The rest is said as of a study's rows.
 HIGHER, LOWER = "HIGHER", "LOWER"  # efficiency, memory, energy
@@ -58,13 +59,7 @@ class Found:
 class Compared(Found):
     """One quantity of one row, on both sides."""
 
-    configuration: str  # of B; A's is the same unless two rows of one study are compared
-    strategy: str
-    ranks: int
-    nodes: int
-    device: str
-    cores_per_rank: int | None
-    batch_per_rank: int
+    configuration: Configuration  # of B; A's is the same unless two rows of one study are compared
     metric: str  # one of METRICS
     unit: str  # of `a` and `b`; empty for shares and losses
 
@@ -116,13 +111,7 @@ class MachineRate:
 class Fleet:
     """One row over many machines."""
 
-    configuration: str
-    strategy: str
-    ranks: int
-    nodes: int
-    device: str
-    cores_per_rank: int | None
-    batch_per_rank: int
+    configuration: Configuration
     machines: tuple[MachineRate, ...]  # in the order they were asked for
     spread: float | None  # standard deviation of the log rates of the machines that are not named
     absent: tuple[str, ...]  # who has no number in this row, and why

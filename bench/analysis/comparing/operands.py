@@ -46,7 +46,7 @@ class Side:
         return tuple(
             row
             for row in self.study.rows
-            if self.configuration in {None, row.configuration} and (self.launch_id is None or row.configuration in mine)
+            if self.configuration in {None, row.key} and (self.launch_id is None or row.key in mine)
         )
 
     def ended(self, configuration: str) -> list[Launch]:
@@ -61,11 +61,11 @@ class Side:
 
     def rates(self, row: Row) -> list[float]:
         """Samples per second of each launch of `ended`; they stand in the row in the same order."""
-        every = replace(self, launch_id=None).ended(row.configuration)
+        every = replace(self, launch_id=None).ended(row.key)
         # A launch without a timed step makes its row INVALID, and no rate of an INVALID row is asked for.
         pairs = zip(every, row.rates, strict=True)
         return [rate for launch, rate in pairs if self.launch_id in {None, launch.launch_id}]
 
     def by_round(self, row: Row) -> dict[int, float]:
         """Rates by round."""
-        return dict(zip((each.round for each in self.ended(row.configuration)), self.rates(row), strict=True))
+        return dict(zip((each.round for each in self.ended(row.key)), self.rates(row), strict=True))

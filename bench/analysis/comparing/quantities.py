@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from bench.analysis.comparing import comparable
 from bench.analysis.comparing.nouns import HIGHER, LOWER, Found
 from bench.analysis.comparing.operands import Side
 from bench.analysis.result import FASTER, INCONCLUSIVE, SLOWER, Estimate, Row, Verdict
@@ -22,8 +21,8 @@ def throughput(a: Side, b: Side, mine: Row, theirs: Row, margin: float) -> Found
     """Samples per second of launches that share no rounds."""
     x, y = a.rates(mine), b.rates(theirs)
     arms = (
-        Arm(np.log(x).tolist(), a.noise.get(mine.configuration)),
-        Arm(np.log(y).tolist(), b.noise.get(theirs.configuration)),
+        Arm(np.log(x).tolist(), a.noise.get(mine.key)),
+        Arm(np.log(y).tolist(), b.noise.get(theirs.key)),
     )
     return Found(
         a=intervals.rate_interval(x),
@@ -38,7 +37,7 @@ def throughput_by_round(side: Side, mine: Row, theirs: Row, margin: float) -> Fo
     x, y = side.by_round(mine), side.by_round(theirs)
     logs = intervals.paired_logs(y, x)
     verdict = intervals.verdict(logs, margin)
-    noises = [each for row in (mine, theirs) if (each := side.noise.get(row.configuration))]
+    noises = [each for row in (mine, theirs) if (each := side.noise.get(row.key))]
     if noises and verdict.word != INCONCLUSIVE:
         known = max(noises, key=lambda noise: noise.pair_spread)
         expected = LogMean(float(np.mean(logs)), known.pair_spread / math.sqrt(len(logs)), known.pair_freedom)
@@ -59,7 +58,7 @@ def efficiency(a: Side, b: Side, mine: Row, theirs: Row, margin: float) -> Found
     pairs = ((a, mine, a.study.baseline), (b, theirs, b.study.baseline))
     if any(row.is_baseline or row.efficiency is None or side.launch_id is not None for side, row, _ in pairs):
         return None
-    if comparable.place(a.plan.baseline) != comparable.place(b.plan.baseline):
+    if a.plan.baseline != b.plan.baseline:
         names = " against ".join(side.plan.baseline.key for side in (a, b))
         return Found(reasons=(f"the baselines are different rows: {names}",))
     # Both use the same multiple of the baseline's resources, so the ratio of efficiencies is that of the speedups.

@@ -60,7 +60,7 @@ def beside(
         row = _row(published, rows, plan)
         if row is None:
             continue
-        ran = [each for each in launches if each.configuration == row.configuration]
+        ran = [each for each in launches if each.configuration == row.key]
         ids = {each.launch_id for each in ran}
         study = _Study(
             row=row,
@@ -102,7 +102,7 @@ class _Study:
         reason = None if measured is not None else self._why_null(published)
         return Beside(
             published=published,
-            configuration=self.row.configuration,
+            configuration=self.row.key,
             measured=measured,
             difference=measured and _less(measured, published.value),
             ratio=measured.estimate / published.value if measured and published.metric in SPEEDS else None,
@@ -171,8 +171,8 @@ class _Study:
     def _apart(self, published: Published) -> Iterator[str]:
         if published.metric == "params":
             return
-        if published.device is not None and published.device != self.row.device:
-            yield f"on {self.row.device}, published on {published.device}"
+        if published.device is not None and published.device != self.row.configuration.device:
+            yield f"on {self.row.configuration.device}, published on {published.device}"
         if published.metric in SPEEDS and published.hardware is not None and not self._is_here(published.hardware):
             yield "other hardware"
         length = published.epochs
@@ -194,8 +194,8 @@ def _row(published: Published, rows: Sequence[Row], plan: Plan) -> Row | None:
     """The row of so many ranks; else the plain run; else the only row there is."""
     given = [row for row in rows if row.throughput is not None]
     if published.ranks is not None:
-        return next((row for row in reversed(given) if row.ranks == published.ranks), None)
-    baseline = next((row for row in given if row.configuration == plan.baseline.key), None)
+        return next((row for row in reversed(given) if row.configuration.ranks == published.ranks), None)
+    baseline = next((row for row in given if row.key == plan.baseline.key), None)
     return baseline or (given[0] if len(given) == 1 else None)
 
 

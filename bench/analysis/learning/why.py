@@ -41,7 +41,7 @@ def diagnose(plan: Plan, row: Row, epochs: Sequence[Epoch]) -> Diagnosis:
     run = _Run(plan, row, epochs)
     if broken := divergence.of_launches(epochs):
         return Diagnosis(
-            configuration=row.configuration,
+            configuration=row.key,
             top1=row.accuracy.top1 if row.accuracy else None,
             causes=tuple(diagnosis.of_divergence(broken, run.epochs, plan.workload)),
             sound=(),  # what a recipe costs is not asked of a training that ended in no number
@@ -49,7 +49,7 @@ def diagnose(plan: Plan, row: Row, epochs: Sequence[Epoch]) -> Diagnosis:
     found = {name: cause for name, look in _CAUSES.items() if (cause := look(run)) is not None}
     ordered = sorted(found.values(), key=lambda cause: -((cause.low or 0) + (cause.high or 0)))
     return Diagnosis(
-        configuration=row.configuration,
+        configuration=row.key,
         top1=row.accuracy.top1 if row.accuracy else None,
         causes=tuple(ordered),
         sound=tuple(name for name in _CAUSES if name not in found),
@@ -164,7 +164,7 @@ def _augmentation(run: _Run) -> Cause | None:
 
 
 def _rate(run: _Run) -> Cause | None:
-    recipe, batch = run.recipe, run.row.batch_global
+    recipe, batch = run.recipe, run.row.configuration.batch_global
     share = recipe.learning_rate * recipe.rate_factor(batch) / batch / USUAL_RATE
     if recipe.optimizer != "sgd" or recipe.momentum < 0.8 or share > 0.1:
         return None
@@ -182,7 +182,7 @@ def _rate(run: _Run) -> Cause | None:
 def _global_batch(run: _Run) -> Cause | None:
     recipe = run.recipe
     reference = recipe.batch_reference or run.plan.baseline.batch_global
-    grown = run.row.batch_global / reference
+    grown = run.row.configuration.batch_global / reference
     if recipe.batch_rule != "none" or grown < 2:
         return None
     return Cause(
@@ -212,7 +212,7 @@ def _best_epoch(run: _Run) -> Cause | None:
 
 
 def _batch_norm(run: _Run) -> Cause | None:
-    batch = run.row.batch_per_rank
+    batch = run.row.configuration.batch_per_rank
     if not run.normed or batch >= BATCH_NORM_NEEDS:
         return None
     low, high = _up_to(batch, _COST_OF_BATCH)

@@ -114,9 +114,9 @@ def _targets(
         for row in table
         for target in accuracy.targets(
             plan.targets,
-            row.configuration,
+            row.key,
             row.accuracy,
-            [each for each in classes if row_of.get(each.launch_id) == row.configuration],
+            [each for each in classes if row_of.get(each.launch_id) == row.key],
         )
     )
 
@@ -169,10 +169,10 @@ def _order(row: Row, baseline: Configuration) -> tuple[bool, int, bool, int, int
     """The baseline, then single, ddp and dp, each by device and by the number of ranks and cores, as numbers."""
     return (
         not row.is_baseline,
-        STRATEGIES.index(row.strategy),
-        row.device != baseline.device,
-        row.ranks,
-        row.cores_per_rank or 0,
+        STRATEGIES.index(row.configuration.strategy),
+        row.configuration.device != baseline.device,
+        row.configuration.ranks,
+        row.configuration.cores_per_rank or 0,
     )
 
 

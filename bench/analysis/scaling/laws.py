@@ -66,12 +66,12 @@ def of_rows(rows: Sequence[Row], rates: Mapping[str, Mapping[int, float]]) -> tu
         if row.is_baseline or row.speedup is None or row.efficiency is None or _is_invalid(row):
             continue
         group = Group(
-            strategy=row.strategy,
-            device=row.device,
-            cores_per_rank=None if row.strategy == "single" else row.cores_per_rank,
+            strategy=row.configuration.strategy,
+            device=row.configuration.device,
+            cores_per_rank=None if row.configuration.strategy == "single" else row.configuration.cores_per_rank,
         )
         count = round(row.speedup.estimate / row.efficiency.estimate, 9)
-        mine, theirs = rates[row.configuration], rates[base.configuration]
+        mine, theirs = rates[row.key], rates[base.key]
         if count in groups.setdefault(group, {}):
             twice.add(group)
         groups[group][count] = {number: mine[number] / theirs[number] for number in mine.keys() & theirs.keys()}

@@ -8,6 +8,7 @@ from bench.analysis.report import Ceiling, Energy, Part, Reached, StepParts
 from bench.analysis.result import INVALID, Row, Study
 from bench.analysis.scaling.mfu import utilisation
 from bench.analysis.statistics import intervals
+from bench.plan import Configuration
 from bench.store import schema
 from bench.store.schema import Dna, Launch
 
@@ -37,7 +38,7 @@ def step_parts(study: Study) -> tuple[StepParts, ...]:
         }
         found.append(
             StepParts(
-                configuration=row.configuration,
+                configuration=row.key,
                 total_ms=total,
                 parts=tuple(Part(name=name, ms=ms) for name, ms in parts.items() if known[name]),
             )
@@ -55,7 +56,7 @@ def energy(study: Study, launches: Sequence[Launch]) -> tuple[Energy, ...]:
             reason = next((why for each in _ended(launches, row) if (why := _why(each, _ENERGY))), None)
             found.append(
                 Energy(
-                    configuration=row.configuration,
+                    configuration=row.key,
                     per_sample_j=None,
                     mean_w=None,
                     reason=reason or ("not measured" if row.launches else row.status),
@@ -67,7 +68,7 @@ def energy(study: Study, launches: Sequence[Launch]) -> tuple[Energy, ...]:
         estimate = intervals.rate_interval(joules)
         found.append(
             Energy(
-                configuration=row.configuration,
+                configuration=row.key,
                 per_sample_j=estimate,
                 mean_w=intervals.rate_interval(watts).estimate,
                 reason=None,
@@ -90,9 +91,9 @@ def reached(
         if first is None or row.throughput is None or first.flop_per_sample is None or _is_invalid(row):
             continue
         done = row.throughput.estimate * first.flop_per_sample
-        ceilings = (*_published(row, first, done, peaks), *_measured(row, first, dna))
+        ceilings = (*_published(row, first, done, peaks), *_measured(row.configuration, first, dna))
         if ceilings:
-            found.append(Reached(configuration=row.configuration, flop_per_s=done, ceilings=ceilings))
+            found.append(Reached(configuration=row.key, flop_per_s=done, ceilings=ceilings))
     return tuple(found)
 
 
@@ -101,7 +102,7 @@ def _published(row: Row, launch: Launch, done: float, peaks: Mapping[str, Any] |
         rate_sps=row.throughput.estimate if row.throughput else 0.0,
         flop_per_sample=launch.flop_per_sample,
         device_names=launch.device_names,
-        devices=row.ranks,
+        devices=row.configuration.ranks,
         precision=launch.precision,
         peaks=peaks,
     )
@@ -116,7 +117,7 @@ def _published(row: Row, launch: Launch, done: float, peaks: Mapping[str, Any] |
     )
 
 
-def _measured(row: Row, launch: Launch, dna: Sequence[Dna]) -> tuple[Ceiling, ...]:
+def _measured(row: Configuration, launch: Launch, dna: Sequence[Dna]) -> tuple[Ceiling, ...]:
     card = next((each for each in dna if each.launch_id == launch.launch_id), None)
     told: Mapping[str, Any] = json.loads(card.measured) if card is not None and card.measured else {}
     products: Mapping[str, Any] = told.get("gemm_flop_per_s", {})
@@ -136,11 +137,7 @@ def _measured(row: Row, launch: Launch, dna: Sequence[Dna]) -> tuple[Ceiling, ..
 
 
 def _ended(launches: Sequence[Launch], row: Row) -> list[Launch]:
-    return [
-        each
-        for each in launches
-        if each.configuration == row.configuration and each.status in {schema.OK, schema.SUSPECT}
-    ]
+    return [each for each in launches if each.configuration == row.key and each.status in {schema.OK, schema.SUSPECT}]
 
 
 def _why(launch: Launch, name: str) -> str | None:

@@ -71,7 +71,7 @@ def measured(
     if missing_mfu is not None:
         missing["mfu"] = missing_mfu
     return Row(
-        **_identity(repeats.configuration),
+        configuration=repeats.configuration,
         is_baseline=is_baseline,
         status=status,
         reasons=reasons + comparison.reasons,
@@ -114,7 +114,7 @@ def without_a_number(
     accuracy = learning.accuracy(untimed, [epoch for epoch in epochs if epoch.launch_id in ids])
     why = "; ".join(reasons) or next((each.why_untimed for each in untimed if each.why_untimed), status)
     return Row(
-        **_identity(configuration),
+        configuration=configuration,
         is_baseline=is_baseline,
         status=status,
         reasons=reasons,
@@ -139,21 +139,6 @@ def without_a_number(
             if not (each == "verdict" and invalid) and not (each == "accuracy" and accuracy is not None)
         },
     )
-
-
-def _identity(configuration: Configuration) -> dict[str, Any]:
-    return {
-        "configuration": configuration.key,
-        "strategy": configuration.strategy,
-        "ranks": configuration.ranks,
-        "device": configuration.device,
-        "backend": configuration.backend,
-        "cores_per_rank": configuration.cores_per_rank,
-        "batch_per_rank": configuration.batch_per_rank,
-        "batch_global": configuration.batch_global,
-        "nodes": configuration.nodes,
-        "ddp": configuration.ddp,
-    }
 
 
 def _epoch_time(launches: Sequence[Launch], throughput: Estimate, epochs: Sequence[Epoch]) -> EpochTime | None:

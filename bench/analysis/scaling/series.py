@@ -23,7 +23,7 @@ LAUNCHES_OF_A_ROW = 8  # told step by step at most: more lines in one panel cann
 def traces(study: Study, launches: Sequence[Launch], steps: Mapping[str, Steps]) -> tuple[Traces, ...]:
     """The step times of each row's launches; where a row has many, of some that are evenly spread over its rounds."""
     by_row = _by_row(study, [each for each in launches if each.launch_id in steps])
-    cuts = {row.configuration: row.cut_steps for row in study.rows}
+    cuts = {row.key: row.cut_steps for row in study.rows}
     return tuple(
         Traces(
             configuration=key,
@@ -111,7 +111,7 @@ def share_estimate(values: Sequence[float], method: str) -> Estimate:
 
 
 def _by_row(study: Study, launches: Iterable[Launch]) -> dict[str, list[Launch]]:
-    found: dict[str, list[Launch]] = {row.configuration: [] for row in study.rows}
+    found: dict[str, list[Launch]] = {row.key: [] for row in study.rows}
     for launch in sorted(launches, key=lambda each: (each.round, each.position)):
         if launch.configuration in found and launch.status in {schema.OK, schema.SUSPECT}:
             found[launch.configuration].append(launch)
@@ -175,9 +175,9 @@ def _so_far(curve: Sequence[Epoch]) -> tuple[dict[int, int], dict[int, float]]:
 def _with_gap(found: Learned, finals: Mapping[str, Mapping[int, float]], study: Study) -> Learned:
     """The difference of the final top-1 from the baseline's, paired by round."""
     base = study.baseline
-    if base is None or base.configuration == found.configuration or base.configuration not in finals:
+    if base is None or base.key == found.configuration or base.key not in finals:
         return found
-    mine, theirs = finals[found.configuration], finals[base.configuration]
+    mine, theirs = finals[found.configuration], finals[base.key]
     differences = [mine[number] - theirs[number] for number in sorted(mine.keys() & theirs.keys())]
     if not differences:
         return found

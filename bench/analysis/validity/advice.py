@@ -96,11 +96,12 @@ def _spinning(plan: Plan, rows: Sequence[Row], repeats: Mapping[str, Repeats]) -
     if any(word.partition("=")[0] in WAIT_POLICIES for word in plan.settings.get("study.env") or ()):
         return
     for row in rows:
-        if row.device != "cpu" or row.cores_per_rank is None or row.cores_per_rank < 2:
+        threads = row.configuration.cores_per_rank
+        if row.configuration.device != "cpu" or threads is None or threads < 2:
             continue
         seen = [
             (each.others_share, each.involuntary_switches / each.worker_cpu_s)
-            for each in repeats[row.configuration].launches
+            for each in repeats[row.key].launches
             if each.others_share is not None and each.involuntary_switches is not None and each.worker_cpu_s
         ]
         if not seen:
@@ -108,7 +109,7 @@ def _spinning(plan: Plan, rows: Sequence[Row], repeats: Mapping[str, Repeats]) -
         share, taken_off = np.median(seen, axis=0)
         if share > OTHERS and taken_off > TAKEN_OFF:
             yield _warning(
-                f"the {row.cores_per_rank} threads of each process of {_name(row)} wait for each other by spinning "
+                f"the {threads} threads of each process of {_name(row)} wait for each other by spinning "
                 f"(OpenMP), and others used {share:.0%} of their cores and took them off {taken_off:.0f} times a CPU "
                 "second: its rate is a small part of what it is alone",
                 "close other programs, or have threads sleep while they wait, in every row alike: "
@@ -198,7 +199,8 @@ def _warning(text: str, fix: str) -> Finding:
     return Finding(severity=WARNING, text=text, fix=fix)
 
 
-def _name(row: Row) -> str:
+def _name(of: Row) -> str:
+    row = of.configuration
     several = row.cores_per_rank is not None and row.cores_per_rank > 1
     cores = f", {row.cores_per_rank} cores{' each' if row.ranks > 1 else ''}" if several else ""
     hosts = f" on {row.nodes} nodes" if row.nodes > 1 else ""

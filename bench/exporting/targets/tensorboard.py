@@ -91,7 +91,7 @@ def _of_study(record: Record) -> Iterator[Any]:
     for row in record.study.rows:
         for name, estimate in (("samples_per_s", row.throughput), ("speedup", row.speedup)):
             if estimate is not None:
-                yield _scalar(f"{name}/{row.configuration}", estimate.estimate, 0, ended)
+                yield _scalar(f"{name}/{row.key}", estimate.estimate, 0, ended)
 
 
 def _scalar(tag: str, value: float, step: int, at: float) -> Any:

@@ -182,7 +182,7 @@ def _study(record: Record, session: Any) -> None:
     session.summary.update(record.estimates)
     for row in record.study.rows:
         if row.verdict is not None:
-            session.summary.update({f"verdict/{row.configuration}": row.verdict.word})
+            session.summary.update({f"verdict/{row.key}": row.verdict.word})
     _keep(session, {"report.md": record.report, "settings.csv": as_csv(tables.settings(record))})
 
 

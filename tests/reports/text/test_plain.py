@@ -39,4 +39,4 @@ def test_no_rows_are_an_empty_file():
 def test_an_estimate_of_no_number_is_none():
     found = Estimate(estimate=math.nan, low=None, high=None, n=1, method="")
     assert estimate(None) is estimate(found) is None
-    assert estimate(Estimate(estimate=1.0, low=None, high=None, n=1, method="m"))["method"] == "m"
+    assert estimate(Estimate(estimate=1.0, low=None, high=None, n=1, method="m")).method == "m"
