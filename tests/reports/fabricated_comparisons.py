@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import fabricated_studies as studies
+
 from bench.analysis.comparing.nouns import (
     ACCURACY,
     EFFICIENCY,
@@ -50,13 +52,7 @@ def verdict(word, *reasons, needed=None, detectable=1.013, **more):
 
 def compared(metric, ranks=2, unit="", **found):
     return Compared(
-        configuration=f"{'ddp' if ranks > 1 else 'single'}-cpu-{ranks}x1",
-        strategy="ddp" if ranks > 1 else "single",
-        ranks=ranks,
-        nodes=1,
-        device="cpu",
-        cores_per_rank=1,
-        batch_per_rank=64,
+        configuration=studies.row("ddp" if ranks > 1 else "single", ranks).configuration,
         metric=metric,
         unit=unit,
         **found,
@@ -199,13 +195,7 @@ def fleet():
         left_out=("node9 is left out: precision: fp32 against bf16",),
         fleets=(
             Fleet(
-                configuration="single-cuda-1",
-                strategy="single",
-                ranks=1,
-                nodes=1,
-                device="cuda",
-                cores_per_rank=None,
-                batch_per_rank=64,
+                configuration=studies.row("single", 1, device="cuda", cores_per_rank=None).configuration,
                 machines=machines,
                 spread=0.00051,
                 absent=("node8: it has no such row",),

@@ -5,6 +5,7 @@ from math import exp, log, sqrt
 from statistics import fmean, stdev
 
 from bench.analysis.result import Accuracy, EpochTime, Estimate, Row, StepTime, Study, Title, Verdict
+from bench.plan import Configuration
 
 T_975 = {2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571}  # Student's quantile by degrees of freedom
 
@@ -66,18 +67,17 @@ def verdict(word: str, *reasons: str, detectable: float | None = 1.013, rounds: 
 
 def row(strategy: str, ranks: int, **given) -> Row:
     """A row with everything missing that is not given."""
-    device, cores = given.get("device", "cpu"), given.get("cores_per_rank", 1)
-    batch = given.get("batch_per_rank", 64)
+    spread = {name: given.pop(name) for name in list(given) if name in Configuration.__dataclass_fields__}
+    device, batch = spread.get("device", "cpu"), spread.get("batch_per_rank", 64)
+    usual = {
+        "device": device,
+        "backend": {"cpu": "gloo", "cuda": "nccl"}.get(device) if strategy == "ddp" else None,
+        "cores_per_rank": 1,
+        "batch_per_rank": batch,
+        "batch_global": batch * ranks,
+    }
     plain = Row(
-        configuration=f"{strategy}-{device}-{ranks}" + (f"x{cores}" if cores is not None else ""),
-        strategy=strategy,
-        ranks=ranks,
-        device=device,
-        backend={"cpu": "gloo", "cuda": "nccl"}.get(device) if strategy == "ddp" else None,
-        cores_per_rank=cores,
-        batch_per_rank=batch,
-        batch_global=batch * ranks,
-        nodes=1,
+        configuration=Configuration(strategy=strategy, ranks=ranks, **{**usual, **spread}),
         is_baseline=False,
         status="ok",
         reasons=(),

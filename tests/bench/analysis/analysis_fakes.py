@@ -181,4 +181,4 @@ def epoch(launch_id, number, **changes):
 
 def row(found, its: Configuration):
     """The row of a configuration in an analysed study."""
-    return next(each for each in found.rows if each.configuration == its.key)
+    return next(each for each in found.rows if each.key == its.key)

@@ -67,7 +67,7 @@ def test_launches_and_rows_agree_on_what_there_is(base, pair):
     """The geometric mean of the launches' ratios is the row's speedup; where that is None, no launch has one."""
     told = study_report.told(stored({SINGLE: base, DDP2: pair}))
     for row in told.study.rows:
-        mine = [each for each in told.launches if each.configuration == row.configuration]
+        mine = [each for each in told.launches if each.configuration == row.key]
         assert len(mine) == 3
         assert sorted(each.rate_sps for each in mine if each.rate_sps is not None) == sorted(row.rates)
         found = [each.speedup for each in mine if each.speedup is not None]

@@ -41,7 +41,7 @@ def test_every_exported_table_names_the_scaling_and_the_baseline(name, made):
     assert made().title.scaling in text
     assert "baseline" in text
     if made().baseline:
-        assert made().baseline.strategy in text
+        assert made().baseline.configuration.strategy in text
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -49,7 +49,7 @@ def test_every_exported_table_names_the_scaling_and_the_baseline(name, made):
 def test_every_row_is_in_every_export_with_its_status(name, made):
     text = rendered(name, made()).replace("\\_", "_")
     for row in made().rows:
-        assert row.strategy in text
+        assert row.configuration.strategy in text
         assert row.status in text
 
 

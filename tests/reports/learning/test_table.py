@@ -56,9 +56,7 @@ def learned():
     )
     reached = TimeTo(top1=0.7, reached=3, launches=3, epochs=16.0, cold_s=412.0, warm_s=404.2, train_s=390.8)
     row = replace(base, accuracy=accuracy, times_to=(reached,))
-    target = Target(
-        metric="top1", wanted=0.7, at_most=False, configuration=row.configuration, measured=0.713, missed_by=0.0
-    )
+    target = Target(metric="top1", wanted=0.7, at_most=False, configuration=row.key, measured=0.713, missed_by=0.0)
     return replace(
         study,
         title=replace(study.title, seeds=(1, 2, 3), profile="s2-lenet-large"),

@@ -46,8 +46,8 @@ def whole(study: Study, *, steps: int = 30) -> StudyReport:
             ratio = rate / base.rates[number] if base and base.rates and row.speedup else None
             launches.append(
                 Attempted(
-                    launch_id=f"{study.study_id}.r{number:02d}{row.configuration}",
-                    configuration=row.configuration,
+                    launch_id=f"{study.study_id}.r{number:02d}{row.key}",
+                    configuration=row.key,
                     round=number,
                     method_version=study.method_version,
                     status="ok",
@@ -60,10 +60,10 @@ def whole(study: Study, *, steps: int = 30) -> StudyReport:
             times = tuple(row.step_ms.p50 * (1 + 0.01 * (step % 5)) for step in range(steps))
             traces.append(
                 Traces(
-                    configuration=row.configuration,
+                    configuration=row.key,
                     traces=tuple(
                         Trace(
-                            configuration=row.configuration,
+                            configuration=row.key,
                             round=number,
                             step_ms=times,
                             warmup_steps=5,
@@ -76,15 +76,15 @@ def whole(study: Study, *, steps: int = 30) -> StudyReport:
             )
             parts.append(
                 StepParts(
-                    configuration=row.configuration,
+                    configuration=row.key,
                     total_ms=row.step_ms.p50,
                     parts=(Part(name="data wait", ms=0.1), Part(name="compute and rest", ms=row.step_ms.p50 - 0.1)),
                 )
             )
         launches += [
             Attempted(
-                launch_id=f"{study.study_id}.f{number:02d}{row.configuration}",
-                configuration=row.configuration,
+                launch_id=f"{study.study_id}.f{number:02d}{row.key}",
+                configuration=row.key,
                 round=number,
                 method_version=study.method_version,
                 status=row.status,
@@ -103,7 +103,7 @@ def whole(study: Study, *, steps: int = 30) -> StudyReport:
         traces=tuple(traces),
         parts=tuple(parts),
         energy=tuple(
-            Energy(configuration=row.configuration, per_sample_j=None, mean_w=None, reason="no counter can be read")
+            Energy(configuration=row.key, per_sample_j=None, mean_w=None, reason="no counter can be read")
             for row in study.rows
         ),
         cards=(card(),),
@@ -136,7 +136,7 @@ def _learned(row) -> Learned:
     final = Estimate(estimate=top1, low=top1 - 0.01, high=top1 + 0.01, n=3, method="t interval over launches")
     gap = None if row.is_baseline else replace(final, estimate=-0.0056, low=-0.0211, high=0.0099)
     return Learned(
-        configuration=row.configuration,
+        configuration=row.key,
         launches=3,
         points=points,
         train_s=points[-1].seconds,
@@ -151,7 +151,7 @@ def _classes(study: Study) -> Classes:
     names = ("zero", "<b>one</b>", "two")
     matrix = ((35, 1, 0), (2, 30, 4), (0, 0, 36))
     return Classes(
-        configuration=study.rows[0].configuration,
+        configuration=study.rows[0].key,
         epoch=8,
         launches=3,
         classes=tuple(

@@ -24,7 +24,7 @@ from tests.bench.analysis.comparing.operands import CONDITIONS, IDENTITY, SOFTWA
 
 
 def row(found, metric=THROUGHPUT, its=SINGLE):
-    return next(each for each in found.rows if (each.configuration, each.metric) == (its.key, metric))
+    return next(each for each in found.rows if (each.configuration.key, each.metric) == (its.key, metric))
 
 
 def word(found, metric=THROUGHPUT, its=SINGLE):
@@ -125,7 +125,7 @@ def test_a_row_that_is_not_alike_has_no_partner_and_the_reason_is_told(other, to
 def test_only_rows_that_both_have_are_compared():
     a = side({SINGLE: around(1000), DDP2: around(1800, seed=1)})
     found = compare(a, side(name="B"), 0.02)
-    assert {each.configuration for each in found.rows} == {SINGLE.key}
+    assert {each.configuration.key for each in found.rows} == {SINGLE.key}
     assert found.unmatched == (f"{DDP2.key} of A has no partner: B has no such row",)
 
 
@@ -138,7 +138,7 @@ def test_efficiency_is_each_sides_own_and_compared_over_rounds():
     assert its.ratio.estimate == pytest.approx(0.75 / 0.95)
     assert its.verdict.word == LOWER
     assert word(found, its=DDP2) == FASTER
-    assert [each.configuration for each in found.rows if each.metric == EFFICIENCY] == [DDP2.key]
+    assert [each.configuration.key for each in found.rows if each.metric == EFFICIENCY] == [DDP2.key]
 
 
 def test_an_invalid_row_gives_no_ratio_and_costs_no_other_row():
@@ -151,7 +151,7 @@ def test_an_invalid_row_gives_no_ratio_and_costs_no_other_row():
     assert its.ratio is None
     assert "B: the ranks ended with different weights" in its.verdict.reasons[0]
     assert word(found) == EQUIVALENT
-    assert len([each for each in found.rows if each.configuration == DDP2.key]) == 1
+    assert len([each for each in found.rows if each.configuration.key == DDP2.key]) == 1
 
 
 def test_more_memory_is_higher_not_slower():
