@@ -2,8 +2,6 @@
 
 from dataclasses import replace
 
-import fabricated_studies as studies
-
 from bench.analysis.comparing.nouns import (
     ACCURACY,
     EFFICIENCY,
@@ -22,6 +20,7 @@ from bench.analysis.comparing.nouns import (
     Party,
 )
 from bench.analysis.result import Estimate, Verdict
+from tests.reports import fabricated_studies as studies
 
 
 def estimate(value, half=None, n=6, method="Welch t interval on log throughput over launches"):
