@@ -111,7 +111,7 @@ class Record:
     def estimates(self) -> dict[str, float]:
         """What trackers show of the study: `samples_per_s/ROW` and `speedup/ROW`; what is missing is absent."""
         return {
-            f"{name}/{row.configuration}": estimate.estimate
+            f"{name}/{row.key}": estimate.estimate
             for row in self.study.rows
             for name, estimate in (("samples_per_s", row.throughput), ("speedup", row.speedup))
             if estimate is not None
