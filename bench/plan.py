@@ -75,6 +75,11 @@ class Published:
     source: str | None = None
     note: str | None = None  # what the report does not say, or says twice
 
+    @property
+    def share(self) -> float:
+        """An accuracy as a share of 1, whichever way it is quoted."""
+        return self.value / 100 if self.unit == PERCENT else self.value
+
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpointing:

@@ -1,106 +1,163 @@
-"""Loss and accuracy against samples and against seconds, and the learning rate."""
+"""Loss and accuracy against samples and against seconds: what every row, or every study, learned."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
-
-from reports.figures import data
+from bench.analysis.report import Learned, Report, StudyReport
+from reports.figures.chart import Chart, DataTable
+from reports.figures.kinds import epochs
+from reports.figures.kinds.lines import not_drawn
+from reports.figures.kinds.thinning import LISTED_EPOCHS, spread
 from reports.figures.svg import marks
 from reports.figures.svg.palette import MOST
-from reports.text import fmt
+from reports.learning.table import headline
+from reports.text import captions, fmt, names
 
-_MARKED = 12  # markers on a line, however many epochs
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-
-def learning(figure: Figure, chart: data.Learning) -> None:
-    """Validation as lines; training beside it, dotted, where there is a single run."""
-    figure.set_figheight(figure.get_figwidth() * 0.86)
-    panels = figure.subplots(2, 2, sharex="col", sharey="row")
-    for number, curve in enumerate(chart.curves[:MOST]):
-        for column, along in enumerate((curve.samples, curve.seconds)):
-            _curve(panels[0][column], along, curve.validation_loss, number, f"{curve.label}, validation loss")
-            _curve(panels[1][column], along, curve.validation_accuracy, number, f"{curve.label}, validation accuracy")
-            if len(chart.curves) == 1:
-                for row, values in ((0, curve.train_loss), (1, curve.train_accuracy)):
-                    panels[row][column].plot(along, values, color=marks.colour(1), dashes=(1.5, 1.5), linewidth=1.2)
-    if chart.published_accuracy is not None:
-        for panel in panels[1]:
-            panel.axhline(chart.published_accuracy, color=marks.ink(), linewidth=1, linestyle=(0, (4, 3)))
-    for panel in panels.flat:
-        marks.plain_axes(panel)
-        panel.xaxis.set_major_locator(MaxNLocator(4))
-        panel.set_xlim(0)
-    panels[0][0].set_ylim(0)
-    panels[1][0].set_ylim(0, 1)
-    marks.percent_ticks(panels[1][0].yaxis)
-    panels[0][0].set_ylabel("loss")
-    panels[1][0].set_ylabel("accuracy")
-    most = max((max(curve.samples, default=0) for curve in chart.curves), default=0)
-    if most >= 1_000_000:
-        panels[1][0].xaxis.set_major_formatter(lambda value, _: marks.tick(value / 1_000_000))
-    panels[1][0].set_xlabel("million samples" if most >= 1_000_000 else "samples")
-    panels[1][1].set_xlabel("seconds of training")
-    _legend(figure, chart)
+_PUBLISHED: dict[str, Any] = {"linewidth": 1, "linestyle": (0, (4, 3))}
+_TRAINING: dict[str, Any] = {"dashes": (1.5, 1.5)}
 
 
-def _curve(axes: Axes, along: Sequence[float], values: Sequence[float], number: int, told: str) -> None:
-    looks = marks.series(number)
-    axes.plot(
-        along,
-        values,
-        color=looks["color"],
-        marker=looks["marker"],
-        dashes=looks["dashes"],
-        markersize=3.5,
-        markevery=max(1, len(values) // _MARKED),
-        linewidth=1.4,
-        gid=marks.tip(told),
-    )
+@dataclass(frozen=True, kw_only=True)
+class LearningCurves(Chart):
+    """Validation as lines; training beside it, dotted, where there is a single run. At most six curves."""
 
+    name = "learning"
+    title = "Loss and accuracy"
+    section = "learning"
 
-def _legend(figure: Figure, chart: data.Learning) -> None:
-    """Four panels share their series, so they are named once, above all."""
-    if len(chart.curves) == 1:
-        handles = [_handle(0, "validation"), Line2D([], [], color=marks.colour(1), dashes=(1.5, 1.5), label="training")]
-    else:
-        handles = [_handle(number, curve.label) for number, curve in enumerate(chart.curves[:MOST])]
-    if chart.published_accuracy is not None:
-        label = f"published, {fmt.percent(chart.published_accuracy)}"
-        handles.append(Line2D([], [], color=marks.ink(), linewidth=1, linestyle=(0, (4, 3)), label=label))
-    if handles:
-        figure.legend(handles=handles, loc="outside upper left", ncols=2, borderpad=0.1, columnspacing=1.2)
+    curves: tuple[tuple[str, Learned], ...]  # by label; means over launches
+    published_accuracy: float | None = None  # a line to compare with
 
-
-def _handle(number: int, label: str) -> Line2D:
-    looks = marks.series(number)
-    return Line2D([], [], label=label, markersize=4, **looks)
-
-
-def rate(figure: Figure, chart: data.LearningRate) -> None:
-    """A line a run, named at its end."""
-    axes: Axes = figure.add_subplot()
-    ends = []
-    for number, line in enumerate(chart.lines[:MOST]):
-        looks = marks.series(number)
-        axes.plot(
-            line.epochs,
-            line.learning_rate,
-            color=looks["color"],
-            marker=looks["marker"],
-            dashes=looks["dashes"],
-            markersize=3.5,
-            markevery=max(1, len(line.epochs) // _MARKED),
+    @classmethod
+    def select(cls, report: StudyReport, suffix: str) -> Self | str:
+        if not report.learned:
+            return "Nothing was evaluated in this study."
+        study = report.study
+        named, setup = names.of_rows(study), captions.setup(study)
+        batches = {fmt.number(row.configuration.batch_global) for row in study.rows if row.accuracy is not None}
+        quoted = [each.published.share for each in headline(study) if each.published.metric == "top1"]
+        return cls(
+            suffix=suffix,
+            setup=setup,
+            caption=f"Loss and top-1 accuracy against samples seen and against seconds of training; {setup}; global "
+            f"batch {fmt.listed(sorted(batches, key=len))}, learning rate "
+            f"{report.facts.get('learning rate', 'as given')}. Means over launches.",
+            curves=tuple((named[each.configuration], each) for each in report.learned),
+            published_accuracy=next(iter(quoted), None),
         )
-        if line.epochs:
-            ends.append((line.epochs[-1], line.learning_rate[-1], line.label))
-    marks.plain_axes(axes)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_ylim(0, 1.08 * max((max(line.learning_rate, default=0) for line in chart.lines), default=1) or 1)
-    axes.set_xlim(0, max((max(line.epochs, default=0) for line in chart.lines), default=1) or 1)
-    axes.set_xlabel("epoch")
-    axes.set_ylabel("learning rate")
-    if len(ends) > 1:
-        marks.label_ends(axes, ends)
+
+    @classmethod
+    def together(cls, report: Report) -> Self | str:
+        """The curves of every study under its name."""
+        learned = [each for each in report.studies if each.learned]
+        if len(learned) < 2:
+            return ""
+        setup = captions.setups(learned)
+        curves = []
+        for study in learned:
+            label, named = captions.study_among(study, report.studies), names.of_rows(study.study)
+            for each in study.learned:
+                row = f": {named[each.configuration]}" if len(study.learned) > 1 else ""
+                curves.append((f"{label}{row}", each))
+        return cls(
+            suffix="-together",
+            setup=setup,
+            caption=f"What each learned, on the validation set; {setup}. Means over launches.",
+            curves=tuple(curves),
+        )
+
+    def draw(self, figure: "Figure") -> None:
+        figure.set_figheight(figure.get_figwidth() * 0.86)
+        panels = figure.subplots(2, 2, sharex="col", sharey="row")
+        for number, (label, curve) in enumerate(self.curves[:MOST]):
+            points = curve.points
+            for column, along in enumerate(("samples", "seconds")):
+                for panel, what, validation, training in (
+                    (panels[0][column], "loss", "validation_loss", "train_loss"),
+                    (panels[1][column], "accuracy", "top1", "train_top1"),
+                ):
+                    x, y, trained = ([getattr(each, of) for each in points] for of in (along, validation, training))
+                    epochs.line(panel, x, y, number, f"{label}, validation {what}", linewidth=1.4)
+                    if len(self.curves) == 1:
+                        panel.plot(x, trained, color=marks.colour(1), linewidth=1.2, **_TRAINING)
+        if self.published_accuracy is not None:
+            for panel in panels[1]:
+                panel.axhline(self.published_accuracy, color=marks.ink(), **_PUBLISHED)
+        for panel in panels.flat:
+            marks.plain_axes(panel)
+            marks.ticks_at_most(panel.xaxis, 4)
+            panel.set_xlim(0)
+        self._scales(panels)
+        self._legend(figure)
+
+    def _scales(self, panels: Any) -> None:
+        panels[0][0].set_ylim(0)
+        panels[1][0].set_ylim(0, 1)
+        marks.percent_ticks(panels[1][0].yaxis)
+        panels[0][0].set_ylabel("loss")
+        panels[1][0].set_ylabel("accuracy")
+        most = max((each.samples for _, curve in self.curves for each in curve.points), default=0)
+        if most >= 1_000_000:
+            panels[1][0].xaxis.set_major_formatter(lambda value, _: marks.tick(value / 1_000_000))
+        panels[1][0].set_xlabel("million samples" if most >= 1_000_000 else "samples")
+        panels[1][1].set_xlabel("seconds of training")
+
+    def _legend(self, figure: "Figure") -> None:
+        """Four panels share their series, so they are named once, above all."""
+        labels = [label for label, _ in self.curves[:MOST]] if len(self.curves) != 1 else ["validation"]
+        handles = [marks.stroke(label, markersize=4, **marks.series(number)) for number, label in enumerate(labels)]
+        if len(self.curves) == 1:
+            handles.append(marks.stroke("training", color=marks.colour(1), **_TRAINING))
+        if self.published_accuracy is not None:
+            label = f"published, {fmt.percent(self.published_accuracy)}"
+            handles.append(marks.stroke(label, color=marks.ink(), **_PUBLISHED))
+        if handles:
+            figure.legend(handles=handles, loc="outside upper left", ncols=2, borderpad=0.1, columnspacing=1.2)
+
+    def table(self) -> DataTable:
+        """At most 25 epochs of each run, the first and the last among them."""
+        return DataTable(
+            headers=(
+                "run",
+                "epoch",
+                "samples",
+                "seconds",
+                "loss train",
+                "loss valid.",
+                "accuracy train",
+                "accuracy valid.",
+            ),
+            rows=tuple(
+                (
+                    label,
+                    str(each.epoch),
+                    fmt.number(round(each.samples)),
+                    fmt.number(each.seconds),
+                    fmt.number(each.train_loss, 3),
+                    fmt.number(each.validation_loss, 3),
+                    fmt.percent(each.train_top1, 2),
+                    fmt.percent(each.top1, 2),
+                )
+                for label, curve in self.curves
+                for each in spread(curve.points, LISTED_EPOCHS)
+            ),
+        )
+
+    def sentences(self) -> list[str]:
+        found = [_sentence(label, curve) for label, curve in self.curves if curve.points]
+        if self.published_accuracy is not None:
+            found.append(f"Published: {fmt.percent(self.published_accuracy, 2)}.")
+        return found + not_drawn([label for label, _ in self.curves])
+
+
+def _sentence(label: str, curve: Learned) -> str:
+    last = curve.points[-1]
+    repeats = f", mean of {fmt.count(curve.launches, 'launch')}" if curve.launches > 1 else ""
+    return (
+        f"{label}: after {fmt.count(len(curve.points), 'epoch')}, {fmt.number(round(last.samples))} samples and "
+        f"{fmt.number(last.seconds)} s, validation accuracy {fmt.percent(last.top1, 2)} and loss "
+        f"{fmt.number(last.validation_loss, 3)}{repeats}."
+    )

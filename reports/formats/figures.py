@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from bench.analysis.report import Report
-from reports.figures.data import Chart
+from reports.figures.chart import Chart
 from reports.figures.svg import files
 from reports.page.blocks import Apart, Block, Figure
 from reports.page.sections import page

@@ -3,17 +3,19 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from reports.figures.data import Chart
+from reports.figures.chart import Chart
 
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """A chart with its caption; its description and its table of data come from the chart."""
+    """A chart; its caption, its alternative text and its table of data are its own."""
 
     kind: ClassVar[str] = "figure"
     chart: Chart
-    caption: str
-    wide: bool = True  # takes the whole width; two that are not stand side by side
+
+    @property
+    def caption(self) -> str:
+        return self.chart.caption
 
 
 @dataclass(frozen=True, kw_only=True)

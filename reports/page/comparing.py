@@ -4,11 +4,8 @@ from bench.analysis.comparing.nouns import Comparison
 from bench.analysis.report import Report, StudyReport
 from bench.analysis.result import Row
 from reports.comparing import comparison
-from reports.figures import data
-from reports.figures import selecting as figures
-from reports.figures import selecting_learned as learning_figures
-from reports.page import opening
-from reports.page.blocks import Block, Figure, Grid, Head, Points, Prose, Section
+from reports.page import drawn
+from reports.page.blocks import Block, Grid, Head, Points, Prose, Section
 from reports.scaling.sentence import headlines, is_invalid
 from reports.text import fmt, names
 
@@ -49,26 +46,9 @@ def side_by_side(report: Report) -> Section:
         rows=tuple(rows),
         can_copy=True,
     )
-    blocks: list[Block] = [grid]
-    if chart := _bars(report):
-        blocks.append(
-            Figure(
-                chart=chart,
-                caption=f"The baseline of each study, {chart.setup}; dots are single launches. An absolute rate holds "
-                "for "
-                "its own model, batch, precision and machine.",
-            )
-        )
-    learned = [told for told in report.studies if told.learned]
-    if len(learned) > 1 and (curves := learning_figures.learning(learned, "-together", among=report.studies)):
-        blocks.append(
-            Figure(
-                chart=curves, caption=f"What each learned, on the validation set; {curves.setup}. Means over launches."
-            )
-        )
-    kinds = {
-        row.configuration.device for told in report.studies for row in told.study.rows if row.throughput is not None
-    }
+    blocks: list[Block] = [grid, *drawn.of_several(report)]
+    rows = [row for each in report.studies for row in each.study.rows]
+    kinds = {row.configuration.device for row in rows if row.throughput is not None}
     if len(kinds) > 1:
         blocks.append(
             Prose(
@@ -137,26 +117,4 @@ def _line(number: int, told: StudyReport) -> tuple[str, ...]:
         fmt.with_interval(row.speedup) if row is not None else fmt.MISSING,
         fmt.percent_point(row.efficiency) if row is not None else fmt.MISSING,
         fmt.percent(learned.top1, 2) if learned is not None else fmt.MISSING,
-    )
-
-
-def _bars(report: Report) -> data.Bars | None:
-    bars, absent = [], []
-    for told in report.studies:
-        base = told.study.baseline
-        label = opening.short_heading(told, report.studies)
-        if base is None or base.throughput is None or is_invalid(base):
-            absent.append(f"{label}: its baseline has no number")
-        else:
-            bars.append(data.Bar(label=label, estimate=base.throughput, launches=base.rates))
-    if not bars:
-        return None
-    return data.Bars(
-        key="baselines",
-        title="Baselines side by side",
-        setup="; ".join(dict.fromkeys(figures.setup_of(told.study) for told in report.studies)),
-        quantity="throughput",
-        unit="samples/s",
-        bars=tuple(bars),
-        absent=tuple(absent),
     )

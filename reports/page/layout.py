@@ -14,8 +14,7 @@ from bench.analysis.comparing.nouns import DIVERGED
 from bench.analysis.report import Report
 from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, INVALID, SLOWER
 from bench.store.schema import STATUSES
-from reports.figures import telling
-from reports.figures.data import Chart
+from reports.figures.chart import Chart
 from reports.figures.svg import palette
 from reports.figures.svg.inline import svg
 from reports.page.blocks import Block, Download
@@ -54,7 +53,6 @@ def _environment() -> Environment:
     found.filters["flags"] = _flags
     found.globals |= {
         "svg": _svg,
-        "table": telling.table,
         "style": _style,
         "script": _script,
         "uri": _uri,

@@ -4,18 +4,17 @@ from collections.abc import Callable, Iterator
 
 from bench.analysis.report import Report, StudyReport
 from bench.analysis.result import Estimate, Study
-from reports.figures import selecting as figures
-from reports.figures import selecting_learned as learning_figures
 from reports.learning import table as beside
-from reports.page.blocks import Block, Figure, Grid, Head, Points, Prose, Section
-from reports.text import fmt, names
+from reports.page import drawn
+from reports.page.blocks import Block, Grid, Head, Points, Prose, Section
+from reports.text import captions, fmt, names
 
 Each = Callable[[Callable[[StudyReport, str], tuple[Block, ...]]], tuple[Block, ...]]
 
 
 def sections(report: Report, each: Each) -> Iterator[Section]:
     """Those of training: absent, but for a line, where nothing was evaluated."""
-    trained = [told for told in report.studies if told.learned]
+    trained = [study for study in report.studies if study.learned]
     if not trained:
         yield Section(
             key="learning",
@@ -23,48 +22,30 @@ def sections(report: Report, each: Each) -> Iterator[Section]:
             blocks=(Prose(text="Nothing was evaluated: --epochs trains whole epochs and evaluates each."),),
         )
         return
-    several = any(len(told.learned) > 1 for told in trained)
+    several = any(len(study.learned) > 1 for study in trained)
     yield Section(key="learning", title="Same learning?" if several else "Learning", blocks=each(_curves))
-    if any(told.study.published or told.study.targets for told in report.studies):
+    if any(one.study.published or one.study.targets for one in report.studies):
         yield Section(key="published", title="Measured beside published", blocks=each(_published))
-    if any(told.classes for told in trained):
+    if any(study.classes for study in trained):
         yield Section(key="classes", title="Class by class", blocks=each(_classes))
     yield Section(key="rate", title="Learning rate", blocks=each(_rate))
 
 
-def _curves(told: StudyReport, key: str) -> tuple[Block, ...]:
-    chart = learning_figures.learning([told], key, published_top1(told.study))
-    if chart is None:
-        return (Prose(text="Nothing was evaluated in this study."),) if key else ()
-    study = told.study
-    batches = fmt.listed(
-        sorted({fmt.number(row.configuration.batch_global) for row in study.rows if row.accuracy is not None}, key=len)
-    )
-    caption = (
-        f"Loss and top-1 accuracy against samples seen and against seconds of training; {chart.setup}; global batch "
-        f"{batches}, learning rate {told.facts.get('learning rate', 'as given')}. Means over launches."
-    )
-    return (Figure(chart=chart, caption=caption), _finals(told, key))
+def _curves(report: StudyReport, suffix: str) -> tuple[Block, ...]:
+    finals = (_finals(report, suffix),) if report.learned else ()
+    return (*drawn.of_study("learning", report, suffix), *finals)
 
 
-def published_top1(study: Study) -> float | None:
-    """The accuracy that others reported of the whole run, as a share; None where none is quoted."""
-    found = [
-        learning_figures.share_of(each.published) for each in beside.headline(study) if each.published.metric == "top1"
-    ]
-    return found[0] if found else None
-
-
-def _published(told: StudyReport, key: str) -> tuple[Block, ...]:
+def _published(report: StudyReport, suffix: str) -> tuple[Block, ...]:
     """What others reported of the same training, what was measured, and in what the two runs differ."""
-    study = told.study
+    study = report.study
     blocks: list[Block] = []
     if study.published:
         columns = beside.columns(study.published)
         blocks.append(
             Grid(
-                key=f"published{key}",
-                caption=f"Measured beside published; {figures.setup_of(study)}. A difference is of points or units, "
+                key=f"published{suffix}",
+                caption=f"Measured beside published; {captions.setup(study)}. A difference is of points or units, "
                 "with "
                 "its 95 % interval where there are enough launches; what sets the runs apart is named, never "
                 "corrected for.",
@@ -78,13 +59,13 @@ def _published(told: StudyReport, key: str) -> tuple[Block, ...]:
     return tuple(blocks)
 
 
-def _finals(told: StudyReport, key: str) -> Grid:
+def _finals(report: StudyReport, suffix: str) -> Grid:
     """The last epoch of every row, with its difference to the baseline."""
-    study = told.study
-    named = {row.key: names.phrase(row, study.rows) for row in study.rows}
+    study = report.study
+    named = names.of_rows(study)
     found = {row.key: row for row in study.rows}
     rows = []
-    for each in told.learned:
+    for each in report.learned:
         row = found[each.configuration]
         last = row.accuracy  # of each launch's own last epoch, which a curve of several need not reach
         if last is None:
@@ -121,8 +102,8 @@ def _finals(told: StudyReport, key: str) -> Grid:
         ),
     )
     return Grid(
-        key=f"learned{key}",
-        caption=f"What each row had learned after its last epoch; {figures.setup_of(study)}. {_seeds(study)}",
+        key=f"learned{suffix}",
+        caption=f"What each row had learned after its last epoch; {captions.setup(study)}. {_seeds(study)}",
         heads=heads,
         rows=tuple(rows),
         can_copy=True,
@@ -146,25 +127,16 @@ def points(difference: Estimate) -> str:
     return f"{sign}{fmt.number(100 * difference.estimate, 2)} {fmt.interval(difference, 100)}".rstrip()
 
 
-def _classes(told: StudyReport, key: str) -> tuple[Block, ...]:
+def _classes(report: StudyReport, suffix: str) -> tuple[Block, ...]:
     """The baseline's classes in full; of every other row the same would be said again, so it is in the data."""
-    chart = learning_figures.classes(told, key)
-    raw, shares = (learning_figures.confusion(told, key, normalised=each) for each in (False, True))
-    if chart is None or raw is None or shares is None:
+    if not report.classes:
         return ()
-    first = told.classes[0]
-    pooled = f", {fmt.count(first.launches, 'launch')} pooled" if first.launches > 1 else ""
-    others = f" The other {len(told.classes) - 1} rows are in the data below." if len(told.classes) > 1 else ""
-    return (
-        Figure(chart=chart, caption=f"Share of each class that was recognised; {chart.setup}{pooled}.{others}"),
-        _table(told, key),
-        Figure(chart=raw, caption=f"How often each class (row) was called which (column); {raw.setup}.", wide=False),
-        Figure(chart=shares, caption=f"The same as shares of each class; {shares.setup}.", wide=False),
-    )
+    recall, confusion = (drawn.of_study(section, report, suffix) for section in ("classes", "confusion"))
+    return (*recall, _table(report, suffix), *confusion)
 
 
-def _table(told: StudyReport, key: str) -> Grid:
-    first = told.classes[0]
+def _table(report: StudyReport, suffix: str) -> Grid:
+    first = report.classes[0]
     rows = [
         (
             fmt.clean(one.name),
@@ -180,19 +152,13 @@ def _table(told: StudyReport, key: str) -> Grid:
         *(Head(text=text) for text in ("precision", "recall", "F1", "samples")),
     )
     return Grid(
-        key=f"class-table{key}",
-        caption=f"Each class after epoch {first.epoch}; {figures.setup_of(told.study)}.",
+        key=f"class-table{suffix}",
+        caption=f"Each class after epoch {first.epoch}; {captions.setup(report.study)}.",
         heads=heads,
         rows=tuple(rows),
         can_copy=True,
     )
 
 
-def _rate(told: StudyReport, key: str) -> tuple[Block, ...]:
-    chart = learning_figures.learning_rate(told, key)
-    if chart is None:
-        return ()
-    rates = {rate for line in chart.lines for rate in line.learning_rate}
-    if len(rates) == 1:
-        return (Prose(text=f"Constant at {next(iter(rates)):.4g} in every epoch of every row."),)
-    return (Figure(chart=chart, caption=f"Learning rate at the end of each epoch; {chart.setup}."),)
+def _rate(report: StudyReport, suffix: str) -> tuple[Block, ...]:
+    return drawn.of_study("rate", report, suffix)

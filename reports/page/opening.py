@@ -8,7 +8,7 @@ from reports.page.blocks import Headline
 from reports.scaling import table
 from reports.scaling.sentence import headlines as rows_told
 from reports.scaling.sentence import is_invalid, is_suspect
-from reports.text import fmt, names
+from reports.text import captions, fmt, names
 
 
 def headlines(study: Study) -> tuple[Headline, ...]:
@@ -94,22 +94,4 @@ def _kind(study: Study) -> str:
 
 def heading(told: StudyReport, studies: Sequence[StudyReport]) -> str:
     """What tells this study from the others, and its id."""
-    return f"{short_heading(told, studies)} ({told.study.study_id})" if len(studies) > 1 else ""
-
-
-def short_heading(told: StudyReport, studies: Sequence[StudyReport]) -> str:
-    """Its number and what tells it from the others."""
-    run = told.study.title
-    facts = [fmt.clean(run.model), fmt.clean(run.data), run.scaling, fmt.clean(run.device)]
-    others = [
-        [
-            fmt.clean(each.study.title.model),
-            fmt.clean(each.study.title.data),
-            each.study.title.scaling,
-            fmt.clean(each.study.title.device),
-        ]
-        for each in studies
-    ]
-    telling = [fact for place, fact in enumerate(facts) if len({each[place] for each in others}) > 1]
-    number = studies.index(told) + 1
-    return f"{number}. {', '.join(telling or facts[:1])}"
+    return f"{captions.study_among(told, studies)} ({told.study.study_id})" if len(studies) > 1 else ""

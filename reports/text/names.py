@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from bench.analysis.result import Study
 from bench.plan import Configuration
 from reports.text import fmt
 
@@ -21,6 +22,11 @@ def phrase(named: Named, among: Sequence[Named]) -> str:
     ranks = where.get(row.strategy, f" on {'one rank' if row.ranks == 1 else fmt.count(row.ranks, 'rank')}")
     hosts = f" over {row.nodes} nodes" if row.nodes > 1 else ""
     return f"{row.strategy}{ranks}{hosts}" + _device(row, among, " of ") + _cores(row, among, " with ")
+
+
+def of_rows(study: Study) -> dict[str, str]:
+    """What each row of a study is called, by its key."""
+    return {row.key: phrase(row, study.rows) for row in study.rows}
 
 
 def label(named: Named, among: Sequence[Named]) -> str:

@@ -1,6 +1,6 @@
 """A chart as a matplotlib figure: the same for the page and for files. Only this room of the house loads matplotlib."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from textwrap import fill
 from typing import Any
@@ -11,29 +11,12 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from reports.figures import confusion, data
-from reports.figures import learning_curves as learning
-from reports.figures import step_time as steadiness
-from reports.figures.kinds import bars
-from reports.figures.kinds import lines as scaling
+from reports.figures.chart import Chart
 from reports.figures.svg.palette import INK
 
 WIDTH = 400 / 72  # inches: 400 units of the SVG, which a telephone shows at almost the size they were drawn for
 UNITS = 72  # of the SVG in an inch
 _TITLE_POINTS = 9.5
-
-_DRAW: dict[type[data.Chart], Callable[[Figure, Any], None]] = {
-    data.Speedup: scaling.speedup,
-    data.Efficiency: scaling.efficiency,
-    data.StepParts: bars.step_parts,
-    data.Bars: bars.side_by_side,
-    data.Classes: bars.classes,
-    data.Limits: bars.limits,
-    data.Steadiness: steadiness.steadiness,
-    data.Learning: learning.learning,
-    data.LearningRate: learning.rate,
-    data.Confusion: confusion.confusion,
-}
 
 _STYLE: dict[Any, Any] = {
     "axes.edgecolor": INK,
@@ -54,7 +37,7 @@ _STYLE: dict[Any, Any] = {
     "lines.markeredgewidth": 0,
     "lines.solid_capstyle": "butt",
     "lines.markersize": 5,
-    "path.simplify": False,  # what is left out is told; nothing is left out silently
+    "path.simplify": False,  # what is left out is said; nothing is left out silently
     "pdf.fonttype": 42,
     "svg.fonttype": "none",
     "svg.hashsalt": "bench",
@@ -72,7 +55,7 @@ _STYLE: dict[Any, Any] = {
 
 
 @contextmanager
-def drawn(chart: data.Chart, *, ink: str = INK, titled: bool = False) -> Iterator[Figure]:
+def drawn(chart: Chart, *, ink: str = INK, titled: bool = False) -> Iterator[Figure]:
     """The figure of a chart, laid out, within the style in which it has to be saved.
 
     Args:
@@ -85,7 +68,7 @@ def drawn(chart: data.Chart, *, ink: str = INK, titled: bool = False) -> Iterato
     with mpl.rc_context({**mpl.rcParamsDefault, "backend": mpl.rcParams["backend"], **style}):
         figure = Figure(figsize=(WIDTH, WIDTH * 0.62), dpi=UNITS)
         FigureCanvasSVG(figure)
-        _DRAW[type(chart)](figure, chart)
+        chart.draw(figure)
         if titled:
             _title(figure, chart)
         for axes in figure.axes:
@@ -96,12 +79,12 @@ def drawn(chart: data.Chart, *, ink: str = INK, titled: bool = False) -> Iterato
         yield figure
 
 
-def _title(figure: Figure, chart: data.Chart) -> None:
-    told = f"{chart.title}\n{fill(chart.setup, 70)}"
+def _title(figure: Figure, chart: Chart) -> None:
+    lines = f"{chart.title}\n{fill(chart.setup, 70)}"
     # Room of its own: taken from a chart of one bar, nothing of the chart would be left.
-    figure.set_figheight(figure.get_figheight() + (told.count("\n") + 1.5) * 1.2 * _TITLE_POINTS / 72)
+    figure.set_figheight(figure.get_figheight() + (lines.count("\n") + 1.5) * 1.2 * _TITLE_POINTS / 72)
     if figure.legends:  # the layout would give a title the same room as a legend above the panels
-        figure.legends[0].set_title(told, prop=FontProperties(size=_TITLE_POINTS))
+        figure.legends[0].set_title(lines, prop=FontProperties(size=_TITLE_POINTS))
         figure.legends[0].set_alignment("left")
     else:
-        figure.suptitle(told, x=0.01, ha="left", fontsize=_TITLE_POINTS)
+        figure.suptitle(lines, x=0.01, ha="left", fontsize=_TITLE_POINTS)

@@ -4,33 +4,32 @@ import io
 
 from matplotlib.figure import Figure
 
-from reports.figures import data
+from reports.figures.chart import Chart
 from reports.figures.svg.canvas import drawn
 from reports.figures.svg.inline import raw
 from reports.figures.svg.palette import LIGHT
 from reports.figures.svg.slim import slim
-from reports.figures.telling import describe
 
 DPI = 200
 
 
-def render(chart: data.Chart) -> dict[str, bytes]:
+def render(chart: Chart) -> dict[str, bytes]:
     """What to append to the chart's key -> the bytes of the file: `.svg`, `.pdf`, `.png` and `.txt`, the alt text.
 
     On white, with title and set-up inside. The same chart always gives the same bytes.
     """
-    told = describe(chart)
+    alt_text = chart.alt_text()
     text = slim(
-        raw(chart, ink=LIGHT.ink, titled=True), key=chart.key, title=chart.title, description=told, ink=LIGHT.ink
+        raw(chart, ink=LIGHT.ink, titled=True), key=chart.key, title=chart.title, description=alt_text, ink=LIGHT.ink
     )
     with drawn(chart, ink=LIGHT.ink, titled=True) as figure:
         figure.set_facecolor(LIGHT.background)
-        pdf = _saved(figure, "pdf", {"Title": chart.title, "Subject": told, **_PDF_UNTOLD})
-        png = _saved(figure, "png", {"Title": chart.title, "Description": told, "Software": None})
-    return {".svg": f"{text}\n".encode(), ".pdf": pdf, ".png": png, ".txt": f"{told}\n".encode()}
+        pdf = _saved(figure, "pdf", {"Title": chart.title, "Subject": alt_text, **_PDF_LEFT_OUT})
+        png = _saved(figure, "png", {"Title": chart.title, "Description": alt_text, "Software": None})
+    return {".svg": f"{text}\n".encode(), ".pdf": pdf, ".png": png, ".txt": f"{alt_text}\n".encode()}
 
 
-_PDF_UNTOLD = {"CreationDate": None, "ModDate": None, "Creator": None, "Producer": None}
+_PDF_LEFT_OUT = {"CreationDate": None, "ModDate": None, "Creator": None, "Producer": None}
 
 
 def _saved(figure: Figure, kind: str, metadata: dict[str, str | None]) -> bytes:
