@@ -1,5 +1,6 @@
 """What a report tells of studies beyond their tables: nouns only, so that every form of it renders the same object."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -56,6 +57,15 @@ class StepParts:
     configuration: str
     total_ms: float
     parts: tuple[Part, ...]
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for parts that are not the step: nobody may be shown what was not measured."""
+        if any(part.ms < 0 for part in self.parts):
+            raise ValueError(f"{self.configuration}: a negative part of a step")
+        together = math.fsum(part.ms for part in self.parts)
+        if self.parts and not math.isclose(together, self.total_ms, rel_tol=1e-3):
+            what = f"the parts of a step come to {together:g} ms, not to {self.total_ms:g}"
+            raise ValueError(f"{self.configuration}: {what}")
 
 
 @dataclass(frozen=True, kw_only=True)

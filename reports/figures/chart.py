@@ -33,7 +33,7 @@ class Chart(ABC):
     name: ClassVar[str]  # lower case letters, digits and dashes; names files and the SVG's ids
     title: ClassVar[str]
     section: ClassVar[str] = ""  # of the page: where the chart of one study stands
-    place: ClassVar[int] = 50  # among the charts of its section
+    place: ClassVar[int] = 50  # among the charts of its section; a new one stands last
     is_wide: ClassVar[bool] = True  # takes the whole width; two that do not stand side by side
 
     suffix: str = ""  # sets the charts of several studies in one page apart

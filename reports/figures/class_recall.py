@@ -22,6 +22,7 @@ class ClassRecall(Chart):
     name = "classes"
     title = "Accuracy of each class"
     section = "classes"
+    place = 1
 
     classes: tuple[tuple[ClassResult, float | None], ...]  # with the recall that was published
 

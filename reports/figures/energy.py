@@ -15,6 +15,7 @@ class EnergyPerSample(SideBySide):
     name = "energy"
     title = "Energy"
     section = "energy"
+    place = 1
     quantity = "energy"
     unit = "J/sample"
 

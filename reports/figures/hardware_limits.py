@@ -23,6 +23,7 @@ class HardwareLimits(Chart):
     name = "limits"
     title = "Reached beneath what the hardware can do"
     section = "limits"
+    place = 1
 
     rows: tuple[tuple[str, Reached], ...]  # by label; over all devices of the row
 

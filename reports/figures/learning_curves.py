@@ -27,6 +27,7 @@ class LearningCurves(Chart):
     name = "learning"
     title = "Loss and accuracy"
     section = "learning"
+    place = 2
 
     curves: tuple[tuple[str, Learned], ...]  # by label; means over launches
     published_accuracy: float | None = None  # a line to compare with

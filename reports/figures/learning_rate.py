@@ -25,6 +25,7 @@ class LearningRate(Chart):
     name = "rate"
     title = "Learning rate"
     section = "rate"
+    place = 1
 
     lines: tuple[tuple[str, Schedule], ...]  # by label
 

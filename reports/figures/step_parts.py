@@ -20,6 +20,7 @@ class StepPartsChart(Chart):
     name = "parts"
     title = "Where the time of a step goes"
     section = "time"
+    place = 1
 
     rows: tuple[tuple[str, StepParts], ...]  # by label; at most six names over all parts
 

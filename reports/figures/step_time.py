@@ -33,6 +33,7 @@ class StepTime(Chart):
     name = "steady"
     title = "Step time over the launch"
     section = "steady"
+    place = 1
 
     rows: tuple[tuple[str, Traces], ...]  # by label
 

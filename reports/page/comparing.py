@@ -26,9 +26,9 @@ _MAY_BE_SAME = {"model, data", "scaling", "device"}  # then said once, so that t
 
 def side_by_side(report: Report) -> Section:
     """Every study in a line: its base rate, the row that it is about, what that came to."""
-    lines = [_line(number, told) for number, told in enumerate(report.studies, start=1)]
+    lines = [_line(number, each) for number, each in enumerate(report.studies, start=1)]
     columns = list(zip(_HEADS, *lines, strict=True))
-    told_once = [
+    said_once = [
         f"{head.text} {cells[0]}" for head, *cells in columns if head.text in _MAY_BE_SAME and len(set(cells)) == 1
     ]
     shown = [
@@ -36,7 +36,7 @@ def side_by_side(report: Report) -> Section:
         for head, *cells in columns
         if set(cells) != {fmt.MISSING} and not (head.text in _MAY_BE_SAME and len(set(cells)) == 1)
     ]
-    same = f" The same in all: {'; '.join(told_once)}." if told_once else ""
+    same = f" The same in all: {'; '.join(said_once)}." if said_once else ""
     heads, *rows = zip(*shown, strict=True)
     grid = Grid(
         key="studies",
@@ -47,24 +47,22 @@ def side_by_side(report: Report) -> Section:
         can_copy=True,
     )
     blocks: list[Block] = [grid, *drawn.of_several(report)]
-    rows = [row for each in report.studies for row in each.study.rows]
-    kinds = {row.configuration.device for row in rows if row.throughput is not None}
+    measured = [row for each in report.studies for row in each.study.rows if row.throughput is not None]
+    kinds = {row.configuration.device for row in measured}
     if len(kinds) > 1:
         blocks.append(
             Prose(
                 text=f"Devices of different kinds ({fmt.listed(sorted(kinds))}) share no efficiency: their rates "
-                "stand "
-                "side by side, and nothing is divided.",
+                "stand side by side, and nothing is divided.",
                 is_quiet=True,
             )
         )
-    methods = {told.study.method_version for told in report.studies}
+    methods = {each.study.method_version for each in report.studies}
     if len(methods) > 1:
         blocks.append(
             Prose(
                 text=f"Measured by different methods ({', '.join(map(str, sorted(methods)))}): numbers may have "
-                "changed "
-                "between them, so no ratio across these studies is formed."
+                "changed between them, so no ratio across these studies is formed."
             )
         )
     return Section(key="side-by-side", title="Side by side", blocks=tuple(blocks))
@@ -84,9 +82,9 @@ def compared(found: Comparison) -> Section:
                 can_copy=True,
             )
         )
-    told = comparison.notes_of(found)
-    if told:
-        blocks.append(Points(items=tuple(fmt.clean(each) for each in told), is_quiet=True))
+    notes = comparison.notes_of(found)
+    if notes:
+        blocks.append(Points(items=tuple(fmt.clean(each) for each in notes), is_quiet=True))
     if found.dna:
         blocks.append(
             Points(
@@ -101,8 +99,8 @@ def compared(found: Comparison) -> Section:
     return Section(key="compared", title="Compared", blocks=tuple(blocks))
 
 
-def _line(number: int, told: StudyReport) -> tuple[str, ...]:
-    study, base = told.study, told.study.baseline
+def _line(number: int, report: StudyReport) -> tuple[str, ...]:
+    study, base = report.study, report.study.baseline
     row: Row | None = next((each for each in headlines(study) if not is_invalid(each)), None)
     sound = base is not None and not is_invalid(base)
     learned = next((each.accuracy for each in (row, base) if each is not None and each.accuracy is not None), None)

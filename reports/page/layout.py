@@ -26,17 +26,7 @@ _WORDS = frozenset({FASTER, SLOWER, EQUIVALENT, INCONCLUSIVE, INVALID, DIVERGED,
 
 def html(report: Report, *, unfolded: bool = False) -> str:
     """The whole page; the same report always gives the same text. `unfolded` opens what is folded, for print."""
-    told = page(report)
-    return _rendered("page.html.j2", page=told, unfolded=unfolded)
-
-
-def cell(sentence: str, blocks: Sequence[Block]) -> str:
-    """Blocks of a page without the page around them: its style holds within them alone."""
-    return _rendered("cell.html.j2", sentence=sentence, blocks=blocks).replace(":root", ":scope").strip()
-
-
-def _rendered(template: str, **shown: Any) -> str:
-    return re.sub(r"\n\s*\n+", "\n", _environment().get_template(template).render(**shown))
+    return _rendered("page.html.j2", page=page(report), unfolded=unfolded)
 
 
 @cache

@@ -60,10 +60,10 @@ def pdf(page: str, created_at: str) -> bytes:
             *(f"--print-to-pdf={folder / 'page.pdf'}", (folder / "page.html").as_uri()),
         ]
         try:
-            told = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
+            ended = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
             data = (folder / "page.pdf").read_bytes()
         except (OSError, subprocess.TimeoutExpired) as error:
-            last = "" if isinstance(error, subprocess.TimeoutExpired) else _last(told.stderr)
+            last = "" if isinstance(error, subprocess.TimeoutExpired) else _last(ended.stderr)
             raise CannotError(
                 f"{Path(program).name} did not print the page: {last or type(error).__name__}; nothing was written",
                 hint="print the page yourself: --format html prints well",

@@ -1,4 +1,4 @@
-"""A matplotlib SVG made fit for a page: told to screen readers, in the page's own colours, and a third of its size."""
+"""A matplotlib SVG made fit for a page: read by screen readers, in the page's own colours, and a third of its size."""
 
 import re
 import xml.etree.ElementTree as ET
@@ -162,11 +162,11 @@ def _is_nothing(element: ET.Element) -> bool:
     return element.tag == "path" and element.get("fill") == "none" and "stroke" not in element.attrib
 
 
-def _dots(uses: list[ET.Element], told: str, ink: str) -> list[ET.Element]:
+def _dots(uses: list[ET.Element], code: str, ink: str) -> list[ET.Element]:
     """Many equal markers as one path: a tenth of the bytes. With a hover text for each, as a path for each."""
     if not uses:
         return []
-    diameter, *tips = told.split("|")
+    diameter, *tips = code.split("|")
     looks = {"stroke-linecap": "round", "stroke-width": diameter}
     found = _looks(uses[0], ink)
     looks["stroke"] = found.get("fill", "currentColor" if ink == INK else ink)

@@ -33,10 +33,9 @@ def compact(text: str, shift: tuple[float, float] = (0.0, 0.0)) -> str:
         steps = [(_round(x - at[0]), _round(y - at[1])) for x, y in pairs]
         at = (_round(at[0] + steps[-1][0]), _round(at[1] + steps[-1][1]))
         letter, values = _shortest(command, steps)
-        told = _listed(values)
-        out.append(
-            told if letter == before and told.startswith("-") else f"{' ' if letter == before else letter}{told}"
-        )
+        steps_as_text = _listed(values)
+        is_joined = letter == before and steps_as_text.startswith("-")  # the sign separates
+        out.append(steps_as_text if is_joined else f"{' ' if letter == before else letter}{steps_as_text}")
         before = letter
     return "".join(out)
 

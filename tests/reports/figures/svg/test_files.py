@@ -5,7 +5,6 @@ from PIL import Image
 
 from reports.figures.svg import canvas, files
 from reports.figures.svg.palette import INK, LIGHT
-from reports.figures.telling import describe
 from tests.reports.figures.fabricated_charts import bars, confusion, learning, parsed, speedup
 
 
@@ -14,7 +13,7 @@ def test_one_figure_becomes_svg_pdf_png_and_alt_text_and_twice_the_same_bytes():
     found = files.render(chart)
     assert set(found) == {".svg", ".pdf", ".png", ".txt"}
     assert found == files.render(chart)
-    assert found[".txt"].decode() == f"{describe(chart)}\n"
+    assert found[".txt"].decode() == f"{chart.alt_text()}\n"
     root = parsed(found[".svg"])
     drawn = [each.text for each in root.iter("{http://www.w3.org/2000/svg}text")]
     assert chart.title in drawn, "a file that stands alone says what it shows"
@@ -30,7 +29,7 @@ def test_the_picture_is_on_white_and_tells_what_it_shows():
     picture = Image.open(io.BytesIO(found[".png"]))
     assert picture.width > 1000
     assert picture.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
-    assert picture.text["Description"] == describe(chart)
+    assert picture.text["Description"] == chart.alt_text()
     assert found[".pdf"].startswith(b"%PDF")
     assert b"CreationDate" not in found[".pdf"]
 
@@ -50,7 +49,7 @@ def test_a_title_and_a_legend_above_the_panels_do_not_overlap():
         figure.draw_without_rendering()  # which puts the legend's words in their places
         (legend,) = figure.legends
         title = legend.get_title()
-        assert title.get_text().startswith("Learning\n")
+        assert title.get_text().startswith("Loss and accuracy\n")
         assert not figure.get_suptitle()
         lowest = title.get_window_extent().y0
         assert all(each.get_window_extent().y1 <= lowest for each in legend.get_texts())
