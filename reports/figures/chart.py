@@ -3,15 +3,13 @@
 from abc import ABC, abstractmethod
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import ClassVar, Self
 
 from bench.analysis.report import Report, StudyReport
 from bench.analysis.result import Study
+from reports.figures.svg import marks
 from reports.scaling.sentence import is_invalid
 from reports.text import fmt, names
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +53,7 @@ class Chart(ABC):
         return ""
 
     @abstractmethod
-    def draw(self, figure: "Figure") -> None:
+    def draw(self, figure: marks.Figure) -> None:
         """Puts the marks into an empty figure."""
 
     @abstractmethod

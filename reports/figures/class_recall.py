@@ -1,16 +1,13 @@
 """Accuracy (recall) of each class after the last epoch, best first; precision and F1 in the table."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from bench.analysis.report import ClassResult, StudyReport
 from reports.figures.chart import Chart, DataTable
 from reports.figures.kinds import bars
 from reports.figures.svg import marks
 from reports.text import captions, fmt
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 MOST_CLASSES = 24  # more are cut to the best and the worst
 
@@ -46,7 +43,7 @@ class ClassRecall(Chart):
             classes=tuple((each, published.get(each.name.lower())) for each in first.classes),
         )
 
-    def draw(self, figure: "Figure") -> None:
+    def draw(self, figure: marks.Figure) -> None:
         shown = self._by_recall()
         if len(shown) > MOST_CLASSES:
             shown = shown[: MOST_CLASSES // 2] + shown[-MOST_CLASSES // 2 :]

@@ -3,16 +3,12 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import ClassVar, Self
 
 from bench.analysis.report import Classes, StudyReport
 from reports.figures.chart import Chart, DataTable
 from reports.figures.svg import marks
 from reports.text import captions, fmt
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 NUMBERED = 12  # classes: more leave no room for numbers in the cells
 NAMED = 40  # classes: more leave no room for names at the edges
@@ -54,10 +50,10 @@ class Confusion(Chart):
             return [list(row) for row in self.result.confusion]
         return [[count / sum(row) if sum(row) else None for count in row] for row in self.result.confusion]
 
-    def draw(self, figure: "Figure") -> None:
+    def draw(self, figure: marks.Figure) -> None:
         many = len(self.names)
         figure.set_figheight(figure.get_figwidth() * 0.92)
-        axes: Axes = figure.add_subplot()
+        axes: marks.Axes = figure.add_subplot()
         axes.set_aspect("equal")
         axes.set_xlim(0, many)
         axes.set_ylim(many, 0)
@@ -80,7 +76,7 @@ class Confusion(Chart):
         for spine in axes.spines.values():
             spine.set_visible(True)
 
-    def _numbers(self, axes: "Axes", size: float) -> None:
+    def _numbers(self, axes: marks.Axes, size: float) -> None:
         for row, values in enumerate(self.cells):
             for column, value in enumerate(values):
                 text = axes.text(column + 0.5, row + 0.5, self._cell(value), ha="center", va="center", fontsize=size)

@@ -1,15 +1,12 @@
 """Efficiency against resources, within the baseline's kind of device alone."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from bench.analysis.report import StudyReport
 from reports.figures.kinds import lines
 from reports.figures.svg import marks
 from reports.text import fmt, names
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +32,7 @@ class Efficiency(lines.ScalingChart):
             **found,
         )
 
-    def draw(self, figure: "Figure") -> None:
+    def draw(self, figure: marks.Figure) -> None:
         axes = figure.add_subplot()
         places = self.places
         if self.is_logarithmic:

@@ -1,17 +1,13 @@
 """Arithmetic that was reached, beneath what the hardware can do."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from bench.analysis.report import Ceiling, Reached, StudyReport
 from reports.figures.chart import Chart, DataTable
 from reports.figures.kinds import bars
 from reports.figures.svg import marks
 from reports.text import captions, fmt, names
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 _LINE = 13 / 72  # inches for the text of a ceiling
 
@@ -54,7 +50,7 @@ class HardwareLimits(Chart):
         """The unit in which the largest number is not below 1, and what it is in FLOP/s."""
         return ("TFLOP/s", 1e12) if self._largest() >= 1e12 else ("GFLOP/s", 1e9)
 
-    def draw(self, figure: "Figure") -> None:
+    def draw(self, figure: marks.Figure) -> None:
         unit, one = self.unit
         lines = max((len(row.ceilings) for _, row in self.rows), default=0)
         height = bars.ROW + lines * _LINE
@@ -108,7 +104,7 @@ class HardwareLimits(Chart):
         )
 
 
-def _beside(axes: "Axes", x: float, y: float, text: str, *, left: bool) -> None:
+def _beside(axes: marks.Axes, x: float, y: float, text: str, *, left: bool) -> None:
     """The text of a ceiling, on the side where there is room."""
     offset, align = (-4, "right") if left else (4, "left")
     axes.annotate(text, (x, y), xytext=(offset, 0), textcoords="offset points", ha=align, va="center")

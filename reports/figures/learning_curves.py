@@ -1,7 +1,7 @@
 """Loss and accuracy against samples and against seconds: what every row, or every study, learned."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from bench.analysis.report import Learned, Report, StudyReport
 from reports.figures.chart import Chart, DataTable
@@ -12,9 +12,6 @@ from reports.figures.svg import marks
 from reports.figures.svg.palette import MOST
 from reports.learning.table import headline
 from reports.text import captions, fmt, names
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 _PUBLISHED: dict[str, Any] = {"linewidth": 1, "linestyle": (0, (4, 3))}
 _TRAINING: dict[str, Any] = {"dashes": (1.5, 1.5)}
@@ -70,7 +67,7 @@ class LearningCurves(Chart):
             curves=tuple(curves),
         )
 
-    def draw(self, figure: "Figure") -> None:
+    def draw(self, figure: marks.Figure) -> None:
         figure.set_figheight(figure.get_figwidth() * 0.86)
         panels = figure.subplots(2, 2, sharex="col", sharey="row")
         for number, (label, curve) in enumerate(self.curves[:MOST]):
@@ -106,7 +103,7 @@ class LearningCurves(Chart):
         panels[1][0].set_xlabel("million samples" if most >= 1_000_000 else "samples")
         panels[1][1].set_xlabel("seconds of training")
 
-    def _legend(self, figure: "Figure") -> None:
+    def _legend(self, figure: marks.Figure) -> None:
         """Four panels share their series, so they are named once, above all."""
         labels = [label for label, _ in self.curves[:MOST]] if len(self.curves) != 1 else ["validation"]
         handles = [marks.stroke(label, markersize=4, **marks.series(number)) for number, label in enumerate(labels)]

@@ -1,7 +1,7 @@
 """Learning rate by epoch: one line for each schedule that differs."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from bench.analysis.report import StudyReport
 from reports.figures.chart import Chart, DataTable
@@ -11,9 +11,6 @@ from reports.figures.kinds.thinning import LISTED_EPOCHS, spread
 from reports.figures.svg import marks
 from reports.figures.svg.palette import MOST
 from reports.text import captions, fmt, names
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 Schedule = tuple[tuple[int, float], ...]  # epoch, from 1, and the rate at its end
 
@@ -48,7 +45,7 @@ class LearningRate(Chart):
             lines=tuple((fmt.listed(labels), schedule) for schedule, labels in found.items()),
         )
 
-    def draw(self, figure: "Figure") -> None:
+    def draw(self, figure: marks.Figure) -> None:
         axes = figure.add_subplot()
         for number, (_, schedule) in enumerate(self.lines[:MOST]):
             epochs.line(axes, [epoch for epoch, _ in schedule], [rate for _, rate in schedule], number, tip="")

@@ -1,7 +1,7 @@
 """Speedup against resources, with the ideal line."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from bench.analysis.report import StudyReport
 from bench.analysis.result import Law, Study
@@ -9,9 +9,6 @@ from reports.figures.kinds import lines
 from reports.figures.svg import marks
 from reports.scaling.sentence import is_invalid
 from reports.text import fmt, names
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +47,7 @@ class Speedup(lines.ScalingChart):
             **found,
         )
 
-    def draw(self, figure: "Figure") -> None:
+    def draw(self, figure: marks.Figure) -> None:
         axes = figure.add_subplot()
         places = self.places
         top = self.ends(highest=True)

@@ -1,16 +1,13 @@
 """Where the time of a step goes: the median step of each row, in parts that add up to it."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from bench.analysis.report import StepParts, StudyReport
 from reports.figures.chart import Chart, DataTable, left_out
 from reports.figures.kinds import bars
 from reports.figures.svg import marks
 from reports.text import captions, fmt, names
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +36,7 @@ class StepPartsChart(Chart):
             absent=left_out(report.study, {each.configuration for each in report.parts}),
         )
 
-    def draw(self, figure: "Figure") -> None:
+    def draw(self, figure: marks.Figure) -> None:
         parts = self._names()
         axes = bars.axes_of(figure, [label for label, _ in self.rows], extra=18 * -(-len(parts) // 3) / 72)
         for place, (label, step) in enumerate(self.rows):

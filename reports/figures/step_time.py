@@ -3,17 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from bench.analysis.report import StudyReport, Trace, Traces
 from reports.figures.chart import Chart, DataTable, left_out
 from reports.figures.kinds.thinning import LISTED_LAUNCHES, spread
 from reports.figures.svg import marks
 from reports.text import captions, fmt, names
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 CAP = 1.5  # medians: what is longer is marked at the edge, so that one stall does not flatten the rest
 MOST_BEYOND = 60  # marks at the edge in one panel
@@ -67,7 +63,7 @@ class StepTime(Chart):
         drawn = sum(min(self.lines, len(row.traces)) for _, row in self.rows)
         return max(FEWEST_STRETCHES, POINTS // max(1, drawn))
 
-    def draw(self, figure: "Figure") -> None:
+    def draw(self, figure: marks.Figure) -> None:
         panels = max(1, len(self.rows))
         figure.set_figheight(_AXIS + _PANEL * panels)
         axes = figure.subplots(panels, 1, squeeze=False, sharex=True)[:, 0]
@@ -119,7 +115,7 @@ class StepTime(Chart):
         return found
 
 
-def _panel(axes: "Axes", row: Traces, drawn: Sequence[Trace], stretches: int) -> None:
+def _panel(axes: marks.Axes, row: Traces, drawn: Sequence[Trace], stretches: int) -> None:
     marks.plain_axes(axes)
     bottom, top = _range(row.traces)
     axes.set_ylim(bottom, top)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from bench.analysis.report import StudyReport
 from bench.analysis.result import Estimate, Row, Study
@@ -12,9 +12,6 @@ from reports.figures.svg import marks
 from reports.figures.svg.palette import MOST
 from reports.scaling.sentence import baseline_rate, is_invalid, is_suspect
 from reports.text import captions, fmt, names
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 LINEAR_TO = 16  # resources: up to here a logarithmic axis would only flatter
 
@@ -73,7 +70,7 @@ class ScalingChart(Chart):
         ]
         return (max if highest else min)(drawn, default=1.0)
 
-    def frame(self, axes: "Axes") -> None:
+    def frame(self, axes: marks.Axes) -> None:
         """A tick at each place."""
         marks.plain_axes(axes)
         places = self.places
@@ -85,7 +82,7 @@ class ScalingChart(Chart):
         axes.set_xlabel(self.resource)
         axes.set_ylabel(self.name)
 
-    def draw_lines(self, axes: "Axes") -> list[tuple[float, float, str]]:
+    def draw_lines(self, axes: marks.Axes) -> list[tuple[float, float, str]]:
         """Returns their ends with their labels."""
         ends = []
         is_named = self._are_launches_listed()
@@ -146,7 +143,7 @@ class ScalingChart(Chart):
         ]
 
 
-def _intervals(axes: "Axes", line: Line, colour: Any) -> None:
+def _intervals(axes: marks.Axes, line: Line, colour: Any) -> None:
     whole = [point for point in line.points if fmt.has_interval(point.estimate)]
     if len(whole) > 1:
         low = [point.estimate.low or 0.0 for point in whole]

@@ -1,16 +1,13 @@
 """Things side by side that have no order: rows, studies, devices. Bars from 0 with intervals and launches."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from bench.analysis.result import Estimate
 from reports.figures.chart import Chart, DataTable
 from reports.figures.kinds import bars
 from reports.figures.svg import marks
 from reports.text import fmt
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +29,7 @@ class SideBySide(Chart):
 
     bars: tuple[Bar, ...]
 
-    def draw(self, figure: "Figure") -> None:
+    def draw(self, figure: marks.Figure) -> None:
         axes = bars.axes_of(figure, [each.label for each in self.bars])
         farthest = 0.0
         for place, each in enumerate(self.bars):

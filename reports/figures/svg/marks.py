@@ -10,9 +10,12 @@ from reports.figures.svg.palette import DASHES, LIGHT, MARKERS
 from reports.text import fmt
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from matplotlib.axes import Axes as Axes  # noqa: PLC0414 - for the charts
+    from matplotlib.figure import Figure as Figure  # noqa: PLC0414 - for the charts
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
+else:
+    Axes = Figure = Line2D = Patch = Any
 
 TIP = "tip:"  # an artist whose id begins so has the rest as its hover text in the SVG
 DOTS = "dots:"  # markers of an artist whose id begins so become paths in the SVG; then diameter and hover texts
@@ -49,7 +52,7 @@ def tip(text: str) -> str:
 
 
 def faint_dots(
-    axes: "Axes", places: Sequence[tuple[float, float]], color: Any, diameter: float = 3, tips: Sequence[str] = ()
+    axes: Axes, places: Sequence[tuple[float, float]], color: Any, diameter: float = 3, tips: Sequence[str] = ()
 ) -> None:
     """Single launches behind their estimate; with a tip for each, each says what it is."""
     if places:
@@ -64,7 +67,7 @@ def faint_dots(
         )
 
 
-def plain_axes(axes: "Axes", *, x: bool = False, y: bool = True) -> None:
+def plain_axes(axes: Axes, *, x: bool = False, y: bool = True) -> None:
     """Our number format and faint lines behind the marks."""
     axes.set_axisbelow(True)
     for wanted, axis in ((x, axes.xaxis), (y, axes.yaxis)):
@@ -94,21 +97,21 @@ def ticks_at_most(axis: Any, many: int, *, whole: bool = False) -> None:
     axis.set_major_locator(MaxNLocator(many, integer=whole))
 
 
-def patch(number: int, label: str) -> "Patch":
+def patch(number: int, label: str) -> Patch:
     """The key of a series of bars in a legend."""
     from matplotlib.patches import Patch  # noqa: PLC0415
 
     return Patch(color=colour(number), label=label)
 
 
-def stroke(label: str, **looks: Any) -> "Line2D":
+def stroke(label: str, **looks: Any) -> Line2D:
     """The key of a line in a legend."""
     from matplotlib.lines import Line2D  # noqa: PLC0415
 
     return Line2D([], [], label=label, **looks)
 
 
-def squares(axes: "Axes", corners: Sequence[tuple[int, int]], color: str, opacity: float) -> None:
+def squares(axes: Axes, corners: Sequence[tuple[int, int]], color: str, opacity: float) -> None:
     """Cells of a grid, one unit wide, by their upper left corners."""
     from matplotlib.collections import PolyCollection  # noqa: PLC0415
 
@@ -122,7 +125,7 @@ def tick(value: float, _: float | None = None) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def label_ends(axes: "Axes", ends: Sequence[tuple[float, float, str]]) -> None:
+def label_ends(axes: Axes, ends: Sequence[tuple[float, float, str]]) -> None:
     """Texts right of points (x, y, text) in data coordinates, pushed apart where they would overlap.
 
     The limits of the axes have to be set.
