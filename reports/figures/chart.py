@@ -28,6 +28,7 @@ class Chart(ABC):
     no number is left out of the marks and named in `absent`, with its reason, so that a chart never hides a row.
     """
 
+    kind: ClassVar[str] = "figure"  # among the blocks of a page
     name: ClassVar[str]  # lower case letters, digits and dashes; names files and the SVG's ids
     title: ClassVar[str]
     section: ClassVar[str] = ""  # of the page: where the chart of one study stands

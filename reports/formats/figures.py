@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from bench.analysis.report import Report
 from reports.figures.chart import Chart
 from reports.figures.svg import files
-from reports.page.blocks import Apart, Block, Figure
+from reports.page.blocks import Apart, Block
 from reports.page.sections import page
 
 
@@ -21,7 +21,7 @@ def render(report: Report) -> dict[str, bytes]:
 
 def _charts(blocks: Sequence[Block]) -> Iterator[Chart]:
     for block in blocks:
-        if isinstance(block, Figure):
-            yield block.chart
+        if isinstance(block, Chart):
+            yield block
         elif isinstance(block, Apart):
             yield from _charts(block.blocks)

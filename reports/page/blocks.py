@@ -1,21 +1,11 @@
 """What a page is made of: plain text in blocks. Whoever lays it out escapes it; nothing here is HTML."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 from reports.figures.chart import Chart
-
-
-@dataclass(frozen=True, kw_only=True)
-class Figure:
-    """A chart; its caption, its alternative text and its table of data are its own."""
-
-    kind: ClassVar[str] = "figure"
-    chart: Chart
-
-    @property
-    def caption(self) -> str:
-        return self.chart.caption
+from reports.scaling.table import Column
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +14,11 @@ class Head:
 
     text: str
     is_number: bool = True
+
+
+def heads(words: Sequence[str], numbers: Sequence[str]) -> tuple[Head, ...]:
+    """Columns of words first, then those of numbers."""
+    return tuple(Head(text=text, is_number=text not in words) for text in (*words, *numbers))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +31,15 @@ class Grid:
     heads: tuple[Head, ...]
     rows: tuple[tuple[str, ...], ...]
     marked: tuple[int, ...] = ()  # rows that are the base of the others
-    can_copy: bool = False
+
+    @classmethod
+    def of(cls, columns: Sequence[Column], **given: Any) -> Self:
+        """The columns of a table as they stand in a terminal too."""
+        return cls(
+            heads=tuple(Head(text=each.header, is_number=each.align != "left") for each in columns),
+            rows=tuple(zip(*(each.cells for each in columns), strict=True)),
+            **given,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +108,7 @@ class Apart:
     blocks: tuple["Block", ...]
 
 
-Block = Figure | Grid | Prose | Points | Finding | Pairs | Code | Download | Apart
+Block = Chart | Grid | Prose | Points | Finding | Pairs | Code | Download | Apart
 
 
 @dataclass(frozen=True, kw_only=True)

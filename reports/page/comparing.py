@@ -5,21 +5,13 @@ from bench.analysis.report import Report, StudyReport
 from bench.analysis.result import Row
 from reports.comparing import comparison
 from reports.page import drawn
-from reports.page.blocks import Block, Grid, Head, Points, Prose, Section
+from reports.page.blocks import Block, Grid, Points, Prose, Section, heads
 from reports.scaling.sentence import headlines, is_invalid
 from reports.text import fmt, names
 
 _HEADS = (
-    Head(text="study", is_number=False),
-    Head(text="model, data", is_number=False),
-    Head(text="scaling", is_number=False),
-    Head(text="device", is_number=False),
-    Head(text="baseline, samples/s"),
-    Head(text="row", is_number=False),
-    Head(text="samples/s"),
-    Head(text=f"speedup [95{fmt.NARROW}%]"),
-    Head(text="efficiency"),
-    Head(text="acc top-1"),
+    *heads(("study", "model, data", "scaling", "device"), ("baseline, samples/s",)),
+    *heads(("row",), ("samples/s", f"speedup [95{fmt.NARROW}%]", "efficiency", "acc top-1")),
 )
 _MAY_BE_SAME = {"model, data", "scaling", "device"}  # then said once, so that the numbers fit beside each other
 
@@ -37,14 +29,13 @@ def side_by_side(report: Report) -> Section:
         if set(cells) != {fmt.MISSING} and not (head.text in _MAY_BE_SAME and len(set(cells)) == 1)
     ]
     same = f" The same in all: {'; '.join(said_once)}." if said_once else ""
-    heads, *rows = zip(*shown, strict=True)
+    first, *rows = zip(*shown, strict=True)
     grid = Grid(
         key="studies",
         caption="One line a study. Each speedup is over the baseline of its own study; they are never multiplied or "
         f"averaged.{same}",
-        heads=heads,
+        heads=first,
         rows=tuple(rows),
-        can_copy=True,
     )
     blocks: list[Block] = [grid, *drawn.of_several(report)]
     measured = [row for each in report.studies for row in each.study.rows if row.throughput is not None]
@@ -73,15 +64,7 @@ def compared(found: Comparison) -> Section:
     columns = comparison.columns_of(found)
     blocks: list[Block] = [Prose(text=comparison.sentence(found))]
     if columns:
-        blocks.append(
-            Grid(
-                key="compared",
-                caption=comparison.caption(found),
-                heads=tuple(Head(text=each.header, is_number=each.align != "left") for each in columns),
-                rows=tuple(zip(*(each.cells for each in columns), strict=True)),
-                can_copy=True,
-            )
-        )
+        blocks.append(Grid.of(columns, key="compared", caption=comparison.caption(found)))
     notes = comparison.notes_of(found)
     if notes:
         blocks.append(Points(items=tuple(fmt.clean(each) for each in notes), is_quiet=True))

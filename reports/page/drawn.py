@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from bench.analysis.report import Report, StudyReport
 from reports import figures
 from reports.figures.chart import Chart
-from reports.page.blocks import Block, Figure, Prose
+from reports.page.blocks import Block, Prose
 
 
 def of_study(section: str, report: StudyReport, suffix: str) -> tuple[Block, ...]:
@@ -23,7 +23,7 @@ def _blocks(found: Iterable[Chart | str]) -> Iterator[Block]:
         if isinstance(each, str):
             text = each
         else:
-            yield Figure(chart=each)
+            yield each
             text = each.remark
         if text:
             yield Prose(text=text)

@@ -29,6 +29,15 @@ def html(report: Report, *, unfolded: bool = False) -> str:
     return _rendered("page.html.j2", page=page(report), unfolded=unfolded)
 
 
+def cell(sentence: str, blocks: Sequence[Block]) -> str:
+    """Blocks of a page without the page around them: its style holds within them alone."""
+    return _rendered("cell.html.j2", sentence=sentence, blocks=blocks).replace(":root", ":scope").strip()
+
+
+def _rendered(template: str, **shown: Any) -> str:
+    return re.sub(r"\n\s*\n+", "\n", _environment().get_template(template).render(**shown))
+
+
 @cache
 def _environment() -> Environment:
     from jinja2 import PackageLoader  # noqa: PLC0415

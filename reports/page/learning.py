@@ -6,7 +6,7 @@ from bench.analysis.report import Report, StudyReport
 from bench.analysis.result import Estimate, Study
 from reports.learning import table as beside
 from reports.page import drawn
-from reports.page.blocks import Block, Grid, Head, Points, Prose, Section
+from reports.page.blocks import Block, Grid, Points, Prose, Section, heads
 from reports.text import captions, fmt, names
 
 Each = Callable[[Callable[[StudyReport, str], tuple[Block, ...]]], tuple[Block, ...]]
@@ -43,15 +43,12 @@ def _published(report: StudyReport, suffix: str) -> tuple[Block, ...]:
     if study.published:
         columns = beside.columns(study.published)
         blocks.append(
-            Grid(
+            Grid.of(
+                columns,
                 key=f"published{suffix}",
                 caption=f"Measured beside published; {captions.setup(study)}. A difference is of points or units, "
-                "with "
-                "its 95 % interval where there are enough launches; what sets the runs apart is named, never "
+                "with its 95 % interval where there are enough launches; what sets the runs apart is named, never "
                 "corrected for.",
-                heads=tuple(Head(text=each.header, is_number=each.align != "left") for each in columns),
-                rows=tuple(zip(*(each.cells for each in columns), strict=True)),
-                can_copy=True,
             )
         )
     if sentences := beside.closing(study):
@@ -84,29 +81,12 @@ def _finals(report: StudyReport, suffix: str) -> Grid:
                 fmt.number(each.launches),
             )
         )
-    heads = (
-        Head(text="row", is_number=False),
-        *(
-            Head(text=text)
-            for text in (
-                "global batch",
-                "epochs",
-                f"top-1 [95{fmt.NARROW}%]",
-                "top-5",
-                "loss",
-                "best (epoch)",
-                "points from baseline",
-                "seconds",
-                "n",
-            )
-        ),
-    )
+    numbers = ("global batch", "epochs", f"top-1 [95{fmt.NARROW}%]", "top-5", "loss", "best (epoch)")
     return Grid(
         key=f"learned{suffix}",
         caption=f"What each row had learned after its last epoch; {captions.setup(study)}. {_seeds(study)}",
-        heads=heads,
+        heads=heads(("row",), (*numbers, "points from baseline", "seconds", "n")),
         rows=tuple(rows),
-        can_copy=True,
     )
 
 
@@ -138,25 +118,14 @@ def _classes(report: StudyReport, suffix: str) -> tuple[Block, ...]:
 def _table(report: StudyReport, suffix: str) -> Grid:
     first = report.classes[0]
     rows = [
-        (
-            fmt.clean(one.name),
-            fmt.percent(one.precision),
-            fmt.percent(one.recall),
-            fmt.percent(one.f1),
-            fmt.number(one.support),
-        )
+        (fmt.clean(one.name), *map(fmt.percent, (one.precision, one.recall, one.f1)), fmt.number(one.support))
         for one in first.classes
     ]
-    heads = (
-        Head(text="class", is_number=False),
-        *(Head(text=text) for text in ("precision", "recall", "F1", "samples")),
-    )
     return Grid(
         key=f"class-table{suffix}",
         caption=f"Each class after epoch {first.epoch}; {captions.setup(report.study)}.",
-        heads=heads,
+        heads=heads(("class",), ("precision", "recall", "F1", "samples")),
         rows=tuple(rows),
-        can_copy=True,
     )
 
 

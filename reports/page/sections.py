@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from bench.analysis.report import Report, StudyReport
 from bench.analysis.result import Study
 from reports.page import closing, drawn, learning, opening
-from reports.page.blocks import Apart, Block, Grid, Head, Page, Points, Prose, Section
+from reports.page.blocks import Apart, Block, Grid, Page, Points, Prose, Section
 from reports.page.comparing import compared, side_by_side
 from reports.scaling import laws
 from reports.scaling import table as model
@@ -77,14 +77,8 @@ def results(report: StudyReport, suffix: str) -> tuple[Block, ...]:
 
 
 def _grid(key: str, caption: str, columns: Sequence[model.Column], report: StudyReport) -> Grid:
-    return Grid(
-        key=key,
-        caption=caption,
-        heads=tuple(Head(text=column.header, is_number=column.align != "left") for column in columns),
-        rows=tuple(zip(*(column.cells for column in columns), strict=True)),
-        marked=tuple(number for number, row in enumerate(report.study.rows) if row.is_baseline),
-        can_copy=True,
-    )
+    marked = tuple(number for number, row in enumerate(report.study.rows) if row.is_baseline)
+    return Grid.of(columns, key=key, caption=caption, marked=marked)
 
 
 def _failures(report: StudyReport) -> str:

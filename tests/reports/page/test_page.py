@@ -193,9 +193,9 @@ def test_no_speedup_stands_without_its_base_rate(good):
     assert "samples/s" in ratio.label
     assert fmt.point(studies.good().baseline.throughput) in ratio.label
     drawn = [block for section in outline.sections for block in section.blocks if block.kind == "figure"]
-    speedup = next(block for block in drawn if block.chart.key == "speedup")
-    assert "samples/s" in speedup.chart.baseline
-    assert speedup.chart.baseline in speedup.caption
+    speedup = next(block for block in drawn if block.key == "speedup")
+    assert "samples/s" in speedup.baseline
+    assert speedup.baseline in speedup.caption
 
 
 @pytest.mark.parametrize("made", [studies.good, studies.quick, studies.accelerators, studies.undecided])
@@ -211,7 +211,7 @@ def test_every_caption_says_weak_or_strong_with_batch_precision_and_data(made):
 def test_an_invalid_row_has_no_ratio_anywhere_and_failures_are_counted():
     text = spoken(html(told(studies.failed_rank())))
     charts = [
-        block.chart
+        block
         for section in page(told(studies.failed_rank())).sections
         for block in section.blocks
         if block.kind == "figure"
@@ -275,7 +275,7 @@ def test_several_studies_stand_side_by_side_each_with_its_own_base():
     assert [head.text for head in grid.heads][:3] == ["study", "scaling", "baseline, samples/s"]
     assert [row[1] for row in grid.rows] == ["weak, batch 64", "strong, batch 64"]
     assert "The same in all: model, data lenet-large, cifar10; device" in grid.caption
-    bars = next(block for block in outline.sections[0].blocks if block.kind == "figure").chart.bars
+    bars = next(block for block in outline.sections[0].blocks if block.kind == "figure").bars
     assert [bar.label for bar in bars] == ["1. weak", "2. strong"]
     speedup = next(section for section in outline.sections if section.key == "speedup")
     assert [block.heading.partition(" (")[0] for block in speedup.blocks] == ["1. weak", "2. strong"]
@@ -300,10 +300,10 @@ def test_a_row_on_another_kind_of_device_is_named_and_not_drawn_on_the_scale():
     )
     study = replace(studies.good(), rows=(*studies.good().rows, mps))
     charts = [
-        block.chart
+        block
         for section in page(told(study)).sections
         for block in section.blocks
-        if block.kind == "figure" and block.chart.key in {"speedup", "efficiency"}
+        if block.kind == "figure" and block.key in {"speedup", "efficiency"}
     ]
     assert len(charts) == 2
     for chart in charts:
