@@ -117,17 +117,9 @@ class LearningCurves(Chart):
 
     def table(self) -> DataTable:
         """At most 25 epochs of each run, the first and the last among them."""
+        numbers = ("samples", "seconds", "loss train", "loss valid.", "accuracy train", "accuracy valid.")
         return DataTable(
-            headers=(
-                "run",
-                "epoch",
-                "samples",
-                "seconds",
-                "loss train",
-                "loss valid.",
-                "accuracy train",
-                "accuracy valid.",
-            ),
+            headers=("run", "epoch", *numbers),
             rows=tuple(
                 (
                     label,

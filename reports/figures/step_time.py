@@ -82,16 +82,7 @@ class StepTime(Chart):
         if len(traces) <= LISTED_LAUNCHES:
             return DataTable(
                 headers=("row", "launch", "warm-up", "cut", *lengths),
-                rows=tuple(
-                    (
-                        label,
-                        f"round {each.round + 1}",
-                        str(each.warmup_steps),
-                        str(each.cut_steps),
-                        *_lengths(_kept([each])),
-                    )
-                    for label, each in traces
-                ),
+                rows=tuple((label, *_counts(each), *_lengths(_kept([each]))) for label, each in traces),
             )
         rows = tuple((label, str(len(row.traces)), *_lengths(_kept(row.traces))) for label, row in self.rows)
         return DataTable(headers=("row", "launches", *lengths), rows=rows)
@@ -178,6 +169,10 @@ def _middle(values: Sequence[float]) -> float | None:
     if not ordered:
         return None
     return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
+
+
+def _counts(trace: Trace) -> tuple[str, ...]:
+    return f"round {trace.round + 1}", str(trace.warmup_steps), str(trace.cut_steps)
 
 
 def _lengths(kept: Sequence[float]) -> tuple[str, ...]:

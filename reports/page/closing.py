@@ -30,21 +30,21 @@ def colophon(report: Report) -> str:
     """The last line: by what this was measured."""
     versions = dict.fromkeys(
         card.software["scaling-bench"]
-        for told in report.studies
-        for card in told.cards
+        for study in report.studies
+        for card in study.cards
         if "scaling-bench" in card.software
     )
     methods = sorted(
-        {told.study.method_version for told in report.studies}
-        | {each.method_version for told in report.studies for each in told.launches}
+        {study.study.method_version for study in report.studies}
+        | {each.method_version for study in report.studies for each in study.launches}
     )
     by = f"scaling-bench {', '.join(versions)}" if versions else "scaling-bench"
     return f"Measured by {by}, method {', '.join(map(str, methods))}."
 
 
-def warnings(told: StudyReport, _: str) -> tuple[Block, ...]:
+def warnings(report: StudyReport, _: str) -> tuple[Block, ...]:
     """Findings of the study first, then what casts doubt on single rows."""
-    study = told.study
+    study = report.study
     found = [_finding("", text) for text in study.warnings]
     for row in study.rows:
         if row.status != "ok" or (row.verdict is not None and row.verdict.word == "INVALID"):
@@ -58,8 +58,8 @@ def _finding(who: str, text: str) -> Finding:
     what, _, fix = fmt.clean(text).rpartition(": ")
     found = what or fix
     is_name = found.partition(" ")[0] in STRATEGIES
-    told = who + found if who or is_name else found[:1].upper() + found[1:]
-    return Finding(text=told, fix=fix if what else "")
+    said = who + found if who or is_name else found[:1].upper() + found[1:]
+    return Finding(text=said, fix=fix if what else "")
 
 
 _FACTS = (
@@ -72,27 +72,23 @@ _FACTS = (
 def _machines(report: Report, each: Each) -> tuple[Block, ...]:
     blocks: list[Block] = []
     if report.differences:
-        blocks.append(
-            Pairs(
-                pairs=tuple(
-                    (f"{one.field} ({_EFFECTS.get(one.effect, one.effect)})", f"{_value(one.a)} → {_value(one.b)}")
-                    for one in report.differences
-                ),
-                marked=frozenset(f"{one.field} ({_EFFECTS.get(one.effect, one.effect)})" for one in report.differences),
-            )
+        pairs = tuple(
+            (f"{one.field} ({_EFFECTS.get(one.effect, one.effect)})", f"{_value(one.a)} → {_value(one.b)}")
+            for one in report.differences
         )
+        blocks.append(Pairs(pairs=pairs, marked=frozenset(name for name, _ in pairs)))
     differing = {one.field for one in report.differences}
-    return (*blocks, *each(lambda told, key: _cards(told, key, differing)))
+    return (*blocks, *each(lambda study, key: _cards(study, key, differing)))
 
 
 _EFFECTS = {"numbers": "can change numbers", "speed": "can change speed", "cosmetic": "cosmetic"}
 
 
-def _cards(told: StudyReport, _: str, differing: set[str]) -> tuple[Block, ...]:
-    if not told.cards:
+def _cards(report: StudyReport, _: str, differing: set[str]) -> tuple[Block, ...]:
+    if not report.cards:
         return (Prose(text="No launch left a fingerprint."),)
     blocks: list[Block] = []
-    for card in told.cards:
+    for card in report.cards:
         blocks.append(
             Pairs(
                 pairs=(
@@ -113,19 +109,19 @@ def _cards(told: StudyReport, _: str, differing: set[str]) -> tuple[Block, ...]:
             if facts:
                 marked = frozenset(name for name in facts if f"{layer}.{name}" in differing)
                 blocks.append(Pairs(pairs=tuple((n, _value(v)) for n, v in facts.items()), fold=summary, marked=marked))
-    if told.drift:
+    if report.drift:
         blocks.append(
             Prose(
                 text="Within the study changed: "
-                + "; ".join(f"{one.field}, {_value(one.a)} → {_value(one.b)}" for one in told.drift[:8])
+                + "; ".join(f"{one.field}, {_value(one.a)} → {_value(one.b)}" for one in report.drift[:8])
                 + "."
             )
         )
     blocks.append(
         Prose(
             text="Equal hardware, software and numbers ids mean that two results may be held against each other. The "
-            "ids "
-            "are hashes of the facts above; names of hosts and people, addresses and serial numbers are not collected.",
+            "ids are hashes of the facts above; names of hosts and people, addresses and serial numbers are not "
+            "collected.",
             is_quiet=True,
         )
     )
@@ -170,22 +166,22 @@ def _value(text: str | None) -> str:
     return bare if len(bare) <= 120 else f"{bare[:119]}…"
 
 
-def _method(told: StudyReport, _: str) -> tuple[Block, ...]:
-    study = told.study
+def _method(report: StudyReport, _: str) -> tuple[Block, ...]:
+    study = report.study
     methods = dict.fromkeys(
         each.method for row in study.rows for each in (row.throughput, row.speedup) if each is not None and each.low
     )
     statements = _how(study.title, methods, fmt.percent(study.margin))
     return (
         Points(items=statements),
-        Pairs(pairs=tuple(told.facts.items()), fold="Workload and plan, in full") if told.facts else Prose(text=""),
+        Pairs(pairs=tuple(report.facts.items()), fold="Workload and plan, in full") if report.facts else Prose(text=""),
     )
 
 
 def _how(title: Title, methods: Iterable[str], margin: str) -> tuple[str, ...]:
     """How it was measured, in the order in which it happened."""
     rounds = fmt.count(title.rounds, "round")
-    told = (
+    statements = (
         """A launch is a fresh group of processes, and the unit of replication: steps of one launch share its luck and
         are never pooled.""",
         f"""{rounds} of {title.window}; every configuration once a round, in random order, so that drift which is common
@@ -199,16 +195,16 @@ def _how(title: Title, methods: Iterable[str], margin: str) -> tuple[str, ...]:
         when the interval excludes 1 and the exact sign test agrees.""",
         "Failed launches are rows with a reason, counted and never averaged. What is missing is empty, never 0.",
     )
-    return tuple(re.sub(r"\n\s+", " ", each) for each in told)
+    return tuple(re.sub(r"\n\s+", " ", each) for each in statements)
 
 
-def _reproduce(told: StudyReport, _: str) -> tuple[Block, ...]:
-    study = told.study
-    if not told.command:
+def _reproduce(report: StudyReport, _: str) -> tuple[Block, ...]:
+    study = report.study
+    if not report.command:
         return (Prose(text="The command was not kept."),)
     check = f"bench compare {study.study_id} @last"
     return (
-        Code(label="The same study", text=fmt.clean(told.command)),
+        Code(label="The same study", text=fmt.clean(report.command)),
         Code(label="Held against this one, in one store", text=check),
         Prose(
             text="Weights, order of data and augmentation follow the seed, the order of launches a seed of its own; "
@@ -239,7 +235,7 @@ def _take_along(report: Report) -> tuple[Block, ...]:
     )
     large = [each.name for each in texts if len(each.text) > CARRIED]
     return (
-        *(Code(label="BibTeX", text=citing.bibtex(told)) for told in report.studies),
+        *(Code(label="BibTeX", text=citing.bibtex(study)) for study in report.studies),
         *(each for each in texts if each.name not in large),
         *(
             (Prose(text=f"Too large to travel in this page: {', '.join(large)} (bench report --format csv,json)."),)

@@ -6,14 +6,14 @@ from bench.analysis.report import StudyReport
 from bench.analysis.result import Accuracy, Row, Study
 from reports.page.blocks import Headline
 from reports.scaling import table
-from reports.scaling.sentence import headlines as rows_told
+from reports.scaling.sentence import headlines as rows_of_the_sentence
 from reports.scaling.sentence import is_invalid, is_suspect
 from reports.text import captions, fmt, names
 
 
 def headlines(study: Study) -> tuple[Headline, ...]:
     """The row that the sentence is about, in large: never a speedup without the rate that it multiplies."""
-    row = next((each for each in rows_told(study) if not is_invalid(each)), None)
+    row = next((each for each in rows_of_the_sentence(study) if not is_invalid(each)), None)
     base = study.baseline
     found = []
     if row is not None and row.speedup is not None and base is not None:
@@ -71,13 +71,13 @@ def setup(study: Study) -> tuple[str, ...]:
 
 def title(studies: Sequence[StudyReport]) -> str:
     works = dict.fromkeys(
-        f"{fmt.clean(told.study.title.model)} on {fmt.clean(told.study.title.data)}" for told in studies
+        f"{fmt.clean(each.study.title.model)} on {fmt.clean(each.study.title.data)}" for each in studies
     )
     return fmt.listed(works) if len(works) < 4 else f"{len(studies)} studies"
 
 
 def kicker(studies: Sequence[StudyReport]) -> str:
-    days = sorted({told.created_at[:10] for told in studies if told.created_at})
+    days = sorted({each.created_at[:10] for each in studies if each.created_at})
     when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}" if days else ""
     what = (
         _kind(studies[0].study) if len(studies) == 1 else fmt.count(len(studies), "study").replace("studys", "studies")
@@ -92,6 +92,6 @@ def _kind(study: Study) -> str:
     return f"{study.title.scaling.capitalize()} scaling study"
 
 
-def heading(told: StudyReport, studies: Sequence[StudyReport]) -> str:
+def heading(report: StudyReport, studies: Sequence[StudyReport]) -> str:
     """What tells this study from the others, and its id."""
-    return f"{captions.study_among(told, studies)} ({told.study.study_id})" if len(studies) > 1 else ""
+    return f"{captions.study_among(report, studies)} ({report.study.study_id})" if len(studies) > 1 else ""
