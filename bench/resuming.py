@@ -82,7 +82,7 @@ def prepare_resume(
 
 def differences(found: Plan, asked: Plan) -> Iterator[str]:
     """What a plan asks otherwise than an earlier one, setting by setting; nothing when it is the same plan."""
-    before, now = (_values(plan) for plan in (found, asked))
+    before, now = found.settings, asked.settings
     settings = [name for name in {**before, **now} if name not in _NO_MATTER and before.get(name) != now.get(name)]
     for name in settings:
         key = name.partition(".")[2]
@@ -94,10 +94,6 @@ def differences(found: Plan, asked: Plan) -> Iterator[str]:
         was, wanted = to_json(found), to_json(asked)
         changed = [field for field in was if field not in _OWN and was[field] != wanted[field]]
         yield f"this machine or this version of bench makes other {', '.join(changed)} of the same settings"
-
-
-def _values(plan: Plan) -> dict[str, Any]:
-    return dict(plan.settings)
 
 
 def _said(value: Any) -> str:

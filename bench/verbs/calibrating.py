@@ -5,6 +5,7 @@ import os
 import secrets
 import shlex
 import sys
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -100,4 +101,4 @@ def _judged(plan: Plan, study: Study) -> Calibration:
 
 def _keep(found: Calibration, store: Path) -> None:
     file = Layout(store).plan(found.study_id).with_name(study_refs.CALIBRATION)
-    Store.open(store, create=False).publish((json.dumps(calibration.to_json(found), indent=1) + "\n").encode(), file)
+    Store.open(store, create=False).publish((json.dumps(asdict(found), indent=1) + "\n").encode(), file)

@@ -16,12 +16,12 @@ import click
 
 from bench import study
 from bench.analysis.comparing import calibration
-from bench.analysis.comparing.calibration import from_json
 from bench.analysis.comparing.comparable import workload_key
 from bench.analysis.comparing.compare import compare
 from bench.analysis.comparing.nouns import Calibration, Comparison
 from bench.analysis.comparing.operands import Side
 from bench.analysis.learning.learned import last_top1
+from bench.documents import noun_of
 from bench.errors import BenchError, CannotError, UsageError
 from bench.plan import Plan
 from bench.store import index
@@ -195,7 +195,7 @@ def calibrations(stores: Sequence[Path]) -> Iterator[Calibration]:
     for store in dict.fromkeys(stores):
         for file in sorted(Layout(store).studies.glob(f"*/{CALIBRATION}")):
             try:
-                yield from_json(json.loads(file.read_bytes()))
+                yield noun_of(Calibration, json.loads(file.read_bytes()))
             except (OSError, ValueError, TypeError, KeyError) as error:
                 click.echo(f"warning: {file} is left out: {error}", err=True)
 

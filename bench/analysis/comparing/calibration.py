@@ -7,9 +7,7 @@ launches are many more, but share launches, so theirs is a rate without one.
 
 import math
 import random
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from scipy import stats
@@ -100,27 +98,6 @@ def of(
         freedom=best.launches - 1,
         pair_freedom=pairs,
         source=f"{best.configuration}, {best.launches} launches, CV {percent(best.cv.estimate)}",
-    )
-
-
-def to_json(calibration: Calibration) -> dict[str, Any]:
-    """Plain JSON types."""
-    return asdict(calibration) | {"detectable": {str(count): ratio for count, ratio in calibration.detectable.items()}}
-
-
-def from_json(document: Mapping[str, Any]) -> Calibration:
-    """The inverse of `to_json`.
-
-    Raises:
-        TypeError, KeyError: it is none, or of another version of bench.
-    """
-    return Calibration(
-        **{
-            **document,
-            **{name: Estimate(**document[name]) for name in ("cv", "within_pairs", "drift")},
-            **{name: FalseAlarms(**document[name]) for name in ("disjoint", "halves")},
-            "detectable": {int(count): ratio for count, ratio in document["detectable"].items()},
-        }
     )
 
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import asdict
 
 import pytest
 from click.testing import CliRunner
@@ -189,7 +190,6 @@ def test_without_a_store_of_its_own_the_side_is_named_and_not_the_store(tmp_path
 
 
 def test_a_calibration_in_the_store_softens_a_verdict(made_once, tmp_path, monkeypatch):
-    from bench.analysis.comparing import calibration
     from bench.analysis.comparing.comparable import workload_key
     from bench.analysis.comparing.nouns import Calibration
     from bench.store import index
@@ -215,7 +215,7 @@ def test_a_calibration_in_the_store_softens_a_verdict(made_once, tmp_path, monke
         margin=0.02,
     )
     file = folder / "lab-a" / "studies" / "s-01" / "calibration.json"
-    file.write_text(json.dumps(calibration.to_json(known)))
+    file.write_text(json.dumps(asdict(known)))
     speed = json.loads(run("s-01", "s-02", "--json", "--fail-on", "slower").stdout)["rows"][0]
     assert speed["verdict"] == "INCONCLUSIVE"
     assert any("this machine's own spread" in reason for reason in speed["reasons"])

@@ -2,13 +2,15 @@
 
 import json
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 
 from bench.analysis.comparing import calibration
 from bench.analysis.comparing.calibration import calibrate, of, rate_of
+from bench.analysis.comparing.nouns import Calibration
+from bench.documents import noun_of
 
 
 def calibrated(rates=None, **changes):
@@ -87,7 +89,7 @@ def test_what_can_be_told_shrinks_with_launches():
 
 def test_it_survives_json():
     found = calibrated()
-    assert calibration.from_json(json.loads(json.dumps(calibration.to_json(found)))) == found
+    assert noun_of(Calibration, json.loads(json.dumps(asdict(found)))) == found
 
 
 def test_the_calibration_of_the_row_itself_counts_before_that_of_another_row():
