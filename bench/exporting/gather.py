@@ -34,10 +34,9 @@ def record(store: Path, study: Study, only: str | None = None) -> Record:
     study_id = study.study_id
     plan = index.plan(store, study_id)
     damaged: list[index.Damage] = []  # the study's findings have warned of them
-    epochs = read.epochs(store, study_id, damaged)
-    classes = read.classes(store, study_id, damaged)
-    steps = read.steps(store, study_id, damaged)
-    dna = {row.launch_id: row for row in read.dna(store, study_id, damaged)}
+    files = read.committed(store, study_id, damaged)
+    epochs, classes, steps = files.epochs(damaged), files.classes(damaged), dict(files.steps(damaged))
+    dna = {row.launch_id: row for row in files.dna(damaged)}
     runs = tuple(
         Run(
             launch=launch,
@@ -47,7 +46,7 @@ def record(store: Path, study: Study, only: str | None = None) -> Record:
             classes=_last([each for each in classes if each.launch_id == launch.launch_id]),
             weights=_weights(store, launch, [each for each in epochs if each.launch_id == launch.launch_id]),
         )
-        for launch in read.launches(store, study_id, damaged)
+        for launch in files.launches(damaged)
         if only in {None, launch.launch_id}
     )
     settings = tuple(

@@ -31,15 +31,10 @@ if TYPE_CHECKING:
 __all__ = [
     "Damage",
     "DamageWarning",
-    "classes",
-    "dna",
-    "epochs",
     "launches",
-    "layers",
     "load",
     "plan",
     "resolve",
-    "steps",
     "studies",
     "study_plan",
 ]
@@ -86,36 +81,6 @@ def launches(store: StorePath, study_id: str, damaged: list[Damage] | None = Non
         damaged: takes the files that were left out; without it each is a `DamageWarning`.
     """
     return committed(store, study_id, damaged).launches(damaged)
-
-
-def epochs(store: StorePath, study_id: str, damaged: list[Damage] | None = None) -> list[Epoch]:
-    """All launches' epochs; arguments as for `launches`."""
-    return committed(store, study_id, damaged).epochs(damaged)
-
-
-def classes(store: StorePath, study_id: str, damaged: list[Damage] | None = None) -> list[ClassScore]:
-    """All launches' class scores; arguments as for `launches`."""
-    return committed(store, study_id, damaged).classes(damaged)
-
-
-def layers(store: StorePath, study_id: str, damaged: list[Damage] | None = None) -> list[Layer]:
-    """The layers of all launches that were looked into; arguments as for `launches`."""
-    return committed(store, study_id, damaged).layers(damaged)
-
-
-def dna(store: StorePath, study_id: str, damaged: list[Damage] | None = None) -> list[Dna]:
-    """The fingerprint of each launch; arguments as for `launches`."""
-    return committed(store, study_id, damaged).dna(damaged)
-
-
-def steps(
-    store: StorePath, study_id: str, damaged: list[Damage] | None = None
-) -> dict[str, dict[str, np.ndarray[Any, Any]]]:
-    """Each launch's steps as one array per column of the table; launches that timed none are not in it.
-
-    Arguments as for `launches`.
-    """
-    return dict(committed(store, study_id, damaged).steps(damaged))
 
 
 def committed(store: StorePath, study_id: str, damaged: list[Damage] | None = None) -> "Committed":

@@ -178,7 +178,7 @@ def _of_study(name: str, store: Path) -> "Fingerprint":
     from bench.store import index, read
 
     study_id = index.resolve(store, name)
-    rows = {(each.hw_id, each.sw_id, each.num_id): each for each in read.dna(store, study_id)}
+    rows = {(each.hw_id, each.sw_id, each.num_id): each for each in read.committed(store, study_id).dna()}
     if len(rows) != 1:
         why = "has no fingerprint: no launch of it has ended" if not rows else f"ran on {len(rows)} machines"
         raise CannotError(f"study {study_id} {why}", "see: bench show " + study_id)

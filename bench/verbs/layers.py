@@ -57,7 +57,7 @@ def _rows(store: Path, text: str, damaged: list[index.Damage]) -> dict[tuple[str
         wanted = set(index.settled(store, study_id, damaged))
     attempts = {name: marker.attempt for name, marker in index.settled(store, study_id, damaged).items()}
     found: dict[tuple[str, str, int], list[Layer]] = {}
-    for row in read.layers(store, study_id, damaged):
+    for row in read.committed(store, study_id, damaged).layers(damaged):
         if row.launch_id in wanted:
             found.setdefault((study_id, row.launch_id, attempts[row.launch_id]), []).append(row)
     return found

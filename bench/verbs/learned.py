@@ -40,7 +40,7 @@ class Learned:
         found = study.analysed(store, plan.study_id)
         row_of = {each.launch_id: each.configuration for each in read.launches(store, plan.study_id, damaged)}
         epochs: dict[str, list[Epoch]] = {}
-        for each in read.epochs(store, plan.study_id, damaged):
+        for each in read.committed(store, plan.study_id, damaged).epochs(damaged):
             if launch is None or each.launch_id == launch.launch_id:
                 epochs.setdefault(row_of[each.launch_id], []).append(each)
         return cls(

@@ -118,7 +118,7 @@ def _card(store: Path, text: str, damaged: list[index.Damage]) -> StudyCard | La
             layout=layout,
             plan=index.plan(store, study_id),
             launches=read.launches(store, study_id, damaged),
-            dna=read.dna(store, study_id, damaged),
+            dna=read.committed(store, study_id, damaged).dna(damaged),
             begun=_begun(store, study_id, damaged),
         )
     marker = index.resolve_launch(store, text, damaged)

@@ -156,7 +156,7 @@ def read(wanted: Wanted, known: Sequence[Calibration]) -> Side:
         study=found,
         plan=plan,
         launches=tables.launches(wanted.store, study_id, damaged),
-        dna=tables.dna(wanted.store, study_id, damaged),
+        dna=tables.committed(wanted.store, study_id, damaged).dna(damaged),
         configuration=wanted.configuration,
         launch_id=wanted.launch_id,
     )
@@ -214,7 +214,7 @@ def _over_seeds(store: Path, side: Side) -> dict[str, dict[int, float]]:
             (study.hw_id, study.sw_id, study.method_version)
         }:
             continue
-        for configuration, seeds in last_top1(launches, tables.epochs(store, study_id)).items():
+        for configuration, seeds in last_top1(launches, tables.committed(store, study_id).epochs()).items():
             found[configuration] = seeds | found.get(configuration, {})  # of one seed the study itself counts
     return found
 

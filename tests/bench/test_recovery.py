@@ -64,7 +64,7 @@ def test_a_launch_that_had_ended_is_saved_as_it_ended(store, left, plan, a_dna):
     assert found.lost == []
     (row,) = read.launches(store.path, plan.study_id)
     assert replace(row, loss_last=None) == replace(launch, loss_last=None)
-    assert read.dna(store.path, plan.study_id) == [a_dna(launch)]
+    assert read.committed(store.path, plan.study_id).dna() == [a_dna(launch)]
     assert (folder / recovery.OUTCOME).exists(), "no launch's file is removed"
 
 

@@ -44,10 +44,10 @@ def test_what_is_committed_is_read_back_exactly(store, a_plan, a_launch, a_dna, 
 
     assert read.plan(store.path, plan.study_id) == plan
     assert read.launches(store.path, plan.study_id) == [launch]
-    assert read.epochs(store.path, plan.study_id) == [epoch]
-    assert read.classes(store.path, plan.study_id) == [score]
-    assert read.dna(store.path, plan.study_id) == [a_dna(launch)]
-    columns = read.steps(store.path, plan.study_id)[launch.launch_id]
+    assert read.committed(store.path, plan.study_id).epochs() == [epoch]
+    assert read.committed(store.path, plan.study_id).classes() == [score]
+    assert read.committed(store.path, plan.study_id).dna() == [a_dna(launch)]
+    columns = dict(read.committed(store.path, plan.study_id).steps())[launch.launch_id]
     assert columns["step_ns"].tolist() == [1_000_003] * 5
     assert columns["phase"].tolist() == ["warmup"] * 2 + ["window"] * 3
     assert {name: array.dtype.kind for name, array in columns.items()} == {

@@ -25,9 +25,9 @@ def rows_as_written(root, a_study):
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # a DamageWarning would be a launch half there
         found = {launch.launch_id: launch for launch in read.launches(root, plan.study_id)}
-        steps = read.steps(root, plan.study_id)
+        steps = dict(read.committed(root, plan.study_id).steps())
         frame = read.load(root, "launches")
-        assert len(read.dna(root, plan.study_id)) == sum(launch.status == "ok" for launch in found.values())
+        assert len(read.committed(root, plan.study_id).dna()) == sum(launch.status == "ok" for launch in found.values())
     assert set(frame["launch_id"]) == set(found)
     for launch_id, launch in found.items():
         if launch.status == "ok":

@@ -130,7 +130,9 @@ def test_a_torn_file_spoils_nobody_elses_rows(filled, what, harm, cli):
     everyone -= {f"{NEW}.r01p01"}
     rows = {row.launch_id for study_id in (OLD, NEW) for row in read.launches(filled.path, study_id, damaged)}
     assert rows == everyone - missing
-    timed = {name for study_id in (OLD, NEW) for name in read.steps(filled.path, study_id, damaged)}
+    timed = {
+        name for study_id in (OLD, NEW) for name in dict(read.committed(filled.path, study_id, damaged).steps(damaged))
+    }
     assert everyone - {f"{OLD}.r01p01"} - timed == ({victim} if what in {"steps", "marker"} else set())
     if what in {"launches", "steps"} or (what == "marker" and harm != "gone"):
         assert {each.launch_id for each in damaged} == {victim}
