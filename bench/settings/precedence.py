@@ -141,15 +141,10 @@ def resolve(
     asked = {word.partition("=")[0] for word in said.get("study.env", ())}
     document = Document.model_validate(_nested(said))
     return Settings(
-        description=described.description,
-        model=document.model,
-        data=document.data,
+        **{name: getattr(document, name) for name in ("model", "data", "measure", "scale", "study", "slurm")},
         recipe=noun_of(Recipe, document.recipe.model_dump()),
-        measure=document.measure,
-        scale=document.scale,
-        study=document.study,
         keep=noun_of(Checkpointing, document.keep.model_dump()),
-        slurm=document.slurm,
+        description=described.description,
         published=tuple(noun_of(Published, each.model_dump()) for each in described.quoted()),
         targets=described.targets,
         profile=profile,
