@@ -141,7 +141,6 @@ def run(*, bundle: Path, study: str, store: Path, data_dir: str | None, when_bus
     The study is run as it was planned, into --store, under a new name; rows that need more than this machine has are
     left out. Every file NAME.capsule in the bundle's folder is checked.
     """
-    from bench.analysis.comparing.compare import compare
     from bench.dna.machine import here
     from bench.repro import capsule
     from bench.store import index
@@ -165,13 +164,11 @@ def run(*, bundle: Path, study: str, store: Path, data_dir: str | None, when_bus
     with _uninterrupted(when_busy, as_json):
         for name, reference in capsules:
             numbers[name] = _checked(reference, None, None, data_dir, as_json=as_json)
-    wanted = [
+    there, now = (
         study_refs.Wanted(text=f"{place}::{name}", store=place, study_id=name)
         for place, name in ((bundle, theirs), (store, again.study_id))
-    ]
-    known = list(study_refs.calibrations([bundle, store]))
-    there, now = (study_refs.read(each, known) for each in wanted)
-    speed = compare(there, now, again.margin)
+    )
+    speed = next(study_refs.comparisons(there, now, again.margin))
     if as_json:
         speed_document = document.document(speed, [], code)
         print(json.dumps(agreement.repeat_document(again.study_id, numbers, speed_document, code), indent=1))
