@@ -21,7 +21,7 @@ import torch
 
 @dataclass(frozen=True, kw_only=True)
 class StepTimes:
-    """What a clock saw of one segment: arrays with one entry per step (or block of steps), times in ns.
+    """What a clock saw of one segment: arrays with an entry a step (or a block of steps), times in ns.
 
     `start_ns` is on the host's monotonic clock. `wall_ns` is the segment's synchronised bracket, read independently of
     the steps: the two must agree (closure). `outside_ns` is the part of the bracket that is known to lie before the

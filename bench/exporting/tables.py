@@ -18,12 +18,12 @@ _NOT_A_SCORE = {"study_id", "launch_id", "schema_version", "method_version", "ep
 
 
 def settings(record: Record) -> Rows:
-    """One row per setting: its value, and who set it."""
+    """A row a setting: its value, and who set it."""
     return [asdict(each) for each in record.settings]
 
 
 def rows(record: Record) -> Rows:
-    """One row per configuration: what the study found of it."""
+    """A row a configuration: what the study found of it."""
     return [_flat(finite(each)) for each in record.study.rows]
 
 
@@ -33,7 +33,7 @@ def launches(record: Record) -> Rows:
 
 
 def epochs(record: Record) -> Rows:
-    """One row per epoch of a launch; `epoch` counts from 1, samples and seconds add up from the first."""
+    """A row an epoch of a launch; `epoch` counts from 1, samples and seconds add up from the first."""
     return [row for run in record.runs for row in epochs_of(run)]
 
 
@@ -48,12 +48,12 @@ def steps(record: Record) -> Rows:
 
 
 def classes(record: Record) -> Rows:
-    """One row per class of a launch, after its last epoch."""
+    """A row a class of a launch, after its last epoch."""
     return [{**_of(run), "epoch": score.epoch + 1, **scores(score)} for run in record.runs for score in run.classes]
 
 
 def confusion(record: Record) -> Rows:
-    """One row per pair of classes: how often images of one were called the other, after a launch's last epoch."""
+    """A row a pair of classes: how often images of one were called the other, after a launch's last epoch."""
     return [row for run in record.runs for row in confusion_of(run)]
 
 

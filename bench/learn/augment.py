@@ -1,8 +1,8 @@
 """Augmentation, drawn for each sample by itself: one draw for a whole batch would be a much weaker one.
 
 torchvision's transforms draw once for a whole batch, and its functional pieces take one number for all samples; hence
-each has a form of its own here that takes one number per sample. The arithmetic is torchvision's, and tested against
-it. Draws are made on the CPU for a whole epoch, by place in its order, so they do not depend on the number of ranks.
+each has a form of its own here that takes a number a sample. The arithmetic is torchvision's, and tested against it.
+Draws are made on the CPU for a whole epoch, by place in its order, so they do not depend on the number of ranks.
 """
 
 from collections.abc import Sequence
