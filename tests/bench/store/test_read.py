@@ -99,10 +99,15 @@ def test_an_unknown_table_or_store_is_named_with_what_there_is(filled, tmp_path)
 def test_a_damaged_file_costs_its_own_launch_and_no_other(filled, table, harm, reason):
     victim = f"{OLD}.r00p01"
     harm(filled.path / table / OLD / f"{victim}.parquet")
-    reader = getattr(read, table)
     damaged = []
-    rows = reader(filled.path, OLD, damaged)
-    left = set(rows) if table == "steps" else {row.launch_id for row in rows}
+
+    def launches_of(study_id):
+        files = read.committed(filled.path, study_id, damaged)
+        if table == "steps":
+            return {name for name, _ in files.steps(damaged)}
+        return {row.launch_id for row in files.launches(damaged)}
+
+    left = launches_of(OLD)
     everyone = {f"{OLD}.r0{number}p0{place}" for number in range(2) for place in range(2)}
     if table == "steps":
         everyone -= {f"{OLD}.r01p01"}  # the launch that crashed has no steps
@@ -114,7 +119,7 @@ def test_a_damaged_file_costs_its_own_launch_and_no_other(filled, table, harm, r
         frame = read.load(filled.path, table)
     assert victim not in set(frame["launch_id"])
     assert NEW in set(frame["study_id"])
-    assert len(reader(filled.path, NEW, damaged)) == 3
+    assert len(launches_of(NEW)) == 3
     assert len(damaged) == 1
 
 
