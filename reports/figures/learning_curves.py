@@ -5,7 +5,6 @@ from typing import Any, Self
 
 from bench.analysis.report import Learned, Report, StudyReport
 from reports.figures.chart import Chart, DataTable
-from reports.figures.kinds import epochs
 from reports.figures.kinds.lines import not_drawn
 from reports.figures.kinds.thinning import LISTED_EPOCHS, spread
 from reports.figures.svg import marks
@@ -78,7 +77,7 @@ class LearningCurves(Chart):
                     (panels[1][column], "accuracy", "top1", "train_top1"),
                 ):
                     x, y, trained = ([getattr(each, of) for each in points] for of in (along, validation, training))
-                    epochs.line(panel, x, y, number, f"{label}, validation {what}", linewidth=1.4)
+                    marks.line(panel, x, y, number, linewidth=1.4, gid=marks.tip(f"{label}, validation {what}"))
                     if len(self.curves) == 1:
                         panel.plot(x, trained, color=marks.colour(1), linewidth=1.2, **_TRAINING)
         if self.published_accuracy is not None:

@@ -5,7 +5,6 @@ from typing import Self
 
 from bench.analysis.report import StudyReport
 from reports.figures.chart import Chart, DataTable
-from reports.figures.kinds import epochs
 from reports.figures.kinds.lines import not_drawn
 from reports.figures.kinds.thinning import LISTED_EPOCHS, spread
 from reports.figures.svg import marks
@@ -48,7 +47,7 @@ class LearningRate(Chart):
     def draw(self, figure: marks.Figure) -> None:
         axes = figure.add_subplot()
         for number, (_, schedule) in enumerate(self.lines[:MOST]):
-            epochs.line(axes, [epoch for epoch, _ in schedule], [rate for _, rate in schedule], number, tip="")
+            marks.line(axes, [epoch for epoch, _ in schedule], [rate for _, rate in schedule], number)
         marks.plain_axes(axes)
         marks.ticks_at_most(axes.xaxis, 10, whole=True)
         points = [point for _, schedule in self.lines for point in schedule]

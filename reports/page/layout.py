@@ -16,7 +16,7 @@ from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, INVALID, SLO
 from bench.store.schema import STATUSES
 from reports.figures.chart import Chart
 from reports.figures.svg import palette
-from reports.figures.svg.inline import svg
+from reports.figures.svg.files import inline
 from reports.page.blocks import Block, Download
 from reports.page.sections import page
 
@@ -62,7 +62,7 @@ def _environment() -> Environment:
 
 
 def _svg(chart: Chart) -> Markup:
-    return Markup(svg(chart))  # noqa: S704 - drawn by us; its texts are escaped where it is drawn
+    return Markup(inline(chart))  # noqa: S704 - drawn by us; its texts are escaped where it is drawn
 
 
 def _flags(text: str) -> Markup:

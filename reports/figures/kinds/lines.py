@@ -56,18 +56,10 @@ class ScalingChart(Chart):
 
     def ends(self, *, highest: bool) -> float:
         """The highest or the lowest number that is drawn."""
-        drawn = [
-            value
-            for line in self.lines[:MOST]
-            for point in line.points
-            for value in (
-                point.estimate.estimate,
-                point.estimate.low,
-                point.estimate.high,
-                *(each for _, each in point.launches),
-            )
-            if value is not None
-        ]
+        points = [point for line in self.lines[:MOST] for point in line.points]
+        drawn = [value for point in points for _, value in point.launches]
+        for found in (point.estimate for point in points):
+            drawn += [value for value in (found.estimate, found.low, found.high) if value is not None]
         return (max if highest else min)(drawn, default=1.0)
 
     def frame(self, axes: marks.Axes) -> None:
@@ -93,20 +85,15 @@ class ScalingChart(Chart):
             dots = [(point.resources, value) for point in line.points for _, value in point.launches]
             tips = [each for point in line.points for each in self._launches(point)] if is_named else []
             marks.faint_dots(axes, dots, colour, tips=tips)
-            if len(line.points) > 1:
-                axes.plot(
-                    [point.resources for point in line.points],
-                    [point.estimate.estimate for point in line.points],
-                    color=colour,
-                    dashes=looks["dashes"],
-                )
-            for point in line.points:
+            places = [(point.resources, point.estimate.estimate) for point in line.points]
+            if len(places) > 1:
+                axes.plot(*zip(*places, strict=True), color=colour, dashes=looks["dashes"])
+            for point, (x, y) in zip(line.points, places, strict=True):
                 said = f"{self._written(point.estimate)}, n = {point.estimate.n}"
-                tip = marks.tip(f"{line.label}, {count(point.resources)}: {said}")
-                axes.plot([point.resources], [point.estimate.estimate], looks["marker"], color=colour, gid=tip)
-            if line.points:
-                last = line.points[-1]
-                ends.append((last.resources, last.estimate.estimate, f"{line.label}, {_launches_of(line)}"))
+                tip = marks.tip(f"{line.label}, {count(x)}: {said}")
+                axes.plot([x], [y], looks["marker"], color=colour, gid=tip)
+            if places:
+                ends.append((*places[-1], f"{line.label}, {_launches_of(line)}"))
         return ends
 
     def table(self) -> DataTable:

@@ -1,5 +1,6 @@
 """A chart as a matplotlib figure: the same for the page and for files. Only this room of the house loads matplotlib."""
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from textwrap import fill
@@ -77,6 +78,14 @@ def drawn(chart: Chart, *, ink: str = INK, titled: bool = False) -> Iterator[Fig
         # A figure that has this engine is drawn twice whenever it is saved: once only so that the engine is run.
         ConstrainedLayoutEngine().execute(figure)
         yield figure
+
+
+def raw(chart: Chart, **looks: Any) -> str:
+    """What matplotlib writes, with no date and no generator."""
+    out = io.StringIO()
+    with drawn(chart, **looks) as figure:
+        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    return out.getvalue()
 
 
 def _title(figure: Figure, chart: Chart) -> None:

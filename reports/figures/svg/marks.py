@@ -51,6 +51,11 @@ def tip(text: str) -> str:
     return TIP + fmt.clean(text)
 
 
+def line(axes: Axes, along: Sequence[float], values: Sequence[float], number: int, **looks: Any) -> None:
+    """The line of the series with this number, with about twelve markers however many points it has."""
+    axes.plot(along, values, markersize=3.5, markevery=max(1, len(values) // 12), **series(number), **looks)
+
+
 def faint_dots(
     axes: Axes, places: Sequence[tuple[float, float]], color: Any, diameter: float = 3, tips: Sequence[str] = ()
 ) -> None:

@@ -29,7 +29,7 @@ from reports.figures.learning_rate import LearningRate
 from reports.figures.speedup import Speedup
 from reports.figures.step_parts import StepPartsChart
 from reports.figures.step_time import StepTime
-from reports.figures.svg import inline
+from reports.figures.svg.files import inline
 from reports.figures.throughput import Throughput
 
 SETUP = "resnet18, synthetic; weak scaling, batch 64 on every rank; fp32"
@@ -37,7 +37,7 @@ SETUP = "resnet18, synthetic; weak scaling, batch 64 on every rank; fp32"
 
 SVG = "{http://www.w3.org/2000/svg}"
 
-svg = cache(inline.svg)
+svg = cache(inline)
 
 
 def parsed(source):

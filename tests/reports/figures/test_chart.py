@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from reports.figures.svg import inline
+from reports.figures.svg.files import inline
 from reports.figures.svg.palette import INK, LIGHT
 from tests.reports.figures.fabricated_charts import (
     EVERY_KIND,
@@ -72,8 +72,8 @@ def test_colours_are_the_pages_own(chart):
 
 def test_a_chart_is_the_same_bytes_in_another_process_and_locale():
     program = (
-        "import sys\nfrom tests.reports.figures import fabricated_charts\nfrom reports.figures.svg import inline\n"
-        "sys.stdout.buffer.write(inline.svg(fabricated_charts.speedup()).encode())"
+        "import sys\nfrom tests.reports.figures.fabricated_charts import speedup, svg\n"
+        "sys.stdout.buffer.write(svg(speedup()).encode())"
     )
     environment = {"LC_ALL": "de_DE.UTF-8", "PYTHONPATH": ":".join(sys.path), "PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo"}
     found = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, env=environment)
@@ -84,7 +84,7 @@ def test_what_the_user_configured_for_matplotlib_changes_nothing():
     import matplotlib as mpl
 
     with mpl.rc_context({"axes.grid": True, "lines.linewidth": 9, "font.size": 30, "svg.fonttype": "path"}):
-        assert inline.svg(speedup()) == svg(speedup())
+        assert inline(speedup()) == svg(speedup())
 
 
 def test_the_charts_of_a_study_of_twelve_rows_leave_room_for_its_page():
@@ -104,7 +104,7 @@ def test_a_figure_is_laid_out_once_and_drawn_once(chart, monkeypatch):
 
     counted(Figure, "draw")
     counted(ConstrainedLayoutEngine, "execute")
-    inline.svg(chart)
+    inline(chart)
     assert called == ["execute", "draw"]
 
 
@@ -137,7 +137,7 @@ def test_charts_without_a_single_point_are_drawn_empty():
         bars(bars=()),
         limits(rows=()),
     ):
-        parsed(inline.svg(chart))
+        parsed(inline(chart))
         assert chart.alt_text()
         chart.table()
 

@@ -1,12 +1,12 @@
 from reports.figures.confusion import LISTED_CELLS
-from reports.figures.svg import inline
+from reports.figures.svg.files import inline
 from reports.text.fmt import MISSING
 from tests.reports.figures.fabricated_charts import shares
 
 
 def test_a_matrix_of_a_hundred_classes_is_small_and_lists_its_largest_cells():
     chart = shares(names=tuple(f"class {n}" for n in range(100)))
-    assert len(inline.svg(chart)) < 30_000
+    assert len(inline(chart)) < 30_000
     shown = chart.table()
     assert shown.headers == ("is", "called", "share")
     assert len(shown.rows) == LISTED_CELLS
