@@ -52,6 +52,7 @@ check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --strict --follow-imports=silent tests/typing/api.py
 	$(BIN)/lint-imports --no-cache --no-logo
 
 # The tables of docs/store.md and the columns of docs/glossary.md, from bench/store/schema.py.
