@@ -58,6 +58,7 @@ check: $(VENV)/.installed-dev
 # The tables of docs/store.md and the columns of docs/glossary.md, from bench/store/schema.py.
 docs: $(VENV)/.installed-dev
 	$(BIN)/python docs/tables.py
+	$(BIN)/python docs/keywords.py
 
 # The pages as a site, in build/site; a link that leads nowhere ends it.
 docs-site: $(VENV)/.installed-docs

@@ -5,34 +5,12 @@ from typing import TYPE_CHECKING, Any
 from bench.version import __version__
 
 if TYPE_CHECKING:
-    from bench.api import (
-        BenchError,
-        Comparison,
-        Estimate,
-        Interrupted,
-        Row,
-        Study,
-        Verdict,
-        compare,
-        load,
-        run,
-        scale,
-    )
+    from bench.analysis.result import Estimate, Row, Verdict
+    from bench.api import Comparison, Interrupted, Study, compare, load, run, scale
+    from bench.errors import BenchError
 
-__all__ = [
-    "BenchError",
-    "Comparison",
-    "Estimate",
-    "Interrupted",
-    "Row",
-    "Study",
-    "Verdict",
-    "__version__",
-    "compare",
-    "load",
-    "run",
-    "scale",
-]
+__all__ = ["BenchError", "Comparison", "Estimate", "Interrupted", "Row", "Study", "Verdict"]
+__all__ += ["__version__", "compare", "load", "run", "scale"]
 
 
 def __getattr__(name: str) -> Any:
@@ -41,8 +19,9 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'bench' has no attribute {name!r}")
     from importlib import import_module  # noqa: PLC0415
 
-    return getattr(import_module("bench.api"), name)
+    homes = {"BenchError": "bench.errors", **dict.fromkeys(("Estimate", "Row", "Verdict"), "bench.analysis.result")}
+    return getattr(import_module(homes.get(name, "bench.api")), name)
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    return __all__

@@ -4,46 +4,34 @@ Nothing is printed to stdout, nothing exits. What the user can mend is a `bench.
 command; progress goes to stderr, a line per launch where that is no terminal.
 """
 
-import contextlib
 import io
 import os
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from rich.console import Console
 
 from bench import folders
 from bench.analysis import result
 from bench.analysis.comparing import nouns
-from bench.analysis.result import Estimate, Row, Verdict
-from bench.errors import DONE, TERMINATED, BenchError, CannotError, UsageError
-from bench.verbs.keywords import StudyKeywords, options_of, refuse_taken_back
-from bench.verbs.options import Options
-from launchers import FOLLOW, SUBMIT
+from bench.errors import DONE, TERMINATED, CannotError, UsageError
+from bench.verbs.keywords import options_of
+from bench.verbs.measuring import measured
+from launchers import FOLLOW
 from reports.comparing import comparison
 from reports.scaling import terminal
 from reports.text.console import console_for
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
     import pandas as pd
 
-__all__ = [
-    "BenchError",
-    "Comparison",
-    "Estimate",
-    "Interrupted",
-    "Row",
-    "Study",
-    "Verdict",
-    "compare",
-    "load",
-    "run",
-    "scale",
-]
+    from bench.verbs.study_keywords import StudyKeywords
 
 _Path = str | os.PathLike[str]
 
@@ -85,7 +73,7 @@ class Comparison(nouns.Comparison):
         return _printed(lambda console: comparison.show(self, console))
 
     def _repr_html_(self) -> str:
-        from reports.page import cell  # noqa: PLC0415
+        from reports.page import cell  # noqa: PLC0415 - as above
 
         return cell.comparison(self)
 
@@ -102,13 +90,7 @@ class Interrupted(KeyboardInterrupt):
         self.study = study
 
 
-def scale(
-    *,
-    profile: _Path | None = None,
-    resume: bool = False,
-    progress: bool = True,
-    **settings: Unpack[StudyKeywords],
-) -> Study:
+def scale(*, progress: bool = True, **settings: "Unpack[StudyKeywords]") -> Study:
     """Measure how training speeds up over processes and devices: `bench scale`.
 
     An interrupt (Ctrl-C, a notebook's stop button) ends the study after the launch that is running, a second one at
@@ -116,29 +98,22 @@ def scale(
     signals are left alone, and the study runs to its end.
 
     Args:
-        profile: what to start from, a name of `bench profiles` or a TOML file. Without it and a model, the demo.
-        resume: go on with the store's newest study of these settings that is unfinished.
         progress: say on stderr what is going on.
         settings: by the names of the flags: `cores_per_rank=2` is `--cores-per-rank 2`, `ranks=[1, 2]` is `--ranks
-            1,2`, `quick=True` is `--quick`, `from_=` is `--from`. What is left out comes from BENCH_* variables,
-            ./bench.toml, the user's configuration, the profile and the defaults, as for the command.
+            1,2`, `quick=True` is `--quick`, `from_=` is `--from`; also `profile=` and `resume=True`. What is left out
+            comes from BENCH_* variables, ./bench.toml, the user's configuration, the profile and the defaults, as for
+            the command; without a model and a profile, it is the demo.
 
     Raises:
         BenchError: a setting is wrong (`UsageError`), or this machine cannot (`CannotError`).
         Interrupted: with what finished.
     """
-    return _measured("scale", options_of(settings, profile, verb="scale", resume=resume, progress=progress), settings)
+    return _study("scale", settings, progress=progress)
 
 
-def run(
-    *,
-    profile: _Path | None = None,
-    resume: bool = False,
-    progress: bool = True,
-    **settings: Unpack[StudyKeywords],
-) -> Study:
+def run(*, progress: bool = True, **settings: "Unpack[StudyKeywords]") -> Study:
     """Measure one configuration, without a baseline beside it: `bench run`. Everything else is as for `scale`."""
-    return _measured("run", options_of(settings, profile, verb="run", resume=resume, progress=progress), settings)
+    return _study("run", settings, progress=progress)
 
 
 @overload
@@ -157,10 +132,11 @@ def load(store: _Path | None = None, table: str | None = None, *, study: str | N
         UsageError: no such store, study or table.
     """
     from bench.store import index, read  # noqa: PLC0415 - pyarrow and pandas only for who reads a store
+    from bench.study import analysed  # noqa: PLC0415
 
     where = _store(store)
     if table is None:
-        return _analysed(where, index.resolve(where, study or "@last"))
+        return Study(**_parts(analysed(where, index.resolve(where, study or "@last"))), store=where)
     frame = read.load(where, table)
     return frame if study is None else frame[frame["study_id"] == index.resolve(where, study)].reset_index(drop=True)
 
@@ -189,30 +165,28 @@ def compare(
     from bench.verbs.study_refs import comparisons, find_side  # noqa: PLC0415
 
     where, margin = _store(store), None if threshold is None else share(str(threshold))
-    sides = find_side("A", _named(a), where), find_side("B", _named(b), where)
-    found = list(comparisons(*sides, margin=margin, other_source=other_source))
-    if len(found) > 1:
-        pairs = "; ".join(f"{each.a.name} and {each.b.name}" for each in found)
-        raise UsageError(f"{a} and {b} have {len(found)} works in common", f"name one pair: {pairs}")
-    return Comparison(**_parts(found[0]))
+    texts = (f"{each.store}::{each.study_id}" if isinstance(each, Study) else os.fspath(each) for each in (a, b))
+    sides = [find_side(name, text, where) for name, text in zip("AB", texts, strict=True)]
+    found, *more = comparisons(sides[0], sides[1], margin, other_source=other_source)
+    if more:
+        pairs = "; ".join(f"{each.a.name} and {each.b.name}" for each in (found, *more))
+        raise UsageError(f"{a} and {b} have {1 + len(more)} works in common", f"name one pair: {pairs}")
+    return Comparison(**_parts(found))
 
 
-def _measured(verb: str, options: Options, settings: StudyKeywords) -> Study:
-    from bench.verbs.leading import lead  # noqa: PLC0415 - takes longer to import than a mistake to be found
-    from bench.verbs.study_request import StudyRequest  # noqa: PLC0415
+def _study(verb: str, settings: "StudyKeywords", *, progress: bool) -> Study:
+    from bench.verbs.study_request import StudyRequest  # noqa: PLC0415 - a misspelled keyword is told before
 
-    with _environment_kept():
+    options, before = options_of(settings, verb=verb, progress=progress), dict(os.environ)
+    try:
         request = StudyRequest.of(options, one_row=verb == "run")
-        refuse_taken_back(settings, request.settings)
-        part = request.launcher.part(os.environ)
-        if part == FOLLOW:
-            raise CannotError("this process is to follow the leader of a study, and would have no study to return", "")
-        if part == SUBMIT:
-            from bench.verbs.submission import submit  # noqa: PLC0415
-
-            submit(request)
-            return _analysed(request.store, request.study_id)
-        led = lead(request)
+        if request.launcher.role(os.environ) == FOLLOW:
+            raise CannotError("this process follows the leader of a study and has none to return", "use: bench scale")
+        led = measured(request)
+    finally:  # what ranks were to get is not for whatever the caller does next
+        for name in os.environ.keys() - before.keys():
+            del os.environ[name]
+        os.environ.update(before)
     study = Study(**_parts(led.study), store=request.store)
     if led.code == TERMINATED:
         signal.raise_signal(signal.SIGTERM)  # to whom it was meant for, now that the launch is written down
@@ -221,42 +195,19 @@ def _measured(verb: str, options: Options, settings: StudyKeywords) -> Study:
     return study
 
 
-def _analysed(store: Path, study_id: str) -> Study:
-    from bench.study import analysed  # noqa: PLC0415 - statistics only for who reads a study
-
-    return Study(**_parts(analysed(store, study_id)), store=store)
-
-
 def _parts(found: result.Study | nouns.Comparison) -> dict[str, Any]:
     """Its fields as they are, for the noun of that name that knows how to show itself."""
     return {each.name: getattr(found, each.name) for each in fields(found)}
 
 
-def _named(thing: _Path | Study) -> str:
-    return f"{thing.store}::{thing.study_id}" if isinstance(thing, Study) else os.fspath(thing)
-
-
 def _store(given: _Path | None) -> Path:
-    if given is None:
-        from bench.settings.single import of_files  # noqa: PLC0415 - files are read only where nobody says a store
+    from bench.settings.single import of_files  # noqa: PLC0415 - files are read only where nobody says a store
 
-        given = os.environ.get("BENCH_STORE") or of_files("study.store", Path.cwd())
-    return folders.expanded(os.fspath(given))
+    said = given or os.environ.get("BENCH_STORE") or of_files("study.store", Path.cwd())
+    return folders.expanded(os.fspath(said))
 
 
 def _printed(show: Callable[[Console], None]) -> str:
     text = io.StringIO()
     show(console_for(text, width=shutil.get_terminal_size().columns))
     return text.getvalue().strip("\n")
-
-
-@contextlib.contextmanager
-def _environment_kept() -> Iterator[None]:
-    """What a study sets for its ranks is not set for whatever the caller does next."""
-    before = dict(os.environ)
-    try:
-        yield
-    finally:
-        for name in os.environ.keys() - before.keys():
-            del os.environ[name]
-        os.environ.update(before)

@@ -16,6 +16,7 @@ from launchers import FOLLOW, SUBMIT
 if TYPE_CHECKING:
     from bench.analysis.result import Study
     from bench.plan import Plan
+    from bench.verbs.leading import Led
     from launchers import Command
 
 
@@ -27,29 +28,35 @@ def measure(options: Options, *, one_row: bool) -> int:
     """
     request = StudyRequest.of(options, one_row=one_row)
     role = request.launcher.role(os.environ)
-    if role == FOLLOW and not options.dry_run:
+    if options.dry_run:
+        if role == SUBMIT:
+            from bench.verbs.submission import script
+
+            print(script(request))
+        else:
+            from bench.verbs.leading import planned
+
+            show_plan(*planned(request), options.output)
+        return DONE
+    if role == FOLLOW:
         from bench.verbs.submission import follow
 
         return follow(request.launcher)
-    if role == SUBMIT:
-        from bench.verbs.submission import script, submit
+    led = measured(request)
+    return show(led.study, request.store, led.code, options.output, request.gates)
 
-        if options.dry_run:
-            print(script(request))
-            return DONE
-        submit(request)
-        from bench.study import analysed
 
-        found, code = analysed(request.store, request.study_id), DONE
-    else:
-        from bench.verbs.leading import lead, planned  # takes as long to import as everything before it
+def measured(request: StudyRequest) -> "Led":
+    """The study, once it has been led here, or handed to a queue and waited for."""
+    from bench.verbs.leading import Led, lead  # takes as long to import as everything before it
 
-        if options.dry_run:
-            show_plan(*planned(request), options.output)
-            return DONE
-        led = lead(request)
-        found, code = led.study, led.code
-    return show(found, request.store, code, options.output, request.gates)
+    if request.launcher.role(os.environ) != SUBMIT:
+        return lead(request)
+    from bench.study import analysed
+    from bench.verbs.submission import submit
+
+    submit(request)
+    return Led(study=analysed(request.store, request.study_id), code=DONE)
 
 
 def show_plan(plan: "Plan", commands: "list[Command]", output: OutputOptions) -> None:

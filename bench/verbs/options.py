@@ -38,7 +38,7 @@ class Options:
 
 
 # Flag -> (its value, what it says). The value is a placeholder, the words there are, or None for a switch.
-_SETTINGS: dict[str, tuple[str | tuple[str, ...] | None, str]] = {
+SETTINGS: dict[str, tuple[str | tuple[str, ...] | None, str]] = {
     "--model": ("NAME", "Of `bench models`, timm:NAME, FILE.py:CALLABLE or MODULE:CALLABLE."),
     "--data": ("NAME", "synthetic, digits, cifar10, cifar100 or folder [synthetic]."),
     "--data-dir": ("DIR", "The data set's own folder, or one that holds it."),
@@ -180,12 +180,12 @@ def study_options(command: Callable[[Options], Any]) -> Callable[..., Any]:
         output = OutputOptions(**{field.name: given.pop(field.name) for field in fields(OutputOptions)})
         return command(Options(**given, words=tuple(sys.argv[1:]), output=output))
 
-    return _with_flags(json_option(gathered), _SETTINGS, _OTHERS)
+    return _with_flags(json_option(gathered), SETTINGS, _OTHERS)
 
 
 def workload_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Gives a command those flags that say what is trained and over what; it is called with `flags` and `profile`."""
-    settings = {flag: shown for flag, shown in _SETTINGS.items() if flag in _OF_A_WORKLOAD}
+    settings = {flag: shown for flag, shown in SETTINGS.items() if flag in _OF_A_WORKLOAD}
     return _with_flags(command, settings, {"--profile": _OTHERS["--profile"]})
 
 

@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import re
+import runpy
 import signal
 import subprocess
 import sys
@@ -14,20 +15,19 @@ from pathlib import Path
 import pytest
 
 import bench
-from bench import api, study
+from bench import study
 from bench.errors import DONE, INTERRUPTED, TERMINATED, CannotError, UsageError
 from bench.store.layout import Layout
 from bench.verbs import leading, study_request
 from bench.verbs.interruptions import listened_for
-from bench.verbs.keywords import StudyKeywords, options_of
+from bench.verbs.keywords import options_of
 from bench.verbs.leading import Led
-from bench.verbs.options import _SETTINGS
 from reports.scaling import table
 from tests.bench.verbs.measured_stores import measured
 
 
 def asked(**keywords):
-    return options_of(keywords, None, verb="scale", resume=False, progress=True)
+    return options_of(keywords, verb="scale", progress=True)
 
 
 @pytest.fixture
@@ -71,8 +71,8 @@ def test_importing_bench_brings_nothing_and_offers_everything():
     }
 
 
-def test_what_bench_offers_is_what_its_api_has():
-    assert {*bench.__all__} == {*api.__all__, "__version__"}
+def test_all_that_bench_offers_is_there_and_nothing_else():
+    assert all(getattr(bench, name) for name in bench.__all__)
     with pytest.raises(AttributeError, match="module 'bench' has no attribute 'scales'"):
         bench.scales  # noqa: B018
 
@@ -80,9 +80,11 @@ def test_what_bench_offers_is_what_its_api_has():
 # Keywords are flags
 
 
-def test_every_flag_is_a_keyword_of_that_name_and_there_is_no_other():
-    names = {flag.removeprefix("--").replace("-", "_") for flag in _SETTINGS}
-    assert {*StudyKeywords.__annotations__} == names - {"from"} | {"from_"}
+def test_the_keywords_that_editors_complete_are_the_flags_of_today():
+    docs = runpy.run_path(str(Path(__file__).parents[2] / "docs" / "keywords.py"))
+    assert docs["FILE"].read_text() == docs["stub"](), "run: make docs"
+    for keyword in ("model", "cores_per_rank", "when_busy", "from_"):
+        assert f"\n    {keyword}: " in docs["stub"]()
 
 
 @pytest.mark.parametrize(
@@ -104,7 +106,8 @@ def test_values_become_the_words_of_the_command_that_asks_for_the_same(keywords,
 
 
 def test_the_words_are_read_as_the_command_reads_them():
-    options = options_of({"ranks": [1, 2], "anatomy": True}, "demo", verb="run", resume=True, progress=False)
+    keywords = {"profile": "demo", "resume": True, "ranks": [1, 2], "anatomy": True}
+    options = options_of(keywords, verb="run", progress=False)
     assert options.flags == {"ranks": "1,2", "anatomy": "100"}
     assert (options.profile, options.resume, options.output.as_json) == ("demo", True, True)
 
@@ -134,13 +137,6 @@ def test_a_wrong_value_is_told_in_the_words_of_the_command(keywords, message, tm
         bench.scale(**keywords)
     assert refused.value.message == message
     assert capsys.readouterr().out == ""
-
-
-def test_a_switch_that_a_file_has_on_cannot_be_taken_back_unnoticed(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "bench.toml").write_text("[measure]\nquick = true\n")
-    with pytest.raises(UsageError, match=r"quick=False: \./bench\.toml says quick"):
-        bench.scale(model="lenet-small", quick=False)
 
 
 def test_a_function_of_a_file_is_named_by_it_and_any_other_is_refused_with_the_way_out(tmp_path, monkeypatch):
@@ -196,8 +192,8 @@ def test_a_termination_goes_on_to_whom_it_was_meant_for(led, store):
 
 
 def test_who_follows_a_leader_is_told_that_it_has_no_study(monkeypatch, store):
-    monkeypatch.setattr(study_request.StudyRequest, "launcher", type("Follows", (), {"part": lambda _: "follow"}))
-    with pytest.raises(CannotError, match="follow the leader"):
+    monkeypatch.setattr(study_request.StudyRequest, "launcher", type("Follows", (), {"role": lambda _: "follow"}))
+    with pytest.raises(CannotError, match="follows the leader"):
         bench.scale(model="lenet-small", store=store)
 
 
