@@ -166,8 +166,8 @@ def compare(
 
     where, margin = _store(store), None if threshold is None else share(str(threshold))
     texts = (f"{each.store}::{each.study_id}" if isinstance(each, Study) else os.fspath(each) for each in (a, b))
-    sides = [find_side(name, text, where) for name, text in zip("AB", texts, strict=True)]
-    found, *more = comparisons(sides[0], sides[1], margin, other_source=other_source)
+    refs = [find_side(name, text, where) for name, text in zip("AB", texts, strict=True)]
+    found, *more = comparisons(refs[0], refs[1], margin, other_source=other_source)
     if more:
         pairs = "; ".join(f"{each.a.name} and {each.b.name}" for each in (found, *more))
         raise UsageError(f"{a} and {b} have {1 + len(more)} works in common", f"name one pair: {pairs}")

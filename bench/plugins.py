@@ -64,13 +64,13 @@ def blamed(error: BaseException) -> str:
 
     What either of us calls is on the caller's account.
     """
-    told, trace = "", error.__traceback__
+    whose, trace = "", error.__traceback__
     while trace is not None:
         package = str(trace.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
         if package in _loaded or package in _OURS:
-            told = " ".join(_loaded.get(package, ()))
+            whose = " ".join(_loaded.get(package, ()))
         trace = trace.tb_next
-    return told
+    return whose
 
 
 def _entry_points(group: str) -> "Sequence[EntryPoint]":

@@ -34,10 +34,10 @@ OTHERS = {
 
 def kind(annotation: Any) -> str:
     """Of a setting's values, as Python has them."""
-    told = str(annotation)
-    if "tuple" in told:
-        return WORDS if "str" in told.partition("tuple")[2].partition("]")[0] else NUMBERS
-    return next(name for name in ("bool", "int", "float", "str") if name in told)
+    text = str(annotation)
+    if "tuple" in text:
+        return WORDS if "str" in text.partition("tuple")[2].partition("]")[0] else NUMBERS
+    return next(name for name in ("bool", "int", "float", "str") if name in text)
 
 
 def stub() -> str:

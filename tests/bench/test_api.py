@@ -62,12 +62,12 @@ def test_importing_bench_brings_nothing_and_offers_everything():
     script = (
         "import sys, bench; print(*sorted(set(sys.modules) & {'click', 'rich', 'pathlib', 'bench.api', 'numpy'})); "
     )
-    told = subprocess.run(
+    lines = subprocess.run(
         [sys.executable, "-P", "-c", script + "print(*dir(bench))"], capture_output=True, text=True, check=True
     ).stdout.splitlines()
-    assert told[0] == ""
+    assert lines[0] == ""
     assert {"scale", "run", "load", "compare", "Study", "Row", "Estimate", "Verdict", "Comparison"} <= {
-        *told[1].split()
+        *lines[1].split()
     }
 
 
@@ -252,11 +252,11 @@ def test_print_gives_the_table_of_the_terminal_and_repr_one_line(store, monkeypa
     monkeypatch.setenv("COLUMNS", "120")
     found = bench.load(store)
     assert repr(found) == "<Study 2611220801-lenet-0002: 1 rows, 6 launches>"
-    told = io.StringIO()
-    with contextlib.redirect_stdout(told):
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
         print(found)
     for word in ("samples/s", "Verdict", "Saved", f"study {found.study_id}"):
-        assert word in told.getvalue()
+        assert word in printed.getvalue()
     assert str(bench.compare("@-2", "@last", store=store)).startswith("A  ")
 
 

@@ -110,9 +110,9 @@ def test_a_bug_in_another_distribution_is_reported_there(site):
     site("bench-wrong", plugins.REPORT_FORMATS, ["wrong"], "def render(report):\n    return {}['nothing']\n")
     with pytest.raises(KeyError) as raised:
         formats.find("wrong").render(None)
-    told = last_resort.failure(raised.value)
-    assert told.message == "a bug in bench-wrong 2.0: KeyError: 'nothing'"
-    assert "report it there" in told.hint
+    failure = last_resort.failure(raised.value)
+    assert failure.message == "a bug in bench-wrong 2.0: KeyError: 'nothing'"
+    assert "report it there" in failure.hint
 
 
 def test_a_bug_of_ours_that_another_distribution_ran_into_stays_ours(site, monkeypatch):
