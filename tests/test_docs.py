@@ -13,8 +13,10 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from bench.cli import group
+from tests.bench.learn.sources.trees import put
 from tests.noise import assert_no_launch_failed
 
 REPOSITORY = Path(__file__).parents[1]
@@ -138,6 +140,64 @@ def test_the_demo_ends_with_real_speedups_and_a_real_accuracy(desk: Desk):
     assert all(row["accuracy"]["top1"] > 0.5 for row in rows)  # of ten digits: chance is 0.1
     if ran.returncode == 0:  # else the machine was too busy for some row to be compared with another
         assert all(row["speedup"]["estimate"] > 0 for row in rows)
+
+
+def fences(page: Path) -> list[tuple[str, str, bool]]:
+    """Language and text of every fenced block of a page, and whether a comment above it says why it is not run."""
+    found = re.findall(r"(<!-- not run: .+ -->\n)?^```(.*)\n((?:.*\n)*?)^```$", page.read_text(), re.MULTILINE)
+    return [(language, text, bool(mark)) for mark, language, text in found]
+
+
+# What runs the blocks of a language, where no comment says why they are not run; a text shows what somebody sees.
+LANGUAGES = {"sh", "python", "toml", "text"}
+BY_OTHERS = {"README.md", "extending.md"}  # above, and tests/test_extending.py
+
+
+def test_every_block_of_a_page_has_a_language_that_says_whether_it_is_run():
+    unknown = {f"{page.name}: ```{language}" for page in PAGES for language, *_ in fences(page)} - {
+        f"{page.name}: ```{language}" for page in PAGES for language in LANGUAGES
+    }
+    assert not unknown
+
+
+def page_commands() -> list[tuple[str, str]]:
+    return [
+        (page.relative_to(REPOSITORY).as_posix(), command)
+        for page in PAGES
+        if page.name not in BY_OTHERS and page.parent.name != "gallery"  # whose pages docs/gallery/build.py makes
+        for language, text, is_marked in fences(page)
+        if language == "sh" and not is_marked
+        for command in commands(f"```sh\n{text}```")
+    ]
+
+
+@pytest.mark.parametrize(("page", "command"), page_commands(), ids=lambda each: each.replace("docs/", ""))
+def test_every_command_of_a_page_is_one_that_bench_takes(page, command, desk, request, monkeypatch):
+    """What trains is planned and not started; the rest runs, in this process, on the reader's own two studies."""
+    words = shlex.split(command)
+    if words[0] == "make":
+        assert subprocess.run([*words, "-n"], cwd=REPOSITORY, capture_output=True, check=False).returncode == 0
+        return
+    home = Path(desk.environment["HOME"])
+    if "--profile" in words and "--data-dir" not in words:
+        monkeypatch.setenv("BENCH_DATA_DIR", str(request.getfixturevalue("cifar10_dir")))
+    if "~/data" in words and not (home / "data").exists():
+        (home / "data").symlink_to(request.getfixturevalue("cifar10_dir"))
+    if "~/pictures" in words and not (home / "pictures").exists():
+        for place in ("train/cat", "train/dog", "val/cat", "val/dog"):
+            for number in range(100):
+                put(home / "pictures" / place / f"{number}.png", number)
+    while "=" in words[0]:
+        monkeypatch.setenv(*words.pop(0).split("="))
+    # No browser is opened.
+    arguments = [str(home / word[2:]) if word.startswith("~/") else word for word in words[1:] if word != "--open"]
+    if arguments[0] in {"scale", "run"} and "--dry-run" not in arguments:
+        arguments.append("--dry-run")
+    monkeypatch.chdir(desk.folder)
+    for name, value in desk.environment.items():
+        monkeypatch.setenv(name, value)
+    ran = CliRunner().invoke(group, arguments)
+    assert ran.exit_code in ({0, 4} if "--fail-on" in arguments else {0}), (page, ran.output, ran.exception)
 
 
 @pytest.mark.parametrize(
