@@ -60,7 +60,7 @@ def canaries(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]], l
 @pytest.fixture(scope="session")
 def a_plan() -> Callable[..., Plan]:
     def make(study_id: str = "2611220824-lenet-0a1b", **changes: Any) -> Plan:
-        told = {
+        document = {
             "study_id": study_id,
             "created_at": "2026-11-22T08:24:00+00:00",
             "command": "bench scale --model lenet --ranks 1,2 --order-seed 7",
@@ -83,7 +83,7 @@ def a_plan() -> Callable[..., Plan]:
             "estimated_s": 30.0,
             "estimated_bytes": 1000,
         }
-        return Plan(**{**told, **changes})
+        return Plan(**{**document, **changes})
 
     return make
 
@@ -93,7 +93,7 @@ def a_launch() -> Callable[..., schema.Launch]:
     def make(plan: Plan, index: int, **changes: Any) -> schema.Launch:
         planned = plan.launches[index]
         row = planned.configuration
-        told = {
+        document = {
             "study_id": plan.study_id,
             "launch_id": planned.launch_id,
             "model": plan.workload.model,
@@ -118,7 +118,7 @@ def a_launch() -> Callable[..., schema.Launch]:
             "throughput_sps": 320.5,
             "unavailable": json.dumps({"energy_j": "energy is not read by this version"}),
         }
-        return schema.Launch(**{**told, **changes})
+        return schema.Launch(**{**document, **changes})
 
     return make
 

@@ -46,7 +46,7 @@ def test_it_says_what_the_data_are_and_everything_remarkable_in_a_line_each():
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "found"),
     [
         ({"classes": ("cat", "eel")}, "2 against 2 classes (dog, eel)"),
         ({"classes": ("dog", "cat")}, "2 against 2 classes, in another order"),
@@ -55,5 +55,5 @@ def test_it_says_what_the_data_are_and_everything_remarkable_in_a_line_each():
         ({}, "as many pictures of each class, with other content or in another order"),
     ],
 )
-def test_two_that_differ_say_in_what(changes, told):
-    assert difference(ACCOUNT, replace(ACCOUNT, **changes)) == told
+def test_two_that_differ_say_in_what(changes, found):
+    assert difference(ACCOUNT, replace(ACCOUNT, **changes)) == found

@@ -26,8 +26,8 @@ def bench(capsys, monkeypatch, tmp_path):
     def run(*words):
         with pytest.raises(SystemExit) as ended:
             cli.main(words)
-        told = capsys.readouterr()
-        return ended.value.code, told.out, told.err
+        printed = capsys.readouterr()
+        return ended.value.code, printed.out, printed.err
 
     return run
 
@@ -95,8 +95,8 @@ try:
 except SystemExit:
     print(*[name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)
 """
-    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stderr
-    assert set(told.splitlines()[-1].split()) <= set(allowed)
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stderr
+    assert set(ran.splitlines()[-1].split()) <= set(allowed)
 
 
 def test_help_of_no_verb_imports_anything_heavy():
@@ -108,44 +108,44 @@ for module, _ in VERBS.values():
     import_module(module)
 print([name for name in {HEAVY!r} if name in sys.modules])
 """
-    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == "[]"
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"
 
 
 def loaded(script: str) -> set[str]:
     """What is loaded once a script has printed its help."""
     script = f"import sys\ntry:\n    {script}\nexcept SystemExit:\n    print(*sys.modules, file=sys.stderr)"
-    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    return set(told.stderr.split())
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(ran.stderr.split())
 
 
 def test_the_list_of_verbs_takes_clicks_own_modules_and_a_handful_of_ours():
     # Counted, not timed: pathlib, json, difflib, tempfile and what they need made it a third slower than click alone.
-    click_alone = loaded("import click; click.Group(help='x')(['--help'])")
+    click_only = loaded("import click; click.Group(help='x')(['--help'])")
     ours = loaded("import scaling_bench; sys.argv = ['bench', '--help']; scaling_bench.main()")
     small = {
         "scaling_bench",
         "bench",
         *(f"bench.{name}" for name in ("cli", "errors", "output", "printable", "version")),
     }
-    assert ours - click_alone <= small | {"resource", "select"}
+    assert ours - click_only <= small | {"resource", "select"}
 
 
 def test_the_import_of_bench_warns_of_nothing_and_loads_nothing():
     script = f"import sys, bench; print([name for name in {HEAVY!r} if name in sys.modules])"
-    told = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == "[]"
+    ran = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"
 
 
 def test_a_users_own_profiles_folder_is_not_picked_up_by_python_m_bench(tmp_path):
     for name in ("profiles", "reports", "launchers"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text("raise SystemExit('the wrong one')")
-    told = subprocess.run(
+    ran = subprocess.run(
         [sys.executable, "-m", "bench", "profiles"], cwd=tmp_path, capture_output=True, text=True, check=False
     )
-    assert told.returncode == 0, told.stderr
-    assert "demo" in told.stdout
+    assert ran.returncode == 0, ran.stderr
+    assert "demo" in ran.stdout
 
 
 # Mistakes
@@ -183,9 +183,9 @@ def test_whatever_goes_wrong_is_told_in_four_lines_or_as_one_json_document(bench
     verb(raising(error))
     ended, out, err = bench("models")
     assert (ended, out) == (code, "")
-    told = err.strip().splitlines()
-    assert told[0].startswith("error: ")
-    assert len(told) <= 4
+    found = err.strip().splitlines()
+    assert found[0].startswith("error: ")
+    assert len(found) <= 4
     assert "Traceback" not in err
     ended, out, err = bench("models", "--json")
     document = json.loads(out)
@@ -227,8 +227,8 @@ def test_debug_prints_the_whole_traceback_wherever_it_stands(bench, verb, words)
 
 def test_a_reader_that_left_early_is_no_failure():
     script = f"set -o pipefail; {sys.executable} -m bench models | head -n 1"
-    told = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
-    assert (told.returncode, told.stderr) == (0, "")
+    ran = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (0, "")
 
 
 def test_a_broken_pipe_of_our_own_is_a_bug_and_not_silence(bench, verb):
@@ -253,7 +253,7 @@ def test_every_exit_code_of_the_contract_has_its_word():
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "told"),
+    ("words", "code", "found"),
     [
         (["scale", "--model", "resnet5O"], 2, "resnet50"),
         (["scale", "--model", "nowhere.py:build"], 2, "nowhere.py"),
@@ -287,10 +287,10 @@ def test_every_exit_code_of_the_contract_has_its_word():
         (["models", "resnet5O"], 2, "resnet50"),
     ],
 )
-def test_bad_input_is_refused_before_anything_runs(bench, tmp_path, words, code, told):
+def test_bad_input_is_refused_before_anything_runs(bench, tmp_path, words, code, found):
     ended, out, err = bench(*words)
     assert (ended, out) == (code, ""), err
-    assert told in err
+    assert found in err
     assert len(err.strip().splitlines()) <= 4, err
     assert "Traceback" not in err
     assert not (tmp_path / "bench-results").exists()

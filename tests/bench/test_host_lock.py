@@ -64,11 +64,13 @@ def hold(own, tmp_path):
 def test_a_second_study_is_refused_and_told_who_measures(hold) -> None:
     busy = hold()
     with (
-        pytest.raises(CannotError, match=f"another study is measuring on this host .process {busy.pid}, since") as told,
+        pytest.raises(
+            CannotError, match=f"another study is measuring on this host .process {busy.pid}, since"
+        ) as found,
         host_lock.held("refuse", print),
     ):
         pytest.fail("it measured all the same")
-    assert "--when-busy wait" in told.value.hint
+    assert "--when-busy wait" in found.value.hint
 
 
 @pytest.mark.parametrize(

@@ -34,10 +34,10 @@ def _logs(tmp_path, monkeypatch) -> None:
     ids=lambda error: f"{type(error).__name__} {error}"[:40],
 )
 def test_what_the_machine_lacks_ends_with_3_and_what_to_do(error) -> None:
-    told = last_resort.failure(error)
-    assert told.code == 3
-    assert len(told.lines) == 3
-    assert "bug" not in told.message
+    facts = last_resort.failure(error)
+    assert facts.code == 3
+    assert len(facts.lines) == 3
+    assert "bug" not in facts.message
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError("oops"), FileNotFoundError(errno.ENOENT, "gone"), RuntimeError()])
@@ -49,8 +49,8 @@ def test_a_traceback_is_saved_where_a_home_and_a_temporary_folder_are_missing(tm
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(last_resort, "_log_folder", lambda: folders.of_user(no_home))
     monkeypatch.setattr(tempfile, "gettempdir", no_temporary_folder)
-    told = last_resort.failure(ZeroDivisionError("oops \udcff"))
-    assert str(tmp_path) in told.hint
+    facts = last_resort.failure(ZeroDivisionError("oops \udcff"))
+    assert str(tmp_path) in facts.hint
     assert "oops" in next(tmp_path.glob("crash-*.txt")).read_text()
 
 
@@ -69,9 +69,9 @@ def test_ctrl_c_is_told_from_a_machine_that_starts_no_thread(monkeypatch) -> Non
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", refused)
-    told = last_resort.interrupted()
-    assert told.code == 3
-    assert "ulimit -u" in told.hint
+    facts = last_resort.interrupted()
+    assert facts.code == 3
+    assert "ulimit -u" in facts.hint
 
 
 def test_without_a_home_a_cache_is_empty_and_takes_nothing() -> None:

@@ -20,16 +20,16 @@ def bench(redirected: str) -> subprocess.CompletedProcess[str]:
 @needs_dev_full
 @pytest.mark.parametrize("words", ["models >/dev/full", "--help >/dev/full", "models --json >/dev/full"])
 def test_a_result_that_could_not_be_written_out_is_told_by_words_and_exit_code(words) -> None:
-    told = bench(words)
-    assert told.returncode == 3
-    assert "could not be written out: No space left on device" in told.stderr
+    ran = bench(words)
+    assert ran.returncode == 3
+    assert "could not be written out: No space left on device" in ran.stderr
 
 
 @needs_dev_full
 def test_talk_that_could_not_be_written_out_costs_nothing() -> None:
-    told = bench("models 2>/dev/full")
-    assert told.returncode == 0
-    assert "resnet18" in told.stdout
+    ran = bench("models 2>/dev/full")
+    assert ran.returncode == 0
+    assert "resnet18" in ran.stdout
 
 
 @needs_dev_full

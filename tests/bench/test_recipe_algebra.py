@@ -96,10 +96,10 @@ def test_phases_that_fall_on_one_epoch_all_hold_the_later_over_the_earlier():
 
 
 def test_a_phase_that_says_nothing_of_the_rate_begins_no_span():
-    told = {"restart_epochs": 25.0, "minimum_rate": 0.0}
+    document = {"restart_epochs": 25.0, "minimum_rate": 0.0}
     assert list(PHASED.spans(100)) == [
-        Span(first=0, end=70, learning_rate=0.15, schedule="restarts", **told),
-        Span(first=70, end=100, learning_rate=0.05, schedule="cosine", **told),
+        Span(first=0, end=70, learning_rate=0.15, schedule="restarts", **document),
+        Span(first=70, end=100, learning_rate=0.05, schedule="cosine", **document),
     ]
     assert len(list(PHASED.spans(60))) == 1
 

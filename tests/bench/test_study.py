@@ -60,17 +60,17 @@ class StandIn:
     def close(self) -> None: ...
 
     def launch(self, command, watch) -> LaunchEnd:
-        told = self.endings.get(self.calls, "ok")
+        found = self.endings.get(self.calls, "ok")
         self.calls += 1
-        if isinstance(told, BaseException):
-            raise told
+        if isinstance(found, BaseException):
+            raise found
         for rank in range(command.ranks):
-            if told == "refused":
+            if found == "refused":
                 refusal = {"status": "refused", "reason": "no such callable", "hint": "look again", "exit_code": 2}
                 job.write_result(command.folder, rank, refusal)
-            elif told == "ok":
+            elif found == "ok":
                 self.leave(command.folder, rank, command.ranks)
-        status = "crash" if told == "refused" else told
+        status = "crash" if found == "refused" else found
         return LaunchEnd(
             status=status,
             reason=None if status == "ok" else "told so",
@@ -203,8 +203,8 @@ def test_all_launches_of_a_round_train_from_its_seed_and_their_rows_say_which(ca
     rows = read.launches(store.path, plan.study_id)
     assert [(each.round, each.seed) for each in rows] == [(0, 5), (0, 5), (1, 6), (1, 6)]
     for each in rows:
-        told = job.Job.read(store.logs(plan.study_id) / each.launch_id / job.JOB)
-        assert told.workload == replace(plan.workload, seed=each.seed)
+        read_job = job.Job.read(store.logs(plan.study_id) / each.launch_id / job.JOB)
+        assert read_job.workload == replace(plan.workload, seed=each.seed)
 
 
 def test_an_epoch_says_when_it_was_evaluated_since_the_processes_and_since_the_first_step(tmp_path) -> None:
@@ -216,11 +216,11 @@ def test_an_epoch_says_when_it_was_evaluated_since_the_processes_and_since_the_f
         arrays["epoch"] = (arrays["step"] >= 20).astype(np.int64)
         arrays["start_ns"] = arrays["start_ns"] + late_ns
         np.savez(job.steps_file(tmp_path, rank), **arrays)
-    told = job.read_result(tmp_path, 0)
+    found = job.read_result(tmp_path, 0)
     whole = {"train_s": 0.2, "evaluate_s": 0.5, "samples": 1, "learning_rate": 0.1, "train_loss": 1.0, "classes": []}
     whole |= {"train_top1": 0.5, "validation_loss": 1.0, "top1": 0.5, "top5": None, "validation_samples": 1}
-    told["epochs"] = [{"epoch": number, **whole} for number in (0, 1)]
-    job.write_result(tmp_path, 0, told)
+    found["epochs"] = [{"epoch": number, **whole} for number in (0, 1)]
+    job.write_result(tmp_path, 0, found)
     launch = SimpleNamespace(status="ok", study_id="s", launch_id="s.r00p00", startup_s=3.0)
     epochs = beside(launch, read_ranks(tmp_path, 2), None).epochs
     assert [each.warm_s for each in epochs] == pytest.approx([0.705, 0.905])
@@ -252,8 +252,8 @@ def test_what_is_missing_is_null_with_a_reason_and_never_zero(carry_out) -> None
 
 
 def test_the_joules_of_a_launch_are_those_of_all_ranks_or_none() -> None:
-    def ranks(*told):
-        return [SimpleNamespace(energy_j=joules, energy_gap=gap) for joules, gap in told]
+    def ranks(*found):
+        return [SimpleNamespace(energy_j=joules, energy_gap=gap) for joules, gap in found]
 
     assert energy_j(ranks((30.0, None), (None, None), (12.5, None))) == 42.5
     lost = ranks((30.0, None), (None, "NVIDIA driver: Not Supported"))

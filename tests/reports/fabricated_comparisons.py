@@ -29,7 +29,7 @@ def estimate(value, half=None, n=6, method="Welch t interval on log throughput o
 
 
 def party(name, **changes):
-    told = {
+    document = {
         "study_id": f"2611220824-lenet-large-{name}",
         "created_at": "2026-11-22T08:24:00+00:00",
         "launch_id": None,
@@ -39,7 +39,7 @@ def party(name, **changes):
         "hw_id": "7f3c91a202bd77e0",
         "sw_id": "02bd77e07f3c91a2",
     }
-    return Party(name=name, **{**told, **changes})
+    return Party(name=name, **{**document, **changes})
 
 
 A, B = party("aaaa"), party("bbbb", sw_id="ffeeddccbbaa9988")
@@ -71,7 +71,7 @@ def speed(ranks, a, b, half, word, *reasons, **more):
 
 
 def comparison(*rows, **given):
-    told = {
+    document = {
         "a": A,
         "b": B,
         "obstacles": (),
@@ -82,7 +82,7 @@ def comparison(*rows, **given):
         ),
         "margin": 0.02,
     }
-    return Comparison(rows=rows, **{**told, **given})
+    return Comparison(rows=rows, **{**document, **given})
 
 
 def slower():

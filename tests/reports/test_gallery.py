@@ -44,7 +44,7 @@ def the_pinned_matplotlib() -> None:
 @pytest.mark.usefixtures("the_pinned_matplotlib")
 @pytest.mark.parametrize(("locale", "seed", "zone"), [("C", "1", "UTC"), ("de_DE.UTF-8", "2", "Asia/Tokyo")])
 def test_it_is_the_same_in_every_process_locale_and_time_zone_and_needs_no_torch(locale, seed, zone):
-    told = subprocess.run(
+    ran = subprocess.run(
         [sys.executable, "-c", WITHOUT_TORCH],
         cwd=REPOSITORY,
         env=os.environ | {"LC_ALL": locale, "LANG": locale, "PYTHONHASHSEED": seed, "TZ": zone},
@@ -52,7 +52,7 @@ def test_it_is_the_same_in_every_process_locale_and_time_zone_and_needs_no_torch
         text=True,
         check=False,
     )
-    assert told.returncode == 0, told.stderr
+    assert ran.returncode == 0, ran.stderr
 
 
 def test_every_page_of_it_is_small_enough_and_names_no_machine():

@@ -99,9 +99,9 @@ def test_the_page_shows_the_same_texts_as_the_terminal(made, stream):
 @pytest.mark.parametrize("made", MADE)
 def test_what_the_table_shows_is_what_json_and_csv_hold(made, stream):
     study = made()
-    told = json.loads(json.dumps(scale_document(study, "s", 0)))["rows"]
+    document = json.loads(json.dumps(scale_document(study, "s", 0)))["rows"]
     records = list(csv.DictReader(io.StringIO(formats.find("csv").render(alone(study))[".csv"])))
-    for cells, row, record in zip(from_terminal(study, stream), told, records, strict=True):
+    for cells, row, record in zip(from_terminal(study, stream), document, records, strict=True):
         for header, key, column, scale in (
             ("samples/s", "throughput", "samples_per_s", 1),
             ("speedup [95 %]", "speedup", "speedup", 1),

@@ -39,7 +39,7 @@ def generated():
 
 
 @dataclass(frozen=True)
-class Told:
+class Written:
     """One store's study in every form of text."""
 
     texts: dict[str, str]
@@ -80,12 +80,12 @@ class Told:
 
 
 @pytest.fixture
-def told(generated, tmp_path, monkeypatch, stream):
+def written(generated, tmp_path, monkeypatch, stream):
     """Writes a study of single and ddp on 1 to 4 ranks, six rounds, and reports it in every form."""
     monkeypatch.setattr(os, "fsync", lambda _: None)
     rows = (generated.configuration("single", 1), *(generated.configuration("ddp", ranks) for ranks in range(1, 5)))
 
-    def make(happens, *, epochs: int = 0) -> Told:
+    def make(happens, *, epochs: int = 0) -> Written:
         folder = tmp_path / "store"
         generated.write(folder, launches=30, steps=120, epochs=epochs, study_id=STUDY, rows=rows, happens=happens)
         out = tmp_path / "out"
@@ -101,50 +101,50 @@ def told(generated, tmp_path, monkeypatch, stream):
         }
         target = stream()
         show(study.analysed(folder, STUDY), console_for(target), store=str(folder), wide=True)
-        return Told({"terminal": target.getvalue(), **texts})
+        return Written({"terminal": target.getvalue(), **texts})
 
     return make
 
 
-def no_ratio(told: Told, *refused: tuple[str, int]) -> None:
+def no_ratio(written: Written, *refused: tuple[str, int]) -> None:
     """These rows have no speedup and no efficiency in any table, record or document, and all others have both."""
     for form in ("terminal", "md", "tex", "html"):
-        for (mode, ranks), row in told.table(form).items():
+        for (mode, ranks), row in written.table(form).items():
             if mode == "single":
                 continue
             is_refused = (mode, int(ranks)) in refused or int(ranks) > 4
             cells = [row[name] for name in row if name.startswith(("speedup", "eff."))]
             assert (cells[0] == fmt.MISSING) == is_refused, (form, mode, ranks, cells)
             assert (set(cells) <= {fmt.MISSING, ""}) == is_refused, (form, mode, ranks, cells)
-    for records in (told.records, list(csv.DictReader(io.StringIO(told.carried("refused.csv"))))):
+    for records in (written.records, list(csv.DictReader(io.StringIO(written.carried("refused.csv"))))):
         for record in records:
             is_refused = (record["strategy"], int(record["ranks"])) in refused or int(record["ranks"]) > 4
             for name in RATIOS:
                 numbers = {record[name], record[f"{name}_low"], record[f"{name}_high"], record[f"{name}_n"]}
                 assert (numbers == {""}) == is_refused, record["configuration"]
-    for document in (told.document, json.loads(told.carried("refused.json"))["studies"][0]):
+    for document in (written.document, json.loads(written.carried("refused.json"))["studies"][0]):
         for row in document["rows"]:
             is_refused = (row["strategy"], row["ranks"]) in refused or row["ranks"] > 4
             assert [row[name] is None for name in RATIOS] == [is_refused] * 2, row["configuration"]
     keys = {f"{strategy}-cpu-{ranks}x1" for strategy, ranks in refused}
-    assert all(each["speedup"] is None for each in told.document["all_launches"] if each["configuration"] in keys)
-    launches = list(csv.DictReader(io.StringIO(told.carried("launches.csv"))))
+    assert all(each["speedup"] is None for each in written.document["all_launches"] if each["configuration"] in keys)
+    launches = list(csv.DictReader(io.StringIO(written.carried("launches.csv"))))
     assert len(launches) == 30
     assert all(each["speedup_in_round"] == "" for each in launches if each["configuration"] in keys)
 
 
-def nowhere(told: Told) -> None:
+def nowhere(written: Written) -> None:
     """No ratio in any sentence, and no chart of them."""
     for form in FORMS:
-        assert not RATIO.search(told.seen(form)), (form, RATIO.search(told.seen(form)))
-    assert 'id="speedup-title"' not in told.texts["html"]
-    assert 'id="efficiency-title"' not in told.texts["html"]
-    assert told.document["laws"] == []
+        assert not RATIO.search(written.seen(form)), (form, RATIO.search(written.seen(form)))
+    assert 'id="speedup-title"' not in written.texts["html"]
+    assert 'id="efficiency-title"' not in written.texts["html"]
+    assert written.document["laws"] == []
 
 
-def assert_said(told: Told, text: str, forms=FORMS) -> None:
+def assert_said(written: Written, text: str, forms=FORMS) -> None:
     for form in forms:
-        assert text in told.seen(form), (form, text)
+        assert text in written.seen(form), (form, text)
 
 
 def only(ranks: int, strategy: str = "ddp"):
@@ -152,9 +152,9 @@ def only(ranks: int, strategy: str = "ddp"):
     return lambda planned: (planned.configuration.strategy, planned.configuration.ranks) == (strategy, ranks)
 
 
-def test_every_form_is_read_back_and_a_sound_study_has_its_ratios_in_each(told, generated):
+def test_every_form_is_read_back_and_a_sound_study_has_its_ratios_in_each(written, generated):
     """Or the tests below could not fail."""
-    found = told(generated.untroubled)
+    found = written(generated.untroubled)
     no_ratio(found)
     for form in ("terminal", "md", "tex", "html", "json"):
         assert RATIO.search(found.seen(form)), form
@@ -162,9 +162,9 @@ def test_every_form_is_read_back_and_a_sound_study_has_its_ratios_in_each(told, 
     assert found.document["laws"] or found.document["no_law"]
 
 
-def test_a_row_that_failed_in_every_launch_has_no_ratio_and_says_how_it_ended(told, generated):
+def test_a_row_that_failed_in_every_launch_has_no_ratio_and_says_how_it_ended(written, generated):
     of_three = only(3)
-    found = told(lambda planned, launch: generated.crashed(planned, launch) if of_three(planned) else launch)
+    found = written(lambda planned, launch: generated.crashed(planned, launch) if of_three(planned) else launch)
     no_ratio(found, ("ddp", 3))
     assert_said(found, "6 of 6 launches ended as crash: exit code 1 on rank 0: RuntimeError")
     for form in ("terminal", "md", "tex", "html"):
@@ -178,9 +178,9 @@ def test_a_row_that_failed_in_every_launch_has_no_ratio_and_says_how_it_ended(to
     assert found.document["no_law"].startswith("3 counts of resources")
 
 
-def test_a_row_of_which_some_launches_failed_has_the_ratio_of_the_others_and_their_number(told, generated):
+def test_a_row_of_which_some_launches_failed_has_the_ratio_of_the_others_and_their_number(written, generated):
     of_two = only(2)
-    found = told(
+    found = written(
         lambda planned, launch: generated.crashed(planned, launch) if of_two(planned) and planned.round < 2 else launch
     )
     no_ratio(found)
@@ -190,9 +190,9 @@ def test_a_row_of_which_some_launches_failed_has_the_ratio_of_the_others_and_the
     assert next(each for each in found.records if each["ranks"] == "2")["launches_failed"] == "2"
 
 
-def test_a_suspect_row_keeps_its_ratio_and_is_marked_wherever_it_stands(told):
+def test_a_suspect_row_keeps_its_ratio_and_is_marked_wherever_it_stands(written):
     of_four = only(4)
-    found = told(lambda planned, launch: replace(launch, closure_error=None) if of_four(planned) else launch)
+    found = written(lambda planned, launch: replace(launch, closure_error=None) if of_four(planned) else launch)
     no_ratio(found)
     assert_said(found, "the step times were not held against the wall clock")
     assert {found.table(form)["ddp", "4"]["status"] for form in ("terminal", "md", "tex", "html")} == {"suspect"}
@@ -204,9 +204,9 @@ def test_a_suspect_row_keeps_its_ratio_and_is_marked_wherever_it_stands(told):
     assert all("Suspect, drawn all the same: ddp on 4 ranks" in each for each in charts)
 
 
-def test_an_invalid_row_has_its_rate_and_no_ratio(told):
+def test_an_invalid_row_has_its_rate_and_no_ratio(written):
     of_four = only(4)
-    found = told(lambda planned, launch: replace(launch, closure_error=0.2) if of_four(planned) else launch)
+    found = written(lambda planned, launch: replace(launch, closure_error=0.2) if of_four(planned) else launch)
     no_ratio(found, ("ddp", 4))
     assert_said(found, "the step times miss the wall clock by more than 0.1%")
     for form in ("terminal", "md", "tex", "html"):
@@ -218,9 +218,9 @@ def test_an_invalid_row_has_its_rate_and_no_ratio(told):
     assert "<title>ddp, 4:" not in chart
 
 
-def test_without_any_launch_of_the_baseline_no_row_has_a_ratio_and_each_says_so(told, generated):
+def test_without_any_launch_of_the_baseline_no_row_has_a_ratio_and_each_says_so(written, generated):
     base = only(1, "single")
-    found = told(lambda planned, launch: generated.crashed(planned, launch) if base(planned) else launch)
+    found = written(lambda planned, launch: generated.crashed(planned, launch) if base(planned) else launch)
     no_ratio(found, *ALL)
     nowhere(found)
     assert_said(found, "the baseline has no number (6 of 6 launches ended as crash", forms=("csv", "json", "terminal"))
@@ -239,13 +239,15 @@ MIXED = "launches were measured by different methods (method_version)"
 OURS, OTHER = schema.METHOD_VERSION, schema.METHOD_VERSION + 1
 
 
-def by_another_method(launch: schema.Launch) -> schema.Launch:
+def by_other_method(launch: schema.Launch) -> schema.Launch:
     return replace(launch, method_version=OTHER)
 
 
-def test_launches_of_two_methods_in_one_row_forbid_every_ratio_of_the_study(told):
+def test_launches_of_two_methods_in_one_row_forbid_every_ratio_of_the_study(written):
     of_two = only(2)
-    found = told(lambda planned, launch: by_another_method(launch) if of_two(planned) and planned.round > 2 else launch)
+    found = written(
+        lambda planned, launch: by_other_method(launch) if of_two(planned) and planned.round > 2 else launch
+    )
     no_ratio(found, *ALL)
     nowhere(found)
     assert_said(found, MIXED)
@@ -255,9 +257,9 @@ def test_launches_of_two_methods_in_one_row_forbid_every_ratio_of_the_study(told
     assert f"method {OURS}, {OTHER}." in found.seen("html")
 
 
-def test_rows_of_different_methods_forbid_every_ratio_of_the_study(told):
+def test_rows_of_different_methods_forbid_every_ratio_of_the_study(written):
     base = only(1, "single")
-    found = told(lambda planned, launch: launch if base(planned) else by_another_method(launch))
+    found = written(lambda planned, launch: launch if base(planned) else by_other_method(launch))
     no_ratio(found, *ALL)
     nowhere(found)
     assert_said(found, MIXED)
@@ -267,19 +269,19 @@ def test_rows_of_different_methods_forbid_every_ratio_of_the_study(told):
     assert sorted(launches.values()) == [OURS] * 6 + [OTHER] * 24
 
 
-def test_a_failed_launch_of_another_method_forbids_nothing(told, generated):
+def test_a_failed_launch_of_another_method_forbids_nothing(written, generated):
     """It gave no number that could be mixed with the others."""
     of_two = only(2)
-    found = told(
+    found = written(
         lambda planned, launch: (
-            by_another_method(generated.crashed(planned, launch)) if of_two(planned) and planned.round == 0 else launch
+            by_other_method(generated.crashed(planned, launch)) if of_two(planned) and planned.round == 0 else launch
         )
     )
     no_ratio(found)
     assert all(MIXED not in found.seen(form) for form in FORMS)
 
 
-def test_everything_at_once_is_told_row_by_row(told, generated):
+def test_everything_at_once_is_told_row_by_row(written, generated):
     def happens(planned, launch):
         match (planned.configuration.strategy, planned.configuration.ranks, planned.round):
             case ("ddp", 2, _):
@@ -290,7 +292,7 @@ def test_everything_at_once_is_told_row_by_row(told, generated):
                 return generated.crashed(planned, launch)
         return launch
 
-    found = told(happens, epochs=2)
+    found = written(happens, epochs=2)
     no_ratio(found, ("ddp", 2), ("ddp", 3))
     for text in ("miss the wall clock", "6 of 6 launches ended as crash", "1 of 6 launches ended as crash"):
         assert_said(found, text)
@@ -301,7 +303,7 @@ def test_two_studies_of_different_methods_are_told_together_and_not_divided(gene
     monkeypatch.setattr(os, "fsync", lambda _: None)
     rows = (generated.configuration("single", 1), generated.configuration("ddp", 2))
     folder = tmp_path / "store"
-    for name, happens in (("a", generated.untroubled), ("b", lambda _, launch: by_another_method(launch))):
+    for name, happens in (("a", generated.untroubled), ("b", lambda _, launch: by_other_method(launch))):
         generated.write(folder, launches=12, steps=120, study_id=f"{STUDY}-{name}", rows=rows, happens=happens)
     ids = [f"{STUDY}-a", f"{STUDY}-b"]
     run = CliRunner().invoke(
@@ -311,6 +313,6 @@ def test_two_studies_of_different_methods_are_told_together_and_not_divided(gene
     document = json.loads((tmp_path / f"{ids[0]}-and-1-more.json").read_text(encoding="utf-8"))
     assert [each["rows"][1]["speedup"]["n"] for each in document["studies"]] == [6, 6]  # each over its own baseline
     assert all(row["ratio"] is None for row in document["comparison"]["rows"])
-    page = Told({"html": (tmp_path / f"{ids[0]}-and-1-more.html").read_text(encoding="utf-8")}).seen("html")
+    page = Written({"html": (tmp_path / f"{ids[0]}-and-1-more.html").read_text(encoding="utf-8")}).seen("html")
     assert f"Measured by different methods ({OURS}, {OTHER})" in page
     assert "no ratio across these studies is formed" in page

@@ -65,7 +65,7 @@ def report() -> Report:
         rate_sps=None,
         speedup=None,
     )
-    told = StudyReport(
+    study_report = StudyReport(
         study=study(),
         command="bench scale --model ~/code/my_model.py:build --data-dir /mnt/alice/cifar10 --store /srv/alice/results "
         "--rdzv lab-node-07:29400 --ranks 1,2",
@@ -73,11 +73,11 @@ def report() -> Report:
         launches=(launch,),
         cards=(card,),
     )
-    return Report(studies=(told,), title="of alice")
+    return Report(studies=(study_report,), title="of alice")
 
 
-def spoken(told: Report) -> str:
-    return json.dumps(told, default=lambda each: each.__dict__, ensure_ascii=False)
+def spoken(found: Report) -> str:
+    return json.dumps(found, default=lambda each: each.__dict__, ensure_ascii=False)
 
 
 @pytest.mark.parametrize("secret", SECRETS)
@@ -87,23 +87,23 @@ def test_nothing_of_host_user_or_address_is_left(secret):
 
 
 def test_no_path_is_left_but_its_last_part():
-    told = anonymous(report(), also=())
-    command = told.studies[0].command
-    assert "/home" not in spoken(told)
+    study_report = anonymous(report(), also=())
+    command = study_report.studies[0].command
+    assert "/home" not in spoken(study_report)
     assert "--model …/my_model.py:build" in command
     assert "--data-dir …/cifar10" in command
     assert "--ranks 1,2" in command
-    assert told.studies[0].study.title.model == "…/my_model.py:build"
+    assert study_report.studies[0].study.title.model == "…/my_model.py:build"
 
 
 def test_what_a_reader_compares_stays():
-    told = anonymous(report())
-    card = told.studies[0].cards[0]
+    study_report = anonymous(report())
+    card = study_report.studies[0].cards[0]
     assert (card.hw_id, card.identity) == ("h", {"cpu_label": "AMD EPYC 7B13"})
     assert card.software == {"kernel": "Linux 6.8", "scaling-bench": "0.1.0", "torch": "2.15.0+cu130"}
     assert card.conditions == {}
-    assert told.studies[0].facts["learning rate"] == "0.05, constant"
-    assert told.anonymous
+    assert study_report.studies[0].facts["learning rate"] == "0.05, constant"
+    assert study_report.anonymous
 
 
 @pytest.mark.parametrize(
@@ -116,8 +116,8 @@ def test_what_a_reader_compares_stays():
     ],
 )
 def test_ordinary_words_and_numbers_stay(text):
-    told = replace(report(), studies=(replace(report().studies[0], command=text),))
-    assert anonymous(told).studies[0].command == text
+    changed = replace(report(), studies=(replace(report().studies[0], command=text),))
+    assert anonymous(changed).studies[0].command == text
 
 
 @pytest.mark.parametrize(
@@ -131,8 +131,8 @@ def test_ordinary_words_and_numbers_stay(text):
     ],
 )
 def test_a_home_with_blanks_in_its_name_is_left_in_no_text(text):
-    told = without_names(
+    study_report = without_names(
         {"reasons": [text], text: {"log_tail": (text,)}}, also=("/home/rosa meier", "rosa meier", "rosa-pc")
     )
-    assert "rosa" not in json.dumps(told).lower()
-    assert len(json.dumps(told)) > 40, "the words around it stay"
+    assert "rosa" not in json.dumps(study_report).lower()
+    assert len(json.dumps(study_report)) > 40, "the words around it stay"

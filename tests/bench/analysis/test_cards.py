@@ -10,13 +10,13 @@ from bench.store.schema import Dna
 
 
 def dna(number=0, *, hw="hw", sw="sw", num="num", unavailable=None, **layers):
-    told = {
+    document = {
         "identity": {"cpu_cores": 2, "gpus": []},
         "conditions": {"load_1m": 0.1 * number},
         "software": {"torch": "2.15.0"},
         **layers,
     }
-    texts = {name: None if facts is None else json.dumps(facts) for name, facts in told.items()}
+    texts = {name: None if facts is None else json.dumps(facts) for name, facts in document.items()}
     return Dna(
         study_id="s",
         launch_id=f"s.r{number:02d}p00",

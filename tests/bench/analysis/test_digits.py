@@ -9,7 +9,7 @@ from bench.analysis.statistics import intervals
 
 
 @pytest.mark.parametrize(
-    ("value", "count", "told"),
+    ("value", "count", "found"),
     [
         (101.1, 2, "101"),
         (99.96, 2, "100"),
@@ -26,8 +26,8 @@ from bench.analysis.statistics import intervals
         (math.nan, 2, "NaN"),
     ],
 )
-def test_a_number_keeps_its_digits_and_its_size(value, count, told):
-    assert digits.significant(value, count) == told
+def test_a_number_keeps_its_digits_and_its_size(value, count, found):
+    assert digits.significant(value, count) == found
 
 
 def test_a_share_is_told_as_in_the_tables():

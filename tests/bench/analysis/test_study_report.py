@@ -29,8 +29,8 @@ def stored(rates=None, *, damaged=(), dna=(), epochs=(), happens=lambda launches
     )
 
 
-def ratios(told, configuration):
-    return [each.speedup for each in told.launches if each.configuration == configuration.key]
+def ratios(found, configuration):
+    return [each.speedup for each in found.launches if each.configuration == configuration.key]
 
 
 def dna(launch, **identity):
@@ -48,15 +48,15 @@ def dna(launch, **identity):
 
 def test_every_launch_is_told_once_in_the_order_in_which_it_ran():
     given_ = stored()
-    told = study_report.told(replace(given_, launches=given_.launches[::-1]))
-    assert [each.launch_id for each in told.launches] == [each.launch_id for each in given_.plan.launches]
+    report = study_report.told(replace(given_, launches=given_.launches[::-1]))
+    assert [each.launch_id for each in report.launches] == [each.launch_id for each in given_.plan.launches]
 
 
 def test_a_launch_has_its_own_rate_and_the_ratio_to_the_baseline_of_its_round():
-    told = study_report.told(stored())
-    assert [each.rate_sps for each in told.launches if each.configuration == DDP2.key] == pytest.approx(RATES[DDP2])
-    assert ratios(told, DDP2) == pytest.approx([1.9, 200 / 110, 185 / 90])
-    assert ratios(told, SINGLE) == [1, 1, 1]
+    report = study_report.told(stored())
+    assert [each.rate_sps for each in report.launches if each.configuration == DDP2.key] == pytest.approx(RATES[DDP2])
+    assert ratios(report, DDP2) == pytest.approx([1.9, 200 / 110, 185 / 90])
+    assert ratios(report, SINGLE) == [1, 1, 1]
 
 
 rates = st.lists(st.one_of(st.none(), st.floats(10, 1000)), min_size=3, max_size=3)
@@ -65,9 +65,9 @@ rates = st.lists(st.one_of(st.none(), st.floats(10, 1000)), min_size=3, max_size
 @given(base=rates, pair=rates)
 def test_launches_and_rows_agree_on_what_there_is(base, pair):
     """The geometric mean of the launches' ratios is the row's speedup; where that is None, no launch has one."""
-    told = study_report.told(stored({SINGLE: base, DDP2: pair}))
-    for row in told.study.rows:
-        mine = [each for each in told.launches if each.configuration == row.key]
+    report = study_report.told(stored({SINGLE: base, DDP2: pair}))
+    for row in report.study.rows:
+        mine = [each for each in report.launches if each.configuration == row.key]
         assert len(mine) == 3
         assert sorted(each.rate_sps for each in mine if each.rate_sps is not None) == sorted(row.rates)
         found = [each.speedup for each in mine if each.speedup is not None]
@@ -82,25 +82,25 @@ def test_launches_and_rows_agree_on_what_there_is(base, pair):
 
 
 def test_a_launch_whose_baseline_crashed_in_its_round_has_a_rate_and_no_ratio():
-    told = study_report.told(stored({SINGLE: [100.0, None, 90.0, 95.0], DDP2: [190.0] * 4}))
-    assert ratios(told, DDP2) == pytest.approx([1.9, None, 190 / 90, 2.0])
-    assert [each.status for each in told.launches if each.configuration == SINGLE.key][1] == "crash"
-    assert next(each.reason for each in told.launches if each.status == "crash") == "RuntimeError: boom"
+    report = study_report.told(stored({SINGLE: [100.0, None, 90.0, 95.0], DDP2: [190.0] * 4}))
+    assert ratios(report, DDP2) == pytest.approx([1.9, None, 190 / 90, 2.0])
+    assert [each.status for each in report.launches if each.configuration == SINGLE.key][1] == "crash"
+    assert next(each.reason for each in report.launches if each.status == "crash") == "RuntimeError: boom"
 
 
 def test_no_launch_of_an_invalid_row_has_a_ratio_and_none_at_all_without_a_sound_baseline():
-    told = study_report.told(stored(happens=lambda launches: changed(launches, DDP2, closure_error=0.2)))
-    assert ratios(told, DDP2) == [None] * 3
-    assert ratios(told, SINGLE) == [1, 1, 1]
-    told = study_report.told(stored(happens=lambda launches: changed(launches, SINGLE, closure_error=0.2)))
-    assert ratios(told, DDP2) == ratios(told, SINGLE) == [None] * 3
-    assert all(each.rate_sps for each in told.launches)
+    report = study_report.told(stored(happens=lambda launches: changed(launches, DDP2, closure_error=0.2)))
+    assert ratios(report, DDP2) == [None] * 3
+    assert ratios(report, SINGLE) == [1, 1, 1]
+    report = study_report.told(stored(happens=lambda launches: changed(launches, SINGLE, closure_error=0.2)))
+    assert ratios(report, DDP2) == ratios(report, SINGLE) == [None] * 3
+    assert all(each.rate_sps for each in report.launches)
 
 
 def test_a_launch_tells_the_method_that_measured_it():
-    told = study_report.told(stored(happens=lambda launches: changed(launches, DDP2, method_version=7)))
-    assert {each.method_version for each in told.launches if each.configuration == DDP2.key} == {7}
-    assert {each.speedup for each in told.launches} == {None}
+    report = study_report.told(stored(happens=lambda launches: changed(launches, DDP2, method_version=7)))
+    assert {each.method_version for each in report.launches if each.configuration == DDP2.key} == {7}
+    assert {each.speedup for each in report.launches} == {None}
 
 
 def test_damaged_files_are_the_first_warnings_each_once():
@@ -130,14 +130,14 @@ def test_facts_tell_every_seed_and_the_options_that_were_given():
 
 @pytest.mark.parametrize("count", [float("nan"), float("inf")])
 def test_a_number_that_is_none_is_no_fact(count):
-    told = study_report.told(stored(happens=lambda launches: changed(launches, SINGLE, flop_per_sample=count)))
-    assert "operations per sample" not in told.facts
+    report = study_report.told(stored(happens=lambda launches: changed(launches, SINGLE, flop_per_sample=count)))
+    assert "operations per sample" not in report.facts
 
 
 def test_nothing_run_is_a_report_all_the_same():
-    told = study_report.told(replace(stored(), launches=(), steps={}))
-    assert told.launches == told.traces == told.learned == told.cards == ()
-    assert [row.status for row in told.study.rows] == ["not_run", "not_run"]
+    report = study_report.told(replace(stored(), launches=(), steps={}))
+    assert report.launches == report.traces == report.learned == report.cards == ()
+    assert [row.status for row in report.study.rows] == ["not_run", "not_run"]
 
 
 def test_several_studies_keep_their_order_and_the_first_two_machines_are_held_against_each_other():
@@ -153,9 +153,9 @@ def test_several_studies_keep_their_order_and_the_first_two_machines_are_held_ag
 
 def test_a_report_is_the_same_however_the_rows_were_read():
     given_ = stored({SINGLE: [100.0] * 3, DDP2: [190.0] * 3, DDP4: [350.0] * 3})
-    told = [epoch(each.launch_id, number) for each in given_.launches for number in range(2)]
-    whole = replace(given_, epochs=told, dna=[dna(each, cpu_cores=2) for each in given_.launches])
-    turned = replace(whole, launches=whole.launches[::-1], epochs=told[::-1])
+    lines = [epoch(each.launch_id, number) for each in given_.launches for number in range(2)]
+    whole = replace(given_, epochs=lines, dna=[dna(each, cpu_cores=2) for each in given_.launches])
+    turned = replace(whole, launches=whole.launches[::-1], epochs=lines[::-1])
     assert study_report.told(whole).launches == study_report.told(turned).launches
     assert study_report.told(whole).learned == study_report.told(turned).learned
     assert study_report.told(whole).study.rows == study_report.told(turned).study.rows

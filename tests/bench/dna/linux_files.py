@@ -17,11 +17,11 @@ bogomips\t: {mhz}
 
 def a_linux(root, *, text=X86, cores=4, threads_per_core=2, memory_kb=65_786_000, **changes):
     """A folder with the parts of /proc and /sys that are read."""
-    told = {"microcode": "0x2b", "mhz": 2000.0, "extra": ""} | changes
+    document = {"microcode": "0x2b", "mhz": 2000.0, "extra": ""} | changes
     shutil.rmtree(root, ignore_errors=True)
     (root / "proc").mkdir(parents=True)
     threads = cores * threads_per_core
-    blocks = [text.format(number=number, **told) for number in range(threads)]
+    blocks = [text.format(number=number, **document) for number in range(threads)]
     (root / "proc/cpuinfo").write_text("\n".join(blocks) + "\n")
     (root / "proc/meminfo").write_text(f"MemTotal:       {memory_kb} kB\nMemFree:        1234 kB\n")
     for number in range(threads):

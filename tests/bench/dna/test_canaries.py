@@ -50,12 +50,12 @@ def test_inputs_are_exact_and_fill_their_range():
 
 
 def test_a_digest_is_over_type_shape_and_little_endian_bytes():
-    told = hashlib.blake2b(b"torch.float32 (3,)\n" + struct.pack("<3f", 1.0, -2.0, 0.5)).hexdigest()[:16]
+    found = hashlib.blake2b(b"torch.float32 (3,)\n" + struct.pack("<3f", 1.0, -2.0, 0.5)).hexdigest()[:16]
     tensor = torch.tensor([1.0, -2.0, 0.5])
-    assert numeric.digest(tensor) == told
-    assert numeric.digest(tensor[:, None]) != told
-    assert numeric.digest(tensor.view(torch.int32)) != told
-    assert numeric.digest(torch.tensor([1.0, 9.0, -2.0, 9.0, 0.5])[::2]) == told, "however it lies in memory"
+    assert numeric.digest(tensor) == found
+    assert numeric.digest(tensor[:, None]) != found
+    assert numeric.digest(tensor.view(torch.int32)) != found
+    assert numeric.digest(torch.tensor([1.0, 9.0, -2.0, 9.0, 0.5])[::2]) == found, "however it lies in memory"
 
 
 def test_one_bit_is_another_digest_even_in_a_nan():
@@ -74,14 +74,14 @@ def test_the_distance_is_in_units_of_the_largest_elements_last_place():
 
 def test_every_canary_runs_repeats_itself_and_is_close_to_float64():
     both = {**EVERYWHERE, **ACCELERATORS}
-    told = numeric.Runner().on(CPU, both, repeats=2)
-    assert told["failed"] == {}
-    assert told["unstable"] == []
-    assert list(told["digests"]) == [*both, *RANDOM]
+    facts = numeric.Runner().on(CPU, both, repeats=2)
+    assert facts["failed"] == {}
+    assert facts["unstable"] == []
+    assert list(facts["digests"]) == [*both, *RANDOM]
     assert len(EVERYWHERE) + len(RANDOM) >= 30
-    assert list(told["ulp"]) == list(both)
-    assert max(told["ulp"].values()) < 100
-    assert numeric.Runner().on(CPU, both)["digests"] == told["digests"]
+    assert list(facts["ulp"]) == list(both)
+    assert max(facts["ulp"].values()) < 100
+    assert numeric.Runner().on(CPU, both)["digests"] == facts["digests"]
 
 
 def test_a_canary_that_does_not_repeat_itself_is_named():
@@ -105,18 +105,18 @@ def test_a_canary_that_does_not_run_or_is_not_finite_costs_itself_only():
         "endless": Canary(shapes=((3,),), run=lambda x: x / 0.0),
         "mm": EVERYWHERE["mm"],
     }
-    told = numeric.Runner().on(CPU, found)
-    assert told["failed"] == {"broken": "no such kernel in …", "endless": "the result is not finite"}
-    assert {"endless", "mm"} <= set(told["digests"])
-    assert "mm" in told["ulp"]
+    facts = numeric.Runner().on(CPU, found)
+    assert facts["failed"] == {"broken": "no such kernel in …", "endless": "the result is not finite"}
+    assert {"endless", "mm"} <= set(facts["digests"])
+    assert "mm" in facts["ulp"]
 
 
 def test_the_identity_is_the_hash_of_the_digests_at_one_thread():
-    told = {"one_thread": {"sum": "00ff", "exp": "0123"}, "all_threads": {"sum": "11"}, "threads": 2}
+    document = {"one_thread": {"sum": "00ff", "exp": "0123"}, "all_threads": {"sum": "11"}, "threads": 2}
     text = b'{"exp":"0123","sum":"00ff"}'
-    assert numbers.num_id(told) == hashlib.blake2b(text).hexdigest()[:16]
-    assert numbers.num_id(told | {"all_threads": {}, "threads": 9}) == numbers.num_id(told)
-    assert numbers.num_id(told | {"one_thread": {"sum": "00ff"}}) != numbers.num_id(told)
+    assert numbers.num_id(document) == hashlib.blake2b(text).hexdigest()[:16]
+    assert numbers.num_id(document | {"all_threads": {}, "threads": 9}) == numbers.num_id(document)
+    assert numbers.num_id(document | {"one_thread": {"sum": "00ff"}}) != numbers.num_id(document)
 
 
 def test_a_gradient_is_what_autograd_gives_bit_for_bit_without_the_imports_that_it_would_take():

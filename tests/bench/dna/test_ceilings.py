@@ -14,8 +14,8 @@ torch = measured.torch
 
 
 def test_a_summary_is_the_middle_and_the_spread_of_the_middle_half():
-    told = samples.summary([5.0, 1.0, 2.0, 3.0, 4.0])
-    assert told == {"n": 5, "median": 3.0, "spread": round(2 / 3, 4)}
+    text = samples.summary([5.0, 1.0, 2.0, 3.0, 4.0])
+    assert text == {"n": 5, "median": 3.0, "spread": round(2 / 3, 4)}
 
 
 def test_times_leave_out_the_warm_up_and_wait_for_the_device():
@@ -62,40 +62,40 @@ def test_a_gpu_that_is_throttled_is_flagged(meter, monkeypatch):
 
 def test_the_disk_is_measured_where_results_go_and_left_as_it_was(tmp_path):
     with measured._scratch(tmp_path / "not" / "there" / "yet") as file:
-        told = measured._fsync(file)
-        assert told["n"] == 30
-        assert 0 < told["median"] < 60
+        found = measured._fsync(file)
+        assert found["n"] == 30
+        assert 0 < found["median"] < 60
     assert list(tmp_path.iterdir()) == []
 
 
 def test_one_core_is_too_few_for_two_ranks(monkeypatch, capsys):
     monkeypatch.setattr(ceilings, "document_of", lambda *_, **__: {"flags": [], "unavailable": {"copy": "no GPU"}})
     machine = Machine(cpu_ids=(0,), pinnable=False, memory_bytes=1)
-    told = ceilings.measure(machine, ceilings.Path())
-    assert set(told["unavailable"]) == {"copy", "allreduce_s", "allreduce_bytes_per_s"}
-    assert "2 ranks need as many cores" in told["unavailable"]["allreduce_s"]
+    ceilings_here = ceilings.measure(machine, ceilings.Path())
+    assert set(ceilings_here["unavailable"]) == {"copy", "allreduce_s", "allreduce_bytes_per_s"}
+    assert "2 ranks need as many cores" in ceilings_here["unavailable"]["allreduce_s"]
 
 
 def test_the_bus_bandwidth_of_two_ranks_is_the_bytes_over_the_time(monkeypatch, capsys):
     monkeypatch.setattr(ceilings, "document_of", lambda *_, **__: {"flags": [], "unavailable": {}})
     monkeypatch.setattr(ceilings, "_all_reduce", lambda machine: {"4096": [0.5, 0.5, 0.5]})
-    told = ceilings.measure(Machine(cpu_ids=(0, 1), pinnable=False, memory_bytes=1), ceilings.Path())
-    assert told["allreduce_s"] == {"4096": {"n": 3, "median": 0.5, "spread": 0.0}}
-    assert told["allreduce_bytes_per_s"] == {"4096": {"n": 3, "median": 8192.0, "spread": 0.0}}
+    ceilings_here = ceilings.measure(Machine(cpu_ids=(0, 1), pinnable=False, memory_bytes=1), ceilings.Path())
+    assert ceilings_here["allreduce_s"] == {"4096": {"n": 3, "median": 0.5, "spread": 0.0}}
+    assert ceilings_here["allreduce_bytes_per_s"] == {"4096": {"n": 3, "median": 8192.0, "spread": 0.0}}
 
 
 @pytest.mark.slow
 def test_this_machine_is_measured_whole(tmp_path, capsys):
     machine = here()
-    told = ceilings.measure(machine, tmp_path)
-    assert json.loads(json.dumps(told, allow_nan=False)) == told
+    ceilings_here = ceilings.measure(machine, tmp_path)
+    assert json.loads(json.dumps(ceilings_here, allow_nan=False)) == ceilings_here
     fields = {"gemm_flop_per_s", "memory_bytes_per_s", "copy_bytes_per_s", "launch_s", "training_step_s"}
     fields |= {"disk_write_bytes_per_s", "fsync_s", "allreduce_s", "allreduce_bytes_per_s"}
-    assert fields <= set(told) | set(told["unavailable"])
-    assert told["gemm_flop_per_s"]["fp32"]["n"] == 20
-    assert told["gemm_flop_per_s"]["fp32"]["median"] > 1e8
+    assert fields <= set(ceilings_here) | set(ceilings_here["unavailable"])
+    assert ceilings_here["gemm_flop_per_s"]["fp32"]["n"] == 20
+    assert ceilings_here["gemm_flop_per_s"]["fp32"]["median"] > 1e8
     if len(machine.cpu_ids) >= 2:
-        assert list(told["allreduce_s"]) == ["4096", "1048576", "67108864"]
+        assert list(ceilings_here["allreduce_s"]) == ["4096", "1048576", "67108864"]
     assert capsys.readouterr().err.count("Measuring") >= 1
     assert list(tmp_path.iterdir()) == []
 
@@ -109,13 +109,13 @@ def remembering(monkeypatch, tmp_path):
 def test_ceilings_are_kept_for_the_studies_of_this_hardware_software_and_number_of_threads(remembering):
     """They once were printed and forgotten, so that no report ever had a measured ceiling to draw."""
     here = fingerprint()
-    told = {"device": "cpu", "threads": 2, "gemm_flop_per_s": {"fp32": {"median": 1e9}}, "flags": []}
+    document = {"device": "cpu", "threads": 2, "gemm_flop_per_s": {"fp32": {"median": 1e9}}, "flags": []}
     assert ceilings.joined(here, 2) == here
-    ceilings.keep(ceilings.of_measured(here, told), 2)
+    ceilings.keep(ceilings.of_measured(here, document), 2)
     found = ceilings.joined(here, 2)
-    assert found.measured == told
+    assert found.measured == document
     assert "measured" not in found.unavailable
-    assert json.loads(found.row("study", "launch").measured) == told
+    assert json.loads(found.row("study", "launch").measured) == document
     for other in (replace(here, hw_id="another"), replace(here, sw_id="another")):
         assert ceilings.joined(other, 2) == other
     assert ceilings.joined(here, 4) == here

@@ -23,8 +23,8 @@ def root(tmp_path):
     return written
 
 
-def clock(cpu, **told):
-    return {f"{CPUS}/cpu{cpu}/cpufreq/{name}": text for name, text in told.items()}
+def clock(cpu, **found):
+    return {f"{CPUS}/cpu{cpu}/cpufreq/{name}": text for name, text in found.items()}
 
 
 def test_every_used_core_speaks_for_itself(root):
@@ -73,12 +73,12 @@ def test_a_core_that_is_offline_has_no_clock_and_not_zero(root):
 
 def test_the_hottest_disk_is_not_the_processor(monkeypatch):
     disk, core = SimpleNamespace(current=70.0), SimpleNamespace(current=41.0)
-    for sensors, told in (
+    for sensors, given in (
         ({"nvme": [disk], "coretemp": [core]}, 41.0),
         ({"drivetemp": [disk], "bigcore0_thermal": [core]}, 41.0),
         ({"nvme": [disk], "iwlwifi_1": [disk]}, None),
     ):
         monkeypatch.setattr(psutil, "sensors_temperatures", lambda sensors=sensors: sensors, raising=False)
         found = gather({"temperature_c": conditions._temperature_c})
-        assert found.values.get("temperature_c") == told
-        assert told is not None or is_absent(found.unavailable["temperature_c"])
+        assert found.values.get("temperature_c") == given
+        assert given is not None or is_absent(found.unavailable["temperature_c"])

@@ -121,9 +121,9 @@ def test_macos_tells_what_the_machine_is():
     assert found.values["hypervisor"] is False
 
 
-@pytest.mark.parametrize("told", ["", "{}", '{"SPDisplaysDataType": [{"_name": "A screen alone"}]}'])
-def test_a_mac_that_does_not_tell_its_gpu_has_a_reason(told):
-    found = macos.identity(lambda: SYSCTL, lambda: told)
+@pytest.mark.parametrize("given", ["", "{}", '{"SPDisplaysDataType": [{"_name": "A screen alone"}]}'])
+def test_a_mac_that_does_not_tell_its_gpu_has_a_reason(given):
+    found = macos.identity(lambda: SYSCTL, lambda: given)
     assert "gpu_cores" in found.unavailable
     assert "gpu_cores" not in found.values
 

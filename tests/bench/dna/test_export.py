@@ -34,23 +34,23 @@ def document():
 
 
 def test_all_keys_of_mlperf_are_there_and_each_is_text(document):
-    told = export.mlperf(document)
-    assert len(told) == 33
-    assert list(told) == list(export.MLPERF_KEYS)
-    assert all(isinstance(value, str) for value in told.values())
+    exported = export.mlperf(document)
+    assert len(exported) == 33
+    assert list(exported) == list(export.MLPERF_KEYS)
+    assert all(isinstance(value, str) for value in exported.values())
 
 
 def test_what_was_read_stands_in_mlperfs_places(document):
-    told = export.mlperf(document)
-    assert told["host_processors_per_node"] == "2"
-    assert told["host_processor_core_count"] == "32", "of one processor"
-    assert told["host_processor_vcpu_count"] == "64"
-    assert told["host_memory_capacity"] == "512 GiB"
-    assert told["accelerators_per_node"] == "4"
-    assert told["accelerator_model_name"] == "H100"
-    assert told["accelerator_memory_capacity"] == "80 GiB"
-    assert told["accelerator_host_interconnect"] == "PCIe gen 5"
-    assert told["framework"] == "PyTorch 2.15.0"
+    exported = export.mlperf(document)
+    assert exported["host_processors_per_node"] == "2"
+    assert exported["host_processor_core_count"] == "32", "of one processor"
+    assert exported["host_processor_vcpu_count"] == "64"
+    assert exported["host_memory_capacity"] == "512 GiB"
+    assert exported["accelerators_per_node"] == "4"
+    assert exported["accelerator_model_name"] == "H100"
+    assert exported["accelerator_memory_capacity"] == "80 GiB"
+    assert exported["accelerator_host_interconnect"] == "PCIe gen 5"
+    assert exported["framework"] == "PyTorch 2.15.0"
 
 
 def test_unlike_cards_are_counted(document):
@@ -60,14 +60,14 @@ def test_unlike_cards_are_counted(document):
 
 def test_what_is_not_known_is_empty_and_named_in_the_notes(document):
     del document["identity"]["memory_gib"], document["conditions"]["cpu_mhz"]
-    told = export.mlperf(document)
+    exported = export.mlperf(document)
     for key in ("host_memory_capacity", "host_processor_frequency", "cooling", "host_networking"):
-        assert told[key] == ""
-        assert key in told["hw_notes"]
+        assert exported[key] == ""
+        assert key in exported["hw_notes"]
     for key in ("submitter", "division", "status", "system_name"):
-        assert told[key] == ""
-        assert key in told["sw_notes"]
-    assert "accelerators_per_node" not in told["hw_notes"]
+        assert exported[key] == ""
+        assert key in exported["sw_notes"]
+    assert "accelerators_per_node" not in exported["hw_notes"]
 
 
 def test_a_machine_without_gpus_says_none_and_one_that_cannot_tell_says_nothing(document):
@@ -78,11 +78,11 @@ def test_a_machine_without_gpus_says_none_and_one_that_cannot_tell_says_nothing(
 
 
 def test_anonymized_has_the_ids_and_nothing_of_the_moment_or_the_site(document):
-    told = export.anonymized(document)
-    assert (told["hw_id"], told["sw_id"]) == ("hw", "sw")
-    assert told["conditions"] == {}
-    assert told["software"]["kernel"] == "Linux 6.18"
-    assert told["software"]["scaling-bench"] == "0.1"
-    assert told["unavailable"] == {"num_id": "not available", "conditions": export.LEFT_OUT}
+    exported = export.anonymized(document)
+    assert (exported["hw_id"], exported["sw_id"]) == ("hw", "sw")
+    assert exported["conditions"] == {}
+    assert exported["software"]["kernel"] == "Linux 6.18"
+    assert exported["software"]["scaling-bench"] == "0.1"
+    assert exported["unavailable"] == {"num_id": "not available", "conditions": export.LEFT_OUT}
     assert document == DOCUMENT, "the original stays"
-    assert export.mlperf(told)["host_processor_frequency"] == ""
+    assert export.mlperf(exported)["host_processor_frequency"] == ""

@@ -54,9 +54,9 @@ def test_what_is_not_there_is_another_thing_than_what_cannot_be_read():
     ],
 )
 def test_a_reason_names_nobody_s_folder(error):
-    told = facts.gather({"bad": raising(error)}).unavailable["bad"]
-    assert "rosa" not in told
-    assert "meier" not in told
+    described = facts.gather({"bad": raising(error)}).unavailable["bad"]
+    assert "rosa" not in described
+    assert "meier" not in described
 
 
 def test_the_kernel_s_own_files_are_named():

@@ -147,9 +147,9 @@ def test_our_own_version_is_told_and_no_part_of_the_software_s_id(monkeypatch):
 def test_every_gap_has_a_reason_and_no_field_is_both():
     here = fingerprint()
     for layer in ("identity", "conditions", "software"):
-        told = getattr(here, layer)
-        assert None not in told.values()
-        for name in told:
+        found = getattr(here, layer)
+        assert None not in found.values()
+        for name in found:
             assert f"{layer}.{name}" not in here.unavailable
     assert all(here.unavailable.values())
     assert here.num_id is None
@@ -187,11 +187,11 @@ def test_another_document_is_no_fingerprint(document):
 
 
 def test_versions_are_those_of_the_installed_packages():
-    told = software.read(NO_GPU)
+    facts = software.read(NO_GPU)
     torch = Path(importlib.metadata.distribution("torch").locate_file("torch/version.py"))
-    assert told.values["torch"] == importlib.metadata.version("torch")
-    assert told.values["torch_git"] in torch.read_text()
-    assert told.values["python"].endswith(".".join(map(str, sys.version_info[:3])))
+    assert facts.values["torch"] == importlib.metadata.version("torch")
+    assert facts.values["torch_git"] in torch.read_text()
+    assert facts.values["python"].endswith(".".join(map(str, sys.version_info[:3])))
 
 
 def test_a_package_that_is_not_there_is_a_gap_and_not_a_crash(monkeypatch):
@@ -201,10 +201,10 @@ def test_a_package_that_is_not_there_is_a_gap_and_not_a_crash(monkeypatch):
     monkeypatch.setattr(software, "version", nothing)
     monkeypatch.setattr(software, "requires", nothing)
     monkeypatch.setattr(software.importlib.util, "find_spec", lambda name: None)
-    told = software.read(NO_GPU)
-    assert told.unavailable["torch"] == "absent: not installed"
-    assert told.unavailable["torch_git"] == "absent: torch is not installed"
-    assert "timm" not in told.values | told.unavailable
+    facts = software.read(NO_GPU)
+    assert facts.unavailable["torch"] == "absent: not installed"
+    assert facts.unavailable["torch_git"] == "absent: torch is not installed"
+    assert "timm" not in facts.values | facts.unavailable
 
 
 def test_it_imports_neither_torch_nor_pyarrow():
@@ -222,10 +222,10 @@ def test_a_fingerprint_is_plain_json():
 
 def of_files(monkeypatch, root):
     """The fingerprint of the machine whose files these are."""
-    told = linux.identity
+    facts = linux.identity
     with monkeypatch.context() as here:
         here.setattr(identity.sys, "platform", "linux")
-        here.setattr(identity.linux, "identity", lambda: told(root))
+        here.setattr(identity.linux, "identity", lambda: facts(root))
         here.setattr(identity.platform, "machine", lambda: "x86_64")
         here.setattr(gpu, "read", lambda: NO_GPU)
         return fingerprint()

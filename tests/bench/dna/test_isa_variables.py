@@ -56,9 +56,9 @@ def test_a_switched_instruction_set_is_seen_and_named(plain, monkeypatch, variab
 
 @pytest.mark.slow
 def test_another_thread_count_is_told_from_another_machine(plain):
-    alone = numbers.measure("hw", "sw", 1, keep=False)
-    assert numbers.num_id(alone) == numbers.num_id(plain), "one thread is one thread"
-    found = diagnose(alone, plain)
+    single = numbers.measure("hw", "sw", 1, keep=False)
+    assert numbers.num_id(single) == numbers.num_id(plain), "one thread is one thread"
+    found = diagnose(single, plain)
     assert found.one_thread == ()
     assert "sum_1m" in found.all_threads
     assert [cause.text.partition(":")[0] for cause in found.causes] == ["the thread count"]

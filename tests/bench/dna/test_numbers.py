@@ -7,14 +7,14 @@ import pytest
 from bench.dna import cache, numbers
 from bench.dna.facts import UnavailableError
 
-TOLD = {"method": numbers.METHOD, "threads": 2, "one_thread": {"mm": "00"}, "all_threads": {"mm": "00"}}
+KEPT = {"method": numbers.METHOD, "threads": 2, "one_thread": {"mm": "00"}, "all_threads": {"mm": "00"}}
 
 
 @pytest.fixture
 def asked(monkeypatch, tmp_path, canaries):
     """An empty cache, and a list of the thread counts that the canaries were asked for."""
     monkeypatch.setenv("BENCH_CACHE_DIR", str(tmp_path / "cache"))
-    begun = canaries(lambda: {**TOLD, "call": len(begun)})
+    begun = canaries(lambda: {**KEPT, "call": len(begun)})
     return begun
 
 

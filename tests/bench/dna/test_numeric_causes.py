@@ -9,11 +9,11 @@ NAMES = [*EVERYWHERE, *RANDOM]
 
 
 def numbers(differ=(), threads=2, at_threads=(), **changes):
-    alone = {name: "other" if name in differ else "same" for name in NAMES}
+    single = {name: "other" if name in differ else "same" for name in NAMES}
     together = {name: "other" if name in (*differ, *at_threads) else "same" for name in NAMES}
-    told = {"method": 1, "threads": threads, "capability": "AVX512", "variables": {}}
-    told |= {"libraries": {"mkl": "2024.2", "onednn": "v3.13"}, "one_thread": alone, "all_threads": together}
-    return told | changes
+    document = {"method": 1, "threads": threads, "capability": "AVX512", "variables": {}}
+    document |= {"libraries": {"mkl": "2024.2", "onednn": "v3.13"}, "one_thread": single, "all_threads": together}
+    return document | changes
 
 
 def causes(a, b, fields=()):

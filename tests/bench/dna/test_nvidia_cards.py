@@ -128,7 +128,7 @@ def test_cards_of_the_host_that_a_container_was_not_given_are_a_note(tmp_path):
 
 @pytest.mark.parametrize("node", ["nvidia0", "nvgpu", "dxg"])
 @pytest.mark.parametrize(
-    ("told", "names", "trouble"),
+    ("given", "names", "trouble"),
     [
         ({"names": ["H100"], "reason": ""}, ("H100",), 0),
         ({"names": [], "reason": "CUDA unknown error"}, (), 1),
@@ -136,12 +136,12 @@ def test_cards_of_the_host_that_a_container_was_not_given_are_a_note(tmp_path):
     ],
 )
 def test_a_container_with_cards_and_without_the_driver_s_library_asks_torch(
-    tmp_path, monkeypatch, node, told, names, trouble
+    tmp_path, monkeypatch, node, given, names, trouble
 ):
     def answer(module, arguments, *, timeout_s):
-        if isinstance(told, Exception):
-            raise told
-        return told
+        if isinstance(given, Exception):
+            raise given
+        return given
 
     monkeypatch.setattr(nvidia, "document_of", answer)
     (tmp_path / "dev").mkdir()
@@ -153,8 +153,8 @@ def test_a_container_with_cards_and_without_the_driver_s_library_asks_torch(
 
 
 def test_the_real_torch_answers_when_it_is_asked():
-    told = child.document_of("bench.dna.seen_by_torch", (), timeout_s=120)
-    assert set(told) == {"names", "reason"}
+    document = child.document_of("bench.dna.seen_by_torch", (), timeout_s=120)
+    assert set(document) == {"names", "reason"}
 
 
 @pytest.mark.parametrize(

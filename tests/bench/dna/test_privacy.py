@@ -88,10 +88,10 @@ def test_nothing_personal_is_in_a_stored_fingerprint(tmp_path, monkeypatch, cach
     store.create_study(to_json(plan))
     launch = a_launch(plan, 0, num_id=here.num_id)
     store.commit(LaunchRows(launch=launch, steps=some_steps(launch), dna=here.row(plan.study_id, launch.launch_id)))
-    told = texts_of(store.path)
-    assert here.hw_id in told
-    assert here.numeric["one_thread"]["softmax"] in told
-    assert found_in(told) == []
+    text = texts_of(store.path)
+    assert here.hw_id in text
+    assert here.numeric["one_thread"]["softmax"] in text
+    assert found_in(text) == []
 
 
 @pytest.mark.slow
@@ -102,9 +102,9 @@ def test_a_study_carries_the_numbers_identity_and_nothing_personal(run_bench, tm
     (row,) = read.launches(tmp_path / "store", study["study"])
     assert row.num_id == study["dna"]["num_id"]
     assert "num_id" not in json.loads(row.unavailable)
-    told = texts_of(tmp_path / "store")
-    assert row.num_id in told
-    assert found_in(told) == []
+    text = texts_of(tmp_path / "store")
+    assert row.num_id in text
+    assert found_in(text) == []
     compared = run_bench("dna", "--json", "--diff", study["study"], "here", "--store", tmp_path / "store").json()
     assert compared["canaries"]["obstacle"] is None
     assert compared["canaries"]["one_thread"] == compared["canaries"]["all_threads"] == []

@@ -82,9 +82,9 @@ def test_tensorboard_reads_every_setting_with_its_origin_the_dna_and_the_report(
     target("tensorboard").write(record, tmp_path / "tb", silent)
     read = events(tmp_path / "tb" / STUDY / "ddp-cpu-2x1" / _short_of(record, "ddp-cpu-2x1"))
     session = HParamsPluginData.FromString(read.PluginTagToContent("hparams")["_hparams_/session_start_info"])
-    told = session.session_start_info.hparams
-    assert told["recipe.learning_rate"].number_value == 0.05
-    assert told["model.name"].string_value == "lenet"
+    found = session.session_start_info.hparams
+    assert found["recipe.learning_rate"].number_value == 0.05
+    assert found["model.name"].string_value == "lenet"
     assert "| recipe.learning_rate | 0.05 | profile demo |" in _text(read, "settings/text_summary")
     assert "00112233445566aa" in _text(read, "dna/text_summary")
     assert "| cat | 3 | 1 |" in _text(read, "confusion/text_summary")
@@ -122,9 +122,9 @@ def runs(tmp_path):
     def found():
         client = MlflowClient(tracking_uri=f"sqlite:///{tmp_path}/an mlflow/mlflow.db")
         experiment = client.get_experiment_by_name("bench")
-        told = client.search_runs([experiment.experiment_id])
-        by_id = {each.data.tags["bench.id"]: each for each in told}
-        assert len(by_id) == len(told), "two runs of one thing"
+        given = client.search_runs([experiment.experiment_id])
+        by_id = {each.data.tags["bench.id"]: each for each in given}
+        assert len(by_id) == len(given), "two runs of one thing"
         return client, by_id
 
     return found
@@ -187,13 +187,13 @@ def test_mlflow_tells_of_a_database_that_is_none(of, tmp_path):
 
 def inspected(run: Path) -> list[dict]:
     """The records of an offline run, as wandb's own inspector prints them."""
-    told = subprocess.run(
+    ran = subprocess.run(
         [str(Path(sys.executable).parent / "wandb"), "leet", "inspect", "--json", str(run)],
         capture_output=True,
         text=True,
         check=True,
     )
-    return [json.loads(line) for line in told.stdout.splitlines()]
+    return [json.loads(line) for line in ran.stdout.splitlines()]
 
 
 def test_wandb_reads_what_went_in_and_exporting_again_adds_nothing(of, grown, tmp_path):
@@ -378,13 +378,13 @@ def test_no_target_sends_anything(learned, tmp_path):
     for name in exporting.names():
         target(name)
     ours = [sys.executable, "-m", "bench", "export", "@last", "--store", str(learned), "-o", str(tmp_path / "out")]
-    told = subprocess.run(
+    ran = subprocess.run(
         ["unshare", "-rn", "bash", "-c", WITHOUT_A_NETWORK, "-", *ours, "--to", ",".join(exporting.names())],
         capture_output=True,
         text=True,
         check=True,
     )
-    counted = dict(line.split("=") for line in told.stdout.splitlines() if line.startswith(("tried=", "control=")))
+    counted = dict(line.split("=") for line in ran.stdout.splitlines() if line.startswith(("tried=", "control=")))
     assert int(counted["control"]) > 0  # the kernel does count
     assert int(counted["tried"]) == 0
     assert {each.name for each in (tmp_path / "out").iterdir()} == set(exporting.names())

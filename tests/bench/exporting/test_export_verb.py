@@ -27,22 +27,22 @@ def invoke(learned, tmp_path):
 
 
 def test_it_prints_the_paths_and_says_on_stderr_what_to_do_with_them(invoke, tmp_path):
-    told = invoke("@last", "--to", "csv,json")
-    assert told.exit_code == 0
-    assert all(Path(path).is_file() for path in told.stdout.splitlines())
-    assert f"{tmp_path}/out/json/{STUDY}/{STUDY}.json" in told.stdout.splitlines()
-    assert "the tables are in" in told.stderr
+    ran = invoke("@last", "--to", "csv,json")
+    assert ran.exit_code == 0
+    assert all(Path(path).is_file() for path in ran.stdout.splitlines())
+    assert f"{tmp_path}/out/json/{STUDY}/{STUDY}.json" in ran.stdout.splitlines()
+    assert "the tables are in" in ran.stderr
 
 
 def test_json_is_one_document_with_the_paths(invoke):
-    told = json.loads(invoke("@last", "@-2", f"{STUDY}.r00p00", "--to", "json", "--json").stdout)
-    assert (told["schema"], told["exit"]) == ("bench.export/1", 0)
-    assert [(each["export"], each["to"]) for each in told["exports"]] == [
+    document = json.loads(invoke("@last", "@-2", f"{STUDY}.r00p00", "--to", "json", "--json").stdout)
+    assert (document["schema"], document["exit"]) == ("bench.export/1", 0)
+    assert [(each["export"], each["to"]) for each in document["exports"]] == [
         (STUDY, "json"),
         ("2611230900-lenet-77ff", "json"),
         (f"{STUDY}.r00p00", "json"),
     ]
-    assert all(Path(path).is_file() for each in told["exports"] for path in each["paths"])
+    assert all(Path(path).is_file() for each in document["exports"] for path in each["paths"])
 
 
 def test_a_target_there_is_not_is_told_with_the_one_that_was_meant(invoke, tmp_path):
@@ -90,24 +90,24 @@ def test_an_output_that_cannot_be_written_is_told(invoke, tmp_path):
 def test_what_is_made_to_be_published_names_no_folder_without_being_asked(learned, tmp_path, monkeypatch, name):
     plan = learned / "studies" / STUDY / "study.json"
     plan.write_text(plan.read_text().replace('"command": "', '"command": "bench run --model /srv/ada/net.py:build '))
-    told = []
+    lines = []
     target = import_module(f"bench.exporting.targets.{name}")
     monkeypatch.setattr(exporting, "find", lambda _: target)
-    monkeypatch.setattr(target, "write", lambda record, *_: told.append(record) or [])  # its library may be absent
+    monkeypatch.setattr(target, "write", lambda record, *_: lines.append(record) or [])  # its library may be absent
     CliRunner().invoke(
         command, [STUDY, "--to", name, "--store", str(learned), "-o", str(tmp_path)], catch_exceptions=False
     )
-    assert ("/srv/ada" in told[0].plan.command) == (name == "json")
-    assert "net.py:build" in told[0].plan.command
+    assert ("/srv/ada" in lines[0].plan.command) == (name == "json")
+    assert "net.py:build" in lines[0].plan.command
 
 
 def test_targets_and_studies_are_completed(learned):
     context = command.make_context("export", ["@last", "--to", "csv", "--store", str(learned)])
     parameters = {each.name: each for each in command.params}
-    told = parameters["wanted"].shell_complete(context, "csv,w")
-    assert [each.value for each in told] == ["csv,wandb"]
-    told = parameters["studies"].shell_complete(context, "26112")
-    assert [each.value for each in told] == [STUDY, "2611230900-lenet-77ff"]
+    found = parameters["wanted"].shell_complete(context, "csv,w")
+    assert [each.value for each in found] == ["csv,wandb"]
+    found = parameters["studies"].shell_complete(context, "26112")
+    assert [each.value for each in found] == [STUDY, "2611230900-lenet-77ff"]
 
 
 def test_tables_are_exported_without_torch(learned, tmp_path):
@@ -118,5 +118,5 @@ def test_tables_are_exported_without_torch(learned, tmp_path):
         " standalone_mode=False)\n"
         "print([name for name in ('torch', 'wandb', 'mlflow', 'tensorboard') if name in sys.modules])"
     )
-    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert told.stdout.splitlines()[-1] == "[]"
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ran.stdout.splitlines()[-1] == "[]"

@@ -100,10 +100,10 @@ def test_what_is_given_away_names_no_folder_host_or_user(of):
     record = of()
     plan = replace(record.plan, command="bench run --data-dir /home/ada/data --model /home/ada/net.py:build")
     first = replace(record.runs[0], launch=replace(record.runs[0].launch, reason="no file /home/ada/x.png on lab7"))
-    told = without_names(replace(record, plan=plan, runs=(first, *record.runs[1:])), ("lab7", "ada"))
-    text = json.dumps(to_json.document(told), ensure_ascii=False) + huggingface.card(told, told.runs[0], None)
+    report = without_names(replace(record, plan=plan, runs=(first, *record.runs[1:])), ("lab7", "ada"))
+    text = json.dumps(to_json.document(report), ensure_ascii=False) + huggingface.card(report, report.runs[0], None)
     assert "ada" not in text.replace("readable", "")
     assert "lab7" not in text
     assert "net.py:build" in text
-    assert told.runs[0].dna is not None
-    json.loads(told.runs[0].dna.identity)
+    assert report.runs[0].dna is not None
+    json.loads(report.runs[0].dna.identity)

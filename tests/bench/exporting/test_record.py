@@ -14,7 +14,7 @@ from bench.store.schema import Epoch
 
 
 def an_epoch(number: int, **changes) -> Epoch:
-    told = {
+    document = {
         "study_id": "s",
         "launch_id": "l",
         "epoch": number,
@@ -28,7 +28,7 @@ def an_epoch(number: int, **changes) -> Epoch:
         "top1": 0.5,
         "validation_samples": 10,
     }
-    return Epoch(**told | changes)
+    return Epoch(**document | changes)
 
 
 def some(*, warmup: int, window: int, ranks: int = 1, slow: int = 0) -> Steps:
@@ -86,11 +86,11 @@ def test_blocks_lose_no_step_and_no_sample_and_none_reaches_over_the_warm_up(war
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "found"),
     [(0.05, 0.05), (None, "-"), ([], "-"), ([1, 2], "1,2"), ({"b": 1, "a": 2}, '{"a": 2, "b": 1}'), (False, False)],
 )
-def test_a_setting_is_one_value_for_a_tracker(value, told):
-    assert scalars(Setting(name="x", value=value, origin="default")) == told
+def test_a_setting_is_one_value_for_a_tracker(value, found):
+    assert scalars(Setting(name="x", value=value, origin="default")) == found
 
 
 def test_the_same_study_has_one_digest_and_a_study_that_grew_another(of, grown):

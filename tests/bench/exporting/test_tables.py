@@ -88,17 +88,17 @@ def test_the_classification_report_names_each_class_with_means(of, out):
 def test_the_document_has_everything_and_no_nan(of, out):
     record = of()
     (path,) = to_json.write(record, out, silent)
-    told = json.loads(path.read_text(), parse_constant=lambda name: pytest.fail(f"{name} in the document"))
-    assert told["schema"] == "bench.record/1"
-    assert [each["dna"]["hw_id"] for each in told["launches"]] == ["00112233445566aa"] * 3
-    assert told["launches"][0]["epochs"][1] == {"epoch": 2, "samples": 1280, "seconds": 22.0} | dict(
+    document = json.loads(path.read_text(), parse_constant=lambda name: pytest.fail(f"{name} in the document"))
+    assert document["schema"] == "bench.record/1"
+    assert [each["dna"]["hw_id"] for each in document["launches"]] == ["00112233445566aa"] * 3
+    assert document["launches"][0]["epochs"][1] == {"epoch": 2, "samples": 1280, "seconds": 22.0} | dict(
         record.runs[0].epochs[1].values
     )
-    assert told["launches"][0]["classes"][1]["confusion"] == [1, 3]
-    assert told["launches"][2]["row"]["throughput_sps"] is None
-    assert {"name": "model.name", "value": "lenet", "origin": "--model"} in told["settings"]
-    assert told["report"] == record.report
-    assert len(told["findings"]["rows"]) == 3
+    assert document["launches"][0]["classes"][1]["confusion"] == [1, 3]
+    assert document["launches"][2]["row"]["throughput_sps"] is None
+    assert {"name": "model.name", "value": "lenet", "origin": "--model"} in document["settings"]
+    assert document["report"] == record.report
+    assert len(document["findings"]["rows"]) == 3
 
 
 @pytest.mark.parametrize("target", [to_csv, to_json])

@@ -118,7 +118,7 @@ def test_the_store_must_have_room_for_the_study_and_should_have_some_left(tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("bytes_left", "files_left", "level", "told"),
+    ("bytes_left", "files_left", "level", "found"),
     [
         (None, None, "ok", "how much fits is not told"),
         (10**12, 0, "refusal", "0 inodes left"),
@@ -127,11 +127,11 @@ def test_the_store_must_have_room_for_the_study_and_should_have_some_left(tmp_pa
     ],
 )
 def test_a_disk_that_does_not_say_is_not_full_and_one_without_inodes_is(
-    tmp_path, monkeypatch, bytes_left, files_left, level, told
+    tmp_path, monkeypatch, bytes_left, files_left, level, found
 ):
     monkeypatch.setattr(fsops, "room", lambda _: fsops.Room(bytes=bytes_left, files=files_left))
     (check,) = disk.checks(TWO_RANKS, tmp_path)
-    assert (check.level, told in check.text) == (level, True)
+    assert (check.level, found in check.text) == (level, True)
 
 
 def test_a_store_that_cannot_be_written_is_refused(tmp_path):
@@ -156,13 +156,13 @@ asked = Demand(device="cpu", ranks=2, cuda_devices=0, oversubscribed=False, stor
 print(json.dumps([asdict(check) for check in capacity.checks(asked, here())]))
 """
     mount = 'mount -t tmpfs -o size=16m tmpfs /dev/shm && exec "$0" -c "$1"'
-    told = subprocess.run(
+    ran = subprocess.run(
         ["unshare", "-m", "sh", "-c", mount, sys.executable, script], capture_output=True, text=True, check=False
     )
-    if told.returncode and "mount" in told.stderr:
-        pytest.skip(f"this system lets nobody mount: {told.stderr.strip()}")
-    assert told.returncode == 0, told.stderr
-    check = next(each for each in json.loads(told.stdout) if each["name"] == "shared_memory")
+    if ran.returncode and "mount" in ran.stderr:
+        pytest.skip(f"this system lets nobody mount: {ran.stderr.strip()}")
+    assert ran.returncode == 0, ran.stderr
+    check = next(each for each in json.loads(ran.stdout) if each["name"] == "shared_memory")
     assert check["level"] == "warning"
     assert check["text"].startswith("/dev/shm has 17 MB free; 2 ranks may need 128 MB")
 

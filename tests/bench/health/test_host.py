@@ -37,8 +37,8 @@ def test_what_others_use_of_our_cores_now_is_told_with_what_to_do(look, share, l
     assert f"others use {share:.0%} of our 4 cores now" in check.text
 
 
-def a_supply(name, **told):
-    return {f"sys/class/power_supply/{name}/{each}": f"{text}\n" for each, text in told.items()}
+def a_supply(name, **found):
+    return {f"sys/class/power_supply/{name}/{each}": f"{text}\n" for each, text in found.items()}
 
 
 LAPTOP = a_supply("BAT0", type="Battery", status="Discharging", scope="System")

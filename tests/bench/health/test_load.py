@@ -82,9 +82,9 @@ def test_a_program_of_somebody_else_is_seen():
     )
     busy = [subprocess.Popen([sys.executable, "-c", BUSY.format(30)]) for _ in here().cpu_ids]
     try:
-        told = subprocess.run([sys.executable, "-c", tell], capture_output=True, text=True, check=True)
+        ran = subprocess.run([sys.executable, "-c", tell], capture_output=True, text=True, check=True)
     finally:
         for each in busy:
             each.kill()
             each.wait()
-    assert float(told.stdout) > load.SHARED
+    assert float(ran.stdout) > load.SHARED

@@ -114,5 +114,5 @@ from pathlib import Path
 as_it_is(Machine(cpu_ids=(0,), pinnable=True, memory_bytes=2**40), Path())
 print([name for name in ("torch", "numpy", "pyarrow", "pynvml", "rich") if name in sys.modules])
 """
-    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
-    assert told.strip() == "[]"
+    output = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert output.strip() == "[]"

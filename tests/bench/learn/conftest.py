@@ -18,12 +18,12 @@ def numbered():
     """`numbered(train, test)`: 3x8x8 random images whose label is their number, in as many classes as asked."""
 
     def make(train: int = 20, test: int = 20, classes: int = 10) -> DataSet:
-        dice = torch.Generator().manual_seed(1)
+        rng = torch.Generator().manual_seed(1)
         return DataSet(
             name="numbered",
-            train_images=torch.randint(0, 256, (train, 3, 8, 8), dtype=torch.uint8, generator=dice),
+            train_images=torch.randint(0, 256, (train, 3, 8, 8), dtype=torch.uint8, generator=rng),
             train_labels=torch.arange(train),
-            test_images=torch.randint(0, 256, (test, 3, 8, 8), dtype=torch.uint8, generator=dice),
+            test_images=torch.randint(0, 256, (test, 3, 8, 8), dtype=torch.uint8, generator=rng),
             test_labels=torch.arange(test) % classes,
             class_names=tuple(map(str, range(classes))),
             mean=(0.4, 0.5, 0.6),

@@ -55,9 +55,9 @@ def test_nothing_asked_for_changes_nothing():
 
 
 def test_asking_for_a_flip_does_not_change_the_crops():
-    alone, both = (augment.draw(50, names, torch.Generator().manual_seed(5)) for names in ([augment.CROP], BOTH))
-    assert torch.equal(alone[:, :2], both[:, :2])
-    assert not alone[:, 2].any()
+    single, both = (augment.draw(50, names, torch.Generator().manual_seed(5)) for names in ([augment.CROP], BOTH))
+    assert torch.equal(single[:, :2], both[:, :2])
+    assert not single[:, 2].any()
 
 
 @pytest.mark.parametrize("name", CHANGES)

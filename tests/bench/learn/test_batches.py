@@ -22,10 +22,10 @@ def pipeline(dataset, rank=0, world_size=1, batch_per_rank=4, **more):
 @pytest.mark.parametrize("epoch", [0, 3])
 def test_three_ranks_see_together_what_one_rank_sees(numbered, epoch):
     data = numbered(train=40)
-    alone = list(pipeline(data, batch_per_rank=6).epoch(epoch))
+    single = list(pipeline(data, batch_per_rank=6).epoch(epoch))
     ranks = [list(pipeline(data, rank, 3, batch_per_rank=2).epoch(epoch)) for rank in range(3)]
-    assert len(alone) == len(ranks[0]) == 6
-    for whole, *parts in zip(alone, *ranks, strict=True):
+    assert len(single) == len(ranks[0]) == 6
+    for whole, *parts in zip(single, *ranks, strict=True):
         assert torch.equal(whole[0], torch.cat([images for images, _ in parts]))
         assert torch.equal(whole[1], torch.cat([labels for _, labels in parts]))
 
@@ -169,9 +169,9 @@ EVERYTHING = ("crop", "flip", "affine:0.1", "jitter:0.2", "hue:0.1", "cutout:3")
 def test_with_every_augmentation_and_mixing_two_ranks_see_together_what_one_rank_sees(numbered):
     data = numbered(train=40)
     asked = {"augmentations": EVERYTHING, "mixup": 0.2, "cutmix": 1.0}
-    alone = list(pipeline(data, batch_per_rank=8, **asked).epoch(2))
+    single = list(pipeline(data, batch_per_rank=8, **asked).epoch(2))
     ranks = [list(pipeline(data, rank, 2, batch_per_rank=4, **asked).epoch(2)) for rank in range(2)]
-    for whole, *parts in zip(alone, *ranks, strict=True):
+    for whole, *parts in zip(single, *ranks, strict=True):
         for together, pieces in zip(whole, zip(*parts, strict=True), strict=True):
             assert torch.equal(together, torch.cat(pieces))
 

@@ -14,8 +14,8 @@ def test_the_catalogue_imports_no_torch_and_knows_ours_and_torchvisions():
         "heavy = {'torch', 'torchvision', 'numpy'} & set(sys.modules); "
         "print(names['resnet18'], names['vit_b_16'], c.data_names(), heavy)"
     )
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert told.strip() == "bench torchvision ['cifar10', 'cifar100', 'digits', 'folder', 'synthetic'] set()"
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert output.strip() == "bench torchvision ['cifar10', 'cifar100', 'digits', 'folder', 'synthetic'] set()"
 
 
 def test_every_model_is_listed_once_and_its_file_exists():

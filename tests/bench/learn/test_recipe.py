@@ -27,10 +27,10 @@ def linear():
 
 
 def test_every_number_of_the_recipe_reaches_the_optimizer():
-    told = Recipe(learning_rate=0.3, momentum=0.8, weight_decay=0.01, nesterov=True)
+    found = Recipe(learning_rate=0.3, momentum=0.8, weight_decay=0.01, nesterov=True)
     ours, plain = linear(), linear()
     by_hand = torch.optim.SGD(plain.parameters(), lr=0.3, momentum=0.8, weight_decay=0.01, nesterov=True)
-    assert torch.allclose(trained(recipe.optimizer(ours, told), ours), trained(by_hand, plain), atol=1e-6)
+    assert torch.allclose(trained(recipe.optimizer(ours, found), ours), trained(by_hand, plain), atol=1e-6)
 
 
 def test_frozen_weights_are_left_alone_and_nothing_to_train_is_an_error():
@@ -47,10 +47,10 @@ def test_numbers_that_torch_refuses_are_told_as_the_recipes():
 
 
 def test_adamw_gets_its_betas_and_is_torchs():
-    told = Recipe(optimizer="adamw", learning_rate=0.02, betas=(0.8, 0.95), weight_decay=0.1)
+    found = Recipe(optimizer="adamw", learning_rate=0.02, betas=(0.8, 0.95), weight_decay=0.1)
     ours, plain = linear(), linear()
     by_hand = torch.optim.AdamW(plain.parameters(), lr=0.02, betas=(0.8, 0.95), weight_decay=0.1)
-    assert torch.allclose(trained(recipe.optimizer(ours, told), ours), trained(by_hand, plain), atol=1e-6)
+    assert torch.allclose(trained(recipe.optimizer(ours, found), ours), trained(by_hand, plain), atol=1e-6)
 
 
 def test_decay_of_weights_spares_biases_and_the_scales_and_shifts_of_norms():

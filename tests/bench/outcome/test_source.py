@@ -31,26 +31,26 @@ def ranks(*sources):
     return [replace(RANK, rank=number, source=its) for number, its in enumerate(sources)]
 
 
-def told(*sources, model="resnet18"):
+def launched(*sources, model="resnet18"):
     return json.loads(source_of(ranks(*sources), model))
 
 
 def test_ranks_that_loaded_the_same_agree_and_one_that_loaded_more_does_too():
-    found = told({"net.py": "a"}, {"net.py": "a", "log.py": "b"})
+    found = launched({"net.py": "a"}, {"net.py": "a", "log.py": "b"})
     assert (found["files"], found["differing"]) == ({"net.py": "a", "log.py": "b"}, [])
 
 
 def test_a_file_that_ranks_loaded_with_different_contents_is_named():
-    assert told({"net.py": "a"}, {"net.py": "b"})["differing"] == ["net.py"]
+    assert launched({"net.py": "a"}, {"net.py": "b"})["differing"] == ["net.py"]
 
 
 def test_a_model_of_ours_has_no_files_and_says_so():
-    assert told({}, {}) == {"files": {}, "commit": None, "dirty": None, "differing": []}
+    assert launched({}, {}) == {"files": {}, "commit": None, "dirty": None, "differing": []}
 
 
 def test_the_commit_is_looked_for_where_the_models_file_lies(tmp_path):
     (tmp_path / "net.py").write_text("")
-    assert told({"net.py": "a"}, model=f"{tmp_path}/net.py:build")["commit"] is None
+    assert launched({"net.py": "a"}, model=f"{tmp_path}/net.py:build")["commit"] is None
 
 
 def test_a_file_that_was_edited_meanwhile_is_a_warning_that_says_what_counts():

@@ -178,18 +178,18 @@ def test_run_takes_no_lists_but_does_not_mind_those_of_a_profile():
 @pytest.mark.parametrize("gpus", [0, 2])
 def test_too_few_gpus_exit_3_with_everything_that_decides_it(gpus):
     on = machine(4, gpus=gpus, cuda_visible_devices="0,1", cuda_hidden=2, cuda_driver="580.65")
-    told = refused(CannotError, CANNOT, on, gpus="4")
-    assert f"asked for 4 CUDA devices, this machine shows {gpus}" in told
-    assert "CUDA_VISIBLE_DEVICES='0,1' hides 2" in told
-    assert "torch 2.15.0 is a CUDA 13.2 build" in told
-    assert "driver 580.65" in told
+    error = refused(CannotError, CANNOT, on, gpus="4")
+    assert f"asked for 4 CUDA devices, this machine shows {gpus}" in error
+    assert "CUDA_VISIBLE_DEVICES='0,1' hides 2" in error
+    assert "torch 2.15.0 is a CUDA 13.2 build" in error
+    assert "driver 580.65" in error
 
 
 def test_a_torch_without_cuda_beside_a_gpu_is_told_with_its_fix():
-    told = refused(CannotError, CANNOT, machine(2, gpus=1, torch_build=CPU_ONLY, cuda_driver="580"), gpus="1,2")
-    assert "CPU-only build" in told
-    assert "1 NVIDIA GPU present" in told
-    assert "--torch-backend=auto --reinstall torch" in told
+    error = refused(CannotError, CANNOT, machine(2, gpus=1, torch_build=CPU_ONLY, cuda_driver="580"), gpus="1,2")
+    assert "CPU-only build" in error
+    assert "1 NVIDIA GPU present" in error
+    assert "--torch-backend=auto --reinstall torch" in error
 
 
 @pytest.mark.parametrize(
@@ -207,18 +207,18 @@ def test_a_torch_without_cuda_beside_a_gpu_is_told_with_its_fix():
     ],
 )
 def test_the_command_that_a_refusal_offers_runs_on_that_machine(on, flags):
-    told = refused(CannotError, CANNOT, on, **flags)
-    words = shlex.split(told.partition("try:")[2])
+    error = refused(CannotError, CANNOT, on, **flags)
+    words = shlex.split(error.partition("try:")[2])
     assert words[:2] == ["bench", "run" if flags.get("one_row") else "scale"]
     offered = {flag.removeprefix("--"): value for flag, value in zip(words[2::2], words[3::2], strict=True)}
     assert planned(on, **offered, one_row=flags.get("one_row", False)).configurations
 
 
 def test_more_cores_than_there_are_is_a_usage_error_that_says_how_to_go_on():
-    told = refused(UsageError, USAGE, machine(2), ranks="1,2,3")
-    assert "3 ranks x 1 core need 3 cores, this process may use 2" in told
-    assert "--ranks 1,2" in told
-    assert "--allow-oversubscribe" in told
+    error = refused(UsageError, USAGE, machine(2), ranks="1,2,3")
+    assert "3 ranks x 1 core need 3 cores, this process may use 2" in error
+    assert "--ranks 1,2" in error
+    assert "--allow-oversubscribe" in error
     assert "--ranks 1,2," in refused(UsageError, USAGE, machine(2), ranks="1,4")
     assert "--cores-per-rank 2" in refused(UsageError, USAGE, machine(4), ranks="2", cores_per_rank="3")
 
@@ -231,22 +231,22 @@ def test_oversubscribing_is_possible_when_asked_for_and_the_plan_says_so():
 
 
 def test_a_batch_that_cannot_be_shared_names_the_nearest_that_can():
-    told = refused(UsageError, USAGE, machine(4), ranks="1,2,3", scaling="strong", batch="64")
-    assert "64 cannot be shared equally by 3 ranks" in told
-    assert "--batch 60 or --batch 66" in told
+    error = refused(UsageError, USAGE, machine(4), ranks="1,2,3", scaling="strong", batch="64")
+    assert "64 cannot be shared equally by 3 ranks" in error
+    assert "--batch 60 or --batch 66" in error
     assert "--batch 0" not in refused(UsageError, USAGE, machine(4), ranks="4", scaling="strong", batch="3")
 
 
 @pytest.mark.parametrize(
-    ("flags", "told"),
+    ("flags", "found"),
     [
         ({"backend": "nccl"}, "nccl"),
         ({"precision": "tf32"}, "tf32"),
         ({"epochs": "2"}, "synthetic data has no epochs"),
     ],
 )
-def test_what_a_cpu_or_synthetic_data_cannot_do_is_refused_before_anything_starts(flags, told):
-    assert told in refused(UsageError, USAGE, machine(2), **flags)
+def test_what_a_cpu_or_synthetic_data_cannot_do_is_refused_before_anything_starts(flags, found):
+    assert found in refused(UsageError, USAGE, machine(2), **flags)
 
 
 # Cost
@@ -398,8 +398,8 @@ def test_a_plan_says_what_the_data_are_and_what_was_left_out():
 
 
 def test_fewer_pictures_than_a_batch_are_refused_before_anything_starts():
-    told = refused(UsageError, USAGE, machine(2), data="folder", batch=64, account=DATA)
-    assert "folder has 96 training images; one global batch is 128" in told
+    error = refused(UsageError, USAGE, machine(2), data="folder", batch=64, account=DATA)
+    assert "folder has 96 training images; one global batch is 128" in error
     assert planned(machine(2), data="folder", batch=48, account=DATA)
 
 

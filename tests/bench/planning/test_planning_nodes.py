@@ -40,9 +40,9 @@ def test_one_row_over_nodes_is_ddp():
 
 
 def test_cores_are_counted_per_host():
-    told = refused(UsageError, USAGE, machine(2), nodes="1,2", ranks_per_node="3", cores_per_rank="1", **SLURM)
-    assert "3 ranks x 1 core need 3 cores, this process may use 2" in told
-    assert "--ranks-per-node 2" in told
+    error = refused(UsageError, USAGE, machine(2), nodes="1,2", ranks_per_node="3", cores_per_rank="1", **SLURM)
+    assert "3 ranks x 1 core need 3 cores, this process may use 2" in error
+    assert "--ranks-per-node 2" in error
 
 
 @pytest.mark.parametrize(

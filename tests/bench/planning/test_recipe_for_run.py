@@ -25,8 +25,13 @@ def planned(tmp_path):
         data = "" if "[data]" in text else '[data]\nname = "cifar10"\n'
         (tmp_path / "own.toml").write_text(f'[model]\nname = "lenet-large"\n{data}{measure}{text}')
         settings = resolve({"ranks": "1,2", **flags}, {}, tmp_path, "own.toml", user_file=NOWHERE)
-        told = {"study_id": "s", "created_at": "2026-11-22T08:24:00+00:00", "command": "bench scale", "order_seed": 0}
-        return planning.build(settings, HERE, **told)
+        document = {
+            "study_id": "s",
+            "created_at": "2026-11-22T08:24:00+00:00",
+            "command": "bench scale",
+            "order_seed": 0,
+        }
+        return planning.build(settings, HERE, **document)
 
     return plan
 
@@ -134,9 +139,9 @@ def test_synthetic_images_are_not_augmented_and_the_plan_says_so(planned):
 def test_what_cannot_be_is_refused_before_anything_starts(planned, recipe, complaint, advice):
     with pytest.raises(UsageError) as caught:
         planned(f"[recipe]\n{recipe}\n", 10)
-    told = "\n".join(caught.value.lines)
-    assert complaint in told
-    assert advice in told
+    text = "\n".join(caught.value.lines)
+    assert complaint in text
+    assert advice in text
     assert len(caught.value.lines) <= 4
 
 

@@ -39,7 +39,7 @@ def a_capsule(**changes) -> Capsule:
         losses=((0.1).hex(), float("nan").hex()),
         warnings=("one",),
     )
-    told = {
+    document = {
         "created_at": "2026-11-22T08:24:00+00:00",
         "rehearsal": Rehearsal(workload=WORK, configuration=ROW),
         "parts": (part,),
@@ -49,7 +49,7 @@ def a_capsule(**changes) -> Capsule:
         "finals": {0: 0.9, 1: 0.91},
         "ranks": (RanksCheck(ranks=3, tensor="0.weight", scaled_ulp=3.0, bound=12.7),),
     }
-    return Capsule(**{**told, **changes})
+    return Capsule(**{**document, **changes})
 
 
 def test_a_capsule_is_the_same_after_its_journey(tmp_path):
@@ -117,6 +117,6 @@ def test_a_capsule_that_cannot_be_written_leaves_nothing(tmp_path):
 
 
 def test_a_rehearsal_is_told_to_its_ranks_without_loss(tmp_path):
-    told = Rehearsal(workload=WORK, configuration=ROW, nudged=3, still=True)
-    told.write(tmp_path)
-    assert Rehearsal.read(tmp_path) == told
+    found = Rehearsal(workload=WORK, configuration=ROW, nudged=3, still=True)
+    found.write(tmp_path)
+    assert Rehearsal.read(tmp_path) == found

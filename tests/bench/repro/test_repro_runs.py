@@ -16,9 +16,9 @@ ROW = Configuration(
 def test_the_envelope_of_another_device_has_runs_that_round_otherwise_and_is_measured_in_fp32_alone(
     monkeypatch, precision, other_device
 ):
-    def rehearsed(told, _stage):
-        seed = told.nudged if told.other_kernels is None else told.other_kernels
-        nudge = None if seed is None else f"{'weights' if told.other_kernels is None else 'products'} {seed}"
+    def rehearsed(given, _stage):
+        seed = given.nudged if given.other_kernels is None else given.other_kernels
+        nudge = None if seed is None else f"{'weights' if given.other_kernels is None else 'products'} {seed}"
         return (Part(rank=0, conditions={}, facts=(), losses=((1.0).hex(),), warnings=(), nudge=nudge),)
 
     monkeypatch.setattr(runs, "rehearsed", rehearsed)

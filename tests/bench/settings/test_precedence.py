@@ -164,7 +164,7 @@ def test_options_of_a_model_pass_through_as_they_are(ask):
 
 
 @pytest.mark.parametrize(
-    ("flags", "told"),
+    ("flags", "found"),
     [
         ({"device": "cdua"}, "--device: 'cdua' is none of auto, cpu, cuda, mps. Did you mean cuda"),
         ({"strategy": "single,dpd"}, "--strategy: 'dpd' is none of single, ddp, dp."),
@@ -185,8 +185,8 @@ def test_options_of_a_model_pass_through_as_they_are(ask):
         ({"model": ""}, "--model"),
     ],
 )
-def test_a_wrong_value_names_its_flag_and_what_is_right(ask, flags, told):
-    assert refusal(ask, {"model": "m", **flags}).message.startswith(told)
+def test_a_wrong_value_names_its_flag_and_what_is_right(ask, flags, found):
+    assert refusal(ask, {"model": "m", **flags}).message.startswith(found)
 
 
 def test_a_wrong_variable_is_named(ask):
@@ -198,7 +198,7 @@ def test_variables_that_are_no_setting_are_left_alone(ask):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "found"),
     [
         ("[measure]\nroundz = 3", "./bench.toml: unknown key 'roundz' in [measure]. Did you mean rounds"),
         ("[mesure]\nrounds = 3", "./bench.toml: unknown key 'mesure'. Did you mean measure"),
@@ -218,8 +218,8 @@ def test_variables_that_are_no_setting_are_left_alone(ask):
         ("[measure]\nsteps = 1\nseconds = 2", "./bench.toml"),
     ],
 )
-def test_a_mistake_in_a_file_names_the_file_and_the_key(ask, text, told):
-    assert refusal(ask, {"model": "m"}, local=text).message.startswith(told)
+def test_a_mistake_in_a_file_names_the_file_and_the_key(ask, text, found):
+    assert refusal(ask, {"model": "m"}, local=text).message.startswith(found)
 
 
 @pytest.mark.parametrize("text", ["[measure\n", "\x00", "a = 1\na = 2"])

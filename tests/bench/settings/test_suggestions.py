@@ -11,9 +11,9 @@ from bench.settings.values import suggestion
     [("gpu", "cuda"), ("GPU", "cuda"), ("cuda:0", "cuda"), ("CUDA", "cuda"), ("nvidia", "cuda"), ("metal", "mps")],
 )
 def test_a_device_by_another_name_is_not_taken_for_the_nearest_letters(word, meant):
-    told = suggestion(word, ("auto", *plan.DEVICES))
-    assert meant in told
-    assert "cpu" not in told
+    error = suggestion(word, ("auto", *plan.DEVICES))
+    assert meant in error
+    assert "cpu" not in error
 
 
 def test_a_word_of_another_kind_is_met_by_its_letters_and_a_strange_one_by_none():

@@ -58,14 +58,14 @@ def die_everywhere(tmp_path, a_study):
     def run(scenario, variable, stride):
         (tmp_path / "study.pickle").write_bytes(pickle.dumps(a_study))
         program = Path(__file__).with_name("dying_writers.py")
-        told = subprocess.run(
+        ran = subprocess.run(
             [sys.executable, "-P", program, scenario, variable, tmp_path, str(stride)],
             capture_output=True,
             text=True,
             check=False,
             timeout=900,  # a minute on a quiet machine
         )
-        assert told.returncode == 0, told.stderr
-        return [json.loads(line) for line in told.stdout.splitlines()]
+        assert ran.returncode == 0, ran.stderr
+        return [json.loads(line) for line in ran.stdout.splitlines()]
 
     return run

@@ -31,7 +31,7 @@ from bench.store.commit import Store
 from bench.store.rows import LaunchRows
 from bench.worker import job
 
-TOLD, ODD = 3, 70  # exit codes of a child: it said what went wrong; it did not
+SAID, ODD = 3, 70  # exit codes of a child: it said what went wrong; it did not
 
 
 def leave(folder, ranks):
@@ -42,8 +42,8 @@ def leave(folder, ranks):
             for name in ("epoch", "step", "start_ns", "step_ns", "data_wait_ns", "samples", "steps")
         }
         np.savez(job.steps_file(folder, rank), **steps, in_window=np.array([0, 0, 1, 1, 1]))
-        told = dict.fromkeys((each.name for each in fields(job.RankResult)), 0)  # what it says is not looked at here
-        job.write_result(folder, rank, {"status": "ok", **told, "epochs": [], "layers": []})
+        facts = dict.fromkeys((each.name for each in fields(job.RankResult)), 0)  # what it says is not looked at here
+        job.write_result(folder, rank, {"status": "ok", **facts, "epochs": [], "layers": []})
 
 
 def processes_of(launch):
@@ -114,12 +114,12 @@ def child(scenario, variable, number, work):
     root, acknowledged = work / str(number), work / f"{number}.acknowledged"
     plan, launches, dna = pickle.loads((work / "study.pickle").read_bytes())  # noqa: S301 - our own test's
     os.environ[variable] = str(number)
-    with acknowledged.open("a", buffering=1) as told:
+    with acknowledged.open("a", buffering=1) as found:
         try:
-            SCENARIOS[scenario](root, plan, launches, dna, lambda launch_id: told.write(f"{launch_id}\n"))
+            SCENARIOS[scenario](root, plan, launches, dna, lambda launch_id: found.write(f"{launch_id}\n"))
         except CannotError as error:
-            told.write(f"! {error}\n")
-            return TOLD
+            found.write(f"! {error}\n")
+            return SAID
     return 0
 
 
@@ -137,9 +137,9 @@ def main(scenario, variable, work, stride):
                 traceback.print_exc()
             os._exit(code)
         code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        told = work / f"{number}.acknowledged"
-        print(json.dumps({"number": number, "code": code, "told": told.read_text().split("\n")[:-1]}))
-        if code not in (TOLD, -signal.SIGKILL):
+        found = work / f"{number}.acknowledged"
+        print(json.dumps({"number": number, "code": code, "told": found.read_text().split("\n")[:-1]}))
+        if code not in (SAID, -signal.SIGKILL):
             return code
     return None
 

@@ -18,13 +18,13 @@ from tests.bench.store import dying_writers
 
 
 def main(work, seed):
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     plans, launches, dna = pickle.loads((work / "study.pickle").read_bytes())  # noqa: S301 - our own test's
     store = Store(work / "results")
     while todo := [each.launch_id for plan in plans for each in index.unsettled(store.path, plan, [])]:
         for plan in plans:
             recovery.close_stale(store, plan.study_id)
-        launch_id = dice.choice(todo)
+        launch_id = rng.choice(todo)
         try:
             done = dying_writers.run_one(store, launches[launch_id], dna[launch_id])
         except CannotError:  # somebody else runs it, or was faster

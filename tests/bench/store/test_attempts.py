@@ -72,7 +72,7 @@ def test_a_process_that_was_not_collected_by_its_parent_is_dead(a_living_process
 
 
 @pytest.mark.parametrize(
-    "elsewhere",
+    "place",
     [{"boot": "another", "host": "another"}, {"boot": "another"}, {"pid_space": 1}, {"boot": ""}],
     ids=[
         "another machine",
@@ -81,13 +81,13 @@ def test_a_process_that_was_not_collected_by_its_parent_is_dead(a_living_process
         "a machine without a boot id",
     ],
 )
-def test_of_another_place_nothing_is_said(elsewhere):
-    assert replace(Owner.of_this_process(), **elsewhere).alive() is None
+def test_of_another_place_nothing_is_said(place):
+    assert replace(Owner.of_this_process(), **place).alive() is None
     assert Owner.unknown().alive() is None
 
 
 # What an earlier bench wrote of a machine, and what this one has: an id, and a network card's address.
-MANUFACTURERS, MADE_UP, FROM_ANOTHER = 0x001B21AABBCC, 0x0242AC110002, 0x001B21AABBCD
+MANUFACTURERS, MADE_UP, FROM_OTHER = 0x001B21AABBCC, 0x0242AC110002, 0x001B21AABBCD
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ MANUFACTURERS, MADE_UP, FROM_ANOTHER = 0x001B21AABBCC, 0x0242AC110002, 0x001B21A
     [
         ("a" * 32, MANUFACTURERS, MANUFACTURERS, False),
         ("a" * 32, MADE_UP, MADE_UP, None),
-        ("a" * 32, MANUFACTURERS, FROM_ANOTHER, None),
+        ("a" * 32, MANUFACTURERS, FROM_OTHER, None),
         ("", MANUFACTURERS, MANUFACTURERS, None),
     ],
     ids=["restarted", "containers of one image", "copies of one disk", "without an id"],
@@ -117,8 +117,8 @@ def test_an_earlier_bench_s_process_is_dead_where_its_own_machine_was_restarted(
 def test_what_is_written_names_no_machine(store, a_study):
     attempt = begin(store, a_study[0].study_id, a_study[1][0].launch_id)
     file = store.path / "studies" / attempt.study_id / "attempts" / f"{attempt.launch_id}.a0.json"
-    told = json.loads(file.read_bytes())
-    assert told["owner"]["pid"] == os.getpid()
+    document = json.loads(file.read_bytes())
+    assert document["owner"]["pid"] == os.getpid()
     from bench.store import owner
 
     secrets = [platform.node(), owner._boot()]

@@ -26,18 +26,18 @@ def store(tmp_path, a_study):
 
 
 @pytest.fixture
-def elsewhere(monkeypatch):
+def other_host(monkeypatch):
     """A process of another host that shares the store."""
     return replace(Owner.of_this_process(), token="e" * 32, boot="another")
 
 
 @pytest.fixture
-def begun(store, a_study, elsewhere, monkeypatch):
+def begun(store, a_study, other_host, monkeypatch):
     """The first launch, begun there; until it is kept or committed, if so wanted."""
 
     def begin(lease_s=LEASE_S):
         with monkeypatch.context() as patch:
-            patch.setattr(Owner, "of_this_process", lambda: elsewhere)
+            patch.setattr(Owner, "of_this_process", lambda: other_host)
             return attempts.begin(store, a_study[0].study_id, a_study[1][0].launch_id, lease_s=lease_s)
 
     return begin
@@ -155,9 +155,9 @@ def given_up(store, attempt):
 def test_a_result_that_comes_late_is_kept_and_is_not_run_again(store, begun, finish, a_study):
     attempt = begun()
     given_up(store, attempt)
-    row, told = finish(attempt)
+    row, found = finish(attempt)
     assert row.attempt == 1
-    assert "given up as lost" in told
+    assert "given up as lost" in found
     assert read.launches(store.path, attempt.study_id) == [row]
     assert attempt.launch_id not in [each.launch_id for each in index.unsettled(store.path, a_study[0])]
 
@@ -166,8 +166,8 @@ def test_of_two_results_the_first_that_was_committed_counts_and_the_other_is_nam
     attempt = begun()
     given_up(store, attempt)
     again = dying_writers.run_one(store, a_study[1][0], a_study[2][attempt.launch_id])
-    _, told = finish(attempt)
-    assert "has another result by now: this one (ok) is kept in" in told
+    _, found = finish(attempt)
+    assert "has another result by now: this one (ok) is kept in" in found
     assert read.launches(store.path, attempt.study_id) == [again]
     assert recovery.recover(store.path, force=True).finished == []
 
@@ -196,8 +196,8 @@ def test_what_was_saved_by_who_recovered_it_is_saved(store, begun, finish):
     attempt = begun()
     finish(attempt, commit=False)
     assert [each.status for each in recovery.recover(store.path, force=True).finished] == ["ok"]
-    row, told = finish(attempt)
-    assert (row.attempt, told) == (0, None)
+    row, found = finish(attempt)
+    assert (row.attempt, found) == (0, None)
 
 
 def test_a_late_result_whose_owner_died_before_it_could_be_committed_is_found(store, begun, finish):
@@ -214,6 +214,6 @@ def test_a_late_result_whose_owner_died_before_it_could_be_committed_is_found(st
 def test_a_late_ending_that_says_nothing_is_left_where_it_is(store, begun, finish, status):
     attempt = begun()
     given_up(store, attempt)
-    row, told = finish(attempt, status)
+    row, found = finish(attempt, status)
     assert row.attempt == 0
-    assert "is kept in" in told
+    assert "is kept in" in found

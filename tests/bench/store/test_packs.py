@@ -42,7 +42,7 @@ def reads_the_pack(monkeypatch):
         decoded = []
         with monkeypatch.context() as patch:
             decode = parquet.decode
-            patch.setattr(parquet, "decode", lambda *told: decoded.append(told[0]) or decode(*told))
+            patch.setattr(parquet, "decode", lambda *found: decoded.append(found[0]) or decode(*found))
             tables_of(store)
         return not decoded
 
@@ -146,8 +146,10 @@ def test_whatever_launches_there_are_every_table_is_the_same_with_a_pack_as_with
 
 
 def an_epoch(own, number):
-    told = dict.fromkeys(("train_s", "evaluate_s", "learning_rate", "train_loss", "train_top1", "validation_loss"), 0.5)
-    return schema.Epoch(**own, **told, epoch=number, samples=9, top1=0.1 * number, top5=None, validation_samples=7)
+    facts = dict.fromkeys(
+        ("train_s", "evaluate_s", "learning_rate", "train_loss", "train_top1", "validation_loss"), 0.5
+    )
+    return schema.Epoch(**own, **facts, epoch=number, samples=9, top1=0.1 * number, top5=None, validation_samples=7)
 
 
 def a_class(own, number):
@@ -254,8 +256,8 @@ def test_a_pack_of_an_older_schema_is_read_as_its_files_are(filled, a_plan, a_la
 
 def test_verify_finds_a_pack_with_other_rows_and_says_what_to_do(packed):
     document = the("*.json", packed)
-    told = json.loads(document.read_bytes())
-    (file,) = (each for each in told["files"] if each["table"] == "launches")
+    payload = json.loads(document.read_bytes())
+    (file,) = (each for each in payload["files"] if each["table"] == "launches")
     rows = parquet.pq.read_table(packed.path / file["path"])
     faster = rows.set_column(
         rows.column_names.index("throughput_sps"),
@@ -265,7 +267,7 @@ def test_verify_finds_a_pack_with_other_rows_and_says_what_to_do(packed):
     parquet.pq.write_table(faster, packed.path / file["path"])
     assert f"packs/{OLD} is not what was written" in " ".join(verifying.check(packed.path, OLD).wrong)
     file["bytes"], file["sha256"] = packs.digest(packed.path / file["path"])
-    document.write_text(json.dumps(told))
+    document.write_text(json.dumps(payload))
     (wrong,) = verifying.check(packed.path, OLD).wrong
     assert wrong == (
         f"packs/{OLD} holds other rows of launches than the launches' own files: "

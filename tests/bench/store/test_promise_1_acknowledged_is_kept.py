@@ -211,8 +211,8 @@ def test_nothing_is_written_into_a_store_but_through_the_numbered_calls(tmp_path
         seen.add((CHANGES.get(found[1], found[1]), *paths))
     # What ranks leave in a launch's folder, and that folder, are not the store's.
     of_ranks = {each for each in seen if "/logs" in each[1] and recovery.OUTCOME not in each[1]}
-    told = {tuple(line.split("\t")) for line in (tmp_path / "calls").read_text().splitlines()}
-    numbered = {call if call[0] != "write" else ("open", call[1]) for call in told}
+    text = {tuple(line.split("\t")) for line in (tmp_path / "calls").read_text().splitlines()}
+    numbered = {call if call[0] != "write" else ("open", call[1]) for call in text}
     assert seen - of_ranks - numbered == set()
     assert len(seen & numbered) > 40
     assert {each[0] for each in seen & numbered} == {"open", "link", "unlink", "mkdir"}

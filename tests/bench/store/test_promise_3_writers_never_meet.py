@@ -34,7 +34,7 @@ def test_every_acknowledged_row_is_there_unaltered_whoever_is_killed(
 ):
     seed = int(os.environ.get("BENCH_TEST_SEED", time.time_ns() % 10**6))
     print(f"BENCH_TEST_SEED={seed}")
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     store = Store.open(tmp_path / "results")
     plans, launches = [], {}
     studies = ("one", "two")
@@ -50,21 +50,23 @@ def test_every_acknowledged_row_is_there_unaltered_whoever_is_killed(
 
     def start(number):
         program = Path(__file__).with_name("rival_writers.py")
-        with (tmp_path / f"told.{number}").open("w") as told, (tmp_path / f"errors.{number}").open("w") as errors:
-            return subprocess.Popen([sys.executable, program, tmp_path, str(seed + number)], stdout=told, stderr=errors)
+        with (tmp_path / f"told.{number}").open("w") as given, (tmp_path / f"errors.{number}").open("w") as errors:
+            return subprocess.Popen(
+                [sys.executable, program, tmp_path, str(seed + number)], stdout=given, stderr=errors
+            )
 
     started = [start(number) for number in range(writers)]
     killed = set()
     try:
         while len(killed) < kills and sum(len(index.markers(store.path, name, [])) for name in studies) < len(launches):
-            time.sleep(dice.uniform(0.001, 0.01))
+            time.sleep(rng.uniform(0.001, 0.01))
             at_work = [  # not one that still imports
                 number
                 for number, process in enumerate(started)
                 if number not in killed and process.poll() is None and (tmp_path / f"told.{number}").stat().st_size
             ]
             if at_work:
-                victim = dice.choice(at_work)
+                victim = rng.choice(at_work)
                 started[victim].kill()
                 killed.add(victim)
                 started.append(start(len(started)))
@@ -136,9 +138,9 @@ def test_a_torn_file_spoils_nobody_elses_rows(filled, what, harm, cli):
     assert everyone - {f"{OLD}.r01p01"} - timed == ({victim} if what in {"steps", "marker"} else set())
     if what in {"launches", "steps"} or (what == "marker" and harm != "gone"):
         assert {each.launch_id for each in damaged} == {victim}
-    told = cli(ls.command, "--store", str(filled.path), "--json")
-    assert {line["study"] for line in json.loads(told)["studies"]} == {OLD, NEW}
-    assert {line["launches_done"] for line in json.loads(told)["studies"]} <= {3, 4}
+    ran = cli(ls.command, "--store", str(filled.path), "--json")
+    assert {line["study"] for line in json.loads(ran)["studies"]} == {OLD, NEW}
+    assert {line["launches_done"] for line in json.loads(ran)["studies"]} <= {3, 4}
     cli(show.command, OLD, NEW, f"{OLD}.r00p00", "--store", str(filled.path), "--json")
     if damaged:
         with pytest.warns(index.DamageWarning, match=victim):

@@ -125,8 +125,8 @@ def test_a_study_whose_plan_cannot_be_read_is_there_and_hides_no_other(filled, c
         show_last(filled.path)
     assert recovery.recover(filled.path).lost == []
     assert len(bench.load(filled.path, "launches")) == 7
-    told = transfer(Place.at(str(filled.path)), Place.at(f"{filled.path}.copy"))
-    assert told.launches + len(told.refused) >= 5
+    transferred = transfer(Place.at(str(filled.path)), Place.at(f"{filled.path}.copy"))
+    assert transferred.launches + len(transferred.refused) >= 5
 
 
 def show_last(store):
@@ -135,9 +135,9 @@ def show_last(store):
 
 def test_the_newest_that_cannot_be_read_is_not_replaced_by_an_older_in_silence(filled):
     (filled.path / "studies" / NEW / "study.json").unlink()
-    with pytest.raises(UnreadableError, match=f"@last is study {NEW}: its plan is missing") as told:
+    with pytest.raises(UnreadableError, match=f"@last is study {NEW}: its plan is missing") as found:
         index.resolve(filled.path, "@last")
-    assert OLD in told.value.hint
+    assert OLD in found.value.hint
     assert index.resolve(filled.path, "@-2") == OLD
 
 
@@ -198,8 +198,8 @@ def test_a_study_that_may_not_be_read_is_not_pushed_as_an_empty_one(filled, monk
         return scandir(folder)
 
     monkeypatch.setattr(os, "scandir", refuse)
-    told = transfer(Place.at(str(filled.path)), Place.at(f"{filled.path}.copy"))
-    assert told.refused == (f"study {NEW} was left out: commits/{NEW} cannot be read: Permission denied",)
+    transferred = transfer(Place.at(str(filled.path)), Place.at(f"{filled.path}.copy"))
+    assert transferred.refused == (f"study {NEW} was left out: commits/{NEW} cannot be read: Permission denied",)
     assert index.studies(f"{filled.path}.copy") == [OLD]
 
 

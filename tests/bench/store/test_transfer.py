@@ -24,7 +24,7 @@ from bench.study import analysed
 from reports import build
 
 OLD, NEW = "2611220824-lenet-0a1b", "2611230900-lenet-77ff"
-ELSEWHERE = "memory://lab/results"
+REMOTE = "memory://lab/results"
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +37,7 @@ def nothing_in_memory(monkeypatch):
 @pytest.fixture(params=["folder", "memory"])
 def target(request, tmp_path):
     """Where to: a folder of this machine, or somewhere that only fsspec reaches."""
-    return Place.at(str(tmp_path / "copy") if request.param == "folder" else ELSEWHERE)
+    return Place.at(str(tmp_path / "copy") if request.param == "folder" else REMOTE)
 
 
 @pytest.fixture
@@ -77,22 +77,28 @@ def an_attempt(store, launch, note, **changes):
 
 
 def test_a_copy_has_every_file_and_the_same_content(source, target):
-    told = transfer(source, target)
+    transferred = transfer(source, target)
     assert contents(target) == contents(source)
-    assert (told.studies, told.launches, told.files, told.present, told.refused) == ((OLD, NEW), 7, 2 + 20 + 7, 0, ())
-    assert told.bytes == sum(len(data) for path, data in contents(source).items() if path != "FORMAT")
+    assert (transferred.studies, transferred.launches, transferred.files, transferred.present, transferred.refused) == (
+        (OLD, NEW),
+        7,
+        2 + 20 + 7,
+        0,
+        (),
+    )
+    assert transferred.bytes == sum(len(data) for path, data in contents(source).items() if path != "FORMAT")
 
 
 def test_doing_it_again_copies_nothing_and_writes_nothing(source, target, monkeypatch):
     transfer(source, target)
     monkeypatch.setattr(Place, "create", lambda *_: pytest.fail("something was written"))
-    told = transfer(source, target)
-    assert (told.files, told.bytes, told.launches, told.present) == (0, 0, 0, 29)
+    transferred = transfer(source, target)
+    assert (transferred.files, transferred.bytes, transferred.launches, transferred.present) == (0, 0, 0, 29)
 
 
 def test_what_came_from_elsewhere_is_read_and_reported_like_the_original(source, tmp_path):
-    transfer(source, Place.at(ELSEWHERE))
-    transfer(Place.at(ELSEWHERE), Place.at(str(tmp_path / "back")))
+    transfer(source, Place.at(REMOTE))
+    transfer(Place.at(REMOTE), Place.at(str(tmp_path / "back")))
     assert index.studies(tmp_path / "back") == [NEW, OLD]
     damaged = []
     assert read.launches(tmp_path / "back", OLD, damaged) == read.launches(source.folder, OLD)
@@ -106,7 +112,7 @@ def test_what_came_from_elsewhere_is_read_and_reported_like_the_original(source,
 
 
 def test_chosen_studies_alone_are_copied_and_names_mean_the_same_on_both_sides(source, tmp_path):
-    there = Place.at(ELSEWHERE)
+    there = Place.at(REMOTE)
     assert transfer(source, there, ["261123"]).studies == (NEW,)
     assert {path.split("/")[1] for path in there.sizes() if path != "FORMAT"} == {NEW}
     transfer(source, there)
@@ -150,12 +156,12 @@ def test_every_attempt_travels_with_its_note_and_the_earlier_marker_goes_first(
     written = []
     create = Place.create
     monkeypatch.setattr(Place, "create", lambda self, path, data: written.append(path) or create(self, path, data))
-    told = transfer(Place.at(str(filled.path)), target)
+    transferred = transfer(Place.at(str(filled.path)), target)
     here = contents(Place.at(str(filled.path)))
     del here[f"studies/{NEW}/attempts/{NEW}.r01p01.a0.json"]
     assert contents(target) == here
-    assert told.notes == (f"launch {NEW}.r01p01 has not ended there: nothing of it is copied yet",)
-    assert told.launches == 8
+    assert transferred.notes == (f"launch {NEW}.r01p01 has not ended there: nothing of it is copied yet",)
+    assert transferred.launches == 8
     first, second = (f"commits/{NEW}/{launch.launch_id}{suffix}.json" for suffix in ("", ".a1"))
     assert written.index(first) < written.index(second)
 
@@ -175,8 +181,8 @@ def test_logs_stay_unless_they_are_asked_for_and_only_those_of_committed_launche
     source = Place.at(str(filled.path))
     transfer(source, target)
     assert not any("/logs/" in path for path in target.sizes())
-    told = transfer(source, target, logs=True)
-    assert (told.files, told.present) == (1, 29)
+    transferred = transfer(source, target, logs=True)
+    assert (transferred.files, transferred.present) == (1, 29)
     assert target.read(f"studies/{OLD}/logs/{OLD}.r00p00/rank0.log") == b"in /home/somebody"
     assert sum("/logs/" in path for path in target.sizes()) == 1
 
@@ -197,12 +203,12 @@ def test_a_launch_that_is_there_with_another_result_is_refused_and_named_and_the
     # A later attempt here would take the place of their result: it stays too.
     an_attempt(filled, other, "again", attempt=1)
 
-    told = transfer(Place.at(str(filled.path)), target)
+    transferred = transfer(Place.at(str(filled.path)), target)
     marker = f"commits/{NEW}/{other.launch_id}.json"
-    assert told.refused == (
+    assert transferred.refused == (
         f"launch {other.launch_id} was left out: {marker} has other content there; nothing was changed",
     )
-    assert told.launches == 6
+    assert transferred.launches == 6
     after = contents(target)
     assert {path: after[path] for path in before} == before
     assert not [path for path in set(after) - set(before) if other.launch_id in path]
@@ -225,8 +231,8 @@ def test_an_attempt_that_somebody_else_runs_there_is_not_fenced_off(filled, targ
 def test_a_study_of_the_same_name_and_another_plan_is_refused_whole(source, target):
     target.make_store()
     target.create(f"studies/{OLD}/study.json", b'{"study_id": "of another plan"}')
-    told = transfer(source, target)
-    (refused,) = told.refused
+    transferred = transfer(source, target)
+    (refused,) = transferred.refused
     assert refused.startswith(f"study {OLD} was left out")
     assert {path.split("/")[1] for path in seen(target)} == {NEW}
     assert target.read(f"studies/{OLD}/study.json") == b'{"study_id": "of another plan"}'
@@ -258,8 +264,8 @@ def test_a_file_that_got_lost_there_is_copied_again(source, target):
     transfer(source, target)
     path = f"steps/{OLD}/{OLD}.r00p00.parquet"
     target.remove(path)
-    told = transfer(source, target)
-    assert (told.files, told.launches) == (1, 0)
+    transferred = transfer(source, target)
+    assert (transferred.files, transferred.launches) == (1, 0)
     assert contents(target) == contents(source)
 
 
@@ -269,8 +275,8 @@ def test_of_two_that_copy_at_once_the_slower_finds_it_there(source, target, monk
     monkeypatch.setattr(
         Place, "sizes", lambda self, _=None, sizes=Place.sizes: sizes(self) if self.url == source.url else {"FORMAT": 1}
     )
-    told = transfer(source, target)
-    assert (told.files, told.launches, told.present, told.refused) == (0, 7, 29, ())
+    transferred = transfer(source, target)
+    assert (transferred.files, transferred.launches, transferred.present, transferred.refused) == (0, 7, 29, ())
 
 
 def test_of_two_that_write_one_launch_at_once_the_slower_is_refused(source, target, monkeypatch):
@@ -356,7 +362,7 @@ def test_a_copy_elsewhere_that_breaks_off_within_any_file_shows_whole_launches_o
 def test_a_format_that_is_none_says_so(source):
     MemoryFileSystem().pipe_file("/lab/results/FORMAT", b"PDF-1.7")
     with pytest.raises(CannotError, match="FORMAT cannot be read as a store's format"):
-        transfer(source, Place.at(ELSEWHERE))
+        transfer(source, Place.at(REMOTE))
 
 
 def test_a_file_that_arrives_changed_is_taken_back_and_its_launch_is_not_shown(source, monkeypatch):
@@ -367,7 +373,7 @@ def test_a_file_that_arrives_changed_is_taken_back_and_its_launch_is_not_shown(s
         return pipe_file(self, path, bytes([value[0] ^ 1]) + value[1:] if path.endswith(wanted) else value, **how)
 
     monkeypatch.setattr(MemoryFileSystem, "pipe_file", flip)
-    target = Place.at(ELSEWHERE)
+    target = Place.at(REMOTE)
     with pytest.raises(CannotError, match=f"{wanted} did not arrive whole"):
         transfer(source, target)
     assert wanted not in target.sizes()
@@ -391,16 +397,16 @@ def test_a_launch_that_is_damaged_here_is_left_out_and_named(filled, target, dam
         marker.write_bytes(marker.read_bytes()[:50])
     else:
         shutil.copy(marker.with_name(f"{OLD}.r00p01.json"), marker)
-    told = transfer(Place.at(str(filled.path)), target)
-    (refused,) = told.refused
+    transferred = transfer(Place.at(str(filled.path)), target)
+    (refused,) = transferred.refused
     assert refused.startswith(f"launch {name} was left out")
-    assert len(seen(target)) == told.launches == 6
+    assert len(seen(target)) == transferred.launches == 6
     assert not any(name in path for path in target.sizes())
 
 
 @pytest.mark.parametrize("path", ["../../outside.parquet", "steps/../../outside.parquet", "commits/{study}/x.json"])
 def test_a_marker_from_elsewhere_cannot_name_a_place_outside(source, tmp_path, path):
-    there = Place.at(ELSEWHERE)
+    there = Place.at(REMOTE)
     transfer(source, there)
     MemoryFileSystem().pipe_file("/outside.parquet", b"x")
     marker = f"commits/{OLD}/{OLD}.r00p00.json"
@@ -447,7 +453,7 @@ def test_what_is_no_store_is_not_copied_from(tmp_path, target):
 
 
 def test_a_store_of_another_layout_is_left_alone(source, tmp_path):
-    there = Place.at(ELSEWHERE)
+    there = Place.at(REMOTE)
     there.create("FORMAT", b'{"layout": 2}')
     with pytest.raises(CannotError, match="layout 2"):
         transfer(source, there)
@@ -476,10 +482,10 @@ def test_what_the_other_side_answers_is_told_in_a_line(source, monkeypatch, erro
         raise error
 
     monkeypatch.setattr(MemoryFileSystem, "pipe_file", refuse)
-    with pytest.raises(CannotError, match=words) as told:
-        transfer(source, Place.at(ELSEWHERE))
-    assert told.value.message.startswith(ELSEWHERE)
-    assert len(told.value.lines) == 2
+    with pytest.raises(CannotError, match=words) as found:
+        transfer(source, Place.at(REMOTE))
+    assert found.value.message.startswith(REMOTE)
+    assert len(found.value.lines) == 2
 
 
 def test_a_place_that_knows_no_exclusive_writing_is_looked_at_first(source, monkeypatch):
@@ -489,7 +495,7 @@ def test_a_place_that_knows_no_exclusive_writing_is_looked_at_first(source, monk
         return pipe_file(self, path, value)
 
     monkeypatch.setattr(MemoryFileSystem, "pipe_file", plain)
-    there = Place.at(ELSEWHERE)
+    there = Place.at(REMOTE)
     assert there.create("a", b"first")
     assert not there.create("a", b"second")
     transfer(source, there)
@@ -506,7 +512,7 @@ def test_folders_are_made_where_they_are_needed_but_not_a_misspelt_place(monkeyp
         return pipe_file(self, path, value, **how)
 
     monkeypatch.setattr(MemoryFileSystem, "pipe_file", strict)
-    there = Place.at(ELSEWHERE)
+    there = Place.at(REMOTE)
     with pytest.raises(CannotError, match="no such place"):
         there.create("a/b/c", b"content")
     assert MemoryFileSystem().ls("/") == []

@@ -25,7 +25,7 @@ def refusing(where: Path, code: int):
 
 
 @pytest.mark.parametrize(
-    ("code", "told"),
+    ("code", "found"),
     [
         (errno.EXDEV, "lies on another disk than staging/"),
         (errno.ENOSPC, "No space left on device"),
@@ -35,9 +35,9 @@ def refusing(where: Path, code: int):
     ],
 )
 @pytest.mark.parametrize("table", ["steps", "commits", "studies"])
-def test_a_folder_that_cannot_be_written_is_named_before_anything_runs(filled, monkeypatch, table, code, told):
+def test_a_folder_that_cannot_be_written_is_named_before_anything_runs(filled, monkeypatch, table, code, found):
     monkeypatch.setattr(Path, "hardlink_to", refusing(filled.path / table, code))
-    with pytest.raises(CannotError, match=f"{table} cannot be written: .*{told}") as refused:
+    with pytest.raises(CannotError, match=f"{table} cannot be written: .*{found}") as refused:
         Store.open(filled.path)
     assert "nothing was trained" in refused.value.hint
 
@@ -69,25 +69,25 @@ def test_trying_leaves_nothing_behind(filled):
 
 
 @pytest.mark.parametrize(
-    ("room", "needs", "told"),
+    ("room", "needs", "found"),
     [
         (fsops.Room(bytes=10, files=None), {"needs_bytes": 11}, "MB of room"),
         (fsops.Room(bytes=None, files=10), {"needs_files": 11}, "10 inodes left"),
     ],
 )
 def test_what_does_not_fit_is_refused_and_what_is_not_known_is_not_taken_for_nothing(
-    tmp_path, monkeypatch, room, needs, told
+    tmp_path, monkeypatch, room, needs, found
 ):
     monkeypatch.setattr(fsops, "room", lambda _: room)
-    with pytest.raises(CannotError, match=told):
+    with pytest.raises(CannotError, match=found):
         Store.open(tmp_path / "store", **needs)
     monkeypatch.setattr(fsops, "room", lambda _: fsops.Room(bytes=None, files=None))
     Store.open(tmp_path / "store", needs_bytes=10**18, needs_files=10**18)
 
 
 def test_a_file_system_that_says_0_of_0_has_said_nothing(tmp_path, monkeypatch):
-    told = os.statvfs_result((4096, 4096, 0, 0, 0, 0, 0, 0, 0, 255))
-    monkeypatch.setattr(os, "statvfs", lambda _: told)
+    found = os.statvfs_result((4096, 4096, 0, 0, 0, 0, 0, 0, 0, 255))
+    monkeypatch.setattr(os, "statvfs", lambda _: found)
     assert fsops.room(tmp_path) == fsops.Room(bytes=None, files=None)
 
 

@@ -53,8 +53,8 @@ def test_it_launches_one_row_twice_a_round_and_keeps_what_it_found(calibrate, tm
 
 def test_it_tells_spread_alarms_and_what_can_be_told_apart(calibrate):
     text = " ".join(calibrate("--rounds", "6", rates=drawn(12)).stdout.split())
-    for told in ("12 launches against themselves", "launch to launch", "0 of 1 comparison of 6 + 6", "from 10 a side"):
-        assert told in text
+    for found in ("12 launches against themselves", "launch to launch", "0 of 1 comparison of 6 + 6", "from 10 a side"):
+        assert found in text
 
 
 def test_a_dry_run_starts_nothing_and_shows_both_launches_of_every_round(calibrate, tmp_path):

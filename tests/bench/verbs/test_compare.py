@@ -138,7 +138,7 @@ def test_a_study_of_another_store_is_named_with_two_colons(compare):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "found"),
     [
         (("s-01",), "two things or more"),
         (("s-01", "s-01"), "are one study"),
@@ -152,13 +152,13 @@ def test_a_study_of_another_store_is_named_with_two_colons(compare):
         (("s-01", "s-02", "--threshold", "500%"), "is not a share"),
     ],
 )
-def test_what_cannot_be_meant_is_a_usage_error(compare, arguments, told):
-    with pytest.raises(UsageError, match=told):
+def test_what_cannot_be_meant_is_a_usage_error(compare, arguments, found):
+    with pytest.raises(UsageError, match=found):
         compare(*arguments)
 
 
 @pytest.mark.parametrize(
-    ("things", "told"),
+    ("things", "found"),
     [
         (("s-01", "s-09"), "B, s-09, was not found: no study 's-09'"),
         (("nothing", "s-01"), "A, nothing, was not found"),
@@ -166,8 +166,8 @@ def test_what_cannot_be_meant_is_a_usage_error(compare, arguments, told):
         (("s-01", "s-02", "s-03", "lab-a::s-7"), "lab-a::s-7 was not found"),
     ],
 )
-def test_the_side_that_was_not_found_is_named(compare, things, told):
-    with pytest.raises(UsageError, match=told):
+def test_the_side_that_was_not_found_is_named(compare, things, found):
+    with pytest.raises(UsageError, match=found):
         compare(*things)
 
 

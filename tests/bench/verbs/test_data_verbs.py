@@ -92,14 +92,14 @@ def test_a_dry_run_counts_the_pictures_and_names_what_is_left_out(folder):
     lines = asked(folder, "--batch", "4", "--dry-run").stdout.splitlines()
     assert any(line.startswith("Data     folder: 24 training pictures (train/) and 8 validation") for line in lines)
     assert "Data     left out archives that were not unpacked: 1, as train.zip; unpack them if they are data" in lines
-    told = json.loads(asked(folder, "--batch", "4", "--dry-run", "--json").stdout)
-    assert told["data_notes"][1].startswith("left out archives")
+    document = json.loads(asked(folder, "--batch", "4", "--dry-run", "--json").stdout)
+    assert document["data_notes"][1].startswith("left out archives")
 
 
 def test_a_class_without_validation_can_be_asked_for(folder):
     BROKEN["a class without validation"](folder)
-    told = asked(folder, "--batch", "4", "--dry-run", "--allow-empty-classes").stdout
-    assert "classes without a validation picture: 1 of 2, as dog" in told
+    found = asked(folder, "--batch", "4", "--dry-run", "--allow-empty-classes").stdout
+    assert "classes without a validation picture: 1 of 2, as dog" in found
 
 
 def test_show_has_the_account_of_a_study_and_all_of_it_of_a_launch(tmp_path):

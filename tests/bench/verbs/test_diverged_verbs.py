@@ -24,11 +24,11 @@ COURSES = {
 @pytest.fixture(params=COURSES)
 def diverged(request, tmp_path):
     """A store whose newest study diverged, and an older one of the same work that did not; what is to be said."""
-    losses, told = COURSES[request.param]
+    losses, found = COURSES[request.param]
     store = Store.open(tmp_path / "store")
     measured(store, "s-01", RATES, losses=[[2.0, 1.0, 0.5]] * 6)
     measured(store, "s-02", RATES, losses=losses)
-    return tmp_path / "store", told
+    return tmp_path / "store", found
 
 
 def run(verb, store, *arguments):
@@ -38,11 +38,11 @@ def run(verb, store, *arguments):
 
 
 def test_every_format_of_a_report_says_since_when(diverged, tmp_path):
-    store, told = diverged
+    store, found = diverged
     run(report, store, "s-02", "--compare", "s-01", "--format", "html,md,tex,csv,json", "-o", tmp_path / "out")
     for suffix in ("html", "md", "tex", "csv", "json"):
         text = " ".join((tmp_path / f"out/s-02.{suffix}").read_text(encoding="utf-8").split())
-        assert told in text, suffix
+        assert found in text, suffix
     json.loads((tmp_path / "out/s-02.json").read_text(encoding="utf-8"), parse_constant=pytest.fail)
 
 
@@ -62,18 +62,18 @@ def test_the_card_and_its_json_are_told(diverged):
 
 
 def test_it_is_compared_and_refused_with_the_reason(diverged):
-    store, told = diverged
+    store, found = diverged
     document = json.loads(run(compare, store, "s-01", "s-02", "--json", "--fail-on", "slower,diverged"))
     assert document["decision"] == "undecided"
-    assert told in " ".join(document["rows"][0]["reasons"])
+    assert found in " ".join(document["rows"][0]["reasons"])
     assert not document["comparable"]
 
 
 def test_it_is_exported_with_missing_losses_and_the_reason(diverged, tmp_path):
-    store, told = diverged
+    store, found = diverged
     run(export, store, "s-02", "--to", "csv,json", "-o", tmp_path / "out")
     json.loads((tmp_path / "out/json/s-02/s-02.json").read_text(), parse_constant=pytest.fail)
     epochs = (tmp_path / "out/csv/s-02/epochs.csv").read_text()
     assert "nan" not in epochs.lower()
     assert "inf" not in epochs.lower()
-    assert told in (tmp_path / "out/csv/s-02/report.md").read_text()
+    assert found in (tmp_path / "out/csv/s-02/report.md").read_text()

@@ -40,8 +40,8 @@ def dna(capsys, monkeypatch, tmp_path, canaries):
             file.unlink()
         with pytest.raises(SystemExit) as ended:
             cli.main(["dna", *map(str, words)])
-        told = capsys.readouterr()
-        return ended.value.code, told.out, told.err
+        printed = capsys.readouterr()
+        return ended.value.code, printed.out, printed.err
 
     return run
 
@@ -147,9 +147,9 @@ def test_what_cannot_be_compared_is_said(dna, tmp_path, words, message):
 def test_measuring_adds_its_layer_and_takes_its_reason_away(dna, monkeypatch, tmp_path):
     ceiling = {"n": 20, "median": 28.05e9, "spread": 0.06}
     times = {"4096": {"n": 9, "median": 0.00036, "spread": 0.5}}
-    told = {"device": "cpu", "threads": 2, "gemm_flop_per_s": {"fp32": ceiling}, "allreduce_s": times}
-    told |= {"flags": ["gemm_flop_per_s: had 25% of the cores' time"], "unavailable": {}}
-    monkeypatch.setattr(ceilings, "measure", lambda *_: told)
+    fields = {"device": "cpu", "threads": 2, "gemm_flop_per_s": {"fp32": ceiling}, "allreduce_s": times}
+    fields |= {"flags": ["gemm_flop_per_s: had 25% of the cores' time"], "unavailable": {}}
+    monkeypatch.setattr(ceilings, "measure", lambda *_: fields)
     document = json.loads(dna("--json", "--measure")[1])
     assert document["measured"]["gemm_flop_per_s"]["fp32"] == ceiling
     assert "measured" not in document["unavailable"]

@@ -28,8 +28,8 @@ def doctor(capsys, monkeypatch, tmp_path):
             monkeypatch.setattr(health, "as_it_is", lambda *_: finds)
         with pytest.raises(SystemExit) as ended:
             cli.main(["doctor", *words])
-        told = capsys.readouterr()
-        return ended.value.code, told.out, told.err
+        printed = capsys.readouterr()
+        return ended.value.code, printed.out, printed.err
 
     return run
 
@@ -95,12 +95,12 @@ def answering(monkeypatch, tmp_path, canaries):
     monkeypatch.setattr(host_lock, "is_held", lambda: False)
 
     def answer(digest=None, error=None):
-        def told():
+        def found():
             if error is not None:
                 raise error
             return {"one_thread": {"mm": "00", "softmax": digest}, "all_threads": {"mm": "00", "softmax": digest}}
 
-        return canaries(told)
+        return canaries(found)
 
     return answer
 
@@ -174,8 +174,8 @@ try:
 except SystemExit:
     print([name for name in ("torch", "numpy", "pyarrow", "pandas") if name in sys.modules])
 """
-    told = subprocess.run(
+    output = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=tmp_path
     ).stdout
-    assert "torch runs" in told
-    assert told.splitlines()[-1] == "[]"
+    assert "torch runs" in output
+    assert output.splitlines()[-1] == "[]"

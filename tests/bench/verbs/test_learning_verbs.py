@@ -112,7 +112,7 @@ def test_a_missed_target_is_exit_4_when_the_gate_was_asked_for(trained, capsys):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "found"),
     [
         ("[measure]\nepochs = 2\nseeds = [1, 1]", "different whole numbers"),
         ("[targets]\nacuracy = 0.9", "'acuracy' is no target"),
@@ -121,10 +121,10 @@ def test_a_missed_target_is_exit_4_when_the_gate_was_asked_for(trained, capsys):
         ("[recipe]\nmomentm = 0.9", "unknown key 'momentm' in [recipe]"),
     ],
 )
-def test_a_profile_that_is_wrong_in_any_key_is_refused_before_anything_starts(run_bench, tmp_path, text, told):
+def test_a_profile_that_is_wrong_in_any_key_is_refused_before_anything_starts(run_bench, tmp_path, text, found):
     (tmp_path / "mine.toml").write_text(f"description = 'wrong'\n[model]\nname = 'lenet-small'\n{text}\n")
     ran = run_bench("run", "--profile", "mine.toml")
     assert ran.returncode == 2, ran
-    assert told in ran.stderr
+    assert found in ran.stderr
     assert len(ran.stderr.strip().splitlines()) <= 4
     assert not (tmp_path / "results").exists()

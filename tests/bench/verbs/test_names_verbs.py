@@ -31,16 +31,16 @@ def test_models_are_listed_with_their_origin_ours_first():
 
 
 def test_models_can_be_filtered_and_told_as_json():
-    told = json.loads(output(models.command, "LENET*", "--json"))
-    assert told["schema"] == "bench.models/1"
-    assert [each["name"] for each in told["models"]] == ["lenet-small", "lenet-large"]
+    document = json.loads(output(models.command, "LENET*", "--json"))
+    assert document["schema"] == "bench.models/1"
+    assert [each["name"] for each in document["models"]] == ["lenet-small", "lenet-large"]
 
 
 def test_profiles_are_listed_each_with_its_line():
     lines = output(profiles_verb.command).splitlines()
     assert [line.split()[0] for line in lines] == profiles.names()
-    told = json.loads(output(profiles_verb.command, "--json"))
-    assert all(each["description"] for each in told["profiles"])
+    document = json.loads(output(profiles_verb.command, "--json"))
+    assert all(each["description"] for each in document["profiles"])
 
 
 def test_a_printed_profile_is_a_profile(tmp_path):
@@ -106,11 +106,11 @@ def test_words_and_names_are_completed(asked):
 
 
 @pytest.mark.parametrize(
-    ("flags", "told"), [({"model": "resnet5O"}, "resnet50"), ({"model": "resnet50", "data": "digit"}, "digits")]
+    ("flags", "found"), [({"model": "resnet5O"}, "resnet50"), ({"model": "resnet50", "data": "digit"}, "digits")]
 )
-def test_names_that_do_not_exist_are_refused_with_what_looks_like_them(flags, told, tmp_path):
+def test_names_that_do_not_exist_are_refused_with_what_looks_like_them(flags, found, tmp_path):
     settings = resolve(flags, {}, tmp_path, user_file=tmp_path / "none.toml")
     with pytest.raises(BenchError) as caught:
         refuse_unknown_names(settings)
     assert caught.value.code != CANNOT
-    assert told in caught.value.hint
+    assert found in caught.value.hint

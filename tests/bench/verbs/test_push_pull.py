@@ -26,8 +26,8 @@ def bench(capsys, monkeypatch, tmp_path, filled):
     def run(*words):
         with pytest.raises(SystemExit) as ended:
             cli.main(words)
-        told = capsys.readouterr()
-        return ended.value.code, told.out, told.err
+        printed = capsys.readouterr()
+        return ended.value.code, printed.out, printed.err
 
     return run
 
@@ -118,7 +118,7 @@ def test_logs_go_along_when_they_are_asked_for(bench, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "told"),
+    ("words", "code", "found"),
     [
         (["push", "foo://x/y"], 2, "Protocol not known: foo"),
         (["push", "copy", "vgg"], 2, "no study 'vgg'"),
@@ -129,11 +129,11 @@ def test_logs_go_along_when_they_are_asked_for(bench, tmp_path):
         (["push", "a-file/results"], 3, "Not a directory"),
     ],
 )
-def test_mistakes_are_told_in_four_lines_at_most(bench, tmp_path, words, code, told):
+def test_mistakes_are_told_in_four_lines_at_most(bench, tmp_path, words, code, found):
     (tmp_path / "a-file").touch()
     ended, out, err = bench(*words)
     assert (ended, out) == (code, "")
-    assert told in err
+    assert found in err
     assert len(err.splitlines()) <= 4
     shutil.rmtree(tmp_path / "results")  # nothing else was made
     assert {each.name for each in tmp_path.iterdir()} <= {"a-file"}
@@ -148,21 +148,21 @@ class Terminal(io.StringIO):
 
 def progress(stream):
     now = [0.0]
-    told = _Progress(stream, clock=lambda: now[0])
+    found = _Progress(stream, clock=lambda: now[0])
 
     def at(seconds, done):
         now[0] = seconds
-        told.tell(done, 100)
+        found.tell(done, 100)
 
-    return told, at
+    return found, at
 
 
 def test_a_short_copy_is_silent():
     stream = Terminal()
-    told, at = progress(stream)
+    found, at = progress(stream)
     at(0.5, 10)
     at(1.9, 99)
-    told.end()
+    found.end()
     assert stream.getvalue() == ""
 
 
@@ -170,10 +170,10 @@ def test_a_long_copy_redraws_one_line_and_takes_it_away(monkeypatch):
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm")
     stream = Terminal()
-    told, at = progress(stream)
+    found, at = progress(stream)
     for second, done in ((2.0, 10), (2.2, 11), (2.6, 20)):
         at(second, done)
-    told.end()
+    found.end()
     text = stream.getvalue()
     assert "10 of 100 files" in text
     assert "11 of 100" not in text
@@ -184,8 +184,8 @@ def test_a_long_copy_redraws_one_line_and_takes_it_away(monkeypatch):
 
 def test_a_long_copy_into_a_log_writes_a_line_a_minute():
     stream = io.StringIO()
-    told, at = progress(stream)
+    found, at = progress(stream)
     for second in range(0, 130, 10):
         at(float(second), second)
-    told.end()
+    found.end()
     assert stream.getvalue() == "10 of 100 files\n70 of 100 files\n"

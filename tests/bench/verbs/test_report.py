@@ -31,8 +31,8 @@ def store(tmp_path_factory) -> Path:
 @pytest.fixture
 def invoke(store, tmp_path):
     def run(*arguments, into="out", where=None):
-        told = [*map(str, arguments), "--store", str(where or store), "-o", str(tmp_path / into)]
-        return CliRunner().invoke(command, told)
+        lines = [*map(str, arguments), "--store", str(where or store), "-o", str(tmp_path / into)]
+        return CliRunner().invoke(command, lines)
 
     return run
 
@@ -42,16 +42,16 @@ def written(folder: Path) -> list[str]:
 
 
 def test_it_prints_the_paths_it_wrote_and_nothing_else(invoke, store, tmp_path):
-    told = invoke("@last", "--format", "md,csv,json")
-    assert told.exit_code == 0, told.exception
+    ran = invoke("@last", "--format", "md,csv,json")
+    assert ran.exit_code == 0, ran.exception
     newest = index.studies(store)[0]
-    assert told.stdout.splitlines() == [str(tmp_path / f"out/{newest}{suffix}") for suffix in (".md", ".csv", ".json")]
-    assert written(tmp_path / "out") == sorted(Path(path).name for path in told.stdout.splitlines())
+    assert ran.stdout.splitlines() == [str(tmp_path / f"out/{newest}{suffix}") for suffix in (".md", ".csv", ".json")]
+    assert written(tmp_path / "out") == sorted(Path(path).name for path in ran.stdout.splitlines())
 
 
 def test_without_a_format_it_is_the_page(invoke, tmp_path):
-    told = invoke("@last", "--title", "Digits & <curves>")
-    assert told.exit_code == 0, told.exception
+    ran = invoke("@last", "--title", "Digits & <curves>")
+    assert ran.exit_code == 0, ran.exception
     (page,) = written(tmp_path / "out")
     assert page.endswith(".html")
     assert "Digits &amp; &lt;curves&gt;" in (tmp_path / "out" / page).read_text(encoding="utf-8")
@@ -59,23 +59,23 @@ def test_without_a_format_it_is_the_page(invoke, tmp_path):
 
 def test_several_studies_share_one_report_each_once(invoke, store, tmp_path):
     newest, older, _ = index.studies(store)
-    told = invoke("@-2", "@last", older, "--format", "csv,json")
-    assert told.exit_code == 0, told.exception
+    ran = invoke("@-2", "@last", older, "--format", "csv,json")
+    assert ran.exit_code == 0, ran.exception
     assert written(tmp_path / "out") == [f"{older}-and-1-more.csv", f"{older}-and-1-more.json"]
     document = json.loads((tmp_path / "out" / f"{older}-and-1-more.json").read_text(encoding="utf-8"))
     assert [each["study"] for each in document["studies"]] == [older, newest]
 
 
 def test_json_is_one_document_with_the_paths(invoke, store):
-    told = json.loads(invoke("@last", "--json", "--format", "md,csv").stdout)
-    assert (told["schema"], told["exit"]) == ("bench.report/1", 0)
-    assert told["studies"] == [index.studies(store)[0]]
-    assert {Path(path).suffix for path in told["paths"]} == {".md", ".csv"}
+    document = json.loads(invoke("@last", "--json", "--format", "md,csv").stdout)
+    assert (document["schema"], document["exit"]) == ("bench.report/1", 0)
+    assert document["studies"] == [index.studies(store)[0]]
+    assert {Path(path).suffix for path in document["paths"]} == {".md", ".csv"}
 
 
 def test_another_study_is_held_against_it(invoke, tmp_path):
-    told = invoke("@last", "--compare", "@-2", "--format", "json")
-    assert told.exit_code == 0, told.exception
+    ran = invoke("@last", "--compare", "@-2", "--format", "json")
+    assert ran.exit_code == 0, ran.exception
     (name,) = written(tmp_path / "out")
     found = json.loads((tmp_path / "out" / name).read_text(encoding="utf-8"))["comparison"]
     assert found["a"]["study_id"] != found["b"]["study_id"]
@@ -146,8 +146,8 @@ def test_a_study_of_which_nothing_has_run_has_a_page_that_says_so(invoke, store,
     (bare / "FORMAT").write_text('{"layout": 1}')
     plan = store / "studies" / newest / "study.json"
     (bare / "studies" / newest / "study.json").write_bytes(plan.read_bytes())
-    told = invoke(newest, where=bare)
-    assert told.exit_code == 0, told.exception
+    ran = invoke(newest, where=bare)
+    assert ran.exit_code == 0, ran.exception
     assert "No row was run" in next((tmp_path / "out").iterdir()).read_text(encoding="utf-8")
 
 
@@ -167,8 +167,8 @@ def test_a_torn_file_is_left_out_and_named_on_the_page(invoke, tmp_path):
     newest = index.studies(torn)[0]
     file = min((torn / "launches" / newest).glob("*.parquet"))
     file.write_bytes(file.read_bytes()[:100])
-    told = invoke("@last", "--format", "md", where=torn)
-    assert told.exit_code == 0, told.exception
+    ran = invoke("@last", "--format", "md", where=torn)
+    assert ran.exit_code == 0, ran.exception
     text = next((tmp_path / "out").iterdir()).read_text(encoding="utf-8")
     assert "has 100 bytes of" in text
 
@@ -193,8 +193,8 @@ def two(tmp_path):
 
 
 def test_the_study_reported_is_what_is_judged_in_every_format(invoke, two, tmp_path):
-    told = invoke("s-02", "--compare", "s-01", "--format", "html,md,tex,csv,json", where=two)
-    assert told.exit_code == 0, told.exception
+    ran = invoke("s-02", "--compare", "s-01", "--format", "html,md,tex,csv,json", where=two)
+    assert ran.exit_code == 0, ran.exception
     out = tmp_path / "out"
     for name in ("s-02.html", "s-02.md", "s-02.tex", "s-02-standalone.tex", "s-02-compared.csv"):
         text = " ".join((out / name).read_text(encoding="utf-8").split())
@@ -216,6 +216,6 @@ def test_every_format_says_why_two_studies_are_not_compared(invoke, two, tmp_pat
 
 
 def test_another_study_that_is_not_there_is_named_as_that(invoke, two):
-    told = invoke("s-02", "--compare", "s-09", where=two)
-    assert isinstance(told.exception, UsageError)
-    assert told.exception.message.startswith("--compare, s-09, was not found")
+    ran = invoke("s-02", "--compare", "s-09", where=two)
+    assert isinstance(ran.exception, UsageError)
+    assert ran.exception.message.startswith("--compare, s-09, was not found")

@@ -19,7 +19,7 @@ TWO_CORES = Machine(cpu_ids=(0, 1), pinnable=True, memory_bytes=2**33)
 ROW = Configuration(
     strategy="single", ranks=1, device="cpu", backend=None, cores_per_rank=2, batch_per_rank=8, batch_global=8
 )
-TOLD = Rehearsal(workload=Workload(model="lenet-small", data="digits", steps=4), configuration=ROW)
+REHEARSAL = Rehearsal(workload=Workload(model="lenet-small", data="digits", steps=4), configuration=ROW)
 FOUND = Agreement(
     verdict="different",
     first_difference=Difference(step=2, tensor="0.weight", stage="weights", rank=0, scaled_ulp=1.875, share=0.75),
@@ -30,7 +30,7 @@ FOUND = Agreement(
 
 
 @pytest.fixture(autouse=True)
-def alone(monkeypatch, tmp_path):
+def no_other_study(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
 
@@ -72,16 +72,16 @@ def test_a_profile_of_epochs_is_rehearsed_by_steps():
 
 def test_a_capsule_finds_its_place_on_a_smaller_machine():
     small = replace(TWO_CORES, cpu_ids=(5,))
-    placed = repro_inputs.placed(TOLD, small, None, None, "/data")
+    placed = repro_inputs.placed(REHEARSAL, small, None, None, "/data")
     assert (placed.configuration.cores_per_rank, placed.workload.data_dir) == (1, "/data")
-    assert repro_inputs.placed(TOLD, TWO_CORES, None, 1, None).configuration.cores_per_rank == 1
+    assert repro_inputs.placed(REHEARSAL, TWO_CORES, None, 1, None).configuration.cores_per_rank == 1
 
 
 def test_a_capsule_of_another_device_names_what_is_missing_and_what_to_do():
     with pytest.raises(CannotError, match="needs 1 cuda devices; this machine has 0") as error:
-        repro_inputs.placed(TOLD, TWO_CORES, "cuda", None, None)
+        repro_inputs.placed(REHEARSAL, TWO_CORES, "cuda", None, None)
     assert "--device cpu" in error.value.hint
-    on_gpu = repro_inputs.placed(TOLD, replace(TWO_CORES, cuda=("A GPU",)), "cuda", None, None)
+    on_gpu = repro_inputs.placed(REHEARSAL, replace(TWO_CORES, cuda=("A GPU",)), "cuda", None, None)
     assert (on_gpu.configuration.device, on_gpu.configuration.cores_per_rank) == ("cuda", None)
 
 
@@ -118,12 +118,12 @@ def test_the_terminal_says_verdict_first_difference_cause_and_reasons():
 
 
 def test_the_document_holds_the_contract_and_no_number_that_is_none():
-    told = agreement.document(FOUND, 4)
-    assert told["schema"] == "bench.agreement/1"
-    assert {"verdict", "first_difference", "cause", "curve", "reasons"} <= set(told)
-    assert {"step", "tensor", "stage"} <= set(told["first_difference"])
-    assert told["curve"] == [[0, 0.0], [1, None]]
-    assert told["exit"] == 4
+    document = agreement.document(FOUND, 4)
+    assert document["schema"] == "bench.agreement/1"
+    assert {"verdict", "first_difference", "cause", "curve", "reasons"} <= set(document)
+    assert {"step", "tensor", "stage"} <= set(document["first_difference"])
+    assert document["curve"] == [[0, 0.0], [1, None]]
+    assert document["exit"] == 4
 
 
 def test_a_record_says_when_ranks_compute_something_else():
@@ -131,7 +131,7 @@ def test_a_record_says_when_ranks_compute_something_else():
         rank=0, conditions={}, facts=(Fact(stage="init", step=0, tensor="w", hash=""),), losses=("0x1p0",), warnings=()
     )
     wrong = capsule.RanksCheck(ranks=3, tensor="0.weight", scaled_ulp=2e6, bound=12.7)
-    found = Capsule(created_at="", rehearsal=TOLD, parts=(part,), ids={}, ranks=(wrong,), finals={0: 0.5, 1: 0.75})
+    found = Capsule(created_at="", rehearsal=REHEARSAL, parts=(part,), ids={}, ranks=(wrong,), finals={0: 0.5, 1: 0.75})
     text = shown(lambda console: agreement.show_recorded(found, "a.capsule", 1000, console))
     assert "3 DO NOT compute what is computed by one process" in text
     assert "2 seeds: 50.0 % to 75.0 %" in text

@@ -69,10 +69,10 @@ def committed(tmp_path, a_plan, a_launch):
 
 def test_the_queue_is_waited_for_and_what_it_does_is_told(handed_over, committed, capsys) -> None:
     handed_over(Queue(3, lambda look: committed() if look == 2 else None))
-    told = capsys.readouterr().err
-    assert "handed over as job 42" in told
-    assert "RUNNING · 0 launches done" in told
-    assert "RUNNING · 1 launches done" in told
+    stderr = capsys.readouterr().err
+    assert "handed over as job 42" in stderr
+    assert "RUNNING · 0 launches done" in stderr
+    assert "RUNNING · 1 launches done" in stderr
 
 
 def test_a_job_that_left_nothing_is_an_error_with_its_last_words(handed_over) -> None:

@@ -69,16 +69,16 @@ HARMS = {
 }
 
 
-@pytest.mark.parametrize("told", HARMS)
-def test_what_is_damaged_is_named(verify, filled, told):
-    HARMS[told](filled)
+@pytest.mark.parametrize("found", HARMS)
+def test_what_is_damaged_is_named(verify, filled, found):
+    HARMS[found](filled)
     done = verify(OLD)
     assert done.return_value == 4
-    assert any(line.startswith("  ! ") and told in line for line in done.stdout.splitlines()), done.stdout
+    assert any(line.startswith("  ! ") and found in line for line in done.stdout.splitlines()), done.stdout
 
 
 @pytest.mark.parametrize(
-    ("row", "told"),
+    ("row", "found"),
     [
         ({"world_size": 2}, "ranks that joined 2, planned 1"),
         ({"threads_per_rank": 2}, "threads per rank 2, planned 1"),
@@ -89,12 +89,12 @@ def test_what_is_damaged_is_named(verify, filled, told):
         ({"status": "fine"}, "a status that nobody knows: fine"),
     ],
 )
-def test_a_launch_that_is_not_as_planned_is_named(verify, filled, a_plan, a_launch, a_dna, row, told):
+def test_a_launch_that_is_not_as_planned_is_named(verify, filled, a_plan, a_launch, a_dna, row, found):
     launch = replace(a_launch(a_plan(NEW), 3), **row)
     assert launch.ranks == 1
     filled.commit(LaunchRows(launch=launch, dna=a_dna(launch)))
     done = verify(NEW)
-    assert told in done.stdout
+    assert found in done.stdout
     assert done.return_value == 4
 
 

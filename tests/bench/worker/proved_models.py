@@ -75,11 +75,11 @@ class OwnGenerator(Net):
 
     def __init__(self) -> None:
         super().__init__()
-        self.dice = torch.Generator().manual_seed(100 + dist.get_rank())
+        self.noise = torch.Generator().manual_seed(100 + dist.get_rank())
 
     def features(self, x):
         x = super().features(x)
-        return x * (torch.rand(x.shape[1:], generator=self.dice) < 0.5)
+        return x * (torch.rand(x.shape[1:], generator=self.noise) < 0.5)
 
 
 class Unrepeatable(Net):
@@ -249,8 +249,8 @@ def compare(name: str, folder: Path, group: Group) -> dict[str, object]:
         group=group,
         heart=Heart(folder, group.rank),
     )
-    dice = torch.Generator().manual_seed(group.rank)
-    batch = torch.randn(4, 3, 32, 32, generator=dice), torch.randint(0, 10, (4,), generator=dice)
+    generator = torch.Generator().manual_seed(group.rank)
+    batch = torch.randn(4, 3, 32, 32, generator=generator), torch.randint(0, 10, (4,), generator=generator)
     before = {key: each.clone() for key, each in model.state_dict().items() if key not in dict(model.named_buffers())}
 
     def wrap(copied):

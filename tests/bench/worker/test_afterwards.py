@@ -86,10 +86,10 @@ def test_what_is_no_field_is_only_done(after, saved):
 
 
 def test_a_rank_that_cannot_is_every_ranks_reason():
-    alone = Group(rank=0, world_size=1, backend=None)
-    assert agreed(alone, lambda: 3) == 3
+    single = Group(rank=0, world_size=1, backend=None)
+    assert agreed(single, lambda: 3) == 3
     with pytest.raises(NotProvenError, match="ZeroDivisionError: no"):
-        agreed(alone, lambda: (_ for _ in ()).throw(ZeroDivisionError("no")))
+        agreed(single, lambda: (_ for _ in ()).throw(ZeroDivisionError("no")))
 
 
 class Recurrent(nn.Module):

@@ -11,7 +11,7 @@ from bench.plan import Checkpointing
 from bench.worker import anatomy
 from bench.worker import run as launch
 from bench.worker.layers import layer_costs
-from tests.bench.worker.tiny_training import EVERYTHING, ended, rank_of, stand_in, told, what_was_learned
+from tests.bench.worker.tiny_training import EVERYTHING, ended, job_of, rank_of, stand_in, what_was_learned
 
 
 def test_the_multiply_accumulates_of_resnet18_are_the_published_ones():
@@ -78,7 +78,7 @@ def looked(tmp_path, monkeypatch):
     stand_in(monkeypatch.setattr)
     results = []
     for name, keep in (("plain", Checkpointing()), ("looked", Checkpointing(anatomy=4))):
-        asked = told(1, EVERYTHING, keep=keep, pictures=str(tmp_path / "pictures") if keep.anatomy else None)
+        asked = job_of(1, EVERYTHING, keep=keep, pictures=str(tmp_path / "pictures") if keep.anatomy else None)
         launch.run(rank_of(tmp_path / name), asked)
         results.append(ended(tmp_path / name))
     return results

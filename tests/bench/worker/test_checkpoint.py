@@ -19,11 +19,11 @@ from tests.bench.worker.tiny_training import (
     broken_off,
     data,
     ended,
+    job_of,
     of_ranks,
     rank_of,
     same_bits,
     stand_in,
-    told,
     what_was_learned,
 )
 
@@ -39,7 +39,7 @@ def train(tmp_path, monkeypatch):
         folder = tmp_path / name
         folder.mkdir(exist_ok=True)
         keep = Checkpointing(checkpoint=words, checkpoint_steps=steps, **changes.pop("keep", {}))
-        asked = told(1, recipe, keep=keep, checkpoints=str(folder) if words else None, **changes)
+        asked = job_of(1, recipe, keep=keep, checkpoints=str(folder) if words else None, **changes)
         with monkeypatch.context() as patch:
             if until is None:
                 launch.run(rank_of(tmp_path / f"{name}-run"), asked)
@@ -188,9 +188,9 @@ def test_a_launch_whose_newest_checkpoint_is_damaged_goes_on_from_the_one_before
 def test_another_number_of_ranks_is_converted_at_an_epochs_end_and_refused_within_one():
     content = {"configuration": {"batch_global": 16}, "ranks": [{}, {}], "step": 0}
     assert checkpoint_compat.converted(Path("a.pt"), content, 2, 16) == []
-    (told_,) = checkpoint_compat.converted(Path("a.pt"), content, 1, 16)
-    assert "of 2 ranks, converted to 1" in told_
-    assert "not bitwise" in told_
+    (note,) = checkpoint_compat.converted(Path("a.pt"), content, 1, 16)
+    assert "of 2 ranks, converted to 1" in note
+    assert "not bitwise" in note
     with pytest.raises(WorkloadError, match=r"global batch of 16, asked for are 32.*--scaling strong --batch 16"):
         checkpoint_compat.converted(Path("a.pt"), content, 2, 32)
     with pytest.raises(WorkloadError, match="saved within an epoch by 2 ranks"):

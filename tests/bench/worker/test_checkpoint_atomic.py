@@ -56,21 +56,21 @@ def test_a_writer_killed_at_any_call_leaves_every_checkpoint_that_it_had_told_of
     seen = set()
     for call in range(1, calls + 1):
         root = tmp_path / str(call)
-        told = [int(line) for line in (root / "told").read_text().split()]
+        text = [int(line) for line in (root / "told").read_text().split()]
         places = Folder(root).places()
-        seen.add((len(told), len(places)))
+        seen.add((len(text), len(places)))
         for place in places:
             content = checkpoint_file.read(root / place.file_name)
             assert torch.equal(content["model"]["w"], torch.full((9,), float(place.epochs)))
-        if told:
+        if text:
             newest = places[0].epochs
-            assert newest >= told[-1], f"call {call}"
+            assert newest >= text[-1], f"call {call}"
             assert Place(1) in places, f"call {call}: the best is kept"
             for name in (checkpoint_file.LAST, checkpoint_file.BEST):
                 assert checkpoint_file.read(root / name)["epoch"] in {place.epochs for place in places}, f"call {call}"
         # The next to write here leaves nothing of the dead one behind.
         content = {"schema": checkpoint_file.SCHEMA, "epoch": 4, "model": {"w": torch.zeros(9)}}
-        Folder(root).write(Place(4), content, best=1 if told else None, keep={1, 3, 4})
+        Folder(root).write(Place(4), content, best=1 if text else None, keep={1, 3, 4})
         assert not list(root.glob(".*"))
         assert checkpoint_file.read(root / checkpoint_file.LAST)["epoch"] == 4
     assert len(seen) > 4

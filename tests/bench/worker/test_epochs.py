@@ -43,12 +43,12 @@ class FirstOfTwo(Group):
         return [value] if self.told is None else [self.told, value]
 
 
-def loop_of(folder, told=None, *, epochs=4, recipe_of=PLAIN, batch=8, augmentations=()):
+def loop_of(folder, found=None, *, epochs=4, recipe_of=PLAIN, batch=8, augmentations=()):
     data = small_digits()
     torch.manual_seed(0)
     model = nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.Dropout(0.3), nn.Linear(16, 10))
     group = FirstOfTwo(rank=0, world_size=1, backend=None)
-    object.__setattr__(group, "told", told)
+    object.__setattr__(group, "told", found)
     row = Configuration(
         strategy="single",
         ranks=1,
@@ -116,11 +116,11 @@ def test_a_phase_changes_dropout_augmentation_mixing_loss_and_rate_at_its_epoch(
     seen = []
     trained = loop.train
 
-    def train(batches, steps, **told):
+    def train(batches, steps, **found):
         trainer, drawn = loop.session.trainer, loop.session.batches
         words = [each.name for each in drawn.augmentations]
-        seen.append((told["epoch"], loop.session.unwrapped[2].p, trainer.loss.label_smoothing, words, drawn.mixup))
-        return trained(batches, steps, **told)
+        seen.append((found["epoch"], loop.session.unwrapped[2].p, trainer.loss.label_smoothing, words, drawn.mixup))
+        return trained(batches, steps, **found)
 
     loop.train = train
     loop.run(4)
@@ -134,18 +134,18 @@ def test_a_phase_changes_dropout_augmentation_mixing_loss_and_rate_at_its_epoch(
 
 
 def test_a_run_gone_on_with_inside_a_phase_ends_with_the_same_weights(tmp_path):
-    told = replace(PHASED, schedule="cosine", ema_decay=0.9, clip_norm=0.5)
-    whole = loop_of(tmp_path, recipe_of=told)
+    report = replace(PHASED, schedule="cosine", ema_decay=0.9, clip_norm=0.5)
+    whole = loop_of(tmp_path, recipe_of=report)
     whole.run(4)
-    first = loop_of(tmp_path, recipe_of=told)
+    first = loop_of(tmp_path, recipe_of=report)
     first.run(2)
-    dice = torch.get_rng_state()  # of dropout
-    second = loop_of(tmp_path, recipe_of=told)
+    rng = torch.get_rng_state()  # of dropout
+    second = loop_of(tmp_path, recipe_of=report)
     second.session.unwrapped.load_state_dict(first.session.unwrapped.state_dict())
     for name in ("optimizer", "scheduler", "scaler", "ema"):
         getattr(second.session.trainer, name).load_state_dict(getattr(first.session.trainer, name).state_dict())
     second.results = first.results
-    torch.set_rng_state(dice)
+    torch.set_rng_state(rng)
     second.run(4, first=2)
     for name, each in whole.session.unwrapped.state_dict().items():
         assert torch.equal(each, second.session.unwrapped.state_dict()[name]), name
@@ -181,10 +181,12 @@ def test_without_patience_every_epoch_is_trained(tmp_path):
     assert len(loop.results) == 5
 
 
-@pytest.mark.parametrize(("told", "epochs"), [(True, 0), (False, 5)])
-def test_the_decision_to_stop_is_rank_0s_whatever_this_rank_thinks(tmp_path, monkeypatch, told, epochs):
+@pytest.mark.parametrize(("found", "epochs"), [(True, 0), (False, 5)])
+def test_the_decision_to_stop_is_rank_0s_whatever_this_rank_thinks(tmp_path, monkeypatch, found, epochs):
     loop = loop_of(tmp_path, recipe_of=Recipe(learning_rate=1e-9, patience=1), epochs=5)
-    monkeypatch.setattr(FirstOfTwo, "gather", lambda self, value: [told, value] if isinstance(value, bool) else [value])
+    monkeypatch.setattr(
+        FirstOfTwo, "gather", lambda self, value: [found, value] if isinstance(value, bool) else [value]
+    )
     loop.run(5)
     assert len(loop.results) == epochs
 

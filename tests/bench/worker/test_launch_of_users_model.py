@@ -6,7 +6,7 @@ from torch import nn
 
 from bench.worker import run as launch
 from bench.worker import session
-from tests.bench.worker.tiny_training import ended, rank_of, stand_in, told
+from tests.bench.worker.tiny_training import ended, job_of, rank_of, stand_in
 
 
 class Lazy(nn.Sequential):
@@ -41,7 +41,7 @@ def launched(tmp_path, monkeypatch):
     def launched(kind, **workload):
         stand_in(monkeypatch.setattr)
         monkeypatch.setattr(session, "build", lambda *_: kind())
-        asked = told(workload={"model": "own.py:build", "epochs": 3, **workload})
+        asked = job_of(workload={"model": "own.py:build", "epochs": 3, **workload})
         launch.run(rank_of(tmp_path), asked)
         return ended(tmp_path)
 

@@ -50,15 +50,15 @@ def test_a_system_that_counts_no_pauses_has_a_reason(monkeypatch):
     watch = Watch(CPU)
     watch.start()
     watch.stop()
-    told = watch.told()
-    assert "throttled" not in told["values"]
-    assert told["gaps"]["throttled"] == "absent: no control group counts it"
+    found = watch.told()
+    assert "throttled" not in found["values"]
+    assert found["gaps"]["throttled"] == "absent: no control group counts it"
 
 
 def test_every_limit_has_a_value_or_a_reason():
-    told = Watch(CPU).told()
-    assert not told["values"].keys() & told["gaps"].keys()
-    assert told["values"].keys() | told["gaps"].keys() == {word for word, _ in of_launch._TOGETHER.values()}
+    found = Watch(CPU).told()
+    assert not found["values"].keys() & found["gaps"].keys()
+    assert found["values"].keys() | found["gaps"].keys() == {word for word, _ in of_launch._TOGETHER.values()}
 
 
 def rank(**values):
@@ -66,14 +66,14 @@ def rank(**values):
 
 
 def test_of_several_ranks_the_one_that_was_limited_most_speaks():
-    told = [
+    lines = [
         rank(throttled=1.0, cpu_quota=2.0, governor="performance", memory_left=5),
         rank(throttled=3.0, cpu_quota=0.5, governor="powersave", memory_left=7),
     ]
-    found = of_launch.columns(told)
+    found = of_launch.columns(lines)
     assert (found["throttled_s"], found["cpu_quota"], found["memory_left_bytes"]) == (3.0, 0.5, 5)
     assert found["governor"] == "performance, powersave"
-    why = of_launch.why_null(told)
+    why = of_launch.why_null(lines)
     assert why["turbo"] == "absent: no switch"
     assert "throttled_s" not in why
     assert set(why) == {name for name, value in found.items() if value is None}

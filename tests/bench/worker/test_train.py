@@ -17,7 +17,7 @@ from bench.worker.group import Group, WorldMismatchError
 from bench.worker.train import Trainer, train_segment
 from launchers import heartbeat
 
-ALONE = Group(rank=0, world_size=1, backend=None)
+SINGLE = Group(rank=0, world_size=1, backend=None)
 
 
 def trainer_of(model: nn.Module, folder, learning_rate: float = 0.1) -> Trainer:
@@ -29,7 +29,7 @@ def trainer_of(model: nn.Module, folder, learning_rate: float = 0.1) -> Trainer:
         precision="fp32",
         device=torch.device("cpu"),
         backend=cpu,
-        group=ALONE,
+        group=SINGLE,
         heart=heartbeat.Heart(folder, 0),
     )
 
@@ -213,14 +213,14 @@ class World(Group):
         return self.told
 
 
-def world_of(told: list[tuple[int, str, int]], nodes: tuple[int, ...] = (0, 0, 0, 0)) -> Group:
-    world = World(rank=0, world_size=len(told), backend="gloo")
-    object.__setattr__(world, "told", [(*each, node, "torch 2") for each, node in zip(told, nodes, strict=False)])
+def world_of(found: list[tuple[int, str, int]], nodes: tuple[int, ...] = (0, 0, 0, 0)) -> Group:
+    world = World(rank=0, world_size=len(found), backend="gloo")
+    object.__setattr__(world, "told", [(*each, node, "torch 2") for each, node in zip(found, nodes, strict=False)])
     return world
 
 
 @pytest.mark.parametrize(
-    ("told", "complaint"),
+    ("found", "complaint"),
     [
         ([(0, "0", 1)], "1 ranks formed a world; 2 were planned"),
         ([(0, "0", 1), (1, "1", 1), (2, "2", 1)], "3 ranks formed"),
@@ -228,10 +228,10 @@ def world_of(told: list[tuple[int, str, int]], nodes: tuple[int, ...] = (0, 0, 0
         ([(0, "0", 1), (1, "1", 2)], "threads per rank"),
     ],
 )
-def test_a_world_that_is_not_the_planned_one_is_refused(told, complaint) -> None:
+def test_a_world_that_is_not_the_planned_one_is_refused(found, complaint) -> None:
     with pytest.raises(WorldMismatchError, match=complaint):
         group.assert_world(
-            world_of(told), configuration_of(), node=0, place="0", threads=1, software="torch 2", oversubscribed=False
+            world_of(found), configuration_of(), node=0, place="0", threads=1, software="torch 2", oversubscribed=False
         )
 
 

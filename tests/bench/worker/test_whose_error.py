@@ -8,7 +8,7 @@ from bench.worker import run as launch
 from bench.worker import session
 from bench.worker.checkpoint import Checkpoints
 from launchers.heartbeat import Heart
-from tests.bench.worker.tiny_training import Net, rank_of, stand_in, told
+from tests.bench.worker.tiny_training import Net, job_of, rank_of, stand_in
 
 
 class NoWayBack(torch.autograd.Function):
@@ -40,7 +40,7 @@ def test_an_error_of_the_model_is_told_with_its_line(tmp_path, monkeypatch, wher
     stand_in(monkeypatch.setattr)
     monkeypatch.setattr(session, "build", lambda *_: Unhappy(where))
     with pytest.raises(TrainingError, match=r"test_whose_error.py:\d+ raised ValueError: unhappy"):
-        launch.run(rank_of(tmp_path), told(1))
+        launch.run(rank_of(tmp_path), job_of(1))
 
 
 @pytest.mark.parametrize(("kind", "name"), [(Heart, "beat"), (Checkpoints, "save")])
@@ -51,7 +51,7 @@ def test_an_error_of_the_rank_itself_is_not_the_models(tmp_path, monkeypatch, ki
     stand_in(monkeypatch.setattr)
     monkeypatch.setattr(kind, name, full)
     with pytest.raises(OSError, match="No space left"):
-        launch.run(rank_of(tmp_path), told(1))
+        launch.run(rank_of(tmp_path), job_of(1))
 
 
 @pytest.mark.parametrize("end", [SystemExit, KeyboardInterrupt])
@@ -63,4 +63,4 @@ def test_a_model_that_leaves_is_no_error_of_its_training(tmp_path, monkeypatch, 
     stand_in(monkeypatch.setattr)
     monkeypatch.setattr(session, "build", lambda *_: Leaves())
     with pytest.raises(end):
-        launch.run(rank_of(tmp_path), told(1))
+        launch.run(rank_of(tmp_path), job_of(1))

@@ -47,10 +47,10 @@ def timed(lengths_ms, *, minimum_steps=10, **asked):
     made = Made(iter(lengths_ms))
     made.train(WARMUP, in_window=False)
     work = Workload(model="x", warmup_steps=WARMUP, **asked)
-    alone = Group(rank=0, world_size=1, backend=None)
+    single = Group(rank=0, world_size=1, backend=None)
     Window(
         record=made.record,
-        group=alone,
+        group=single,
         workload=work,
         minimum_steps=minimum_steps,
     ).time(made.train, made.start_over)
@@ -59,9 +59,9 @@ def timed(lengths_ms, *, minimum_steps=10, **asked):
 
 def series(*levels, seed=0, sd=0.005):
     """(how many, ms) one after the other; the last goes on."""
-    dice = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     for count, level in (*levels[:-1], (100_000, levels[-1][1])):
-        yield from level * dice.normal(1, sd, count)
+        yield from level * rng.normal(1, sd, count)
 
 
 @pytest.mark.parametrize("slow", [0, 8, 12, 13, 16])

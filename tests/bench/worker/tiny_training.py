@@ -58,16 +58,16 @@ class Net(nn.Sequential):
 
 def data(shift: int = 0) -> DataSet:
     """96 training and 24 test images of 8x8 in six classes that can be learned."""
-    dice = torch.Generator().manual_seed(1 + shift)
+    rng = torch.Generator().manual_seed(1 + shift)
     labels = torch.arange(120) % 6
-    images = torch.randint(0, 120, (120, 1, 8, 8), generator=dice)
+    images = torch.randint(0, 120, (120, 1, 8, 8), generator=rng)
     images[torch.arange(120), 0, labels] += 120
     pixels = images.to(torch.uint8)
     names = tuple("abcdef")
     return DataSet("tiny", pixels[:96], labels[:96], pixels[96:], labels[96:], names, (0.4,), (0.3,), "tiny")
 
 
-def told(world: int = 1, recipe: Recipe = ONECYCLE, **changes) -> job.Job:
+def job_of(world: int = 1, recipe: Recipe = ONECYCLE, **changes) -> job.Job:
     row = Configuration(
         strategy="single" if world == 1 else "ddp",
         ranks=world,
@@ -191,7 +191,7 @@ def main() -> None:
         os.environ.pop("MASTER_PORT")
     launch.run(
         rank_of(Path(folder), int(rank), int(world)),
-        told(int(world), RECIPES[asked["recipe"]], keep=keep, checkpoints=asked["checkpoints"]),
+        job_of(int(world), RECIPES[asked["recipe"]], keep=keep, checkpoints=asked["checkpoints"]),
     )
     os._exit(0)
 

@@ -18,9 +18,9 @@ SLOWER = (Ruling(gate="slower", about="throughput of ddp-cpu-2x1", decision="fai
 def printed(stream):
     """What is printed to a stream of that kind."""
 
-    def render(show, found, *, width=80, encoding="utf-8", color=False, **told):
+    def render(show, found, *, width=80, encoding="utf-8", color=False, **given):
         target = stream(is_terminal=color, encoding=encoding)
-        show(found, console_for(target, width=width, color=color), **told)
+        show(found, console_for(target, width=width, color=color), **given)
         return target.getvalue()
 
     return render
@@ -75,9 +75,9 @@ def test_no_ratio_is_printed_of_what_cannot_be_compared(printed):
 
 
 def test_doubt_says_how_many_more_launches_would_decide():
-    told = comparison.sentence(made.undecided())
-    assert "INCONCLUSIVE" in told
-    assert "needs at least 3 more launches a side" in told
+    text = comparison.sentence(made.undecided())
+    assert "INCONCLUSIVE" in text
+    assert "needs at least 3 more launches a side" in text
 
 
 def test_a_quantity_that_nobody_measured_is_a_note_and_no_row(printed):
@@ -88,31 +88,31 @@ def test_a_quantity_that_nobody_measured_is_a_note_and_no_row(printed):
 
 def test_the_document_has_the_same_verdicts_unrounded():
     found = made.slower()
-    told = json.loads(json.dumps(document.document(found, SLOWER, 4)))
-    assert (told["schema"], told["exit"], told["comparable"]) == ("bench.comparison/1", 4, True)
-    assert [row["verdict"] for row in told["rows"]] == [row.verdict and row.verdict.word for row in found.rows]
-    assert told["rows"][4]["ratio"]["estimate"] == 2019.8 / 2253.4
-    assert told["dna"][0] == {"field": "software.torch", "a": "2.14.1", "b": "2.15.0", "effect": "numbers"}
-    energy = told["rows"][2]
+    payload = json.loads(json.dumps(document.document(found, SLOWER, 4)))
+    assert (payload["schema"], payload["exit"], payload["comparable"]) == ("bench.comparison/1", 4, True)
+    assert [row["verdict"] for row in payload["rows"]] == [row.verdict and row.verdict.word for row in found.rows]
+    assert payload["rows"][4]["ratio"]["estimate"] == 2019.8 / 2253.4
+    assert payload["dna"][0] == {"field": "software.torch", "a": "2.14.1", "b": "2.15.0", "effect": "numbers"}
+    energy = payload["rows"][2]
     assert (energy["a"], energy["b"], energy["ratio"], energy["verdict"]) == (None, None, None, None)
-    assert (told["decision"], told["failed"]) == ("fail", ["slower: throughput of ddp-cpu-2x1"])
+    assert (payload["decision"], payload["failed"]) == ("fail", ["slower: throughput of ddp-cpu-2x1"])
 
 
 def test_the_document_of_the_contract_has_every_key_of_it():
-    told = document.document(made.undecided(), [], 0)
-    assert {"schema", "comparable", "dna", "rows"} <= told.keys()
-    assert {"strategy", "ranks", "metric", "a", "b", "ratio", "verdict", "detectable", "reasons"} <= told["rows"][
+    payload = document.document(made.undecided(), [], 0)
+    assert {"schema", "comparable", "dna", "rows"} <= payload.keys()
+    assert {"strategy", "ranks", "metric", "a", "b", "ratio", "verdict", "detectable", "reasons"} <= payload["rows"][
         0
     ].keys()
-    assert told["rows"][0]["more_launches"] == 3
+    assert payload["rows"][0]["more_launches"] == 3
 
 
 def test_the_documents_of_machines_and_calibrations_are_plain_json():
-    told = json.loads(json.dumps(document.machines_document(made.fleet(), [], 0)))
-    assert [each["outlier"] for each in told["rows"][0]["machines"]] == [None, None, None, "SLOWER", None, None]
-    told = json.loads(json.dumps(document.calibration_document(made.calibration(), "here", 0)))
-    assert told["schema"] == "bench.calibration/1"
-    assert told["detectable"] == {"3": 1.031, "6": 1.0152, "10": 1.0111}
+    payload = json.loads(json.dumps(document.machines_document(made.fleet(), [], 0)))
+    assert [each["outlier"] for each in payload["rows"][0]["machines"]] == [None, None, None, "SLOWER", None, None]
+    payload = json.loads(json.dumps(document.calibration_document(made.calibration(), "here", 0)))
+    assert payload["schema"] == "bench.calibration/1"
+    assert payload["detectable"] == {"3": 1.031, "6": 1.0152, "10": 1.0111}
 
 
 def test_a_calibration_with_alarms_warns_and_one_without_comparisons_claims_nothing():

@@ -18,14 +18,14 @@ from tests.reports.fabricated_studies import quick
 HARDWARE = {"hardware": "Apple M4", "device": "mps", "source": "a report"}
 
 
-def alone(value):
+def without_interval(value):
     return Estimate(estimate=value, low=None, high=None, n=1, method="")
 
 
-def beside(metric, published, measured, *, ratio=None, apart=(), reason=None, **told):
+def beside(metric, published, measured, *, ratio=None, apart=(), reason=None, **found):
     difference = None if measured is None else replace(measured, estimate=measured.estimate - published)
     return Beside(
-        published=Published(metric=metric, value=published, **{**HARDWARE, **told}),
+        published=Published(metric=metric, value=published, **{**HARDWARE, **found}),
         configuration="single-cpu-1x1",
         measured=measured,
         difference=difference,
@@ -63,8 +63,16 @@ def learned():
         rows=(row,),
         published=(
             top1,
-            beside("training_s", 105, alone(404.2), ratio=404.2 / 105, unit="s", epochs=20, apart=("other hardware",)),
-            beside("params", 1982602, alone(1982602), note="about 1.98 million"),
+            beside(
+                "training_s",
+                105,
+                without_interval(404.2),
+                ratio=404.2 / 105,
+                unit="s",
+                epochs=20,
+                apart=("other hardware",),
+            ),
+            beside("params", 1982602, without_interval(1982602), note="about 1.98 million"),
             beside("recall", 35.4, None, unit="%", class_name="cat", reason="no class 'cat' in this data"),
         ),
         targets=(target, replace(target, metric="worst_recall", wanted=0.5, measured=0.4456, missed_by=0.0544)),
@@ -98,20 +106,20 @@ def test_a_study_of_speed_says_nothing_of_learning(stream):
 
 
 def test_json_has_every_pair_and_target_unrounded(stream):
-    told = json.loads(json.dumps(document.scale_document(learned(), "store", 0)))
-    first, second, _, missing = told["published"]
+    payload = json.loads(json.dumps(document.scale_document(learned(), "store", 0)))
+    first, second, _, missing = payload["published"]
     assert (first["metric"], first["value"], first["measured"]["low"]) == ("top1", 71.5, 70.1)
     assert second["ratio"] == 404.2 / 105
     assert (missing["measured"], missing["reason"]) == (None, "no class 'cat' in this data")
-    assert [each["missed_by"] for each in told["targets"]] == [0.0, 0.0544]
-    assert told["rows"][0]["accuracy"]["best_epoch"] == 18
-    assert told["rows"][0]["times_to"][0]["warm_s"] == 404.2
-    assert (told["title"]["seeds"], told["title"]["profile"]) == ([1, 2, 3], "s2-lenet-large")
+    assert [each["missed_by"] for each in payload["targets"]] == [0.0, 0.0544]
+    assert payload["rows"][0]["accuracy"]["best_epoch"] == 18
+    assert payload["rows"][0]["times_to"][0]["warm_s"] == 404.2
+    assert (payload["title"]["seeds"], payload["title"]["profile"]) == ([1, 2, 3], "s2-lenet-large")
 
 
 def test_only_what_was_missed_fails_the_gate_and_it_says_by_how_much():
-    (told,) = table.missed(learned())
-    assert told.replace("\u202f", " ") == (
+    (found,) = table.missed(learned())
+    assert found.replace("\u202f", " ") == (
         "accuracy: recall of the worst class was to be at least 50.0 %: missed by 5.44 points (single-cpu-1x1)"
     )
 
@@ -119,30 +127,30 @@ def test_only_what_was_missed_fails_the_gate_and_it_says_by_how_much():
 def test_a_target_that_was_not_measured_is_missed():
     study = learned()
     lacking = replace(study.targets[0], measured=None, missed_by=None)
-    (told,) = table.missed(replace(study, targets=(lacking,)))
-    assert "was not measured" in told
+    (found,) = table.missed(replace(study, targets=(lacking,)))
+    assert "was not measured" in found
 
 
 def test_an_accuracy_nobody_reached_says_so():
     row = learned().rows[0]
     never = replace(row.times_to[0], reached=0, epochs=None, cold_s=None, warm_s=None, train_s=None)
-    (told,) = table.sentences(replace(learned(), rows=(replace(row, times_to=(never,)),)))
-    assert "70.0\u202f% was not reached" in told
+    (found,) = table.sentences(replace(learned(), rows=(replace(row, times_to=(never,)),)))
+    assert "70.0\u202f% was not reached" in found
 
 
 def test_causes_are_numbered_with_cost_fix_and_source_and_the_rest_is_named():
     cause = Cause(name="schedule", seen="the rate stayed", low=3, high=5, source="somebody", fix="a cosine")
-    told = "\n".join(why.lines(Diagnosis(configuration="row", top1=0.6258, causes=(cause,), sound=("stem", "length"))))
-    assert "row: top-1 62.58 %" in told
-    assert "1. schedule (usually 3 to 5 points): the rate stayed" in told
-    assert "   fix: a cosine" in told
-    assert "   from: somebody" in told
-    assert "Looked at and not found: stem and length." in told
+    text = "\n".join(why.lines(Diagnosis(configuration="row", top1=0.6258, causes=(cause,), sound=("stem", "length"))))
+    assert "row: top-1 62.58 %" in text
+    assert "1. schedule (usually 3 to 5 points): the rate stayed" in text
+    assert "   fix: a cosine" in text
+    assert "   from: somebody" in text
+    assert "Looked at and not found: stem and length." in text
 
 
 def test_no_cause_is_said_plainly():
-    told = list(why.lines(Diagnosis(configuration="row", top1=None, causes=(), sound=("stem",)), "Known: 95 %."))
-    assert told[:3] == [
+    found = list(why.lines(Diagnosis(configuration="row", top1=None, causes=(), sound=("stem",)), "Known: 95 %."))
+    assert found[:3] == [
         "row: no accuracy was recorded",
         "Known: 95 %.",
         "Nothing that usually costs accuracy was found in the record.",

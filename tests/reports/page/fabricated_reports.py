@@ -113,8 +113,8 @@ def whole(study: Study, *, steps: int = 30) -> StudyReport:
 def trained() -> StudyReport:
     """The demo's study with the curves that its accuracies end."""
     study = studies.quick()
-    told = whole(study)
-    return replace(told, learned=tuple(_learned(row) for row in study.rows), classes=(_classes(study),))
+    report = whole(study)
+    return replace(report, learned=tuple(_learned(row) for row in study.rows), classes=(_classes(study),))
 
 
 def _learned(row) -> Learned:
@@ -181,10 +181,10 @@ def twelve_rows() -> Study:
     return studies.study(*rows)
 
 
-def several(*studies_told: StudyReport, **given) -> Report:
+def several(*study_reports: StudyReport, **given) -> Report:
     """Studies in one report, each under an id of its own."""
-    told = tuple(
+    found = tuple(
         replace(each, study=replace(each.study, study_id=f"{each.study.study_id[:-1]}{number}"))
-        for number, each in enumerate(studies_told)
+        for number, each in enumerate(study_reports)
     )
-    return Report(studies=told, **given)
+    return Report(studies=found, **given)

@@ -138,12 +138,12 @@ def test_axe_finds_nothing_against_wcag_aa(opened, scheme):
     found = page.page.evaluate(
         "rules => axe.run(document, {runOnly: rules, resultTypes: ['violations', 'incomplete']})", RULES
     )
-    told = [
+    lines = [
         f"{each['id']}: {node['html'][:120]} {node['failureSummary']}"
         for each in found["violations"]
         for node in each["nodes"]
     ]
-    assert told == []
+    assert lines == []
     assert {"color-contrast", "heading-order", "th-has-data-cells"} <= {each["id"] for each in found["passes"]}
 
 

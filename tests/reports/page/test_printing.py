@@ -31,8 +31,8 @@ def test_a_browser_that_does_not_print_is_told_with_its_last_words(monkeypatch, 
 
 def test_the_date_in_a_pdf_is_the_studys_and_its_length_stays():
     inside = b"1 0 obj <</CreationDate (D:20991231235959+00'00') /ModDate (D:20991231235959+00'00')>>"
-    told = printing.dated(inside, "2026-11-22T08:14:55+00:00")
-    assert told == inside.replace(b"20991231235959", b"20261122081455")
+    found = printing.dated(inside, "2026-11-22T08:14:55+00:00")
+    assert found == inside.replace(b"20991231235959", b"20261122081455")
     assert len(printing.dated(inside, "")) == len(inside)
 
 

@@ -46,7 +46,7 @@ def test_cards_alike_are_counted():
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "told"),
+    ("field", "value", "given"),
     [
         ("gemm_flop_per_s", 1.979e14, "gemm                 198 TFLOP/s"),
         ("memory_bytes_per_s", 3.35e12, "3.35 TB/s"),
@@ -55,10 +55,10 @@ def test_cards_alike_are_counted():
         ("fsync_s", 1.25, "1.25 s"),
     ],
 )
-def test_ceilings_are_told_in_units_a_person_reads(field, value, told):
+def test_ceilings_are_told_in_units_a_person_reads(field, value, given):
     found = {"device": "cuda", "threads": 2, field: {"n": 20, "median": value, "spread": 0.062}, "flags": []}
     out = shown(dna.show, DOCUMENT | {"measured": found})
-    assert " ".join(told.split()) in " ".join(out.split())
+    assert " ".join(given.split()) in " ".join(out.split())
     assert "6.2 %, 20" in out
 
 

@@ -40,12 +40,12 @@ def promises(work, load, *, rounds=6, scatter=0.15, seed=1):
     guesses = {key: (5.0, wrong * each + window_s) for key, each in training_s.items()}
     total_s = sum(sum(guesses[each.configuration.key]) for each in asked.launches)
     asked = replace(asked, estimates=guesses, estimated_s=total_s)
-    clock, dice = Clock(), Random(seed)
-    pace, began, told = Pace(clock), clock.now, []
+    clock, rng = Clock(), Random(seed)
+    pace, began, found = Pace(clock), clock.now, []
     pace.started(asked)
     for index, planned in enumerate(asked.launches):
         pace.launch_started(planned, index, asked)
-        luck = dice.lognormvariate(0, scatter)
+        luck = rng.lognormvariate(0, scatter)
         own_s = training_s[planned.configuration.key]
         parts = [(STARTS_S[planned.configuration.key], False, False), (own_s, True, False), (window_s, True, True)]
         for left_of_part, is_window, fixed in parts:
@@ -58,10 +58,10 @@ def promises(work, load, *, rounds=6, scatter=0.15, seed=1):
                     epoch = min(5, 1 + int(5 * share)) if work == "epochs" else 0
                     pace.heard(beat(step=round(share * 40), steps=40, epoch=epoch))
                 if index:
-                    told.append((clock.now, pace.left_s()))
+                    found.append((clock.now, pace.left_s()))
         clock.now += 0.3
         pace.launch_ended()
-    return [(left, clock.now - at) for at, left in told if clock.now - at >= 5]
+    return [(left, clock.now - at) for at, left in found if clock.now - at >= 5]
 
 
 def kept(pairs):

@@ -21,16 +21,16 @@ def looks(epochs, *, epoch_s, steps=390, evaluate_s=0.0, first=0, slower=lambda 
             for look in range(int(lasts_s / LOOK_S)):
                 step = int(look * LOOK_S / lasts_s * steps)
                 warm = epoch == first + 1 and step < WARMUP and phase == "window"
-                told = {"phase": "warm-up" if warm else phase, "step": step, "steps": WARMUP if warm else steps}
+                document = {"phase": "warm-up" if warm else phase, "step": step, "steps": WARMUP if warm else steps}
                 if epoch == first + 1 and phase == "window" and not warm:
-                    told |= {"step": step - WARMUP, "steps": steps - WARMUP}
+                    document |= {"step": step - WARMUP, "steps": steps - WARMUP}
                 if phase == "evaluating":
-                    told["steps"] = 0
-                yield now + look * LOOK_S, beat(**told, epoch=epoch if epochs else 0)
+                    document["steps"] = 0
+                yield now + look * LOOK_S, beat(**document, epoch=epoch if epochs else 0)
             now += lasts_s
 
 
-def told_while_running(pace, clock, a_plan, index, seen):
+def shown_while_running(pace, clock, a_plan, index, seen):
     """Run one launch; rows of seconds since its begin, and the time left."""
     pace.launch_started(a_plan.launches[index], index, a_plan)
     began, rows = clock.now, []
@@ -47,7 +47,7 @@ def one_launch(seen, *, guess_s, epochs=None, **kept):
     pace = Pace(clock)
     a_plan = plan(rounds=1, configurations=(SINGLE,), estimated_s=guess_s, epochs=epochs, **kept)
     pace.started(a_plan)
-    rows = told_while_running(pace, clock, a_plan, 0, seen)
+    rows = shown_while_running(pace, clock, a_plan, 0, seen)
     return rows, clock.now - 1000
 
 
@@ -171,7 +171,7 @@ def test_launches_to_come_last_what_the_running_one_will_until_one_has_ended():
     pace.started(a_plan)
     really_s = START_S + 2700
     for index in range(3):
-        rows = told_while_running(pace, clock, a_plan, index, looks(200, epoch_s=12, evaluate_s=1.5))
+        rows = shown_while_running(pace, clock, a_plan, index, looks(200, epoch_s=12, evaluate_s=1.5))
         for after, left in rows:
             if index or after >= 300:
                 assert left == pytest.approx((3 - index) * really_s - after, rel=0.1, abs=0.03 * really_s)

@@ -66,9 +66,9 @@ def commands(plan: Plan) -> list[Command]:
 
 
 def test_the_opening_says_how_much_there_is_to_run_and_how_long_it_takes(plan: Plan) -> None:
-    told = "\n".join(plans.opening(plan, demo=False))
-    assert "2 rows x 6 rounds = 12 launches of 4 s, about 2 min" in told
-    assert "n/a      dp cpu x2, 1 core: DataParallel needs CUDA" in told
+    text = "\n".join(plans.opening(plan, demo=False))
+    assert "2 rows x 6 rounds = 12 launches of 4 s, about 2 min" in text
+    assert "n/a      dp cpu x2, 1 core: DataParallel needs CUDA" in text
 
 
 def test_the_demo_says_that_it_is_one_and_what_real_use_looks_like(plan: Plan) -> None:
@@ -77,13 +77,13 @@ def test_the_demo_says_that_it_is_one_and_what_real_use_looks_like(plan: Plan) -
 
 
 def test_a_dry_run_shows_the_command_and_the_cores_of_every_row_and_that_nothing_was_started(plan, commands) -> None:
-    told = "\n".join(plans.lines(plan, commands))
-    assert told.count("OMP_NUM_THREADS=1 python -P -m bench.worker") == 2
-    assert "cores 0 | 1" in told
-    assert "seed 7" in told
-    assert "488 KiB" in told
-    assert "/somewhere" not in told  # what the shell passes on is the user's own business
-    assert told.endswith("Nothing was started.")
+    text = "\n".join(plans.lines(plan, commands))
+    assert text.count("OMP_NUM_THREADS=1 python -P -m bench.worker") == 2
+    assert "cores 0 | 1" in text
+    assert "seed 7" in text
+    assert "488 KiB" in text
+    assert "/somewhere" not in text  # what the shell passes on is the user's own business
+    assert text.endswith("Nothing was started.")
 
 
 def test_the_document_holds_the_whole_plan_and_a_command_for_every_launch(plan, commands) -> None:
@@ -91,5 +91,5 @@ def test_the_document_holds_the_whole_plan_and_a_command_for_every_launch(plan, 
     assert document["schema"] == "bench.plan/1"
     assert document["exit"] == 0
     assert [each["launch"] for each in document["commands"]] == [each.launch_id for each in plan.launches]
-    told = {name: value for name, value in document.items() if name not in {"commands", "exit"}}
-    assert from_json(told) == plan
+    fields = {name: value for name, value in document.items() if name not in {"commands", "exit"}}
+    assert from_json(fields) == plan

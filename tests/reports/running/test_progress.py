@@ -301,8 +301,8 @@ def test_a_failed_launch_is_followed_by_the_guilty_ranks_last_lines(plain):
     teller.launch_started(planned, 0, 6)
     log = "\n".join(["long ago"] * 20 + ["  File mine.py, line 8", "    ^^^^^^^", "ValueError: the data went away"])
     teller.launch_ended(replace(ended(planned, "crash", "ValueError: the data went away"), failed_rank=1), log)
-    told = target.getvalue()
-    assert "crash: rank 1: ValueError: the data went away" in told
-    assert told.splitlines()[-1] == "    | ValueError: the data went away"
-    assert told.count("    | ") == 8
-    assert "^" not in told
+    found = target.getvalue()
+    assert "crash: rank 1: ValueError: the data went away" in found
+    assert found.splitlines()[-1] == "    | ValueError: the data went away"
+    assert found.count("    | ") == 8
+    assert "^" not in found

@@ -104,12 +104,12 @@ def test_the_check_itself_finds_a_missing_key_a_wrong_type_and_a_wrong_word():
 
 def test_numbers_are_the_studys_own_and_not_rounded():
     study = studies.good()
-    for row, told in zip(study.rows, document(study)["rows"], strict=True):
-        assert told["throughput"]["estimate"] == row.throughput.estimate
-        assert told["throughput"]["low"] == row.throughput.low
+    for row, found in zip(study.rows, document(study)["rows"], strict=True):
+        assert found["throughput"]["estimate"] == row.throughput.estimate
+        assert found["throughput"]["low"] == row.throughput.low
         if row.speedup:
-            assert told["speedup"]["estimate"] == row.speedup.estimate
-            assert told["efficiency"]["high"] == row.efficiency.high
+            assert found["speedup"]["estimate"] == row.speedup.estimate
+            assert found["efficiency"]["high"] == row.efficiency.high
 
 
 def test_whole_numbers_stay_whole_numbers():
@@ -141,8 +141,8 @@ def test_not_a_number_is_null():
 
 def test_an_interval_that_n_is_too_small_for_is_null_and_not_zero():
     one = studies.measured("single", 1, studies.BASE_RATES[:1], is_baseline=True)
-    told = document(studies.study(one))["rows"][0]["throughput"]
-    assert (told["low"], told["high"], told["n"]) == (None, None, 1)
+    payload = document(studies.study(one))["rows"][0]["throughput"]
+    assert (payload["low"], payload["high"], payload["n"]) == (None, None, 1)
 
 
 def test_the_reasons_of_a_row_and_of_its_verdict_are_each_there_once():
@@ -154,8 +154,8 @@ def test_the_reasons_of_a_row_and_of_its_verdict_are_each_there_once():
 
 
 def test_exit_code_and_store_are_those_given():
-    told = scale_document(studies.failed_rank(), "/data/results", 5)
-    assert (told["exit"], told["store"]) == (5, "/data/results")
+    found = scale_document(studies.failed_rank(), "/data/results", 5)
+    assert (found["exit"], found["store"]) == (5, "/data/results")
 
 
 @pytest.mark.parametrize("name", ["good", "failed_rank", "accelerators"])

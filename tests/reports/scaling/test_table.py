@@ -155,16 +155,16 @@ def test_a_study_without_rows_is_still_a_table():
 
 def test_what_an_ok_row_has_to_say_is_said_once():
     why = "the baseline has no number (hang)"
-    alone = studies.measured(
+    single = studies.measured(
         "ddp",
         2,
         studies.DDP2_RATES[:4],
         reasons=("2 of 6 launches not run: --resume runs them", f"no speedup: {why}"),
         reasons_null={"speedup": why, "efficiency": why},
     )
-    told = notes(studies.study(alone))
-    assert f"ddp on 2 ranks: 2 of 6 launches not run: --resume runs them; no speedup: {why}." in told
-    assert not any(note.startswith("Not measured") for note in told)
+    text = notes(studies.study(single))
+    assert f"ddp on 2 ranks: 2 of 6 launches not run: --resume runs them; no speedup: {why}." in text
+    assert not any(note.startswith("Not measured") for note in text)
 
 
 def test_the_same_reason_is_given_once_for_all_its_rows():

@@ -119,8 +119,8 @@ def test_the_label_is_one_that_latex_takes():
 
 def test_the_caption_says_when_it_was_measured():
     report = alone(studies.good())
-    told = replace(report, studies=(StudyReport(study=studies.good(), created_at="2026-11-22T08:14:00+00:00"),))
-    assert "Measured 2026-11-22." in formats.find("tex").render(told)[".tex"]
+    changed = replace(report, studies=(StudyReport(study=studies.good(), created_at="2026-11-22T08:14:00+00:00"),))
+    assert "Measured 2026-11-22." in formats.find("tex").render(changed)[".tex"]
     assert "Measured" not in typeset(studies.good())
 
 
@@ -139,7 +139,7 @@ def compiled(tmp_path):
 
     def run(document: str) -> str:
         (tmp_path / "paper.tex").write_text(document, encoding="utf-8")
-        told = subprocess.run(
+        ran = subprocess.run(
             ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"],
             cwd=tmp_path,
             capture_output=True,
@@ -147,7 +147,7 @@ def compiled(tmp_path):
             errors="replace",
             check=False,
         )
-        assert told.returncode == 0, told.stdout[-2000:]
+        assert ran.returncode == 0, ran.stdout[-2000:]
         if shutil.which("pdftotext") is None:
             return ""
         return subprocess.run(

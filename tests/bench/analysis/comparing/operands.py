@@ -16,13 +16,13 @@ CONDITIONS = {"load_1m": 0.2, "governor": "performance"}
 
 
 def dna(launch, **layers):
-    told = {"identity": IDENTITY, "software": SOFTWARE, "conditions": CONDITIONS, "unavailable": {}, **layers}
+    document = {"identity": IDENTITY, "software": SOFTWARE, "conditions": CONDITIONS, "unavailable": {}, **layers}
     return Dna(
         study_id=launch.study_id,
         launch_id=launch.launch_id,
         hw_id=launch.hw_id or "",
         sw_id=launch.sw_id or "",
-        **{name: json.dumps(value) for name, value in told.items()},
+        **{name: json.dumps(value) for name, value in document.items()},
     )
 
 

@@ -14,7 +14,7 @@ from bench.documents import noun_of
 
 
 def calibrated(rates=None, **changes):
-    told = {
+    document = {
         "study_id": "s1",
         "created_at": "2025-01-01T00:00:00+00:00",
         "hw_id": "hw",
@@ -25,7 +25,7 @@ def calibrated(rates=None, **changes):
         "seed": 0,
     }
     rates = rates if rates is not None else drawn(24)
-    return calibrate(rates, **{**told, **changes})
+    return calibrate(rates, **{**document, **changes})
 
 
 def drawn(n, cv=0.01, seed=0):

@@ -79,7 +79,7 @@ def test_four_launches_a_side_get_no_verdict_however_far_apart():
 
 
 @pytest.mark.parametrize(
-    ("workload", "told"),
+    ("workload", "given"),
     [
         ({"precision": "bf16"}, "precision: fp32 against bf16"),
         ({"model": "resnet18"}, "model: lenet against resnet18"),
@@ -89,10 +89,10 @@ def test_four_launches_a_side_get_no_verdict_however_far_apart():
         ({"recipe": Recipe(schedule="cosine", minimum_rate=1e-3)}, "schedule: constant against cosine"),
     ],
 )
-def test_other_work_is_not_comparable_and_there_is_no_ratio(workload, told):
+def test_other_work_is_not_comparable_and_there_is_no_ratio(workload, given):
     found = compare(side(), side(name="B", workload=workload), 0.02)
     assert not found.comparable
-    assert found.obstacles == (told,)
+    assert found.obstacles == (given,)
     assert found.rows == ()
 
 
@@ -108,18 +108,18 @@ def test_a_model_of_another_size_under_the_same_name_is_not_comparable():
 
 
 @pytest.mark.parametrize(
-    ("other", "told"),
+    ("other", "given"),
     [
         (configuration(batch=64), "batch 32 per rank, in B 64"),
         (configuration(device="mps"), "it runs on cpu, in B on mps"),
         (configuration(cores=4), "1 cores per rank, in B 4"),
     ],
 )
-def test_a_row_that_is_not_alike_has_no_partner_and_the_reason_is_told(other, told):
+def test_a_row_that_is_not_alike_has_no_partner_and_the_reason_is_told(other, given):
     found = compare(side(), side({other: around(1000)}, name="B"), 0.02)
     assert found.rows == ()
     assert not found.comparable
-    assert any(text.endswith(told) for text in found.unmatched)
+    assert any(text.endswith(given) for text in found.unmatched)
 
 
 def test_only_rows_that_both_have_are_compared():
@@ -181,22 +181,22 @@ def test_the_same_seed_gives_the_same_loss_or_has_diverged():
 
 
 @pytest.mark.parametrize(
-    ("workload", "told"),
+    ("workload", "given"),
     [({"seed": 1}, "seed 0 against 1"), ({"steps": None, "seconds": 6.0}, "the window is a time")],
 )
-def test_losses_of_other_seeds_or_unequal_steps_are_not_compared(workload, told):
+def test_losses_of_other_seeds_or_unequal_steps_are_not_compared(workload, given):
     a = side(workload={**workload, "seed": 0})
     found = row(compare(a, side(name="B", workload=workload), 0.02), LOSS)
     assert (found.a, found.ratio, found.verdict) == (None, None, None)
-    assert found.reasons[0].startswith(told)
+    assert found.reasons[0].startswith(given)
 
 
 def accuracies(a, b):
-    sides = [
+    operands = [
         side(name=name, workload={"steps": None, "epochs": 8}, accuracy={SINGLE.key: dict(enumerate(values))})
         for name, values in (("A", a), ("B", b))
     ]
-    return row(compare(*sides, 0.02), ACCURACY)
+    return row(compare(*operands, 0.02), ACCURACY)
 
 
 @pytest.mark.parametrize(

@@ -56,24 +56,24 @@ def test_a_row_that_is_not_sound_decides_nothing_though_it_is_half_as_fast(chang
 def test_a_row_that_one_side_lacks_is_undecided_whichever_side():
     more, less = side({SINGLE: around(1000), DDP2: around(1800, seed=1)}), side(name="B")
     for a, b in ((more, less), (less, more)):
-        told = asked(a, replace(b, name="B"), "slower")
-        assert {each.decision for each in told} == {PASS, UNDECIDED}
-        assert gates.decision(told) == UNDECIDED
-        assert any("has no partner" in each.about for each in told)
+        found = asked(a, replace(b, name="B"), "slower")
+        assert {each.decision for each in found} == {PASS, UNDECIDED}
+        assert gates.decision(found) == UNDECIDED
+        assert any("has no partner" in each.about for each in found)
 
 
 def test_an_invalid_row_is_undecided_for_every_gate_but_the_one_that_asks_for_it():
     b = side(name="B", launches_changed={"weights_moved": False})
-    told = {each.gate: each for each in asked(side(), b, *gates.GATES)}
-    assert told.pop("invalid").decision == FAIL
-    assert {each.decision for each in told.values()} == {UNDECIDED}
-    assert all("weights did not change" in each.reason for each in told.values())
+    document = {each.gate: each for each in asked(side(), b, *gates.GATES)}
+    assert document.pop("invalid").decision == FAIL
+    assert {each.decision for each in document.values()} == {UNDECIDED}
+    assert all("weights did not change" in each.reason for each in document.values())
 
 
 def test_other_work_is_undecided_and_says_what_differs():
-    told = asked(side(), side(name="B", workload={"precision": "bf16"}), "slower", "invalid")
-    assert [each.decision for each in told] == [UNDECIDED, FAIL]
-    assert "precision: fp32 against bf16" in told[0].reason
+    found = asked(side(), side(name="B", workload={"precision": "bf16"}), "slower", "invalid")
+    assert [each.decision for each in found] == [UNDECIDED, FAIL]
+    assert "precision: fp32 against bf16" in found[0].reason
 
 
 def test_what_nobody_measured_is_undecided():
@@ -91,8 +91,8 @@ def test_one_failure_outweighs_doubt_and_doubt_outweighs_what_passed():
 
 def test_each_gate_looks_at_its_own_quantity():
     b = side(name="B", launches_changed={"loss_last": 1.3, "peak_memory_bytes": 2**30})
-    told = asked(side(), b, *gates.GATES)
-    assert [each.gate for each in told if each.decision == FAIL] == ["more-memory", "diverged"]
+    found = asked(side(), b, *gates.GATES)
+    assert [each.gate for each in found if each.decision == FAIL] == ["more-memory", "diverged"]
 
 
 def test_losses_that_agree_to_the_last_bit_need_no_further_seeds():
@@ -120,7 +120,7 @@ def test_no_gate_no_decision():
 
 
 def of_machines(*rates, n=3, cv=0.01, names=("slower",), margin=0.02, **changed):
-    sides = [
+    operands = [
         side(
             {SINGLE: around(rate, n=n, cv=cv, seed=place)},
             name=f"node{place}",
@@ -128,12 +128,12 @@ def of_machines(*rates, n=3, cv=0.01, names=("slower",), margin=0.02, **changed)
         )
         for place, rate in enumerate(rates)
     ]
-    return gates.of_machines(machines.held_together(sides, margin), names)
+    return gates.of_machines(machines.held_together(operands, margin), names)
 
 
 def test_a_machine_shown_slower_fails_the_gate_where_the_test_for_outliers_has_no_power():
-    told = of_machines(1000, 1030, 970, 1015, 870, cv=0.02)
-    assert [each.about for each in told if each.decision == FAIL] == ["node4 on single-cpu-1x1"]
+    found = of_machines(1000, 1030, 970, 1015, 870, cv=0.02)
+    assert [each.about for each in found if each.decision == FAIL] == ["node4 on single-cpu-1x1"]
 
 
 def test_a_suspect_machine_and_one_without_a_number_are_undecided():

@@ -25,11 +25,11 @@ def replayed(cv, *, slow=None, seed=0, run_cv=0.0005):
 
 
 def machines(rates, margin=0.02, **changed):
-    sides = [
+    operands = [
         side({SINGLE: each}, name=f"node{place:02d}", launches_changed={"hw_id": f"hw{place}"})
         for place, each in enumerate(rates)
     ]
-    return held_together(sides, margin, **changed)
+    return held_together(operands, margin, **changed)
 
 
 def named(found):
@@ -105,9 +105,9 @@ def test_two_launches_of_a_machine_are_inconclusive_with_the_reason():
 
 
 def test_a_machine_that_did_other_work_is_left_out_with_the_reason():
-    sides = [side({SINGLE: around(1000 + place, seed=place)}, name=f"n{place}") for place in range(5)]
-    sides.append(side(name="odd", workload={"precision": "bf16"}))
-    found = held_together(sides, 0.02)
+    operands = [side({SINGLE: around(1000 + place, seed=place)}, name=f"n{place}") for place in range(5)]
+    operands.append(side(name="odd", workload={"precision": "bf16"}))
+    found = held_together(operands, 0.02)
     assert found.left_out == ("odd is left out: precision: fp32 against bf16",)
     assert [each.party.name for each in found.fleets[0].machines] == ["n0", "n1", "n2", "n3", "n4"]
 

@@ -4,7 +4,7 @@ import math
 
 from bench.analysis.learning.anatomy import summary
 from bench.store.schema import Layer
-from reports.learning import anatomy as told
+from reports.learning import anatomy as report
 
 
 def looks(*norms: float, position: int = 0, zeros: float = 0.0, **changes) -> list[Layer]:
@@ -66,7 +66,7 @@ def test_totals_are_of_all_layers_and_the_whole_gradient_of_each_step():
 
 
 def test_the_table_has_a_line_for_each_layer_and_says_what_is_ill():
-    lines = told.lines(summary([*looks(0.0), *looks(1.0, position=1, macs=1_000_000)]))
+    lines = report.lines(summary([*looks(0.0), *looks(1.0, position=1, macs=1_000_000)]))
     assert lines[0].split() == [
         "layer",
         "kind",

@@ -21,7 +21,7 @@ def curve(launch_id, train, validation=None):
 
 
 @pytest.mark.parametrize(
-    ("train", "validation", "told"),
+    ("train", "validation", "given"),
     [
         ((2.0, 1.0, 0.5), None, None),
         ((NAN, NAN, NAN), None, "diverged: loss NaN from epoch 1 on"),
@@ -31,9 +31,9 @@ def curve(launch_id, train, validation=None):
         ((2.0, 1.0, 0.5), (2.0, INF, INF), "diverged: validation loss infinite from epoch 2 on"),
     ],
 )
-def test_the_first_epoch_without_a_number_is_named(train, validation, told):
+def test_the_first_epoch_without_a_number_is_named(train, validation, given):
     found = divergence.of_launches(reversed(curve("a", train, validation)))
-    assert [str(each) for each in found.values()] == ([told] if told else [])
+    assert [str(each) for each in found.values()] == ([given] if given else [])
 
 
 def analysed(*curves):

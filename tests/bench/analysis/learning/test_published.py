@@ -26,7 +26,7 @@ def analysed(*published, trained=4, schedule="constant", seeds=(0,), machine="A 
         for each in launches
         for number in range(trained)
     ]
-    scores = [score(each.launch_id, number, *told) for each in launches for number, *told in classes]
+    scores = [score(each.launch_id, number, *found) for each in launches for number, *found in classes]
     return findings.analyse(plan, launches, steps, epochs, classes=scores, machine=machine)
 
 

@@ -50,6 +50,6 @@ def test_a_key_that_is_new_to_recipes_is_noticed_here():
     """Those that a report leaves to the profile, the plan's notes or the schedule's name."""
     left = {"milestones", "gamma", "every_epochs", "restart_epochs", "restart_factor", "minimum_rate", "rising_share"}
     left |= {"batch_rule", "batch_reference", "batch_warmup_epochs"}
-    told = {"optimizer", "learning_rate", "momentum", "nesterov", "betas", "weight_decay", "decay", "schedule"}
-    told |= {"warmup_epochs", "warmup_rate", "label_smoothing", "mixup", "cutmix", "clip_norm", "ema_decay"}
-    assert {each.name for each in fields(Recipe)} == left | told | {"patience", "phases"}
+    document = {"optimizer", "learning_rate", "momentum", "nesterov", "betas", "weight_decay", "decay", "schedule"}
+    document |= {"warmup_epochs", "warmup_rate", "label_smoothing", "mixup", "cutmix", "clip_norm", "ema_decay"}
+    assert {each.name for each in fields(Recipe)} == left | document | {"patience", "phases"}

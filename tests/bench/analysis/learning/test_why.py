@@ -8,7 +8,7 @@ import pytest
 from bench.analysis.learning import accuracy, why
 from bench.analysis.scaling.rows import without_a_number
 from bench.plan import Recipe, Workload
-from reports.learning import why as told
+from reports.learning import why as report
 from tests.bench.analysis.analysis_fakes import configuration as row_of
 from tests.bench.analysis.analysis_fakes import epoch, launch, plan
 
@@ -17,10 +17,10 @@ SOUND = Recipe(learning_rate=0.1, weight_decay=5e-4, schedule="cosine")
 
 def diagnosed(recipe=SOUND, *, batch=128, ranks=1, epochs=200, tops=None, rates=None, base_batch=None, **work):
     """A row that trained so; by default as the well-known recipe has it."""
-    told = {"model": "resnet18", "data": "cifar10", "augment": ("crop", "flip"), "epochs": epochs, **work}
+    report = {"model": "resnet18", "data": "cifar10", "augment": ("crop", "flip"), "epochs": epochs, **work}
     mine = row_of("ddp" if ranks > 1 else "single", ranks, batch=batch)
     base = replace(row_of(batch=batch), batch_global=base_batch or batch)
-    whole = plan([base, mine], rounds=1, baseline=base, workload=Workload(recipe=recipe, **told))
+    whole = plan([base, mine], rounds=1, baseline=base, workload=Workload(recipe=recipe, **report))
     one = launch(whole.launches[1])
     rates = rates or [recipe.learning_rate] * (epochs - 1) + [0.0 if recipe.schedule != "constant" else 0.1]
     tops = tops or [0.9] * len(rates)
@@ -35,9 +35,9 @@ def diagnosed(recipe=SOUND, *, batch=128, ranks=1, epochs=200, tops=None, rates=
 
 def broken(losses, **changed):
     """A run whose losses were these."""
-    told = {"model": "resnet18", "data": "cifar10", "epochs": len(losses), **changed}
+    report = {"model": "resnet18", "data": "cifar10", "epochs": len(losses), **changed}
     mine = row_of(batch=128)
-    whole = plan([mine], rounds=1, workload=Workload(recipe=Recipe(learning_rate=3.0), **told))
+    whole = plan([mine], rounds=1, workload=Workload(recipe=Recipe(learning_rate=3.0), **report))
     one = launch(whole.launches[0])
     trained = [
         epoch(one.launch_id, number, learning_rate=3.0, train_loss=loss, validation_loss=loss, top1=0.1)
@@ -54,7 +54,7 @@ def test_a_loss_that_is_no_number_is_the_first_and_only_thing_to_look_at(losses)
     since = next(number for number, loss in enumerate(losses, 1) if not math.isfinite(loss))
     assert f"from epoch {since} on" in cause.seen
     assert "up to 3" in cause.seen
-    text = "\n".join(told.lines(broken(losses)))
+    text = "\n".join(report.lines(broken(losses)))
     assert "crop" not in text
     assert "Looked at and not found" not in text
 

@@ -185,8 +185,8 @@ def test_the_further_off_the_lower_on_the_ladder(stage, small, factor):
 def test_the_first_difference_does_not_depend_on_what_follows(stage):
     names = ("indices", "raw", "augmented", "init", "forward", "local", "reduced", "weights", "loss")
     later = dict.fromkeys(names[names.index(stage) :], MUCH)
-    alone, among = judged(**{stage: MUCH}).first_difference, judged(**later).first_difference
+    single, among = judged(**{stage: MUCH}).first_difference, judged(**later).first_difference
     # The loss of step 0 is older than the weights that it leads to.
-    expected = "loss" if stage == "weights" else alone.stage
+    expected = "loss" if stage == "weights" else single.stage
     assert among.stage == expected
     assert among.stage in STAGES

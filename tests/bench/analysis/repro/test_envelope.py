@@ -55,7 +55,7 @@ def test_luck_that_brings_a_curve_back_to_zero_does_not_narrow_the_envelope():
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "found"),
     [
         ({"threads": 2}, "another number of threads: 1 there, 2 here"),
         ({"cpu_capability": "AVX2"}, "another instruction set: AVX512 there, AVX2 here"),
@@ -67,11 +67,11 @@ def test_luck_that_brings_a_curve_back_to_zero_does_not_narrow_the_envelope():
         ({"hw_id": "b"}, "other hardware (hw_id differs)"),
     ],
 )
-def test_the_cause_is_what_differs_between_the_machines(changed, told):
+def test_the_cause_is_what_differs_between_the_machines(changed, found):
     ids = {"hw_id": "a", "sw_id": "a", "num_id": "a"}
     first = fact("forward", 0, "0", [1.0], kind="Conv2d")
     said = causes.of(first, {**CONDITIONS, **ids}, {**CONDITIONS, **ids, **changed}, rounding=True)
-    assert said == f"{told} (first seen in the kernel of Conv2d in module 0)"
+    assert said == f"{found} (first seen in the kernel of Conv2d in module 0)"
 
 
 def test_threads_are_not_blamed_for_other_samples():
@@ -92,15 +92,15 @@ def gradients(stage: str, values, world_size: int = 1):
     return replace(a_run(), conditions={**CONDITIONS, "world_size": world_size}, facts=facts)
 
 
-ALONE = gradients("local gradient", [1.0, 0.5])
+LOCAL = gradients("local gradient", [1.0, 0.5])
 
 
 @pytest.mark.parametrize("ranks", [2, 3, 8])
 def test_ranks_that_divide_wrongly_are_found_and_those_that_round_are_not(ranks):
     rounded = gradients("reduced gradient", [1.0 + 2**-22, 0.5], ranks)
-    assert sharding.check(ALONE, ALONE, rounded).agrees
+    assert sharding.check(LOCAL, LOCAL, rounded).agrees
     wrong = gradients("reduced gradient", np.float32([1.0, 0.5]) * ranks / (ranks + 1), ranks)
-    found = sharding.check(ALONE, ALONE, wrong)
+    found = sharding.check(LOCAL, LOCAL, wrong)
     assert not found.agrees
     assert (found.tensor, found.ranks) == ("a.weight", ranks)
 
@@ -108,18 +108,18 @@ def test_ranks_that_divide_wrongly_are_found_and_those_that_round_are_not(ranks)
 def test_the_bound_follows_how_the_sum_itself_rounds():
     backwards = gradients("local gradient", [1.0 + 2**-16, 0.5])  # 128 scaled ulp
     rounded = gradients("reduced gradient", [1.0 + 2**-15, 0.5], 2)  # 256
-    assert not sharding.check(ALONE, ALONE, rounded).agrees
-    assert sharding.check(ALONE, backwards, rounded).agrees
-    assert sharding.check(ALONE, backwards, rounded).bound == pytest.approx(256, rel=1e-3)
+    assert not sharding.check(LOCAL, LOCAL, rounded).agrees
+    assert sharding.check(LOCAL, backwards, rounded).agrees
+    assert sharding.check(LOCAL, backwards, rounded).bound == pytest.approx(256, rel=1e-3)
 
 
 def test_a_gradient_that_is_not_finite_does_not_agree():
-    assert not sharding.check(ALONE, ALONE, gradients("reduced gradient", [np.inf, 0.5], 2)).agrees
+    assert not sharding.check(LOCAL, LOCAL, gradients("reduced gradient", [np.inf, 0.5], 2)).agrees
 
 
 def test_gradients_of_other_parameters_are_an_error_not_an_agreement():
     with pytest.raises(ValueError, match="other parameters"):
-        sharding.check(ALONE, ALONE, a_run())
+        sharding.check(LOCAL, LOCAL, a_run())
 
 
 @pytest.mark.parametrize(("where", "ieee", "tf32"), [("envelope", 8, 1), ("envelope_other_device", None, 1)])
@@ -129,7 +129,7 @@ def test_an_h100_in_ieee_fp32_is_no_further_from_a_cpu_than_rounding_and_in_tf32
     allowed = Envelope(loss=tuple(recorded[where]), weights={}, runs=())
 
     def left_at(curve):
-        cpu, h100 = (replace(a_run(), facts=(), losses=tuple(x.hex() for x in told)) for told in ([1.0] * 50, curve))
+        cpu, h100 = (replace(a_run(), facts=(), losses=tuple(x.hex() for x in found)) for found in ([1.0] * 50, curve))
         escaped = envelope.escape(cpu, h100, allowed)
         return escaped and escaped.step
 

@@ -471,12 +471,12 @@ def test_the_title_tells_what_was_run():
 def test_every_quantity_of_a_row_that_may_be_missing_is_in_this_files_list():
     from bench.analysis.result import Row
 
-    told = {each.name for each in fields(Row) if "None" in str(each.type)}
-    assert told - {"backend", "cores_per_rank"} == set(NULLABLE)
+    document = {each.name for each in fields(Row) if "None" in str(each.type)}
+    assert document - {"backend", "cores_per_rank"} == set(NULLABLE)
 
 
 def test_communication_is_the_share_of_a_step_that_is_not_compute():
-    alone = round(1e9 * DDP2.batch_global / 200 * 0.6)
-    found = with_launches(DDP2, {"compute_step_ns": alone}, rates={SINGLE: BASE, DDP2: (200.0,) * 6})
+    single = round(1e9 * DDP2.batch_global / 200 * 0.6)
+    found = with_launches(DDP2, {"compute_step_ns": single}, rates={SINGLE: BASE, DDP2: (200.0,) * 6})
     assert row(found, DDP2).communication == pytest.approx(0.4, abs=0.01)
     assert "40% of a step in the all-reduce" in " ".join(found.warnings)

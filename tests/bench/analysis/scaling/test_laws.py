@@ -20,11 +20,11 @@ def truth(n, sigma, kappa=0.0):
 
 def measured(counts, sigma, kappa=0.0, *, noise=0.0, rounds=ROUNDS, seed=7):
     """Speedups by the law; the noise of the baseline is common to a round."""
-    dice = np.random.default_rng(seed)
-    base = noise * dice.standard_normal(rounds)
+    rng = np.random.default_rng(seed)
+    base = noise * rng.standard_normal(rounds)
     return {
         float(n): {
-            number: float(truth(n, sigma, kappa) * np.exp(noise * dice.standard_normal() - base[number]))
+            number: float(truth(n, sigma, kappa) * np.exp(noise * rng.standard_normal() - base[number]))
             for number in range(rounds)
         }
         for n in counts
@@ -92,19 +92,19 @@ def test_a_loss_within_much_noise_is_called_no_law():
 
 
 def test_a_speedup_above_ideal_is_no_law():
-    told = fit(DDP, {n: dict.fromkeys(range(6), 1.1 * n) for n in (2.0, 4.0, 8.0)})
-    assert told == "at 2 times the resources the speedup is 10% above either law"
+    found = fit(DDP, {n: dict.fromkeys(range(6), 1.1 * n) for n in (2.0, 4.0, 8.0)})
+    assert found == "at 2 times the resources the speedup is 10% above either law"
 
 
 def test_speedups_that_follow_neither_law_are_called_no_law():
     """Four cores of which each two share what they compute with: ideal to two, and nothing more from there on."""
     flat = {2.0: 2.0, 3.0: 2.0, 4.0: 2.0}
-    dice = np.random.default_rng(3)
-    ratios = {n: {k: s * float(np.exp(0.01 * dice.standard_normal())) for k in range(6)} for n, s in flat.items()}
-    told = fit(DDP, ratios)
-    assert isinstance(told, str)
-    assert told.startswith("at 2 times the resources the speedup is ")
-    assert told.endswith("above either law")
+    rng = np.random.default_rng(3)
+    ratios = {n: {k: s * float(np.exp(0.01 * rng.standard_normal())) for k in range(6)} for n, s in flat.items()}
+    found = fit(DDP, ratios)
+    assert isinstance(found, str)
+    assert found.startswith("at 2 times the resources the speedup is ")
+    assert found.endswith("above either law")
 
 
 def test_rounds_too_wild_for_a_curve_give_a_reason_and_no_law():
@@ -130,8 +130,8 @@ def test_the_band_is_over_rounds_and_narrows_with_them():
 @pytest.mark.parametrize("counts", [(), (2,), (2, 4)])
 def test_too_few_counts_give_a_reason_and_no_law(counts):
     found = fit(DDP, measured(counts, 0.05))
-    told = f"{len(counts) + 1} count{'s' * bool(counts)} of resources"
-    assert found == f"{told} cannot tell a law's parameters from noise; {COUNTS} can"
+    facts = f"{len(counts) + 1} count{'s' * bool(counts)} of resources"
+    assert found == f"{facts} cannot tell a law's parameters from noise; {COUNTS} can"
 
 
 def test_two_rounds_give_a_reason_and_no_law():
@@ -145,10 +145,10 @@ def test_only_rounds_that_have_every_count_are_fitted():
 
 
 def rates(sigma, *rows, rounds=ROUNDS, noise=0.01):
-    dice = np.random.default_rng(1)
+    rng = np.random.default_rng(1)
     return {
         row: [
-            100 * truth(row.ranks * row.cores_per_rank, sigma) * float(np.exp(noise * dice.standard_normal()))
+            100 * truth(row.ranks * row.cores_per_rank, sigma) * float(np.exp(noise * rng.standard_normal()))
             for _ in range(rounds)
         ]
         for row in (SINGLE, *rows)
@@ -174,8 +174,8 @@ def test_why_another_strategy_has_none_is_not_said_beside_a_law():
 def test_ranks_of_several_cores_are_no_count_of_the_law_of_ranks_of_one():
     """4 ranks of one core and 2 ranks of two are both four times the baseline; one used to take the other's place."""
     slow = configuration("ddp", 2, cores=2)
-    told = rates(0.1, DDP2, configuration("ddp", 3), DDP4)
-    found = analyse(*study({**told, slow: [each * 0.5 for each in told[DDP4]]}), [])
+    facts = rates(0.1, DDP2, configuration("ddp", 3), DDP4)
+    found = analyse(*study({**facts, slow: [each * 0.5 for each in facts[DDP4]]}), [])
     (law,) = found.laws
     assert law.parameters["sigma"].low < 0.1 < law.parameters["sigma"].high
 
@@ -191,8 +191,8 @@ def test_an_invalid_row_has_no_part_in_a_law():
 
 
 def test_without_a_sound_baseline_there_is_no_law_and_the_reason_is_the_baseline():
-    told = rates(0.1, DDP2, configuration("ddp", 3), DDP4)
-    found = analyse(*study({**told, SINGLE: [None] * ROUNDS}), [])
+    facts = rates(0.1, DDP2, configuration("ddp", 3), DDP4)
+    found = analyse(*study({**facts, SINGLE: [None] * ROUNDS}), [])
     assert found.laws == ()
     assert found.no_law == "there is no sound baseline to count resources against"
 

@@ -55,9 +55,9 @@ def test_the_parts_of_a_step_are_never_negative_and_add_up_to_it(wait, communica
         communication=communication,
         step_ms=StepTime(p50=p50, p95=p50, p99=p50),
     )
-    (told,) = roofline.step_parts(replace(found, rows=(row,)))
-    assert sum(part.ms for part in told.parts) == pytest.approx(p50)
-    assert all(part.ms >= 0 for part in told.parts)
+    (facts,) = roofline.step_parts(replace(found, rows=(row,)))
+    assert sum(part.ms for part in facts.parts) == pytest.approx(p50)
+    assert all(part.ms >= 0 for part in facts.parts)
 
 
 ANALYSED = analysed()
@@ -66,17 +66,17 @@ ANALYSED = analysed()
 def test_a_part_that_was_not_measured_is_absent_and_not_nothing():
     found, _ = ANALYSED
     row = replace(found.rows[1], communication=None, data_wait=0.1)
-    (told,) = roofline.step_parts(replace(found, rows=(row,)))
-    assert [part.name for part in told.parts] == [roofline.WAIT, roofline.COMPUTE]
-    (told,) = roofline.step_parts(replace(found, rows=(replace(row, communication=0.0),)))
-    assert [(part.name, part.ms) for part in told.parts][-1] == (roofline.EXPOSED, 0.0)
+    (facts,) = roofline.step_parts(replace(found, rows=(row,)))
+    assert [part.name for part in facts.parts] == [roofline.WAIT, roofline.COMPUTE]
+    (facts,) = roofline.step_parts(replace(found, rows=(replace(row, communication=0.0),)))
+    assert [(part.name, part.ms) for part in facts.parts][-1] == (roofline.EXPOSED, 0.0)
 
 
 def test_the_shares_are_those_of_the_row():
     found, _ = ANALYSED
     row = replace(found.rows[1], communication=0.3, data_wait=0.1, step_ms=StepTime(p50=200.0, p95=0, p99=0))
-    (told,) = roofline.step_parts(replace(found, rows=(row,)))
-    assert {part.name: round(part.ms, 9) for part in told.parts} == {
+    (facts,) = roofline.step_parts(replace(found, rows=(row,)))
+    assert {part.name: round(part.ms, 9) for part in facts.parts} == {
         roofline.WAIT: 20.0,
         roofline.COMPUTE: 120.0,
         roofline.EXPOSED: 60.0,
@@ -123,8 +123,8 @@ def test_a_row_that_never_ended_says_its_status_for_its_energy():
 
 def test_what_was_reached_is_the_rate_times_the_operations_of_a_sample():
     found, launches = analysed({GPU: [100.0] * 3, GPUS: [190.0] * 3}, flop_per_sample=FLOP, device_names=("Chip",))
-    told = {each.configuration: each for each in roofline.reached(found, launches, (), PEAKS)}
-    found_gpu, found_gpus = told[GPU.key], told[GPUS.key]
+    document = {each.configuration: each for each in roofline.reached(found, launches, (), PEAKS)}
+    found_gpu, found_gpus = document[GPU.key], document[GPUS.key]
     assert found_gpu.flop_per_s == pytest.approx(100 * FLOP)
     assert found_gpu.ceilings[0].flop_per_s == pytest.approx(1e9)
     assert found_gpus.flop_per_s == pytest.approx(190 * FLOP)
@@ -146,17 +146,17 @@ def test_operations_that_were_not_counted_are_held_beneath_nothing():
 def test_a_measured_ceiling_is_held_over_rows_that_use_as_many_cores_as_it_was_measured_with():
     whole = configuration(cores=2)
     found, launches = analysed({SINGLE: [100.0] * 3, whole: [180.0] * 3, DDP2: [190.0] * 3}, flop_per_sample=FLOP)
-    told = roofline.reached(found, launches, [card(each, **CEILINGS) for each in launches], None)
-    assert {each.configuration for each in told} == {whole.key, DDP2.key}
-    assert {each.ceilings[0].flop_per_s for each in told} == {4e8}
-    assert told[0].ceilings[0].source == "bench dna --measure"
+    facts = roofline.reached(found, launches, [card(each, **CEILINGS) for each in launches], None)
+    assert {each.configuration for each in facts} == {whole.key, DDP2.key}
+    assert {each.ceilings[0].flop_per_s for each in facts} == {4e8}
+    assert facts[0].ceilings[0].source == "bench dna --measure"
 
 
 def test_a_ceiling_measured_beside_other_programs_says_so():
     found, launches = analysed(flop_per_sample=FLOP)
     flags = ["gemm_flop_per_s: had 8% of the cores' time; other programs had the rest"]
-    (told,) = roofline.reached(found, launches, [card(each, **CEILINGS, flags=flags) for each in launches], None)
-    assert told.ceilings[0].name == "measured product of matrices, fp32, disturbed"
+    (facts,) = roofline.reached(found, launches, [card(each, **CEILINGS, flags=flags) for each in launches], None)
+    assert facts.ceilings[0].name == "measured product of matrices, fp32, disturbed"
     other = [card(each, **CEILINGS, flags=["fsync_s: had 50%"]) for each in launches]
     assert roofline.reached(found, launches, other, None)[0].ceilings[0].name == "measured product of matrices, fp32"
 

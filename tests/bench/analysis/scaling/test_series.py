@@ -93,8 +93,8 @@ def trained(launches, tops, **more):
 
 def test_a_curve_is_the_mean_over_launches_and_counts_samples_and_seconds_from_the_start():
     found, launches, _ = analysed()
-    told = trained(of(launches, SINGLE), [(0.5, 0.7), (0.6, 0.9), (0.7, 0.8)])
-    (row,) = series.learned(found, launches, told)
+    results = trained(of(launches, SINGLE), [(0.5, 0.7), (0.6, 0.9), (0.7, 0.8)])
+    (row,) = series.learned(found, launches, results)
     assert [point.epoch for point in row.points] == [1, 2]
     assert [point.top1 for point in row.points] == pytest.approx([0.6, 0.8])
     assert [point.samples for point in row.points] == [1437, 2 * 1437]
@@ -105,18 +105,18 @@ def test_a_curve_is_the_mean_over_launches_and_counts_samples_and_seconds_from_t
 
 def test_the_order_in_which_epochs_were_stored_says_nothing():
     found, launches, _ = analysed()
-    told = trained(launches, [(0.1 * place, 0.9 - 0.01 * place) for place in range(6)])
-    assert series.learned(found, launches, told[::-1]) == series.learned(found, launches, told)
+    results = trained(launches, [(0.1 * place, 0.9 - 0.01 * place) for place in range(6)])
+    assert series.learned(found, launches, results[::-1]) == series.learned(found, launches, results)
 
 
 def test_a_launch_that_patience_ended_early_counts_with_its_own_last_epoch():
     """It once fell out of the mean, so that the page told another top-1 than the table, of fewer launches."""
     plan, launches, timed = study({SINGLE: [100.0] * 3})
-    told = trained(launches, [(0.5, 0.6), (0.5, 0.7, 0.8), (0.5, 0.6, 0.7, 0.9)])
-    (row,) = series.learned(analyse(plan, launches, timed, told), launches, told)
+    results = trained(launches, [(0.5, 0.6), (0.5, 0.7, 0.8), (0.5, 0.6, 0.7, 0.9)])
+    (row,) = series.learned(analyse(plan, launches, timed, results), launches, results)
     assert row.launches == row.final_top1.n == 3
     assert row.final_top1.estimate == pytest.approx((0.6 + 0.8 + 0.9) / 3)
-    assert row.final_top1.estimate == pytest.approx(analyse(plan, launches, timed, told).rows[0].accuracy.top1)
+    assert row.final_top1.estimate == pytest.approx(analyse(plan, launches, timed, results).rows[0].accuracy.top1)
     assert len(row.points) == 2  # further on, the mean would be of those that are still there
     assert row.train_s == pytest.approx(30.0)
 
@@ -124,27 +124,27 @@ def test_a_launch_that_patience_ended_early_counts_with_its_own_last_epoch():
 def test_an_epoch_that_one_launch_lacks_is_no_point_and_no_error():
     found, launches, _ = analysed()
     mine = of(launches, SINGLE)
-    told = trained(mine, [(0.5, 0.6, 0.7)] * 3)
-    told = [each for each in told if (each.launch_id, each.epoch) != (mine[1].launch_id, 0)]
-    (row,) = series.learned(found, launches, told)
+    results = trained(mine, [(0.5, 0.6, 0.7)] * 3)
+    results = [each for each in results if (each.launch_id, each.epoch) != (mine[1].launch_id, 0)]
+    (row,) = series.learned(found, launches, results)
     assert [point.epoch for point in row.points] == [2, 3]
     assert row.points[-1].seconds == pytest.approx((30 + 20 + 30) / 3)
 
 
 def test_top5_is_told_only_where_every_launch_has_it():
     found, launches, _ = analysed()
-    told = trained(of(launches, SINGLE), [(0.5,)] * 3)
-    assert series.learned(found, launches, told)[0].points[0].top5 == pytest.approx(0.99)
-    assert series.learned(found, launches, [replace(told[0], top5=None), *told[1:]])[0].points[0].top5 is None
+    results = trained(of(launches, SINGLE), [(0.5,)] * 3)
+    assert series.learned(found, launches, results)[0].points[0].top5 == pytest.approx(0.99)
+    assert series.learned(found, launches, [replace(results[0], top5=None), *results[1:]])[0].points[0].top5 is None
 
 
 def test_the_gap_to_the_baseline_is_paired_by_round():
     found, launches, _ = analysed()
     base, mine = (0.50, 0.60, 0.70), (0.49, 0.59, 0.69)  # rounds differ by more than the rows do
-    told = trained(of(launches, SINGLE), [(each,) for each in base]) + trained(
+    results = trained(of(launches, SINGLE), [(each,) for each in base]) + trained(
         of(launches, DDP2), [(each,) for each in mine]
     )
-    first, second = series.learned(found, launches, told)
+    first, second = series.learned(found, launches, results)
     assert first.gap is None
     assert second.gap.estimate == pytest.approx(-0.01)
     assert second.gap.high - second.gap.low < 1e-6
@@ -153,14 +153,14 @@ def test_the_gap_to_the_baseline_is_paired_by_round():
 
 def test_without_a_common_round_there_is_no_gap():
     found, launches, _ = analysed()
-    told = trained(of(launches, SINGLE, 0), [(0.5,)]) + trained(of(launches, DDP2, 1), [(0.5,)])
-    assert [each.gap for each in series.learned(found, launches, told)] == [None, None]
+    results = trained(of(launches, SINGLE, 0), [(0.5,)]) + trained(of(launches, DDP2, 1), [(0.5,)])
+    assert [each.gap for each in series.learned(found, launches, results)] == [None, None]
 
 
 def test_a_failed_launch_teaches_nothing():
     found, launches, _ = analysed()
-    told = trained(launches, [(0.5,)] * 6)
-    assert series.learned(found, changed(launches, DDP2, status="crash"), told)[-1].configuration == SINGLE.key
+    results = trained(launches, [(0.5,)] * 6)
+    assert series.learned(found, changed(launches, DDP2, status="crash"), results)[-1].configuration == SINGLE.key
 
 
 # Shares.
@@ -195,8 +195,8 @@ def test_the_interval_of_a_share_is_the_t_interval():
 def test_confusion_of_several_launches_is_added_up_and_the_rest_follows_from_it():
     found, launches, _ = analysed()
     a, b = of(launches, SINGLE)[:2]
-    told = scores(a, ((3, 1, 0), (0, 4, 0), (0, 0, 4))) + scores(b, ((1, 3, 0), (0, 4, 0), (2, 0, 2)))
-    (row,) = series.classes(found, launches, told)
+    facts = scores(a, ((3, 1, 0), (0, 4, 0), (0, 0, 4))) + scores(b, ((1, 3, 0), (0, 4, 0), (2, 0, 2)))
+    (row,) = series.classes(found, launches, facts)
     assert row.confusion == ((4, 4, 0), (0, 8, 0), (2, 0, 6))
     assert (row.launches, row.epoch) == (2, 1)
     cat, dog, ship = row.classes
@@ -233,7 +233,7 @@ def test_only_the_last_epoch_of_each_launch_counts_also_where_one_trained_for_lo
     a, b = of(launches, SINGLE)[:2]
     right = ((1, 0, 0), (0, 1, 0), (0, 0, 1))
     wrong = ((0, 1, 0), (1, 0, 0), (1, 0, 0))
-    told = scores(a, wrong, 0) + scores(a, right, 1) + scores(b, wrong, 1) + scores(b, right, 2)
-    (row,) = series.classes(found, launches, told)
+    facts = scores(a, wrong, 0) + scores(a, right, 1) + scores(b, wrong, 1) + scores(b, right, 2)
+    (row,) = series.classes(found, launches, facts)
     assert row.confusion == ((2, 0, 0), (0, 2, 0), (0, 0, 2))
     assert (row.launches, row.epoch) == (2, 3)

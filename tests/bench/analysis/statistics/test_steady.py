@@ -129,10 +129,10 @@ def test_the_rate_does_not_depend_on_when_the_clock_was_started(lengths, shift):
 
 @few
 @given(step_lengths, st.randoms(use_true_random=False))
-def test_the_order_of_entries_does_not_matter(lengths, dice):
+def test_the_order_of_entries_does_not_matter(lengths, rng):
     its = joined(steps(lengths / 1e6), replace(steps(lengths * 2 / 1e6), rank=np.ones(len(lengths), dtype=np.int64)))
     order = list(range(2 * len(lengths)))
-    dice.shuffle(order)
+    rng.shuffle(order)
     mixed = Steps(**{each.name: getattr(its, each.name)[order] for each in fields(Steps)})
     assert window(mixed, 5).rate == window(its, 5).rate
     assert np.array_equal(slowest_rank(mixed), slowest_rank(its))

@@ -22,19 +22,19 @@ def test_a_quiet_study_has_no_warnings():
 
 
 def test_more_than_the_hardware_added_asks_for_an_explanation():
-    (told,) = warnings({SINGLE: BASE, DDP2: [2.3 * each for each in BASE]})
-    assert "ddp cpu x2 is 115% efficient" in told
-    assert "baseline" in told
+    (text,) = warnings({SINGLE: BASE, DDP2: [2.3 * each for each in BASE]})
+    assert "ddp cpu x2 is 115% efficient" in text
+    assert "baseline" in text
 
 
 def test_efficiency_that_may_be_chance_is_not_accused():
     noisy = [1.8 * 100, 2.3 * 101, 1.9 * 99, 2.4 * 100.5, 1.7 * 99.5, 2.1 * 100.2]
-    assert not [told for told in warnings({SINGLE: BASE, DDP2: noisy}) if "efficient" in told]
+    assert not [text for text in warnings({SINGLE: BASE, DDP2: noisy}) if "efficient" in text]
 
 
 def test_more_ranks_than_cores_are_told():
-    (told,) = warnings(oversubscribed=True)
-    assert "more ranks than cores" in told
+    (text,) = warnings(oversubscribed=True)
+    assert "more ranks than cores" in text
 
 
 @pytest.mark.parametrize(("load", "expected"), [(0.4, 0), (3.0, 1), (None, 0)])
@@ -53,7 +53,7 @@ def test_load_after_the_first_launch_is_our_own():
 
 
 @pytest.mark.parametrize(
-    ("shares", "told"),
+    ("shares", "found"),
     [
         ([0.02] * 12, None),
         ([0.5] + [0.02] * 11, None),  # one disturbed launch of twelve
@@ -61,13 +61,13 @@ def test_load_after_the_first_launch_is_our_own():
         ([0.02] * 6 + [0.6] * 6, "took 31% of the ranks' cores while they were measured (up to 60% in a launch)"),
     ],
 )
-def test_what_others_used_while_it_was_measured_counts_and_not_a_minute_that_is_over(shares, told):
+def test_what_others_used_while_it_was_measured_counts_and_not_a_minute_that_is_over(shares, found):
     def used(launches):
         return [
             replace(each, load_before=8.0, others_share=share) for each, share in zip(launches, shares, strict=True)
         ]
 
-    assert [told in each for each in warnings(change=used)] == ([True] if told else [])
+    assert [found in each for each in warnings(change=used)] == ([True] if found else [])
 
 
 WIDE = configuration(cores=2)
@@ -80,15 +80,15 @@ def threads(launches, share, switches, cpu_s=3.0):
     ]
 
 
-def told_of_spinning(its, share, switches):
-    told = warnings({SINGLE: BASE, its: DOUBLE}, change=lambda launches: threads(launches, share, switches))
-    return [each for each in told if "spinning" in each]
+def spinning(its, share, switches):
+    text = warnings({SINGLE: BASE, its: DOUBLE}, change=lambda launches: threads(launches, share, switches))
+    return [each for each in text if "spinning" in each]
 
 
 def test_two_threads_beside_other_programs_are_told_with_the_remedy():
-    (told,) = told_of_spinning(WIDE, 0.86, 310)  # as one process with two threads was, at a load of 8
-    assert "the 2 threads of each process of single cpu x1, 2 cores" in told
-    assert "--env OMP_WAIT_POLICY=PASSIVE" in told
+    (found,) = spinning(WIDE, 0.86, 310)  # as one process with two threads was, at a load of 8
+    assert "the 2 threads of each process of single cpu x1, 2 cores" in found
+    assert "--env OMP_WAIT_POLICY=PASSIVE" in found
 
 
 @pytest.mark.parametrize(
@@ -101,14 +101,14 @@ def test_two_threads_beside_other_programs_are_told_with_the_remedy():
     ],
 )
 def test_other_rows_are_not_said_to_spin(its, share, switches):
-    assert told_of_spinning(its, share, switches) == []
+    assert spinning(its, share, switches) == []
 
 
 @pytest.mark.parametrize("word", ["OMP_WAIT_POLICY=PASSIVE", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT=0", "KMP_BLOCKTIME=0"])
 def test_who_has_said_how_threads_wait_is_not_told_to(word):
     rates = {SINGLE: BASE, WIDE: DOUBLE}
-    told = warnings(rates, change=lambda each: threads(each, 0.8, 3900), settings={"study.env": [word]})
-    assert not [each for each in told if "spinning" in each]
+    text = warnings(rates, change=lambda each: threads(each, 0.8, 3900), settings={"study.env": [word]})
+    assert not [each for each in text if "spinning" in each]
 
 
 def test_of_a_row_the_median_launch_decides():
@@ -121,49 +121,49 @@ def test_of_a_row_the_median_launch_decides():
 
 def test_a_quiet_machine_is_never_accused():
     """Switches as 15 launches of one process on a quiet machine had: 1.2 to 4.7 a CPU second, mean 2.3."""
-    dice = np.random.default_rng(5)
-    rates = dice.lognormal(np.log(2.2), 0.37, (1000, 6))
+    rng = np.random.default_rng(5)
+    rates = rng.lognormal(np.log(2.2), 0.37, (1000, 6))
     assert (np.median(rates, axis=1) > advice.TAKEN_OFF).mean() == 0
-    assert told_of_spinning(WIDE, 0.05, float(rates.max())) == []
+    assert spinning(WIDE, 0.05, float(rates.max())) == []
 
 
 def test_a_baseline_that_drifts_over_the_rounds_is_told():
     falling = [100.0 * 0.98**number for number in range(6)]
-    (told,) = warnings({SINGLE: falling, DDP2: [1.9 * each for each in falling]})
-    assert "the baseline's rate changed by -9.6%" in told
+    (text,) = warnings({SINGLE: falling, DDP2: [1.9 * each for each in falling]})
+    assert "the baseline's rate changed by -9.6%" in text
 
 
 def test_launches_that_scatter_are_told():
     scattered = [1.9 * each * factor for each, factor in zip(BASE, (1, 0.8, 1.1, 0.85, 1.05, 0.9), strict=True)]
-    (told,) = warnings({SINGLE: BASE, DDP2: scattered})
-    assert "launches of ddp cpu x2 differ by 12%" in told
+    (text,) = warnings({SINGLE: BASE, DDP2: scattered})
+    assert "launches of ddp cpu x2 differ by 12%" in text
 
 
 def test_waiting_for_data_is_told_with_the_worst_share():
-    (told,) = warnings(timing=lambda its: replace(its, data_wait_ns=its.step_ns // 4))
-    assert "up to 25% of the time is spent waiting for data" in told
+    (text,) = warnings(timing=lambda its: replace(its, data_wait_ns=its.step_ns // 4))
+    assert "up to 25% of the time is spent waiting for data" in text
 
 
 def test_outliers_are_told_and_kept():
     def stalled(its):
         return replace(its, step_ns=its.step_ns + (its.step == 20) * its.step_ns * 9)
 
-    (told,) = warnings(timing=stalled)
-    assert "12 of 480 timed steps lie far outside the others; they are kept" in told
+    (text,) = warnings(timing=stalled)
+    assert "12 of 480 timed steps lie far outside the others; they are kept" in text
 
 
 def test_a_supervisor_that_takes_cpu_time_is_told():
-    (told,) = warnings(change=lambda launches: changed(launches, DDP2, supervisor_cpu=0.2))
-    assert "up to 20% of a core" in told
+    (text,) = warnings(change=lambda launches: changed(launches, DDP2, supervisor_cpu=0.2))
+    assert "up to 20% of a core" in text
 
 
 def test_what_launches_themselves_warned_of_is_told_once_with_its_count():
-    (told,) = warnings(change=lambda launches: changed(launches, DDP2, warnings=("swap was used",)))
-    assert "swap was used (in 6 of 12 launches)" in told
+    (text,) = warnings(change=lambda launches: changed(launches, DDP2, warnings=("swap was used",)))
+    assert "swap was used (in 6 of 12 launches)" in text
 
 
 def test_every_warning_says_what_to_do():
-    for told in warnings(oversubscribed=True, change=lambda launches: changed(launches, DDP2, supervisor_cpu=0.2)):
-        effect, _, fix = told.rpartition(": ")
+    for text in warnings(oversubscribed=True, change=lambda launches: changed(launches, DDP2, supervisor_cpu=0.2)):
+        effect, _, fix = text.rpartition(": ")
         assert effect
         assert fix

@@ -25,11 +25,11 @@ def test_a_launch_that_changed_nothing_has_no_word():
 
 
 def test_threads_are_said_as_they_were_found_with_both_ways_out():
-    (told,) = marks(threads=[2, 1])
-    assert "it ran with 1, not 2" in told
-    assert "--cores-per-rank 1" in told
-    (told,) = marks(threads=[2, 1, 4])
-    assert "with 1 and 4, not 2" in told
+    (found,) = marks(threads=[2, 1])
+    assert "it ran with 1, not 2" in found
+    assert "--cores-per-rank 1" in found
+    (found,) = marks(threads=[2, 1, 4])
+    assert "with 1 and 4, not 2" in found
 
 
 @pytest.mark.parametrize(
@@ -45,8 +45,8 @@ def test_threads_are_said_as_they_were_found_with_both_ways_out():
 )
 def test_ranks_that_share_cores_are_counted_on_each_host(cores, nodes, words):
     moved = replace(launched(cores=["0-1", "0"]), cores=cores, nodes=nodes)
-    (told,) = map(str, changed.marks(moved))
-    assert words in told
+    (found,) = map(str, changed.marks(moved))
+    assert words in found
 
 
 @pytest.mark.parametrize(
@@ -62,22 +62,22 @@ def test_ranks_that_share_cores_are_counted_on_each_host(cores, nodes, words):
     ],
 )
 def test_what_makes_the_title_untrue_makes_the_row_suspect(found, words):
-    (told,) = marks(**found)
-    assert words in told
+    (given,) = marks(**found)
+    assert words in given
 
 
 def test_what_makes_no_promise_untrue_is_a_warning_and_leaves_the_row():
     launches = [launched(anomaly_detection=[False, True], seed=[0, 42]), launched()]
-    told = [str(each) for each in changed.warnings(launches)]
-    assert "slows every step (in 1 of 2 launches)" in told[0]
-    assert "a seed of its own (42)" in told[1]
+    text = [str(each) for each in changed.warnings(launches)]
+    assert "slows every step (in 1 of 2 launches)" in text[0]
+    assert "a seed of its own (42)" in text[1]
     assert marks(anomaly_detection=[False, True], seed=[0, 42]) == []
 
 
 def test_a_switch_without_effect_is_a_warning_and_one_with_effect_a_mark():
     switch = ["ieee", "mkldnn.matmul bf16"]
-    (told,) = changed.warnings([launched(float32_precision=switch)])
-    assert "had no effect on this device" in told.text
+    (text,) = changed.warnings([launched(float32_precision=switch)])
+    assert "had no effect on this device" in text.text
     assert not list(changed.warnings([launched(float32_precision=switch, products=["fp32", "bf16"])]))
 
 

@@ -74,9 +74,9 @@ def test_a_launch_that_had_what_it_was_given_is_not(changes):
     ],
 )
 def test_what_holds_the_machine_down_is_warned_of(changes, words):
-    (told,) = limited.warnings([a_launch(), a_launch(**changes)])
-    assert words in told.text
-    assert "in 1 of 2 launches" in told.text
+    (text,) = limited.warnings([a_launch(), a_launch(**changes)])
+    assert words in text.text
+    assert "in 1 of 2 launches" in text.text
 
 
 def test_an_ordinary_machine_is_nothing_to_speak_of():

@@ -140,23 +140,23 @@ def test_what_is_not_known_contradicts_nothing():
 
 
 @pytest.mark.parametrize(
-    ("drifts", "told"),
+    ("drifts", "given"),
     [
         ([SLOWING, SLOWING, SLOWING, SLOWING, None, None], "in 4 of 6 launches the steps get slower"),
         ([WARMING, WARMING, None], "in 2 of 3 launches the steps still get faster"),
     ],
 )
-def test_a_majority_of_drifting_launches_is_no_steady_state(drifts, told):
+def test_a_majority_of_drifting_launches_is_no_steady_state(drifts, given):
     (found,) = row_findings([], drifting(*drifts), fixed_work=True)
     assert found.severity == INVALID
-    assert told in found.text
+    assert given in found.text
 
 
-@pytest.mark.parametrize(("drift", "told"), [(SLOWING, "get slower"), (WARMING, "still get faster")])
-def test_a_launch_that_stands_alone_and_drifts_is_marked_and_not_condemned(drift, told):
+@pytest.mark.parametrize(("drift", "given"), [(SLOWING, "get slower"), (WARMING, "still get faster")])
+def test_a_launch_that_stands_alone_and_drifts_is_marked_and_not_condemned(drift, given):
     (found,) = row_findings([], drifting(drift), fixed_work=True)
     assert found.severity == SUSPECT
-    assert f"the steps of the one launch {told}, which may be chance" in found.text
+    assert f"the steps of the one launch {given}, which may be chance" in found.text
     assert "--rounds 3" in found.fix
 
 

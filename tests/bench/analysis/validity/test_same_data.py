@@ -35,8 +35,8 @@ def analysed(*changes):
 def test_data_that_changed_within_a_study_make_it_invalid_and_say_what_changed():
     found = analysed(ONE, ONE, ONE, ONE, ONE, OTHER)
     assert {row.verdict.word for row in found.rows if not row.is_baseline} == {INVALID}
-    told = "the data changed between round 5 and round 6: training pictures of dog 32 against 31"
-    assert all(any(told in reason for reason in row.reasons) for row in found.rows)
+    text = "the data changed between round 5 and round 6: training pictures of dog 32 against 31"
+    assert all(any(text in reason for reason in row.reasons) for row in found.rows)
 
 
 def test_data_that_stayed_or_were_never_told_contradict_nothing():
@@ -45,8 +45,8 @@ def test_data_that_stayed_or_were_never_told_contradict_nothing():
 
 
 def test_what_was_left_out_is_among_the_warnings_of_every_output():
-    told = "data: left out broken links: 1, as train/cat/9.png: remove them"
-    assert told in analysed(ONE).warnings
+    text = "data: left out broken links: 1, as train/cat/9.png: remove them"
+    assert text in analysed(ONE).warnings
     assert not any("data:" in each for each in analysed({}).warnings)
 
 

@@ -19,7 +19,7 @@ def text(commit=None, *, dirty=None, differing=(), **files):
 
 
 def with_sources(launches, *sources):
-    return [replace(each, source=told) for each, told in zip(launches, sources, strict=True)]
+    return [replace(each, source=found) for each, found in zip(launches, sources, strict=True)]
 
 
 def test_a_file_that_was_edited_within_a_study_makes_its_rows_invalid_and_is_named():
@@ -67,7 +67,7 @@ def test_ranks_that_loaded_different_files_are_no_one_training():
     ],
 )
 def test_two_studies_of_other_files_are_not_comparable_and_say_which(mine, theirs, named):
-    a, b = (side(name=name, launches_changed={"source": told}) for name, told in (("A", mine), ("B", theirs)))
+    a, b = (side(name=name, launches_changed={"source": given}) for name, given in (("A", mine), ("B", theirs)))
     found = compare(a, b, 0.02)
     assert not found.comparable
     (obstacle,) = found.obstacles
@@ -99,8 +99,8 @@ def test_another_commit_of_the_same_files_is_told_and_hinders_nothing():
 
 def test_a_variable_that_was_not_the_same_in_all_launches_makes_the_rows_invalid_and_is_named():
     plan, launches, steps = study({SINGLE: [1000.0, 1001.0, 1002.0]})
-    told = [{"NCCL_ALGO": "Ring"}, {"NCCL_ALGO": "Ring", "MALLOC_CONF": "x"}, {}]
-    rows = [dna(each, software={"torch": "2", "variables": its}) for each, its in zip(launches, told, strict=True)]
+    lines = [{"NCCL_ALGO": "Ring"}, {"NCCL_ALGO": "Ring", "MALLOC_CONF": "x"}, {}]
+    rows = [dna(each, software={"torch": "2", "variables": its}) for each, its in zip(launches, lines, strict=True)]
     changed = dna_effects.changed_variables(rows)
     assert changed == ("MALLOC_CONF: not set / x", "NCCL_ALGO: Ring / not set")
     found = row(findings.analyse(plan, launches, steps, [], variables=changed), SINGLE)

@@ -26,7 +26,7 @@ class Through(nn.Module):
         return self.after(self.head(self.before(x)))
 
 
-def told(model, **options):
+def refusal_of(model, **options):
     with pytest.raises(WorkloadError) as caught:
         check_forward("own.py:make", model, torch.rand(2, *CIFAR), 10, **options)
     assert "\n" not in str(caught.value)
@@ -35,18 +35,18 @@ def told(model, **options):
 
 @pytest.mark.parametrize("kind", [torch.float64, torch.float16, torch.bfloat16, torch.complex64])
 def test_weights_of_another_kind_are_told_from_pictures_of_another_shape(kind):
-    _, hint = told(nn.Sequential(nn.Flatten(), nn.Linear(3072, 10)).to(kind))
+    _, hint = refusal_of(nn.Sequential(nn.Flatten(), nn.Linear(3072, 10)).to(kind))
     assert hint.startswith(f"It has weights of {str(kind).removeprefix('torch.')}, and pictures are float32")
 
 
 @pytest.mark.parametrize("layer", [nn.Embedding(9, 1), nn.EmbeddingBag(9, 1)])
 def test_a_layer_for_token_ids_is_told_so(layer):
-    assert "It wants token ids; bench trains image classifiers" in told(nn.Sequential(nn.Flatten(), layer))[1]
+    assert "It wants token ids; bench trains image classifiers" in refusal_of(nn.Sequential(nn.Flatten(), layer))[1]
 
 
 @pytest.mark.parametrize("number", [8, 32])
 def test_a_batch_written_into_the_model_is_named(number):
-    message, hint = told(Through(lambda x: x.view(number, 3072)))
+    message, hint = refusal_of(Through(lambda x: x.view(number, 3072)))
     assert f"It takes {number} pictures at once and no other number" in hint
     assert "test_causes.py:" in message, "the user's own line"
 
@@ -65,14 +65,14 @@ def test_a_model_for_one_number_of_pictures_is_trained_with_that_batch(before):
     ],
 )
 def test_a_shape_is_named_only_when_the_model_takes_it(model, shape):
-    assert told(model)[1] == f"Set --input-shape {shape}, which it takes."
-    assert "--input-shape" not in told(model, shape_is_free=False)[1]
+    assert refusal_of(model)[1] == f"Set --input-shape {shape}, which it takes."
+    assert "--input-shape" not in refusal_of(model, shape_is_free=False)[1]
 
 
 @pytest.mark.parametrize("first", [nn.Linear(3, 1), nn.LayerNorm(3)])
 def test_channels_that_come_last_are_told_from_another_size(first):
     model = nn.Sequential(first, nn.Flatten(1, 2), nn.AdaptiveAvgPool2d((1, 1)), nn.Flatten(), nn.Linear(1, 10))
-    assert "x.permute(0, 2, 3, 1)" in told(model)[1]
+    assert "x.permute(0, 2, 3, 1)" in refusal_of(model)[1]
 
 
 @pytest.mark.parametrize("after", [lambda y: y.detach(), torch.no_grad()(lambda y: 2 * y)])
@@ -83,7 +83,7 @@ def test_an_output_without_a_gradient_is_told_so(after):
 
 
 def test_where_no_shape_helps_none_is_asked_for():
-    assert "--input-shape" not in told(nn.Sequential(nn.Flatten(), nn.Linear(777, 10)))[1]
+    assert "--input-shape" not in refusal_of(nn.Sequential(nn.Flatten(), nn.Linear(777, 10)))[1]
 
 
 def returns_int(y):
@@ -103,7 +103,7 @@ def returns_int(y):
     ],
 )
 def test_what_is_returned_instead_of_logits_is_told_with_how_to_get_them(after, hint):
-    assert hint in told(Through(after=after))[1]
+    assert hint in refusal_of(Through(after=after))[1]
 
 
 def test_a_forward_that_wants_more_than_pictures_is_told_so():
@@ -111,19 +111,19 @@ def test_a_forward_that_wants_more_than_pictures_is_told_so():
         def forward(self, x, mask):
             return super().forward(x) * mask
 
-    assert "Its forward gets one thing" in told(Masked())[1]
+    assert "Its forward gets one thing" in refusal_of(Masked())[1]
 
 
 def test_a_rank_that_is_asked_for_without_ranks_is_told_so():
     import torch.distributed as dist
 
-    assert "is_initialized()" in told(Through(lambda x: x.flatten(1) + dist.get_rank()))[1]
+    assert "is_initialized()" in refusal_of(Through(lambda x: x.flatten(1) + dist.get_rank()))[1]
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
 @pytest.mark.parametrize("before", [lambda x: x.cuda(), lambda x: x.to("cuda:0")])
 def test_a_device_that_is_written_into_the_model_is_told_so(before):
-    assert "Leave the device to bench" in told(Through(before))[1]
+    assert "Leave the device to bench" in refusal_of(Through(before))[1]
 
 
 def test_a_head_for_training_only_is_seen_in_training_mode():
@@ -132,7 +132,7 @@ def test_a_head_for_training_only_is_seen_in_training_mode():
             logits = super().forward(x)
             return (logits, logits) if self.training else logits
 
-    message, _ = told(Auxiliary())
+    message, _ = refusal_of(Auxiliary())
     assert "returns a tuple of 2 for 2 images of 3x32x32" in message
 
 

@@ -105,10 +105,10 @@ def test_memory_that_nobody_limits_is_taken_only_so_far(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("fault", "told"), [({"what": "explode"}, "knows no fault 'explode'"), ({"when": 3}, "has what, step, rank")]
+    ("fault", "found"), [({"what": "explode"}, "knows no fault 'explode'"), ({"when": 3}, "has what, step, rank")]
 )
-def test_a_fault_that_is_none_is_refused(fault, told):
-    with pytest.raises(WorkloadError, match=told):
+def test_a_fault_that_is_none_is_refused(fault, found):
+    with pytest.raises(WorkloadError, match=found):
         known(faults=[fault])
 
 

@@ -10,7 +10,7 @@ CIFAR = (3, 32, 32)
 
 
 @pytest.fixture(autouse=True)
-def _on_shapes_alone():
+def _on_shapes():
     """Weights without memory: a network of 58 million takes milliseconds."""
     with torch.device("meta"):
         yield

@@ -22,9 +22,9 @@ ROWS = 20
 
 @pytest.fixture
 def pictures():
-    dice = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     return {
-        split: (dice.integers(0, 256, (ROWS, 3, 32, 32), dtype=np.uint8), np.arange(ROWS) % 10)
+        split: (rng.integers(0, 256, (ROWS, 3, 32, 32), dtype=np.uint8), np.arange(ROWS) % 10)
         for split in ("train", "test")
     }
 
@@ -130,9 +130,9 @@ def test_cifar100_has_fine_labels_in_both_layouts(tmp_path, pictures):
 def test_pickled_class_names_that_are_none_are_named_with_the_file(tmp_path, pictures, given):
     write_pickles(tmp_path, pictures)
     dump(tmp_path / "cifar-10-batches-py" / "batches.meta", {"label_names": given})
-    told = refusal("cifar10", tmp_path)
-    assert "batches.meta: label_names " in told
-    assert "not a list of texts" in told or f"the name {NAMES[0]!r}" in told
+    error = refusal("cifar10", tmp_path)
+    assert "batches.meta: label_names " in error
+    assert "not a list of texts" in error or f"the name {NAMES[0]!r}" in error
 
 
 @pytest.mark.parametrize("name", ["train-extra.parquet", "train.parquet", "train-00000-of-00001 (1).parquet"])
@@ -165,10 +165,10 @@ def test_classes_without_names_are_numbered(tmp_path, pictures):
 
 
 def test_data_that_is_not_there_is_told_with_where_it_was_looked_for(tmp_path, monkeypatch):
-    told = refusal("cifar10", tmp_path)
-    assert f"{tmp_path} has no cifar-10-batches-py and no train-*.parquet" in told
-    assert "--data-dir" in told
-    assert "BENCH_DATA_DIR" in told
+    error = refusal("cifar10", tmp_path)
+    assert f"{tmp_path} has no cifar-10-batches-py and no train-*.parquet" in error
+    assert "--data-dir" in error
+    assert "BENCH_DATA_DIR" in error
     assert f"{tmp_path / 'nowhere'} does not exist" in refusal("cifar10", tmp_path / "nowhere")
     monkeypatch.delenv("BENCH_DATA_DIR", raising=False)
     assert f"{tmp_path / 'cache' / 'data'} does not exist" in refusal("cifar10", None)
@@ -243,7 +243,7 @@ def write_batch(tmp_path, pictures, **changes):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "found"),
     [
         (lambda data: data.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), "20x32x32x3.*data.transpose"),
         (lambda data: data / 255, "float64, as 0.*255"),
@@ -255,9 +255,9 @@ def write_batch(tmp_path, pictures, **changes):
         (lambda data: None, "a single value"),
     ],
 )
-def test_pickled_pixels_that_are_none_are_named_with_the_way_out(tmp_path, pictures, change, told):
+def test_pickled_pixels_that_are_none_are_named_with_the_way_out(tmp_path, pictures, change, found):
     write_batch(tmp_path, pictures, data=change(pictures["test"][0].reshape(-1, 3072)))
-    assert re.search(f"test_batch.*{told}", refusal("cifar10", tmp_path))
+    assert re.search(f"test_batch.*{found}", refusal("cifar10", tmp_path))
 
 
 @pytest.mark.parametrize("kind", [np.int64, np.uint16, np.int32])
@@ -275,7 +275,7 @@ def test_a_pickled_label_that_is_no_class_is_named_by_file_and_place(tmp_path, p
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "found"),
     [
         ([0] * 7 + [-1] + [0] * 12, "row 7 of column label is -1; there are classes 0 to 9"),
         ([0] * 7 + [10] + [0] * 12, "row 7 of column label is 10; there are classes 0 to 9, and 11 in this file"),
@@ -287,12 +287,12 @@ def test_a_pickled_label_that_is_no_class_is_named_by_file_and_place(tmp_path, p
         ([[1]] * ROWS, "column label holds list"),
     ],
 )
-def test_a_column_of_labels_that_are_no_classes_is_named_by_file_and_row(tmp_path, pictures, values, told):
+def test_a_column_of_labels_that_are_no_classes_is_named_by_file_and_row(tmp_path, pictures, values, found):
     write_hub(tmp_path, pictures)
     file = tmp_path / "test-00000-of-00001.parquet"
     column = values if isinstance(values, pa.Array) else pa.array(values)
     pq.write_table(pq.read_table(file).set_column(1, "label", column), file)
-    assert f"{file}: {told}" in refusal("cifar10", tmp_path)
+    assert f"{file}: {found}" in refusal("cifar10", tmp_path)
 
 
 def test_pickles_with_keys_of_bytes_are_read(tmp_path, pictures):
@@ -335,8 +335,8 @@ def test_a_part_that_is_missing_twice_or_of_another_set_is_named(tmp_path, pictu
     file = tmp_path / "train-00000-of-00001.parquet"
     content = file.read_bytes()
     file.rename(tmp_path / f"train-00001-of-00003{suffix}.parquet")
-    told = refusal("cifar10", tmp_path)
-    assert "holds 1 of 3 parts of train: train-00000, train-00002 is missing" in told
+    error = refusal("cifar10", tmp_path)
+    assert "holds 1 of 3 parts of train: train-00000, train-00002 is missing" in error
     for number in (0, 2):
         (tmp_path / f"train-{number:05d}-of-00003{suffix}.parquet").write_bytes(content)
     assert "is a copy of train-00000-of-00003" in refusal("cifar10", tmp_path)
@@ -363,7 +363,7 @@ def test_a_gap_in_numbered_parts_is_named_where_no_name_says_how_many(tmp_path, 
 
 
 @pytest.mark.parametrize(
-    ("column", "told"),
+    ("column", "found"),
     [
         (["a.png"] * ROWS, "column img holds string, and no encoded pictures"),
         ([[[1, 2], [3, 4]]] * ROWS, "column img holds list"),
@@ -371,12 +371,12 @@ def test_a_gap_in_numbered_parts_is_named_where_no_name_says_how_many(tmp_path, 
         ([{"bytes": None, "path": "a.png"}] * ROWS, "column img holds struct<bytes: null"),
     ],
 )
-def test_a_column_of_pictures_that_holds_something_else_is_named(tmp_path, pictures, column, told):
+def test_a_column_of_pictures_that_holds_something_else_is_named(tmp_path, pictures, column, found):
     write_hub(tmp_path, pictures)
     file = tmp_path / "train-00000-of-00001.parquet"
     table = pq.read_table(file)
     pq.write_table(table.set_column(0, "img", pa.array(column)), file)
-    assert told in refusal("cifar10", tmp_path)
+    assert found in refusal("cifar10", tmp_path)
 
 
 @pytest.mark.parametrize("name", ["img", "image"])

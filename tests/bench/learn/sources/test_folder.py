@@ -92,8 +92,8 @@ def test_a_class_that_is_missing_from_a_part_is_named(tmp_path):
     tree(tmp_path)
     for file in (tmp_path / "val" / "bees").iterdir():
         file.unlink()
-    told = refusal(tmp_path)
-    assert "Class 'bees' has training pictures (train/) and no validation pictures (val/)" in told
+    error = refusal(tmp_path)
+    assert "Class 'bees' has training pictures (train/) and no validation pictures (val/)" in error
 
 
 def test_a_class_that_is_only_tested_is_named(tmp_path):
@@ -107,14 +107,14 @@ def test_a_folder_without_classes_is_no_tree(tmp_path):
 
 
 def test_a_wrong_number_of_classes_is_told(tmp_path):
-    told = refusal(tree(tmp_path), classes=10)
-    assert "has 3 classes with pictures, not 10" in told
-    assert "say --classes 3" in told
+    error = refusal(tree(tmp_path), classes=10)
+    assert "has 3 classes with pictures, not 10" in error
+    assert "say --classes 3" in error
 
 
 def test_too_few_pictures_to_split_are_refused(tmp_path):
-    told = refusal(tree(tmp_path, per_class=1, parts=("",)))
-    assert "Class 'ants' has training pictures and no validation pictures, as 2 more of 3" in told
+    error = refusal(tree(tmp_path, per_class=1, parts=("",)))
+    assert "Class 'ants' has training pictures and no validation pictures, as 2 more of 3" in error
 
 
 def test_more_than_a_quarter_of_the_free_memory_is_refused_before_anything_is_decoded(tmp_path, monkeypatch):

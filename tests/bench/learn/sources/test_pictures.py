@@ -14,7 +14,7 @@ from bench.learn.sources.pictures import PixelsError, decode, summary
 from tests.bench.learn.sources.trees import png
 
 COLOUR, GREY = (3, 5, 6), (1, 5, 6)
-DICE = np.random.default_rng(5)
+RNG = np.random.default_rng(5)
 
 
 def encoded(image, kind="PNG", **options):
@@ -46,23 +46,23 @@ def test_a_jpeg_of_the_right_size_is_what_pillow_decodes(mode):
 
 
 def test_transparency_is_dropped_and_counted_as_torchvision_drops_it():
-    pixels = DICE.integers(0, 256, (5, 6, 4), dtype=np.uint8)
+    pixels = RNG.integers(0, 256, (5, 6, 4), dtype=np.uint8)
     pixels[..., 3] = 0
-    told, look = decode(encoded(Image.fromarray(pixels, "RGBA")), COLOUR)
-    assert np.array_equal(told, pixels[..., :3].transpose(2, 0, 1))
+    found, look = decode(encoded(Image.fromarray(pixels, "RGBA")), COLOUR)
+    assert np.array_equal(found, pixels[..., :3].transpose(2, 0, 1))
     assert look.transparent
     palette = Image.fromarray(pixels[..., :3]).quantize(8)
     for transparency in (0, bytes([0, 255, 9])):
         blob = encoded(palette, transparency=transparency)
-        told, look = decode(blob, COLOUR)
-        assert np.array_equal(told, np.asarray(palette.convert("RGB")).transpose(2, 0, 1))
+        found, look = decode(blob, COLOUR)
+        assert np.array_equal(found, np.asarray(palette.convert("RGB")).transpose(2, 0, 1))
         assert look.transparent
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "PPM"])
 @pytest.mark.parametrize("shape", [COLOUR, GREY])
 def test_16_bits_are_scaled_as_torchvision_scales_them(kind, shape):
-    wide = DICE.integers(0, 65536, (5, 6), dtype=np.uint16)
+    wide = RNG.integers(0, 65536, (5, 6), dtype=np.uint16)
     pixels, look = decode(encoded(Image.fromarray(wide), kind), shape)
     theirs = functional.to_dtype(torch.from_numpy(wide)[None], torch.uint8, scale=True)
     assert np.array_equal(pixels, theirs.expand(shape[0], 5, 6).numpy())
@@ -70,10 +70,10 @@ def test_16_bits_are_scaled_as_torchvision_scales_them(kind, shape):
     assert 0 < pixels.mean() < 255
 
 
-@pytest.mark.parametrize(("array", "told"), [(np.int32, "whole numbers of 32 bits"), (np.float32, "fractions")])
-def test_pixels_of_which_nobody_knows_the_white_are_refused(array, told):
-    blob = encoded(Image.fromarray(DICE.integers(0, 9, (5, 6)).astype(array)), "TIFF")
-    with pytest.raises(ValueError, match=told):
+@pytest.mark.parametrize(("array", "found"), [(np.int32, "whole numbers of 32 bits"), (np.float32, "fractions")])
+def test_pixels_of_which_nobody_knows_the_white_are_refused(array, found):
+    blob = encoded(Image.fromarray(RNG.integers(0, 9, (5, 6)).astype(array)), "TIFF")
+    with pytest.raises(ValueError, match=found):
         decode(blob, GREY)
 
 
@@ -124,11 +124,11 @@ def test_another_size_is_covered_and_cropped_at_the_centre_as_pillow_fits_it():
 
 
 @pytest.mark.parametrize(
-    ("blob", "told"),
+    ("blob", "found"),
     [(b"", "it is empty"), (b"<html>", "no picture that Pillow knows"), (png(7)[:60], None), (png(8)[:-30], None)],
 )
-def test_what_is_no_whole_picture_is_refused(blob, told):
-    with pytest.raises(ValueError, match=told):
+def test_what_is_no_whole_picture_is_refused(blob, found):
+    with pytest.raises(ValueError, match=found):
         decode(blob, COLOUR)
 
 
@@ -144,8 +144,8 @@ def test_whatever_is_broken_in_a_picture_it_is_a_picture_or_an_error_with_a_reas
 
 def test_many_pictures_are_told_by_their_sizes_and_modes():
     blobs = [png(1), png(2), png(3, size=(60, 40), mode="L"), png(4, size=(2, 2), mode="RGBA")]
-    told = summary([decode(blob, COLOUR)[1] for blob in blobs])
-    assert told == PicturesSeen(
+    text = summary([decode(blob, COLOUR)[1] for blob in blobs])
+    assert text == PicturesSeen(
         sizes={"smallest": "2x2", "usual": "6x5", "largest": "60x40"},
         modes={"L": 1, "RGB": 2, "RGBA": 1},
         transparent=1,

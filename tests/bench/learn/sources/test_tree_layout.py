@@ -33,18 +33,18 @@ def refusal(root, **more):
 @pytest.mark.parametrize("name", ["val", "Val", "valid", "validation", "dev", "eval", "VALID"])
 @pytest.mark.parametrize("train", ["train", "Training"])
 def test_every_usual_word_for_validation_is_known_in_any_case(tmp_path, train, name):
-    told = account(tree(tmp_path, train, name))
-    assert told.folders == {"training": train, "validation": name}
-    assert (told.training, told.validation) == ((2, 2, 2), (2, 2, 2))
-    assert told.notes == ()
+    account_row = account(tree(tmp_path, train, name))
+    assert account_row.folders == {"training": train, "validation": name}
+    assert (account_row.training, account_row.validation) == ((2, 2, 2), (2, 2, 2))
+    assert account_row.notes == ()
 
 
 def test_of_val_and_test_the_first_is_taken_and_the_other_named(tmp_path):
     tree(tree(tmp_path, "train", "valid"), "test", per_class=5)
-    told = account(tmp_path)
-    assert told.folders["validation"] == "valid"
+    account_row = account(tmp_path)
+    assert account_row.folders["validation"] == "valid"
     assert "test/ is not used: valid/ is there for validation" in notes(tmp_path)
-    assert told.found == told.taken + sum(each.count for each in told.left_out) == 27
+    assert account_row.found == account_row.taken + sum(each.count for each in account_row.left_out) == 27
 
 
 def test_a_test_folder_alone_serves_as_validation_and_says_so(tmp_path):
@@ -53,9 +53,9 @@ def test_a_test_folder_alone_serves_as_validation_and_says_so(tmp_path):
 
 @pytest.mark.parametrize("pair", [("val", "valid"), ("Val", "dev"), ("train", "training")])
 def test_two_folders_for_one_part_are_refused(tmp_path, pair):
-    told = refusal(tree(tmp_path, "train", "val", *pair))
-    assert all(f"{name}/" in told for name in pair)
-    assert "Keep one of them" in told
+    error = refusal(tree(tmp_path, "train", "val", *pair))
+    assert all(f"{name}/" in error for name in pair)
+    assert "Keep one of them" in error
 
 
 def test_parts_without_one_for_training_are_refused(tmp_path):
@@ -72,9 +72,9 @@ def test_a_test_folder_without_classes_is_not_used_and_the_training_part_is_spli
 
 @pytest.mark.parametrize("inside", ["images", "a/b"])
 def test_pictures_deeper_in_a_class_folder_count_for_it_and_are_mentioned(tmp_path, inside):
-    told = account(tree(tmp_path, "train", "val", inside=inside))
-    assert (told.classes, told.training) == (CLASSES, (2, 2, 2))
-    assert f"deeper than their class folder: 6, as train/ants/{inside}/0.png" in told.notes[0][0]
+    account_row = account(tree(tmp_path, "train", "val", inside=inside))
+    assert (account_row.classes, account_row.training) == (CLASSES, (2, 2, 2))
+    assert f"deeper than their class folder: 6, as train/ants/{inside}/0.png" in account_row.notes[0][0]
 
 
 def test_tiny_imagenet_is_read_with_the_annotations_of_its_validation(tmp_path):
@@ -86,8 +86,8 @@ def test_tiny_imagenet_is_read_with_the_annotations_of_its_validation(tmp_path):
     put(tmp_path / "test" / "images" / "test_0.JPEG")
     (tmp_path / "val" / "val_annotations.txt").write_text("".join(lines))
     (tmp_path / "wnids.txt").write_text("\n".join(CLASSES))
-    told = account(tmp_path)
-    assert told.validation == (2, 2, 2)
+    account_row = account(tmp_path)
+    assert account_row.validation == (2, 2, 2)
     assert "the classes of val/ are read from val_annotations.txt" in notes(tmp_path)
     (tmp_path / "val" / "val_annotations.txt").write_text("".join(lines[:-1]))
     assert "names no class for val_5.JPEG" in refusal(tmp_path)
@@ -107,8 +107,8 @@ def test_annotations_in_another_encoding_are_refused_with_the_way_out(tmp_path, 
     tree(tmp_path, "train", inside="images")
     put(tmp_path / "val" / "images" / "é.png")
     (tmp_path / "val" / "val_annotations.txt").write_bytes("é.png\tants\n".encode(encoding))
-    assert "val_annotations.txt cannot be read" in (told := refusal(tmp_path))
-    assert "Save it as UTF-8" in told
+    assert "val_annotations.txt cannot be read" in (error := refusal(tmp_path))
+    assert "Save it as UTF-8" in error
 
 
 @pytest.mark.parametrize(
@@ -116,9 +116,9 @@ def test_annotations_in_another_encoding_are_refused_with_the_way_out(tmp_path, 
 )
 def test_a_training_part_by_another_name_is_refused_and_no_class(tmp_path, train):
     tree(tmp_path, train, train.replace("train", "val").replace("Train", "Val"), "other")
-    told = refusal(tmp_path)
-    assert "holds ants, bees, wasps: is it the training part or a class?" in told
-    assert "--data-dir" in told
+    error = refusal(tmp_path)
+    assert "holds ants, bees, wasps: is it the training part or a class?" in error
+    assert "--data-dir" in error
 
 
 @pytest.mark.parametrize("name", ["trainers", "train_station", "constraint"])
@@ -128,9 +128,9 @@ def test_a_class_that_has_a_word_for_training_in_its_name_is_a_class(tmp_path, n
 
 @pytest.mark.parametrize("name", ["train", "test", "val", "Training"])
 def test_a_class_called_like_a_part_is_a_class_beside_other_classes(tmp_path, name):
-    told = account(tree(tmp_path, "", per_class=5, classes=("bus", "car", name)))
-    assert set(told.classes) == {"bus", "car", name}
-    assert f"{name}/ is taken as a class" in told.notes[0][0]
+    account_row = account(tree(tmp_path, "", per_class=5, classes=("bus", "car", name)))
+    assert set(account_row.classes) == {"bus", "car", name}
+    assert f"{name}/ is taken as a class" in account_row.notes[0][0]
 
 
 def test_a_train_folder_that_could_be_a_class_or_a_part_is_refused(tmp_path):
@@ -150,9 +150,9 @@ def test_the_data_set_may_be_the_only_one_in_the_folder_given(tmp_path):
 
 
 def test_of_two_data_sets_in_one_folder_one_must_be_named(tmp_path):
-    told = refusal(tree(tmp_path, "a/train", "a/val", "b/train"))
-    assert "holds 2 data sets: a, b" in told
-    assert f"--data-dir {tmp_path / 'a'}" in told
+    error = refusal(tree(tmp_path, "a/train", "a/val", "b/train"))
+    assert "holds 2 data sets: a, b" in error
+    assert f"--data-dir {tmp_path / 'a'}" in error
 
 
 @pytest.mark.parametrize("suffix", [".jfif", ".tif", ".TIFF", ".bmp", ".webp", ".GIF", ".ppm", ".JPEG", ".PNG", ".Jpg"])
@@ -172,7 +172,7 @@ def test_a_picture_without_an_extension_is_known_by_its_first_bytes(tmp_path, ki
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "given"),
     [
         ("train/ants/._0.png", "left out AppleDouble files of macOS (._*): 1, as train/ants/._0.png"),
         ("train/ants/.DS_Store", "left out hidden files and a file manager's own: 1"),
@@ -189,11 +189,11 @@ def test_a_picture_without_an_extension_is_known_by_its_first_bytes(tmp_path, ki
         ("cover.jpg", "left out pictures outside of class folders: 1, as cover.jpg"),
     ],
 )
-def test_what_is_left_out_is_counted_by_kind_with_an_example(tmp_path, name, told):
+def test_what_is_left_out_is_counted_by_kind_with_an_example(tmp_path, name, given):
     tree(tmp_path, "train", "val")
     (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / name).write_bytes(b"\0\5\26\7")
-    assert told in notes(tmp_path)
+    assert given in notes(tmp_path)
     assert account(tmp_path).training == (2, 2, 2)
 
 
@@ -204,10 +204,10 @@ def test_links_are_followed_and_those_that_lead_nowhere_or_back_are_named(tmp_pa
     put(tmp_path / "data" / "val" / "ants" / "0.png")
     (tmp_path / "data" / "train" / "bees" / "gone.png").symlink_to(tmp_path / "nowhere.png")
     (tmp_path / "data" / "train" / "bees" / "up").symlink_to(tmp_path / "data")
-    told = notes(tmp_path / "data")
+    text = notes(tmp_path / "data")
     assert account(tmp_path / "data").training == (2, 2, 2)
-    assert "left out broken links: 1, as train/bees/gone.png" in told
-    assert "left out links that lead back to a folder above them: 1, as train/bees/up" in told
+    assert "left out broken links: 1, as train/bees/gone.png" in text
+    assert "left out links that lead back to a folder above them: 1, as train/bees/up" in text
 
 
 def test_a_folder_without_pictures_is_named_and_no_class(tmp_path):
@@ -227,16 +227,16 @@ def test_a_class_of_one_part_alone_is_refused_unless_that_is_asked_for(tmp_path)
     put(tree(tmp_path, "train", "val") / "train" / "hornets" / "0.png")
     assert "Class 'hornets' has training pictures (train/) and no validation pictures (val/)" in refusal(tmp_path)
     assert "--allow-empty-classes" in refusal(tmp_path)
-    told = account(tmp_path, allow_empty_classes=True)
-    assert told.validation == (2, 2, 0, 2)
+    account_row = account(tmp_path, allow_empty_classes=True)
+    assert account_row.validation == (2, 2, 0, 2)
     assert "classes without a validation picture: 1 of 4, as hornets" in notes(tmp_path, allow_empty_classes=True)
 
 
 @pytest.mark.parametrize("other", ["Ants", "ants ", "ANTS"])
 def test_a_class_that_the_other_part_spells_otherwise_is_named_as_that(tmp_path, other):
     tree(tmp_path, "train")
-    told = refusal(tree(tmp_path, "val", classes=(other, "bees", "wasps")))
-    assert f"Class 'ants' of training is {other!r}" in told
+    error = refusal(tree(tmp_path, "val", classes=(other, "bees", "wasps")))
+    assert f"Class 'ants' of training is {other!r}" in error
 
 
 def test_names_that_unicode_composes_otherwise_are_one_class(tmp_path):
@@ -255,12 +255,12 @@ def test_classes_of_one_part_that_differ_in_case_are_two_and_mentioned(tmp_path)
 
 def test_validation_with_none_of_the_classes_of_training_is_refused(tmp_path):
     tree(tmp_path, "train")
-    told = refusal(tree(tmp_path, "val", classes=("n01440764", "n01443537")))
-    assert "has none of the classes of training (ants, bees, wasps) but n01440764, n01443537" in told
+    error = refusal(tree(tmp_path, "val", classes=("n01440764", "n01443537")))
+    assert "has none of the classes of training (ants, bees, wasps) but n01440764, n01443537" in error
 
 
 @pytest.mark.parametrize(
-    ("files", "told"),
+    ("files", "given"),
     [
         (["images/0.png", "images/1.png", "labels.csv"], "Labels are not read from a file such as labels.csv"),
         (["0.png", "1.png"], "2 pictures that lie in it without a class"),
@@ -270,17 +270,17 @@ def test_validation_with_none_of_the_classes_of_training_is_refused(tmp_path):
         (["notes.txt"], "1 files, none of them a picture"),
     ],
 )
-def test_what_is_no_tree_is_told_with_what_was_found_and_what_is_taken(tmp_path, files, told):
+def test_what_is_no_tree_is_told_with_what_was_found_and_what_is_taken(tmp_path, files, given):
     for name in files:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(png() if name.endswith("png") else b"PK")
-    assert told in refusal(tmp_path)
+    assert given in refusal(tmp_path)
 
 
 def test_without_a_folder_for_validation_every_class_keeps_some_of_both(tmp_path):
-    told = account(tree(tmp_path, "", per_class=2, classes=tuple(f"class {number}" for number in range(20))))
-    assert told.training == told.validation == (1,) * 20
-    assert told.split == "one in five of each class is for validation"
+    account_row = account(tree(tmp_path, "", per_class=2, classes=tuple(f"class {number}" for number in range(20))))
+    assert account_row.training == account_row.validation == (1,) * 20
+    assert account_row.split == "one in five of each class is for validation"
     assert module._lot("ants", ("0.png",)) == module._lot("ants", ("0.png",)) != module._lot("bees", ("0.png",))
 
 
@@ -288,9 +288,9 @@ def test_copies_and_pictures_in_both_parts_are_counted(tmp_path):
     tree(tmp_path, "train", "val")
     for place in ("train/ants/a.png", "train/ants/b.png", "val/ants/c.png"):
         put(tmp_path / place, shade=77)
-    told = found(tmp_path).arrays().account
-    assert (told.shared, told.shared_example, told.repeated) == (1, "val/ants/c.png", 1)
-    assert "validation pictures that are also in training: 1, as val/ants/c.png" in told.notes[0][0]
+    given = found(tmp_path).arrays().account
+    assert (given.shared, given.shared_example, given.repeated) == (1, "val/ants/c.png", 1)
+    assert "validation pictures that are also in training: 1, as val/ants/c.png" in given.notes[0][0]
 
 
 def test_the_digest_is_of_pictures_labels_and_classes_and_of_no_place(tmp_path):
@@ -324,8 +324,8 @@ def test_every_damaged_picture_is_counted_and_the_first_is_named(tmp_path):
     tree(tmp_path, "train", "val")
     (tmp_path / "train" / "ants" / "1.png").write_bytes(b"")
     (tmp_path / "train" / "bees" / "0.png").write_bytes(b"<html>Not found</html>")
-    told = refusal(tmp_path)
-    assert "train/ants/1.png is damaged: it is empty; 1 more of 6 cannot be taken either" in told
+    error = refusal(tmp_path)
+    assert "train/ants/1.png is damaged: it is empty; 1 more of 6 cannot be taken either" in error
 
 
 @pytest.mark.skipif(os.name != "posix" or os.uname().sysname != "Linux", reason="names are text there")

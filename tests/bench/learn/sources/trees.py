@@ -10,8 +10,8 @@ CLASSES = ("ants", "bees", "wasps")
 
 def png(shade=0, size=(6, 5), mode="RGB", **options):
     """An encoded picture, another one for each shade."""
-    dice = np.random.default_rng(shade)
-    image = Image.fromarray(dice.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)).convert(mode)
+    rng = np.random.default_rng(shade)
+    image = Image.fromarray(rng.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)).convert(mode)
     stream = io.BytesIO()
     image.save(stream, options.pop("kind", "PNG"), **options)
     return stream.getvalue()

@@ -29,7 +29,7 @@ ROW = Configuration(
     strategy="single", ranks=1, device="cpu", backend=None, cores_per_rank=1, batch_per_rank=8, batch_global=8
 )
 WORK = Workload(model="lenet-small", data="digits", steps=3, augment=("crop",), recipe=Recipe(learning_rate=0.05))
-TOLD = Rehearsal(workload=WORK, configuration=ROW)
+REHEARSAL = Rehearsal(workload=WORK, configuration=ROW)
 
 
 @pytest.fixture(autouse=True)
@@ -48,16 +48,16 @@ def deterministic():
 def seen(tmp_path):
     """Rehearse, here and now."""
 
-    def run(told: Rehearsal = TOLD):
+    def run(rehearsal: Rehearsal = REHEARSAL):
         world = World(
-            configuration=told.configuration,
+            configuration=rehearsal.configuration,
             device=torch.device("cpu"),
             places=["here"],
             backend=devices.load("cpu"),
             group=Group(rank=0, world_size=1, backend=None),
             heart=Heart(tmp_path, 0),
         )
-        return repro_run.trace(told, world)
+        return repro_run.trace(rehearsal, world)
 
     return run
 
@@ -156,8 +156,8 @@ def test_a_rehearsal_trains_as_a_measured_rank_does(seen):
 
 
 def test_a_rehearsal_mixes_and_clips_where_the_recipe_does(seen):
-    told = replace(WORK, recipe=replace(WORK.recipe, mixup=0.3, clip_norm=0.1))
-    plain, mixed, again = seen(), *(seen(replace(TOLD, workload=told)) for _ in range(2))
+    rehearsal = replace(WORK, recipe=replace(WORK.recipe, mixup=0.3, clip_norm=0.1))
+    plain, mixed, again = seen(), *(seen(replace(REHEARSAL, workload=rehearsal)) for _ in range(2))
     assert first_difference(plain, mixed) == ("augmented batch", 0, "images")
     assert first_difference(mixed, again) is None
     assert mixed.losses == again.losses != plain.losses
@@ -170,7 +170,7 @@ def batches_data():
 
 
 def test_a_nudge_moves_every_weight_by_one_unit_in_the_last_place_and_nothing_before_it(seen):
-    plain, nudged = seen(), seen(replace(TOLD, nudged=1))
+    plain, nudged = seen(), seen(replace(REHEARSAL, nudged=1))
     assert first_difference(plain, nudged)[:2] == ("init", 0)
     pairs = [(a, b) for a, b in zip(plain.facts, nudged.facts, strict=True) if a.stage == "init"]
     assert pairs
@@ -178,7 +178,9 @@ def test_a_nudge_moves_every_weight_by_one_unit_in_the_last_place_and_nothing_be
 
 
 def test_products_rounded_otherwise_leave_the_first_weights_and_move_every_layer_by_a_few_units(seen):
-    plain, other, again = (seen(each) for each in (TOLD, *(replace(TOLD, other_kernels=seed) for seed in (1, 1))))
+    plain, other, again = (
+        seen(each) for each in (REHEARSAL, *(replace(REHEARSAL, other_kernels=seed) for seed in (1, 1)))
+    )
     assert first_difference(plain, other)[:2] == ("forward", 0)
     assert first_difference(other, again) is None
     units = {
@@ -202,9 +204,9 @@ def test_products_rounded_otherwise_leave_the_first_weights_and_move_every_layer
 )
 def test_a_planted_mistake_shows_first_where_it_was_made(seen, monkeypatch, mistake, expected):
     plain = seen()
-    told = TOLD
+    rehearsal = REHEARSAL
     if mistake == "momentum":
-        told = replace(TOLD, workload=replace(WORK, recipe=replace(WORK.recipe, momentum=0.9001)))
+        rehearsal = replace(REHEARSAL, workload=replace(WORK, recipe=replace(WORK.recipe, momentum=0.9001)))
     elif mistake == "seed":
         built = session.build
         monkeypatch.setattr(session, "build", lambda *args: (torch.manual_seed(7), built(*args))[1])
@@ -227,7 +229,7 @@ def test_a_planted_mistake_shows_first_where_it_was_made(seen, monkeypatch, mist
             return replace(data, train_images=data.train_images ^ 1)
 
         monkeypatch.setattr(session, "of_workload", decoded)
-    found = {fact.key: fact.hash for fact in seen(told).facts}
+    found = {fact.key: fact.hash for fact in seen(rehearsal).facts}
     differing = [fact.key for fact in plain.facts if found[fact.key] != fact.hash]
     in_order = sorted(differing, key=lambda key: capsule.STAGES.index(key[0]))
     assert in_order[0] == expected
@@ -240,12 +242,12 @@ def test_what_is_still_neither_draws_nor_keeps_statistics(seen, tmp_path):
         "    return nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Dropout(0.5),\n"
         "                         nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 10))\n"
     )
-    told = replace(TOLD, workload=replace(WORK, model=f"{tmp_path}/mine.py:build"), still=True)
-    facts = {fact.key: fact.hash for fact in seen(told).facts}
+    rehearsal = replace(REHEARSAL, workload=replace(WORK, model=f"{tmp_path}/mine.py:build"), still=True)
+    facts = {fact.key: fact.hash for fact in seen(rehearsal).facts}
     assert facts["weights", 3, "1.running_mean"] == facts["init", 0, "1.running_mean"]
     assert facts["random state", 3, "cpu"] == facts["random state", 0, "cpu"]
     # In reverse the gradient is the same sum: its rounding is all that may differ.
-    forwards, backwards = (seen(replace(told, backwards=turned)) for turned in (False, True))
+    forwards, backwards = (seen(replace(rehearsal, backwards=turned)) for turned in (False, True))
     pairs = [(a, b) for a, b in zip(forwards.facts, backwards.facts, strict=True) if a.stage == capsule.LOCAL]
     assert all(np.allclose(a.sample, b.sample, rtol=1e-4, atol=1e-5) for a, b in pairs)
 
@@ -261,6 +263,6 @@ def test_an_operation_without_a_deterministic_form_is_refused(seen, tmp_path):
         "def build():\n"
         "    return Wild(1024, 10)\n"
     )
-    told = replace(TOLD, workload=replace(WORK, model=f"{tmp_path}/wild.py:build"))
+    rehearsal = replace(REHEARSAL, workload=replace(WORK, model=f"{tmp_path}/wild.py:build"))
     with pytest.raises(RuntimeError, match="deterministic"):
-        seen(told)
+        seen(rehearsal)

@@ -6,7 +6,7 @@ from reports.figures.confusion import DARKEST
 from reports.figures.svg.palette import DARK, DASHES, LIGHT, MARKERS, MOST, css
 from tests.reports.figures.svg.colour_science import SIGHTS, contrast, difference, linear, mixed, seen
 
-TOLD_APART = 10  # CIEDE2000: about ten times what is just noticed side by side
+DISTINGUISHED = 10  # CIEDE2000: about ten times what is just noticed side by side
 MARK, TEXT = 3.0, 4.5  # WCAG 2.2, 1.4.11 and 1.4.3
 
 THEMES = pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
@@ -34,15 +34,15 @@ def test_the_simulated_sights_leave_white_white():
 def test_red_and_green_of_one_lightness_are_mixed_up_without_the_red_or_the_green_cones():
     """Else the simulation would find nothing at all."""
     red, green = "#c1502e", "#7a7a2e"
-    assert difference(seen(red, "normal"), seen(green, "normal")) > 2 * TOLD_APART
-    assert difference(seen(red, "deuteranopia"), seen(green, "deuteranopia")) < TOLD_APART
+    assert difference(seen(red, "normal"), seen(green, "normal")) > 2 * DISTINGUISHED
+    assert difference(seen(red, "deuteranopia"), seen(green, "deuteranopia")) < DISTINGUISHED
 
 
 @THEMES
 @pytest.mark.parametrize("sight", SIGHTS)
 def test_all_series_are_told_apart_by_every_sight(theme, sight):
     for one, other in combinations(theme.series, 2):
-        assert difference(seen(one, sight), seen(other, sight)) > TOLD_APART, (one, other)
+        assert difference(seen(one, sight), seen(other, sight)) > DISTINGUISHED, (one, other)
 
 
 @THEMES
