@@ -22,6 +22,7 @@ FILES = dict(re.findall(r"^```(?:python|toml)\n# (\S+)\n(.*?)^```$", PAGE, re.MU
 OURS = {
     "bench_extras/jsonl.py": "bench/exporting/targets/jsonl.py",
     "bench_extras/lines.py": "reports/formats/lines.py",
+    "failed_launches.py": "reports/figures/failed_launches.py",
     "bench_extras/rested.py": "launchers/rested.py",
     "bench_extras/rings.py": "bench/learn/sources/rings.py",
     "my_net.py": "bench/learn/models/my_net.py",

@@ -1,6 +1,7 @@
-"""A new chart is one new file: dropped into the folder, it stands in its section of the page and among the files."""
+"""A new chart is one new file: the page's example, dropped in, stands in its section and among the files."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -10,44 +11,13 @@ from reports.page.layout import html
 from tests.reports import fabricated_studies as studies
 from tests.reports.page import fabricated_reports as reports
 
-WASTE = """
-from dataclasses import dataclass
-
-from reports.figures.chart import Chart, DataTable
-from reports.figures.kinds import bars
-from reports.text import captions, fmt, names
-
-
-@dataclass(frozen=True, kw_only=True)
-class FailedLaunches(Chart):
-    name = "failed"
-    title = "Launches that gave no number"
-    section = "steady"
-
-    counts: tuple[tuple[str, int], ...]
-
-    @classmethod
-    def select(cls, report, suffix):
-        named, setup = names.of_rows(report.study), captions.setup(report.study)
-        counts = tuple((named[row.key], row.launches_failed) for row in report.study.rows if row.launches_failed)
-        return cls(suffix=suffix, setup=setup, caption=f"Failed; {setup}.", counts=counts) if counts else "None failed."
-
-    def draw(self, figure):
-        axes = bars.axes_of(figure, [label for label, _ in self.counts])
-        for place, (label, count) in enumerate(self.counts):
-            bars.bar(axes, place, count, f"{label}: {count}")
-
-    def table(self):
-        return DataTable(headers=("row", "failed"), rows=tuple((label, str(count)) for label, count in self.counts))
-
-    def sentences(self):
-        return [f"{label}: {fmt.count(count, 'launch')}." for label, count in self.counts]
-"""
+PAGE = (Path(__file__).parents[3] / "docs" / "extending.md").read_text()
+CHART = PAGE.partition("```python\n# failed_launches.py\n")[2].partition("```")[0]
 
 
 @pytest.fixture
 def _dropped(tmp_path, monkeypatch):
-    (tmp_path / "failed_launches.py").write_text(WASTE)
+    (tmp_path / "failed_launches.py").write_text(CHART)
     monkeypatch.setattr(figures, "__path__", [*figures.__path__, str(tmp_path)])
     yield
     sys.modules.pop("reports.figures.failed_launches", None)
