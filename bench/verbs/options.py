@@ -159,19 +159,6 @@ class Extensible(click.Option):
         return [CompletionItem(f"{done}{comma}{name}") for name in self._names() if name.startswith(last)]
 
 
-class _Word(click.types.StringParamType):
-    """One of a few words: shown and completed here, checked where every setting is."""
-
-    name = "word"
-
-    def __init__(self, words: tuple[str, ...]) -> None:
-        self.words = words
-
-    def shell_complete(self, _: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        done, comma, last = incomplete.rpartition(",")
-        return [CompletionItem(f"{done}{comma}{word}") for word in self.words if word.startswith(last)]
-
-
 def study_options(command: Callable[[Options], Any]) -> Callable[..., Any]:
     """Gives a command the flags of a study, whose `Options` it is called with."""
 
@@ -219,7 +206,7 @@ def _option(flag: str, value: str | tuple[str, ...] | None, text: str) -> Callab
     if flag in _EXTENSIBLE:
         return click.option(flag, cls=Extensible, names=_EXTENSIBLE[flag], metavar=value, help=text)
     if isinstance(value, tuple):
-        return click.option(flag, metavar="|".join(value), type=_Word(value), help=text)
+        return click.option(flag, cls=Extensible, names=lambda: value, metavar="|".join(value), help=text)
     return click.option(flag, metavar=value, help=text, shell_complete=_COMPLETED.get(flag))
 
 
