@@ -2,7 +2,7 @@
 
     python benchmarks/agreement_table.py [--repeats 20] [--seconds 600] [--keep FILE] [--markdown FILE]
 
-Each repeat has a seed of its own: its capsule is recorded with its envelope, then every case is rehearsed in processes
+Each repeat has a seed of its own: its capsule is recorded with its envelope, then every case is run in processes
 of its own and compared with it. (Repeats of one seed would be the same bits again, and say nothing.) A case that a
 machine cannot show (an instruction set that it lacks) is left out with the reason. With --keep each repeat is one line
 of JSON in that file, and those that are there already are not run again.
@@ -24,7 +24,7 @@ from bench.analysis.repro import agree, agreement
 from bench.dna.machine import here
 from bench.plan import Configuration, Workload
 from bench.repro import runs
-from bench.repro.capsule import Capsule, Rehearsal
+from bench.repro.capsule import Capsule, ReproRun
 
 AVX2 = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_CBWR": "AVX2"}
 STEPS, BATCH = 50, 48  # a batch that 1, 2 and 3 ranks can share
@@ -134,27 +134,27 @@ class Repeat:
 
 def repeated(seed: int, cases: list[Case]) -> Repeat:
     """Record a capsule, and compare every case with it."""
-    capsule = runs.recorded(_rehearsal(seed=seed), _stage())
+    capsule = runs.recorded(_repro_run(seed=seed), _stage())
     judgements, ranks = {}, {}
     for case in cases:
         seen = judged(case, capsule)
         cause, right = case.cause in seen.cause, _as_expected(case, seen)
         judgements[case.name] = {"verdict": seen.verdict, "first": _first(seen), "cause": cause, "right": right}
     for planted in ("", "divisor"):
-        [check] = runs.ranks_checks(capsule.rehearsal, (RANKS,), _stage(planted))
+        [check] = runs.ranks_checks(capsule.repro_run, (RANKS,), _stage(planted))
         ranks[planted] = {"agrees": check.agrees, "scaled_ulp": check.scaled_ulp, "bound": check.bound}
     return Repeat(seed=seed, cases=judgements, ranks=ranks)
 
 
 def judged(case: Case, capsule: Capsule) -> agreement.Agreement:
     """One repeat of a case."""
-    configuration = replace(capsule.rehearsal.configuration, cores_per_rank=case.threads)
-    rehearsal = replace(capsule.rehearsal, configuration=configuration)
+    configuration = replace(capsule.repro_run.configuration, cores_per_rank=case.threads)
+    repro_run = replace(capsule.repro_run, configuration=configuration)
     with _set(dict(case.variables)):
-        return agree.judge(capsule, runs.observed(rehearsal, _stage(case.planted)))
+        return agree.judge(capsule, runs.observed(repro_run, _stage(case.planted)))
 
 
-def _rehearsal(seed: int) -> Rehearsal:
+def _repro_run(seed: int) -> ReproRun:
     workload = Workload(model="lenet-small", data="digits", steps=STEPS, augment=("crop",), seed=seed)
     configuration = Configuration(
         strategy="single",
@@ -165,7 +165,7 @@ def _rehearsal(seed: int) -> Rehearsal:
         batch_per_rank=BATCH,
         batch_global=BATCH,
     )
-    return Rehearsal(workload=workload, configuration=configuration)
+    return ReproRun(workload=workload, configuration=configuration)
 
 
 def _stage(planted: str = "") -> runs.Stage:

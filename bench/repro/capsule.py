@@ -1,6 +1,6 @@
-"""A capsule: what one rehearsal of a workload saw, so that another machine can say where it first sees something else.
+"""A capsule: what a repro run of a workload saw, so that another machine can say where it first sees something else.
 
-The file is a zip. `capsule.json` says what was rehearsed, where, and how far rounding alone drives two runs apart; each
+The file is a zip. `capsule.json` says what was run, where, and how far rounding alone drives two runs apart; each
 rank adds `rankN.json`, its facts in order, and `rankN.npy`, the numbers that distances are computed from. No torch.
 """
 
@@ -39,8 +39,8 @@ Numbers = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rehearsal:
-    """What is rehearsed: always in deterministic mode, so no speed is ever taken from it."""
+class ReproRun:
+    """What is run: always in deterministic mode, so no speed is ever taken from it."""
 
     workload: Workload  # its `steps` are all the steps there are; nothing is warm-up
     configuration: Configuration
@@ -53,12 +53,12 @@ class Rehearsal:
 
     def write(self, folder: Path) -> None:
         """Put it where its ranks will look."""
-        (folder / "rehearsal.json").write_text(json.dumps(asdict(self)))
+        (folder / "repro_run.json").write_text(json.dumps(asdict(self)))
 
     @classmethod
-    def read(cls, folder: Path) -> "Rehearsal":
+    def read(cls, folder: Path) -> "ReproRun":
         """The inverse of `write`."""
-        return noun_of(cls, json.loads((folder / "rehearsal.json").read_text()))
+        return noun_of(cls, json.loads((folder / "repro_run.json").read_text()))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -123,10 +123,10 @@ class RanksCheck:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Capsule:
-    """One recorded rehearsal, its ranks, and what its machine is."""
+    """One recorded repro_run, its ranks, and what its machine is."""
 
     created_at: str
-    rehearsal: Rehearsal
+    repro_run: ReproRun
     parts: tuple[Part, ...]
     ids: Mapping[str, str | None]  # hw_id, sw_id, num_id
     envelope: Envelope | None = None
@@ -140,7 +140,7 @@ class Capsule:
         return {**self.parts[0].conditions, **self.ids}
 
 
-_OF_THE_FILE = ("schema", "deterministic", "world")  # what `capsule.json` says beside the noun
+_OF_THE_FILE = ("schema", "deterministic", "world", "rehearsal")  # what `capsule.json` says in its own way
 _TOLD = ("stage", "step", "tensor", "hash", "kind", "count", "largest", "total")
 
 
@@ -171,7 +171,7 @@ def write(file: Path, capsule: Capsule) -> None:
         "schema": SCHEMA,
         "created_at": capsule.created_at,
         "deterministic": True,
-        "rehearsal": asdict(_without_places(capsule.rehearsal)),
+        "rehearsal": asdict(_without_places(capsule.repro_run)),
         "world": len(capsule.parts),
         "ids": dict(capsule.ids),
         "envelope": capsule.envelope and asdict(capsule.envelope),
@@ -205,15 +205,15 @@ def read(file: Path) -> Capsule:
     except (zipfile.BadZipFile, KeyError, ValueError, TypeError) as error:
         raise UsageError(f"{file} is no capsule, or a torn one ({type(error).__name__})", "ask for it again") from None
     document = {name: value for name, value in told.items() if name not in _OF_THE_FILE}
-    return replace(noun_of(Capsule, {**document, "parts": ()}), parts=parts)
+    return replace(noun_of(Capsule, {**document, "repro_run": told["rehearsal"], "parts": ()}), parts=parts)
 
 
-def _without_places(rehearsal: Rehearsal) -> Rehearsal:
-    """The rehearsal without the folders of the machine it ran on: they say nothing elsewhere, and are private."""
-    workload = rehearsal.workload
+def _without_places(repro_run: ReproRun) -> ReproRun:
+    """The run without the folders of the machine it ran on: they say nothing elsewhere, and are private."""
+    workload = repro_run.workload
     place, colon, name = workload.model.rpartition(":")
     model = f"{Path(place).name}:{name}" if colon and place.endswith(".py") else workload.model
-    return replace(rehearsal, workload=replace(workload, data_dir=None, model=model))
+    return replace(repro_run, workload=replace(workload, data_dir=None, model=model))
 
 
 def _put(archive: zipfile.ZipFile, part: Part) -> None:

@@ -1,4 +1,4 @@
-"""Starts rehearsals through the local launcher, and makes capsules of what their ranks saw."""
+"""Starts repro runs through the local launcher, and makes capsules of what their ranks saw."""
 
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ from bench.errors import CannotError, UsageError
 from bench.plan import Configuration
 from bench.planning import cores_of
 from bench.repro import capsule
-from bench.repro.capsule import Capsule, Part, RanksCheck, Rehearsal
+from bench.repro.capsule import Capsule, Part, RanksCheck, ReproRun
 from bench.worker import job
 from launchers import interpreter
 from launchers.heartbeat import Beat
@@ -35,7 +35,7 @@ _DETERMINISTIC = {
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """Where rehearsals are held."""
+    """Where repro runs are started."""
 
     machine: Machine
     ids: Mapping[str, str | None]  # of its fingerprint: hw_id, sw_id, num_id
@@ -44,20 +44,20 @@ class Stage:
     argv: tuple[str, ...] = RANK  # what a rank is; tests plant their faults here
 
 
-def rehearsed(rehearsal: Rehearsal, stage: Stage) -> tuple[Part, ...]:
-    """Run one rehearsal to its end; what each rank saw, in order of ranks.
+def parts_of(repro_run: ReproRun, stage: Stage) -> tuple[Part, ...]:
+    """One repro run to its end; what each rank saw, in order of ranks.
 
     Raises:
         CannotError: a rank failed, with its last words.
         UsageError: the workload cannot be had.
     """
-    configuration = rehearsal.configuration
+    configuration = repro_run.configuration
     settings = dict(_DETERMINISTIC)
     if configuration.cores_per_rank is not None:
         settings |= dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(configuration.cores_per_rank))
-    with tempfile.TemporaryDirectory(prefix="bench-rehearsal-") as name:
+    with tempfile.TemporaryDirectory(prefix="bench-repro-") as name:
         folder = Path(name)
-        rehearsal.write(folder)
+        repro_run.write(folder)
         command = launchers.Command(
             argv=stage.argv,
             ranks=configuration.processes,
@@ -75,79 +75,79 @@ def rehearsed(rehearsal: Rehearsal, stage: Stage) -> tuple[Part, ...]:
         )
 
 
-def observed(rehearsal: Rehearsal, stage: Stage) -> Capsule:
-    """What is compared with a capsule: one rehearsal here."""
-    stage.say(f"Rehearsing {rehearsal.workload.steps} steps here")
-    parts = rehearsed(rehearsal, stage)
-    return Capsule(created_at=_now(), rehearsal=rehearsal, parts=parts, ids=stage.ids)
+def observed(repro_run: ReproRun, stage: Stage) -> Capsule:
+    """What is compared with a capsule: one repro run here."""
+    stage.say(f"Rehearsing {repro_run.workload.steps} steps here")
+    parts = parts_of(repro_run, stage)
+    return Capsule(created_at=_now(), repro_run=repro_run, parts=parts, ids=stage.ids)
 
 
 def recorded(
-    rehearsal: Rehearsal, stage: Stage, *, nudges: int = NUDGES, seeds: int = 0, ranks: Sequence[int] = ()
+    repro_run: ReproRun, stage: Stage, *, nudges: int = NUDGES, seeds: int = 0, ranks: Sequence[int] = ()
 ) -> Capsule:
-    """A capsule of one rehearsal: what it saw, how far rounding drives it, and what else was asked for.
+    """A capsule of one repro run: what it saw, how far rounding drives it, and what else was asked for.
 
     Args:
-        rehearsal: what is rehearsed.
+        repro_run: what is run.
         stage: where.
         nudges: runs with every weight nudged, for the envelope; 0 for a capsule without one.
         seeds: runs that train with other seeds, for the accuracy they come to.
         ranks: numbers of ranks to be compared with one process.
     """
-    stage.say(f"Rehearsing {rehearsal.workload.steps} steps, every one written down")
-    parts = rehearsed(rehearsal, stage)
-    found = Capsule(created_at=_now(), rehearsal=rehearsal, parts=parts, ids=stage.ids)
+    stage.say(f"Rehearsing {repro_run.workload.steps} steps, every one written down")
+    parts = parts_of(repro_run, stage)
+    found = Capsule(created_at=_now(), repro_run=repro_run, parts=parts, ids=stage.ids)
     if nudges:
-        near, far = _envelopes(rehearsal, parts, stage, nudges)
+        near, far = _envelopes(repro_run, parts, stage, nudges)
         found = replace(found, envelope=near, envelope_other_device=far)
     if seeds:
-        first = rehearsal.workload.seed
-        found = replace(found, finals=accuracies(rehearsal, range(first, first + seeds), stage))
+        first = repro_run.workload.seed
+        found = replace(found, finals=accuracies(repro_run, range(first, first + seeds), stage))
     if ranks:
-        found = replace(found, ranks=ranks_checks(rehearsal, ranks, stage))
+        found = replace(found, ranks=ranks_checks(repro_run, ranks, stage))
     return found
 
 
-def accuracies(rehearsal: Rehearsal, seeds: Iterable[int], stage: Stage) -> dict[int, float]:
+def accuracies(repro_run: ReproRun, seeds: Iterable[int], stage: Stage) -> dict[int, float]:
     """Test accuracy after the last step, by seed.
 
     Raises:
         UsageError: synthetic data, of which nothing can be learned.
     """
-    if rehearsal.workload.data == "synthetic":
+    if repro_run.workload.data == "synthetic":
         raise UsageError("synthetic data has no accuracy to compare over seeds", "name real data: --data digits")
     found = {}
     for seed in seeds:
         stage.say(f"Training with seed {seed}")
-        told = replace(rehearsal, workload=replace(rehearsal.workload, seed=seed), evaluate=True)
-        top1 = rehearsed(told, stage)[0].top1
+        told = replace(repro_run, workload=replace(repro_run.workload, seed=seed), evaluate=True)
+        top1 = parts_of(told, stage)[0].top1
         if top1 is not None:
             found[seed] = top1
     return found
 
 
-def ranks_checks(rehearsal: Rehearsal, ranks: Sequence[int], stage: Stage) -> tuple[RanksCheck, ...]:
+def ranks_checks(repro_run: ReproRun, ranks: Sequence[int], stage: Stage) -> tuple[RanksCheck, ...]:
     """Hold the step-0 gradient of each number of ranks against that of one process on the same global batch.
 
     Raises:
         UsageError: the global batch cannot be shared out.
     """
-    total = rehearsal.configuration.batch_global
+    total = repro_run.configuration.batch_global
     if uneven := [count for count in ranks if total % count]:
         raise UsageError(f"{uneven[0]} ranks cannot share a global batch of {total}", "say another --batch, as 48")
-    one_step = replace(rehearsal.workload, steps=1)
+    one_step = replace(repro_run.workload, steps=1)
 
     def first_gradients(configuration: Configuration, *, backwards: bool = False) -> Part:
-        told = replace(rehearsal, workload=one_step, configuration=configuration, backwards=backwards)
-        return rehearsed(replace(told, still=True, sample=_WHOLE), stage)[0]
+        told = replace(repro_run, workload=one_step, configuration=configuration, backwards=backwards)
+        return parts_of(replace(told, still=True, sample=_WHOLE), stage)[0]
 
-    single = _spread(rehearsal.configuration, 1)
+    single = _spread(repro_run.configuration, 1)
     stage.say("Measuring how an order of adding rounds the gradients")
     alone, backwards = first_gradients(single), first_gradients(single, backwards=True)
     checks = []
     for count in sorted(set(ranks) - {1}):
         stage.say(f"Holding {count} ranks against one process")
-        checks.append(sharding.check(alone, backwards, first_gradients(_spread(rehearsal.configuration, count))))
+        checks.append(sharding.check(alone, backwards, first_gradients(_spread(repro_run.configuration, count))))
     return tuple(checks)
 
 
@@ -164,33 +164,33 @@ def _spread(configuration: Configuration, ranks: int) -> Configuration:
 
 
 def _envelopes(
-    rehearsal: Rehearsal, reference: Sequence[Part], stage: Stage, nudges: int
+    repro_run: ReproRun, reference: Sequence[Part], stage: Stage, nudges: int
 ) -> tuple[capsule.Envelope, capsule.Envelope | None]:
     """For this kind of device, and for another.
 
-    The rehearsal again with its weights nudged, and on a CPU with another number of threads; the second also has runs
+    The run again with its weights nudged, and on a CPU with another number of threads; the second also has runs
     with every product rounded otherwise. How that goes in narrower types than fp32 nobody has measured: no second one.
     """
 
-    def again(told: str, rehearsals: Iterable[Rehearsal]) -> dict[str, tuple[Part, ...]]:
+    def again(told: str, again_runs: Iterable[ReproRun]) -> dict[str, tuple[Part, ...]]:
         runs = {}
-        for number, each in enumerate(rehearsals, start=1):
+        for number, each in enumerate(again_runs, start=1):
             stage.say(f"Measuring how far rounding goes{told}: {number} of {nudges}")
-            parts = rehearsed(each, stage)
+            parts = parts_of(each, stage)
             runs[str(parts[0].nudge)] = parts
         return runs
 
-    perturbed = again("", (replace(rehearsal, nudged=seed) for seed in range(nudges)))
-    threads = rehearsal.configuration.cores_per_rank
-    if rehearsal.configuration.device == "cpu" and threads and len(stage.machine.cpu_ids) > 1:
+    perturbed = again("", (replace(repro_run, nudged=seed) for seed in range(nudges)))
+    threads = repro_run.configuration.cores_per_rank
+    if repro_run.configuration.device == "cpu" and threads and len(stage.machine.cpu_ids) > 1:
         other = 1 if threads > 1 else 2
         stage.say(f"Measuring how far rounding goes: on {other} thread{'s' * (other > 1)}")
-        configuration = replace(rehearsal.configuration, cores_per_rank=other)
-        perturbed[f"threads {other}"] = rehearsed(replace(rehearsal, configuration=configuration), stage)
-    near = envelope.measured(reference, perturbed, rehearsal.workload.precision)
-    if rehearsal.workload.precision != "fp32":
+        configuration = replace(repro_run.configuration, cores_per_rank=other)
+        perturbed[f"threads {other}"] = parts_of(replace(repro_run, configuration=configuration), stage)
+    near = envelope.measured(reference, perturbed, repro_run.workload.precision)
+    if repro_run.workload.precision != "fp32":
         return near, None
-    kernels = again(" on another device", (replace(rehearsal, other_kernels=seed) for seed in range(nudges)))
+    kernels = again(" on another device", (replace(repro_run, other_kernels=seed) for seed in range(nudges)))
     return near, envelope.measured(reference, perturbed | kernels, "fp32", envelope.OTHER_DEVICE_FACTOR)
 
 

@@ -65,11 +65,11 @@ def record(
     if not output.absolute().parent.is_dir():
         raise UsageError(f"there is no folder {output.absolute().parent}", "make it, or name another file: -o CAPSULE")
     machine = here()
-    rehearsal, ranks, when_busy = repro_inputs.asked(flags, profile, machine)
+    repro_run, ranks, when_busy = repro_inputs.asked(flags, profile, machine)
     with _uninterrupted(when_busy, as_json):
         stage = _stage(machine, as_json)
         nudges = 0 if no_envelope else runs.NUDGES
-        found = runs.recorded(rehearsal, stage, nudges=nudges, seeds=seeds, ranks=ranks)
+        found = runs.recorded(repro_run, stage, nudges=nudges, seeds=seeds, ranks=ranks)
     capsule.write(output, found)
     code = DONE if all(each.agrees for each in found.ranks) else GATE
     if as_json:
@@ -185,19 +185,19 @@ def run(*, bundle: Path, study: str, store: Path, data_dir: str | None, when_bus
 def _checked(
     reference: "Capsule", device: str | None, cores_per_rank: int | None, data_dir: str | None, *, as_json: bool
 ) -> "Agreement":
-    """Rehearse a capsule here, with its seeds too where the numbers alone do not decide."""
+    """Run a capsule here, with its seeds too where the numbers alone do not decide."""
     from bench.analysis.repro import agree
     from bench.dna.machine import here
     from bench.repro import runs
     from bench.verbs import repro_inputs
 
     machine = here()
-    rehearsal = repro_inputs.placed(reference.rehearsal, machine, device, cores_per_rank, data_dir)
+    repro_run = repro_inputs.placed(reference.repro_run, machine, device, cores_per_rank, data_dir)
     stage = _stage(machine, as_json)
-    observed = runs.observed(rehearsal, stage)
+    observed = runs.observed(repro_run, stage)
     found = agree.judge(reference, observed)
     if agree.wants_seeds(found, reference):
-        finals = runs.accuracies(rehearsal, reference.finals or (), stage)
+        finals = runs.accuracies(repro_run, reference.finals or (), stage)
         found = agree.judge(reference, replace(observed, finals=finals))
     return found
 
@@ -213,7 +213,7 @@ def _stage(machine: "Machine", as_json: bool) -> "Stage":
 
 
 def _uninterrupted(when_busy: str, as_json: bool) -> AbstractContextManager[object]:
-    """A rehearsal times nothing, but it would disturb whoever does."""
+    """A repro run times nothing, but it would disturb whoever does."""
     from bench import host_lock
 
     quiet: Callable[[str], None] = lambda _: None  # noqa: E731 - a name for what a reader would skip

@@ -1,4 +1,4 @@
-"""What `bench repro` rehearses and repeats: flags, capsules and plans of others into what this machine can do."""
+"""What `bench repro` runs and repeats: flags, capsules and plans of others into what this machine can do."""
 
 import math
 from collections.abc import Mapping
@@ -11,18 +11,18 @@ from bench import planning
 from bench.dna.machine import Machine
 from bench.errors import CannotError, UsageError
 from bench.plan import Configuration, Plan
-from bench.repro.capsule import Rehearsal
+from bench.repro.capsule import ReproRun
 from bench.verbs.data import account_of
 from bench.verbs.study_request import new_study_id, settings_of
 
 STEPS = 50
 
 
-def asked(flags: Mapping[str, Any], profile: str | None, machine: Machine) -> tuple[Rehearsal, tuple[int, ...], str]:
+def asked(flags: Mapping[str, Any], profile: str | None, machine: Machine) -> tuple[ReproRun, tuple[int, ...], str]:
     """What is to be recorded, the numbers of ranks to compare with it, and what to do beside another study.
 
     Raises:
-        UsageError: what is asked for cannot be rehearsed.
+        UsageError: there is no repro run of what is asked for.
     """
     said = {"steps": STEPS, **flags}
     settings = settings_of(said, profile)
@@ -48,19 +48,19 @@ def asked(flags: Mapping[str, Any], profile: str | None, machine: Machine) -> tu
     if row.strategy == "dp":
         raise UsageError("DataParallel cannot be rehearsed: its replicas live for one step", "--strategy single or ddp")
     workload = replace(plan.workload, steps=settings.measure.steps, seconds=None, epochs=None, warmup_steps=0)
-    rehearsal = Rehearsal(workload=workload, configuration=row)
-    return rehearsal, tuple(sorted(set(ranks))) if several else (), settings.study.when_busy
+    repro_run = ReproRun(workload=workload, configuration=row)
+    return repro_run, tuple(sorted(set(ranks))) if several else (), settings.study.when_busy
 
 
 def placed(
-    rehearsal: Rehearsal, machine: Machine, device: str | None, cores_per_rank: int | None, data_dir: str | None
-) -> Rehearsal:
-    """The capsule's rehearsal on this machine.
+    repro_run: ReproRun, machine: Machine, device: str | None, cores_per_rank: int | None, data_dir: str | None
+) -> ReproRun:
+    """The capsule's run on this machine.
 
     Raises:
         CannotError: it needs a device that is not here.
     """
-    theirs = rehearsal.configuration
+    theirs = repro_run.configuration
     kind = device or theirs.device
     there_are = {"cpu": len(machine.cpu_ids), "cuda": machine.cuda_devices, "mps": int(machine.mps)}[kind]
     if kind != "cpu" and there_are < theirs.processes:
@@ -71,7 +71,7 @@ def placed(
         cores = min(cores or there_are, there_are)
     backend = ("nccl" if kind == "cuda" else "gloo") if theirs.backend else None
     configuration = replace(theirs, device=kind, backend=backend, cores_per_rank=cores)
-    return replace(rehearsal, configuration=configuration, workload=replace(rehearsal.workload, data_dir=data_dir))
+    return replace(repro_run, configuration=configuration, workload=replace(repro_run.workload, data_dir=data_dir))
 
 
 def here(found: Plan, machine: Machine, data_dir: str | None) -> Plan:

@@ -31,7 +31,7 @@ def table():
 
 @pytest.fixture(scope="module")
 def recorded(table):
-    return runs.recorded(table._rehearsal(seed=0), table._stage())
+    return runs.recorded(table._repro_run(seed=0), table._stage())
 
 
 CASES = (
@@ -67,10 +67,10 @@ def test_three_ranks_compute_what_one_does_and_a_wrong_divisor_is_found(table, t
         f"    return nn.Sequential(nn.Conv2d(1, 16, 3), nn.{norm}, nn.ReLU(), nn.Dropout(0.2), nn.MaxPool2d(4),\n"
         "                         nn.Flatten(), nn.Linear(784, 10))\n"
     )
-    rehearsal = table._rehearsal(seed=0)
-    rehearsal = replace(rehearsal, workload=replace(rehearsal.workload, model=f"{tmp_path}/mine.py:build"))
-    [right] = runs.ranks_checks(rehearsal, (1, 3), table._stage())
-    [wrong] = runs.ranks_checks(rehearsal, (1, 3), table._stage("divisor"))
+    repro_run = table._repro_run(seed=0)
+    repro_run = replace(repro_run, workload=replace(repro_run.workload, model=f"{tmp_path}/mine.py:build"))
+    [right] = runs.ranks_checks(repro_run, (1, 3), table._stage())
+    [wrong] = runs.ranks_checks(repro_run, (1, 3), table._stage("divisor"))
     assert right.agrees, right
     assert not wrong.agrees, wrong
 
@@ -118,8 +118,8 @@ def test_a_rank_that_fails_is_told_in_words(table, tmp_path):
     from bench.errors import BenchError
 
     (tmp_path / "wild.py").write_text("def build():\n    raise ValueError('no model today')\n")
-    rehearsal = table._rehearsal(seed=0)
-    rehearsal = replace(rehearsal, workload=replace(rehearsal.workload, model=f"{tmp_path}/wild.py:build"))
+    repro_run = table._repro_run(seed=0)
+    repro_run = replace(repro_run, workload=replace(repro_run.workload, model=f"{tmp_path}/wild.py:build"))
     stage = runs.Stage(machine=here(), ids={}, say=lambda _: None)
     with pytest.raises(BenchError, match="no model today"):
-        runs.rehearsed(rehearsal, stage)
+        runs.parts_of(repro_run, stage)

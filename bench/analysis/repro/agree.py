@@ -40,7 +40,7 @@ def judge(reference: Capsule, here: Capsule) -> Agreement:
 
     Args:
         reference: the capsule, with its envelope.
-        here: the same rehearsal, on this machine or with this software.
+        here: the same repro_run, on this machine or with this software.
     """
     if obstacle := _obstacle(reference, here):
         return Agreement(verdict=NOT_COMPARABLE, first_difference=None, cause="", curve=(), reasons=(obstacle,))
@@ -72,7 +72,7 @@ def wants_seeds(agreement: Agreement, reference: Capsule) -> bool:
 
 def _obstacle(reference: Capsule, here: Capsule) -> str | None:
     """Why the two cannot be compared at all; None when they can."""
-    a, b = reference.rehearsal, here.rehearsal
+    a, b = reference.repro_run, here.repro_run
     # A user's own file may lie elsewhere; its tensors tell whether it is the same.
     elsewhere = ("data_dir", "allow_empty_classes", "model")
     names = [name for name in vars(a.workload) if getattr(a.workload, name) != getattr(b.workload, name)]

@@ -1,4 +1,4 @@
-"""What the comparison of two rehearsals says: the nouns, which every report may speak of. Pure.
+"""What the comparison of two repro runs says: the nouns, which every report may speak of. Pure.
 
 The verdicts are a ladder. Bitwise: every recorded bit is equal. Equivalent numerics: the runs drift apart no further
 than rounding drives equal runs apart on the reference machine. Equivalent statistics: they differ, and learn as well.

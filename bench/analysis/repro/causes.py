@@ -1,4 +1,4 @@
-"""Why two rehearsals differ: what the first difference says, and what is otherwise on the two machines. Pure."""
+"""Why two repro runs differ: what the first difference says, and what is otherwise on the two machines. Pure."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

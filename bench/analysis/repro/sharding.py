@@ -23,7 +23,7 @@ def check(alone: Part, backwards: Part, sharded: Part) -> RanksCheck:
         sharded: of any rank.
 
     Raises:
-        ValueError: the rehearsals have no parameters in common, or other elements of them were kept.
+        ValueError: the runs have no parameters in common, or other elements of them were kept.
     """
     whole = _gradients(alone, LOCAL)
     off = _apart(whole, _gradients(sharded, REDUCED))

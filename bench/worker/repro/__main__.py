@@ -11,7 +11,7 @@ def record(rank: bootstrap.Rank) -> None:
     """Run, and leave what this rank saw in the launch's folder."""
     from bench.worker.repro import run  # noqa: PLC0415 - torch only after the bootstrap has settled cores and threads
 
-    asked = capsule.Rehearsal.read(rank.folder)
+    asked = capsule.ReproRun.read(rank.folder)
     world = run.join(rank, asked)
     part = run.trace(asked, world)
     capsule.write_part(capsule.part_file(rank.folder, rank.rank), part)

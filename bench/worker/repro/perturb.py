@@ -1,4 +1,4 @@
-"""Perturbations of a rehearsal that change nothing but rounding: they show how far rounding alone drives a run."""
+"""Perturbations of a repro run that change nothing but rounding: they show how far rounding alone drives a run."""
 
 from typing import Any
 

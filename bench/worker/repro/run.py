@@ -20,7 +20,7 @@ from torch.nn.utils import clip_grad_norm_
 from bench.learn import evaluate as evaluation
 from bench.learn import mixing
 from bench.repro import capsule
-from bench.repro.capsule import Fact, Part, Rehearsal
+from bench.repro.capsule import Fact, Part, ReproRun
 from bench.worker import bootstrap
 from bench.worker import session as sessions
 from bench.worker import world as worlds
@@ -29,7 +29,7 @@ from bench.worker.session import Session
 from bench.worker.world import World
 
 
-def join(rank: bootstrap.Rank, asked: Rehearsal) -> World:
+def join(rank: bootstrap.Rank, asked: ReproRun) -> World:
     """Take the device, the threads and the deterministic mode, and form the group.
 
     Raises:
@@ -52,7 +52,7 @@ def be_deterministic(device: str) -> None:
     torch.backends.cudnn.benchmark = False
 
 
-def trace(asked: Rehearsal, world: World) -> Part:
+def trace(asked: ReproRun, world: World) -> Part:
     """Train the workload's steps and write down what is seen.
 
     Raises:
@@ -79,7 +79,7 @@ def trace(asked: Rehearsal, world: World) -> Part:
 class _Trace:
     """One rank's run, and what it has seen so far."""
 
-    asked: Rehearsal
+    asked: ReproRun
     session: Session  # its batches have each sample's index in the place of its label
     labels: Tensor  # by index
     nudge: str | None
@@ -101,7 +101,7 @@ class _Trace:
             self.facts.append(tensor_digest.fact(stage, step, name, tensor))
 
 
-def _begin(asked: Rehearsal, world: World) -> _Trace:
+def _begin(asked: ReproRun, world: World) -> _Trace:
     """As a measured rank, with two differences.
 
     The pipeline itself is asked which samples it takes: what it says cannot differ from what it does. And a user's

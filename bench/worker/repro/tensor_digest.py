@@ -1,4 +1,4 @@
-"""What a rehearsal writes down of tensors: the bits as a hash, and some numbers. Never inside a timed window."""
+"""What a repro run writes down of tensors: the bits as a hash, and some numbers. Never inside a timed window."""
 
 import hashlib
 import math

@@ -10,7 +10,7 @@ import pytest
 from bench.errors import UsageError
 from bench.plan import Configuration, Recipe, Workload
 from bench.repro import capsule
-from bench.repro.capsule import Capsule, Envelope, Fact, Part, RanksCheck, Rehearsal
+from bench.repro.capsule import Capsule, Envelope, Fact, Part, RanksCheck, ReproRun
 
 ROW = Configuration(
     strategy="single", ranks=1, device="cpu", backend=None, cores_per_rank=1, batch_per_rank=8, batch_global=8
@@ -41,7 +41,7 @@ def a_capsule(**changes) -> Capsule:
     )
     document = {
         "created_at": "2026-11-22T08:24:00+00:00",
-        "rehearsal": Rehearsal(workload=WORK, configuration=ROW),
+        "repro_run": ReproRun(workload=WORK, configuration=ROW),
         "parts": (part,),
         "ids": {"hw_id": "h", "sw_id": "s", "num_id": None},
         "envelope": Envelope(loss=(1e-6, 2e-6), weights={1: 1e-6, 2: 3e-6}, runs=("a", "b")),
@@ -56,7 +56,7 @@ def test_a_capsule_is_the_same_after_its_journey(tmp_path):
     sent = a_capsule()
     capsule.write(tmp_path / "a.capsule", sent)
     got = capsule.read(tmp_path / "a.capsule")
-    for name in ("created_at", "rehearsal", "ids", "envelope", "envelope_other_device", "finals", "ranks"):
+    for name in ("created_at", "repro_run", "ids", "envelope", "envelope_other_device", "finals", "ranks"):
         assert getattr(got, name) == getattr(sent, name), name
     for mine, theirs in zip(sent.parts[0].facts, got.parts[0].facts, strict=True):
         assert mine.key == theirs.key
@@ -80,10 +80,10 @@ def test_a_person_can_open_it_with_the_tools_at_hand(tmp_path):
 
 def test_folders_of_the_recording_machine_do_not_travel(tmp_path):
     private = replace(WORK, data_dir="/home/erika/data", model="/home/erika/thesis/mine.py:build")
-    capsule.write(tmp_path / "a.capsule", a_capsule(rehearsal=Rehearsal(workload=private, configuration=ROW)))
+    capsule.write(tmp_path / "a.capsule", a_capsule(repro_run=ReproRun(workload=private, configuration=ROW)))
     with zipfile.ZipFile(tmp_path / "a.capsule") as archive:
         assert not any(b"erika" in archive.read(name) for name in archive.namelist())
-    assert capsule.read(tmp_path / "a.capsule").rehearsal.workload.model == "mine.py:build"
+    assert capsule.read(tmp_path / "a.capsule").repro_run.workload.model == "mine.py:build"
 
 
 @pytest.mark.parametrize("torn", ["empty", "half", "another zip", "another json"])
@@ -116,7 +116,7 @@ def test_a_capsule_that_cannot_be_written_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_rehearsal_is_told_to_its_ranks_without_loss(tmp_path):
-    found = Rehearsal(workload=WORK, configuration=ROW, nudged=3, still=True)
+def test_a_repro_run_is_told_to_its_ranks_without_loss(tmp_path):
+    found = ReproRun(workload=WORK, configuration=ROW, nudged=3, still=True)
     found.write(tmp_path)
-    assert Rehearsal.read(tmp_path) == found
+    assert ReproRun.read(tmp_path) == found

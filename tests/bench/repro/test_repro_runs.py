@@ -5,7 +5,7 @@ import pytest
 from bench.dna.machine import Machine
 from bench.plan import Configuration, Workload
 from bench.repro import runs
-from bench.repro.capsule import Part, Rehearsal
+from bench.repro.capsule import Part, ReproRun
 
 ROW = Configuration(
     strategy="single", ranks=1, device="cpu", backend=None, cores_per_rank=1, batch_per_rank=8, batch_global=8
@@ -16,17 +16,17 @@ ROW = Configuration(
 def test_the_envelope_of_another_device_has_runs_that_round_otherwise_and_is_measured_in_fp32_alone(
     monkeypatch, precision, other_device
 ):
-    def rehearsed(given, _stage):
+    def parts_of(given, _stage):
         seed = given.nudged if given.other_kernels is None else given.other_kernels
         nudge = None if seed is None else f"{'weights' if given.other_kernels is None else 'products'} {seed}"
         return (Part(rank=0, conditions={}, facts=(), losses=((1.0).hex(),), warnings=(), nudge=nudge),)
 
-    monkeypatch.setattr(runs, "rehearsed", rehearsed)
+    monkeypatch.setattr(runs, "parts_of", parts_of)
     said = []
     machine = Machine(cpu_ids=(0, 1), pinnable=True, memory_bytes=2**34)
     stage = runs.Stage(machine=machine, ids={}, say=said.append)
     work = Workload(model="m", data="digits", steps=1, precision=precision)
-    found = runs.recorded(Rehearsal(workload=work, configuration=ROW), stage, nudges=2)
+    found = runs.recorded(ReproRun(workload=work, configuration=ROW), stage, nudges=2)
     assert found.envelope.runs == ("weights 0", "weights 1", "threads 2")
     far = found.envelope_other_device
     assert (far and len(far.runs)) == other_device

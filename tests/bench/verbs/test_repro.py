@@ -1,4 +1,4 @@
-"""`bench repro`: flags, capsules and plans of others into what is rehearsed here. Starts nothing."""
+"""`bench repro`: flags, capsules and plans of others into what is run here. Starts nothing."""
 
 from dataclasses import replace
 from io import StringIO
@@ -10,7 +10,7 @@ from bench.dna.machine import Machine
 from bench.errors import CannotError, UsageError
 from bench.plan import Configuration, Workload
 from bench.repro import capsule
-from bench.repro.capsule import Capsule, Fact, Part, Rehearsal
+from bench.repro.capsule import Capsule, Fact, Part, ReproRun
 from bench.verbs import repro_inputs
 from reports.repro import agreement
 from reports.text.console import console_for
@@ -19,7 +19,7 @@ TWO_CORES = Machine(cpu_ids=(0, 1), pinnable=True, memory_bytes=2**33)
 ROW = Configuration(
     strategy="single", ranks=1, device="cpu", backend=None, cores_per_rank=2, batch_per_rank=8, batch_global=8
 )
-REHEARSAL = Rehearsal(workload=Workload(model="lenet-small", data="digits", steps=4), configuration=ROW)
+REPRO_RUN = ReproRun(workload=Workload(model="lenet-small", data="digits", steps=4), configuration=ROW)
 FOUND = Agreement(
     verdict="different",
     first_difference=Difference(step=2, tensor="0.weight", stage="weights", rank=0, scaled_ulp=1.875, share=0.75),
@@ -40,23 +40,23 @@ def asked(**flags):
 
 
 def test_a_plain_record_is_fifty_steps_of_one_process_on_all_cores():
-    rehearsal, ranks, when_busy = asked()
-    assert (rehearsal.workload.steps, rehearsal.workload.warmup_steps) == (50, 0)
-    assert (rehearsal.configuration.strategy, rehearsal.configuration.cores_per_rank) == ("single", 2)
+    repro_run, ranks, when_busy = asked()
+    assert (repro_run.workload.steps, repro_run.workload.warmup_steps) == (50, 0)
+    assert (repro_run.configuration.strategy, repro_run.configuration.cores_per_rank) == ("single", 2)
     assert (ranks, when_busy) == ((), "refuse")
 
 
-def test_one_number_of_ranks_is_rehearsed_as_that_many_processes():
-    rehearsal, ranks, _ = asked(ranks="2")
-    assert (rehearsal.configuration.strategy, rehearsal.configuration.processes) == ("ddp", 2)
+def test_one_number_of_ranks_is_run_as_that_many_processes():
+    repro_run, ranks, _ = asked(ranks="2")
+    assert (repro_run.configuration.strategy, repro_run.configuration.processes) == ("ddp", 2)
     assert ranks == ()
 
 
 def test_several_numbers_of_ranks_share_one_global_batch_that_all_can_divide():
-    rehearsal, ranks, _ = asked(ranks="1,2,3")
+    repro_run, ranks, _ = asked(ranks="1,2,3")
     assert ranks == (1, 2, 3)
-    assert rehearsal.configuration.strategy == "single"
-    assert rehearsal.configuration.batch_global == 66
+    assert repro_run.configuration.strategy == "single"
+    assert repro_run.configuration.batch_global == 66
     assert asked(ranks="1,2,3", batch="48")[0].configuration.batch_global == 48
 
 
@@ -65,23 +65,23 @@ def test_a_batch_that_the_ranks_cannot_share_is_refused():
         asked(ranks="1,2,3", batch="64")
 
 
-def test_a_profile_of_epochs_is_rehearsed_by_steps():
-    rehearsal, _, _ = repro_inputs.asked({"device": "cpu"}, "demo", TWO_CORES)
-    assert (rehearsal.workload.steps, rehearsal.workload.epochs) == (50, None)
+def test_a_profile_of_epochs_is_run_by_steps():
+    repro_run, _, _ = repro_inputs.asked({"device": "cpu"}, "demo", TWO_CORES)
+    assert (repro_run.workload.steps, repro_run.workload.epochs) == (50, None)
 
 
 def test_a_capsule_finds_its_place_on_a_smaller_machine():
     small = replace(TWO_CORES, cpu_ids=(5,))
-    placed = repro_inputs.placed(REHEARSAL, small, None, None, "/data")
+    placed = repro_inputs.placed(REPRO_RUN, small, None, None, "/data")
     assert (placed.configuration.cores_per_rank, placed.workload.data_dir) == (1, "/data")
-    assert repro_inputs.placed(REHEARSAL, TWO_CORES, None, 1, None).configuration.cores_per_rank == 1
+    assert repro_inputs.placed(REPRO_RUN, TWO_CORES, None, 1, None).configuration.cores_per_rank == 1
 
 
 def test_a_capsule_of_another_device_names_what_is_missing_and_what_to_do():
     with pytest.raises(CannotError, match="needs 1 cuda devices; this machine has 0") as error:
-        repro_inputs.placed(REHEARSAL, TWO_CORES, "cuda", None, None)
+        repro_inputs.placed(REPRO_RUN, TWO_CORES, "cuda", None, None)
     assert "--device cpu" in error.value.hint
-    on_gpu = repro_inputs.placed(REHEARSAL, replace(TWO_CORES, cuda=("A GPU",)), "cuda", None, None)
+    on_gpu = repro_inputs.placed(REPRO_RUN, replace(TWO_CORES, cuda=("A GPU",)), "cuda", None, None)
     assert (on_gpu.configuration.device, on_gpu.configuration.cores_per_rank) == ("cuda", None)
 
 
@@ -131,7 +131,7 @@ def test_a_record_says_when_ranks_compute_something_else():
         rank=0, conditions={}, facts=(Fact(stage="init", step=0, tensor="w", hash=""),), losses=("0x1p0",), warnings=()
     )
     wrong = capsule.RanksCheck(ranks=3, tensor="0.weight", scaled_ulp=2e6, bound=12.7)
-    found = Capsule(created_at="", rehearsal=REHEARSAL, parts=(part,), ids={}, ranks=(wrong,), finals={0: 0.5, 1: 0.75})
+    found = Capsule(created_at="", repro_run=REPRO_RUN, parts=(part,), ids={}, ranks=(wrong,), finals={0: 0.5, 1: 0.75})
     text = shown(lambda console: agreement.show_recorded(found, "a.capsule", 1000, console))
     assert "3 DO NOT compute what is computed by one process" in text
     assert "2 seeds: 50.0 % to 75.0 %" in text

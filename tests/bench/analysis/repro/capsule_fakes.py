@@ -6,7 +6,7 @@ from hashlib import blake2b
 import numpy as np
 
 from bench.plan import Configuration, Workload
-from bench.repro.capsule import Capsule, Envelope, Fact, Part, Rehearsal
+from bench.repro.capsule import Capsule, Envelope, Fact, Part, ReproRun
 
 STEPS = 8
 CHECKPOINTS = (1, 2, 4, 8)
@@ -79,7 +79,7 @@ def a_capsule(part: Part | None = None, *, allowed: float | None = 1e-5, finals=
         envelope = Envelope(loss=(allowed,) * STEPS, weights=dict.fromkeys(CHECKPOINTS, allowed), runs=("a", "b"))
     return Capsule(
         created_at="",
-        rehearsal=Rehearsal(workload=Workload(model="m", data="digits", steps=STEPS), configuration=ROW),
+        repro_run=ReproRun(workload=Workload(model="m", data="digits", steps=STEPS), configuration=ROW),
         parts=(part,),
         ids={"hw_id": "h", "sw_id": "s", "num_id": None},
         envelope=envelope,

@@ -118,14 +118,14 @@ def test_without_an_envelope_nothing_but_bitwise_can_be_said():
 
 
 @pytest.mark.parametrize("what", ["workload", "steps", "tensors", "batch"])
-def test_what_is_not_the_same_rehearsal_is_not_comparable(what):
+def test_what_is_not_the_same_run_is_not_comparable(what):
     here = a_capsule()
-    part, rehearsal = here.parts[0], here.rehearsal
+    part, repro_run = here.parts[0], here.repro_run
     if what == "workload":
-        here = replace(here, rehearsal=replace(rehearsal, workload=replace(rehearsal.workload, precision="bf16")))
+        here = replace(here, repro_run=replace(repro_run, workload=replace(repro_run.workload, precision="bf16")))
     elif what == "batch":
-        row = replace(rehearsal.configuration, batch_global=16)
-        here = replace(here, rehearsal=replace(rehearsal, configuration=row))
+        row = replace(repro_run.configuration, batch_global=16)
+        here = replace(here, repro_run=replace(repro_run, configuration=row))
     elif what == "steps":
         here = replace(here, parts=(replace(part, losses=part.losses[:-1]),))
     else:
@@ -138,8 +138,8 @@ def test_what_is_not_the_same_rehearsal_is_not_comparable(what):
 
 def test_another_place_of_the_data_is_no_other_workload():
     here = a_capsule()
-    moved = replace(here.rehearsal, workload=replace(here.rehearsal.workload, data_dir="/data"))
-    assert agree.judge(a_capsule(), replace(here, rehearsal=moved)).verdict == BITWISE
+    moved = replace(here.repro_run, workload=replace(here.repro_run.workload, data_dir="/data"))
+    assert agree.judge(a_capsule(), replace(here, repro_run=moved)).verdict == BITWISE
 
 
 def over_seeds(here: dict[int, float] | None, seeds: int = 5):

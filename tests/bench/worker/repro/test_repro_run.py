@@ -1,4 +1,4 @@
-"""What a rehearsal writes down: the bits and nothing else, in order; twice the same; and what each mistake moves.
+"""What a repro run writes down: the bits and nothing else, in order; twice the same; and what each mistake moves.
 
 In this process, on one small model: the launches are in tests/end_to_end/test_repro_verdicts.py.
 """
@@ -17,7 +17,7 @@ from bench.analysis.repro import distance
 from bench.learn import augment, batches, recipe
 from bench.plan import Configuration, Recipe, Workload
 from bench.repro import capsule
-from bench.repro.capsule import Rehearsal
+from bench.repro.capsule import ReproRun
 from bench.worker import session
 from bench.worker.group import Group
 from bench.worker.repro import run as repro_run
@@ -29,7 +29,7 @@ ROW = Configuration(
     strategy="single", ranks=1, device="cpu", backend=None, cores_per_rank=1, batch_per_rank=8, batch_global=8
 )
 WORK = Workload(model="lenet-small", data="digits", steps=3, augment=("crop",), recipe=Recipe(learning_rate=0.05))
-REHEARSAL = Rehearsal(workload=WORK, configuration=ROW)
+REPRO_RUN = ReproRun(workload=WORK, configuration=ROW)
 
 
 @pytest.fixture(autouse=True)
@@ -46,18 +46,18 @@ def deterministic():
 
 @pytest.fixture
 def seen(tmp_path):
-    """Rehearse, here and now."""
+    """A repro run, here and now."""
 
-    def run(rehearsal: Rehearsal = REHEARSAL):
+    def run(asked: ReproRun = REPRO_RUN):
         world = World(
-            configuration=rehearsal.configuration,
+            configuration=asked.configuration,
             device=torch.device("cpu"),
             places=["here"],
             backend=devices.load("cpu"),
             group=Group(rank=0, world_size=1, backend=None),
             heart=Heart(tmp_path, 0),
         )
-        return repro_run.trace(rehearsal, world)
+        return repro_run.trace(asked, world)
 
     return run
 
@@ -123,7 +123,7 @@ def test_every_module_and_every_local_gradient_is_noted_in_the_order_it_happens(
     }
 
 
-def test_two_rehearsals_are_the_same_to_the_last_bit_and_hold_every_stage(seen):
+def test_two_runs_are_the_same_to_the_last_bit_and_hold_every_stage(seen):
     a, b = seen(), seen()
     assert first_difference(a, b) is None
     assert a.losses == b.losses
@@ -133,7 +133,7 @@ def test_two_rehearsals_are_the_same_to_the_last_bit_and_hold_every_stage(seen):
     assert a.conditions["threads"] == 1
 
 
-def test_a_rehearsal_trains_as_a_measured_rank_does(seen):
+def test_a_repro_run_trains_as_a_measured_rank_does(seen):
     """The same model, data, order, recipe and loss, by hand."""
     torch.manual_seed(WORK.seed)
     data = batches_data()
@@ -155,9 +155,9 @@ def test_a_rehearsal_trains_as_a_measured_rank_does(seen):
     assert seen().losses == tuple(losses)
 
 
-def test_a_rehearsal_mixes_and_clips_where_the_recipe_does(seen):
-    rehearsal = replace(WORK, recipe=replace(WORK.recipe, mixup=0.3, clip_norm=0.1))
-    plain, mixed, again = seen(), *(seen(replace(REHEARSAL, workload=rehearsal)) for _ in range(2))
+def test_a_repro_run_mixes_and_clips_where_the_recipe_does(seen):
+    asked = replace(WORK, recipe=replace(WORK.recipe, mixup=0.3, clip_norm=0.1))
+    plain, mixed, again = seen(), *(seen(replace(REPRO_RUN, workload=asked)) for _ in range(2))
     assert first_difference(plain, mixed) == ("augmented batch", 0, "images")
     assert first_difference(mixed, again) is None
     assert mixed.losses == again.losses != plain.losses
@@ -170,7 +170,7 @@ def batches_data():
 
 
 def test_a_nudge_moves_every_weight_by_one_unit_in_the_last_place_and_nothing_before_it(seen):
-    plain, nudged = seen(), seen(replace(REHEARSAL, nudged=1))
+    plain, nudged = seen(), seen(replace(REPRO_RUN, nudged=1))
     assert first_difference(plain, nudged)[:2] == ("init", 0)
     pairs = [(a, b) for a, b in zip(plain.facts, nudged.facts, strict=True) if a.stage == "init"]
     assert pairs
@@ -179,7 +179,7 @@ def test_a_nudge_moves_every_weight_by_one_unit_in_the_last_place_and_nothing_be
 
 def test_products_rounded_otherwise_leave_the_first_weights_and_move_every_layer_by_a_few_units(seen):
     plain, other, again = (
-        seen(each) for each in (REHEARSAL, *(replace(REHEARSAL, other_kernels=seed) for seed in (1, 1)))
+        seen(each) for each in (REPRO_RUN, *(replace(REPRO_RUN, other_kernels=seed) for seed in (1, 1)))
     )
     assert first_difference(plain, other)[:2] == ("forward", 0)
     assert first_difference(other, again) is None
@@ -204,9 +204,9 @@ def test_products_rounded_otherwise_leave_the_first_weights_and_move_every_layer
 )
 def test_a_planted_mistake_shows_first_where_it_was_made(seen, monkeypatch, mistake, expected):
     plain = seen()
-    rehearsal = REHEARSAL
+    asked = REPRO_RUN
     if mistake == "momentum":
-        rehearsal = replace(REHEARSAL, workload=replace(WORK, recipe=replace(WORK.recipe, momentum=0.9001)))
+        asked = replace(REPRO_RUN, workload=replace(WORK, recipe=replace(WORK.recipe, momentum=0.9001)))
     elif mistake == "seed":
         built = session.build
         monkeypatch.setattr(session, "build", lambda *args: (torch.manual_seed(7), built(*args))[1])
@@ -229,7 +229,7 @@ def test_a_planted_mistake_shows_first_where_it_was_made(seen, monkeypatch, mist
             return replace(data, train_images=data.train_images ^ 1)
 
         monkeypatch.setattr(session, "of_workload", decoded)
-    found = {fact.key: fact.hash for fact in seen(rehearsal).facts}
+    found = {fact.key: fact.hash for fact in seen(asked).facts}
     differing = [fact.key for fact in plain.facts if found[fact.key] != fact.hash]
     in_order = sorted(differing, key=lambda key: capsule.STAGES.index(key[0]))
     assert in_order[0] == expected
@@ -242,12 +242,12 @@ def test_what_is_still_neither_draws_nor_keeps_statistics(seen, tmp_path):
         "    return nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Dropout(0.5),\n"
         "                         nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 10))\n"
     )
-    rehearsal = replace(REHEARSAL, workload=replace(WORK, model=f"{tmp_path}/mine.py:build"), still=True)
-    facts = {fact.key: fact.hash for fact in seen(rehearsal).facts}
+    asked = replace(REPRO_RUN, workload=replace(WORK, model=f"{tmp_path}/mine.py:build"), still=True)
+    facts = {fact.key: fact.hash for fact in seen(asked).facts}
     assert facts["weights", 3, "1.running_mean"] == facts["init", 0, "1.running_mean"]
     assert facts["random state", 3, "cpu"] == facts["random state", 0, "cpu"]
     # In reverse the gradient is the same sum: its rounding is all that may differ.
-    forwards, backwards = (seen(replace(rehearsal, backwards=turned)) for turned in (False, True))
+    forwards, backwards = (seen(replace(asked, backwards=turned)) for turned in (False, True))
     pairs = [(a, b) for a, b in zip(forwards.facts, backwards.facts, strict=True) if a.stage == capsule.LOCAL]
     assert all(np.allclose(a.sample, b.sample, rtol=1e-4, atol=1e-5) for a, b in pairs)
 
@@ -263,6 +263,6 @@ def test_an_operation_without_a_deterministic_form_is_refused(seen, tmp_path):
         "def build():\n"
         "    return Wild(1024, 10)\n"
     )
-    rehearsal = replace(REHEARSAL, workload=replace(WORK, model=f"{tmp_path}/wild.py:build"))
+    asked = replace(REPRO_RUN, workload=replace(WORK, model=f"{tmp_path}/wild.py:build"))
     with pytest.raises(RuntimeError, match="deterministic"):
-        seen(rehearsal)
+        seen(asked)
