@@ -10,8 +10,8 @@ from reports.scaling.sentence import sentence
 
 def study(found: Study) -> str:
     """The sentence, the table with its notes, the warnings."""
-    alone = StudyReport(study=found)
-    blocks = (*sections.results(alone, f"-{found.study_id}"), *closing.warnings(alone, ""))
+    report = StudyReport(study=found)
+    blocks = (*sections.results(report, f"-{found.study_id}"), *closing.warnings(report, ""))
     return layout.cell(sentence(found), blocks)
 
 

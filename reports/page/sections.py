@@ -110,8 +110,7 @@ def _above_one(study: Study) -> str:
     doubt = "" if all(low is not None and low > 1 for low in lows) else " By these launches it may also be chance."
     return (
         f"{fmt.listed(above)}: more than 100 % efficient. Hardware cannot give more than was added: a working set "
-        "that "
-        f"fits a cache once it is divided, a baseline held back by memory or power, or batches that differ.{doubt}"
+        f"that fits a cache once it is divided, a baseline held back by memory or power, or batches that differ.{doubt}"
     )
 
 
