@@ -31,7 +31,7 @@ def assert_no_launch_failed(ran: Any, store: Path) -> list[schema.Launch]:
     said = f"exit {ran.returncode}\n--- stdout\n{ran.stdout}\n--- stderr\n{ran.stderr}"
     if ran.returncode not in {DONE, PARTIAL}:
         pytest.fail(said)
-    study_id = read.resolve(store, "@last")
+    study_id = index.resolve(store, "@last")
     launches, found = read.launches(store, study_id), study.analysed(store, study_id)
     against = [reason for row in found.rows if _invalid(row) for reason in row.verdict.reasons]
     said = "\n".join([*(f"{each.launch_id}: {each.status} {each.reason or ''}" for each in launches), *against, said])

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from bench.errors import UsageError
 from bench.store import packs, parquet
-from bench.store.index import Damage, DamageWarning, DataFile, Marker, markers, note, plan, resolve, studies, study_plan
+from bench.store.index import Damage, DataFile, Marker, markers, note, studies
 from bench.store.layout import Layout, StorePath, existing
 from bench.store.schema import TABLES, ClassScore, Dna, Epoch, Launch, Layer, arrow_schema, from_table
 
@@ -27,17 +27,6 @@ TOGETHER = 128  # files: their tables are held until their rows are made
 
 if TYPE_CHECKING:
     import pandas as pd
-
-__all__ = [
-    "Damage",
-    "DamageWarning",
-    "launches",
-    "load",
-    "plan",
-    "resolve",
-    "studies",
-    "study_plan",
-]
 
 
 class NoTableError(UsageError, ValueError):

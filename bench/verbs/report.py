@@ -75,7 +75,7 @@ def command(
     from bench import study
     from bench.analysis import study_report
     from bench.analysis.anonymous import anonymous
-    from bench.store import read
+    from bench.store import index
     from bench.verbs.own_names import own_names
     from reports import build, formats
 
@@ -84,7 +84,7 @@ def command(
         formats.find(name)  # a wrong name is refused before anything is read or written
     if show and "html" not in names:
         raise UsageError("--open shows the page, and html is not among the formats", "add it: --format html,…")
-    ids = list(dict.fromkeys(read.resolve(store, each) for each in studies))
+    ids = list(dict.fromkeys(index.resolve(store, each) for each in studies))
     report = study_report.together(
         [study.stored(store, each) for each in ids],
         peaks=profiles.hardware_peaks(),

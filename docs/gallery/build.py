@@ -11,7 +11,7 @@ from bench import study
 from bench.analysis import study_report
 from bench.analysis.anonymous import anonymous
 from bench.analysis.report import Report
-from bench.store import read
+from bench.store import index
 from reports import formats
 
 HERE = Path(__file__).parent
@@ -28,7 +28,7 @@ SHOWN = {
 
 def reports_of(store: Path) -> dict[str, Report]:
     """Every report of the gallery, without what belongs to the machine that measured it."""
-    ids = read.studies(store)
+    ids = index.studies(store)
     stored = {number: study.stored(store, study_id) for number, study_id in enumerate(ids)}
     peaks = profiles.hardware_peaks()
     return {

@@ -42,7 +42,7 @@ def test_what_is_committed_is_read_back_exactly(store, a_plan, a_launch, a_dna, 
         LaunchRows(launch=launch, steps=some_steps(launch), epochs=[epoch], classes=[score], dna=a_dna(launch))
     )
 
-    assert read.plan(store.path, plan.study_id) == plan
+    assert index.plan(store.path, plan.study_id) == plan
     assert read.launches(store.path, plan.study_id) == [launch]
     assert read.committed(store.path, plan.study_id).epochs() == [epoch]
     assert read.committed(store.path, plan.study_id).classes() == [score]
@@ -247,7 +247,7 @@ def test_a_study_is_created_once(store, a_plan):
     with pytest.raises(CannotError, match="already") as error:
         store.create_study(to_json(a_plan(margin=0.5)))
     assert "--resume" in error.value.hint
-    assert read.plan(store.path, a_plan().study_id).margin == a_plan().margin
+    assert index.plan(store.path, a_plan().study_id).margin == a_plan().margin
 
 
 @pytest.mark.parametrize("identity", ["", "../elsewhere", "a/b", ".hidden", "a b", "x" * 300])

@@ -14,7 +14,7 @@ import pytest
 from bench import study
 from bench.analysis.scaling import replicates
 from bench.analysis.statistics import steady
-from bench.store import parquet, read, schema
+from bench.store import index, parquet, schema
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -77,7 +77,7 @@ def counted(monkeypatch):
 def test_a_report_reads_every_file_once(store, counted):
     folder = store(24, epochs=2)
     counted.clear()
-    found = study.stored(folder, read.resolve(folder, "@last"))
+    found = study.stored(folder, index.resolve(folder, "@last"))
     assert len(found.launches) == 24
     files = {
         name: count for name, count in counted.items() if re.search(r"\.(parquet|json)$", name) and "study" not in name
@@ -95,7 +95,7 @@ def test_of_a_study_of_many_launches_the_pack_is_opened_and_not_one_of_its_files
     folder = store(60, epochs=2)
     counted.clear()
     with opened_files() as opened:
-        found = study.stored(folder, read.resolve(folder, "@last"))
+        found = study.stored(folder, index.resolve(folder, "@last"))
     assert len(found.launches) == len(found.steps) == 60
     tables = {path.parts[-3] for path in opened if path.suffix == ".parquet"}
     assert tables == {"packs"}
@@ -114,7 +114,7 @@ def test_only_the_columns_of_steps_that_are_analysed_are_read(store, monkeypatch
         return decode(table, data, columns)
 
     monkeypatch.setattr(parquet, "decode", decoding)
-    study.analysed(folder, read.resolve(folder, "@last"))
+    study.analysed(folder, index.resolve(folder, "@last"))
     assert set(wanted) == {steady.Steps.COLUMNS}
     assert not {"study_id", "launch_id"} & set(steady.Steps.COLUMNS), "texts that are the same in every step"
 
@@ -124,7 +124,7 @@ def test_launches_are_never_compared_with_each_other(store, monkeypatch):
     folder = store(24, trouble=True)
     compared = []
     monkeypatch.setattr(schema.Launch, "__eq__", lambda *pair: compared.append(pair) or False)
-    found = study.analysed(folder, read.resolve(folder, "@last"))
+    found = study.analysed(folder, index.resolve(folder, "@last"))
     assert sum(row.launches_failed for row in found.rows) == 2
     assert compared == []
 
@@ -132,7 +132,7 @@ def test_launches_are_never_compared_with_each_other(store, monkeypatch):
 def test_the_arrow_schema_is_built_once(store, monkeypatch):
     folder = store(12)
     schema.arrow_schema.cache_clear()
-    study.stored(folder, read.resolve(folder, "@last"))
+    study.stored(folder, index.resolve(folder, "@last"))
     assert schema.arrow_schema.cache_info().misses <= len(schema.TABLES)
     assert replicates.schema is schema
 
