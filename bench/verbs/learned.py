@@ -16,8 +16,8 @@ from bench.store import index, read
 from bench.store.schema import Epoch, Launch
 from reports.learning import table as accuracy_table
 from reports.learning import why as causes
-from reports.scaling import table
 from reports.text import fmt
+from reports.text.columns import laid_out
 
 _HOLDS = "published"
 
@@ -57,7 +57,7 @@ class Learned:
         if sentences:
             yield from ("", "learned", *(f"  {_plain(each)}" for each in sentences))
         if self.study.published:
-            columns = [table.laid_out(each) for each in accuracy_table.columns(self.study.published)]
+            columns = [laid_out(each) for each in accuracy_table.columns(self.study.published)]
             yield from ("", _HOLDS, *("  " + _plain("  ".join(cells)).rstrip() for cells in zip(*columns, strict=True)))
             notes = dict.fromkeys(each.published.note for each in self.study.published if each.published.note)
             yield from (f"  note: {each}" for each in notes)

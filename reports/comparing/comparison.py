@@ -22,8 +22,8 @@ from bench.analysis.comparing.nouns import (
     Party,
 )
 from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, INVALID, SLOWER, Estimate
-from reports.scaling.table import Column
 from reports.text import fmt, layout, names, paragraphs
+from reports.text.columns import Column
 
 STYLES = {
     result.FASTER: "green",

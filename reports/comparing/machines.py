@@ -10,8 +10,8 @@ from bench.analysis.comparing.nouns import Fleet, MachineRate, Machines
 from bench.analysis.digits import significant
 from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER
 from reports.comparing.comparison import STYLES
-from reports.scaling.table import Column
 from reports.text import fmt, layout, names, paragraphs
+from reports.text.columns import Column
 
 
 def show(found: Machines, console: Console, *, wide: bool = False) -> None:

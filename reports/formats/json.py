@@ -1,7 +1,7 @@
 """Studies as one JSON document."""
 
 from bench.analysis.report import Report
-from reports.report_document import as_text
+from reports.data.document import as_text
 
 
 def render(report: Report) -> dict[str, str]:

@@ -6,8 +6,9 @@ from bench.analysis.comparing.nouns import Comparison
 from bench.analysis.report import Report, StudyReport
 from reports.comparing import comparison
 from reports.learning import table as learning
-from reports.scaling.table import Column, TableModel, build
+from reports.scaling.table import TableModel, build
 from reports.text import fmt
+from reports.text.columns import Column
 
 
 def render(report: Report) -> dict[str, str]:

@@ -10,8 +10,9 @@ from bench.analysis.comparing.nouns import Comparison
 from bench.analysis.report import Report, StudyReport
 from bench.analysis.result import Estimate
 from reports.comparing import comparison
-from reports.scaling.table import Column, build, fitting
+from reports.scaling.table import build
 from reports.text import fmt
+from reports.text.columns import Column, fitting
 from reports.text.latex import columns, escape
 
 _WIDTH = 100  # characters that still read well at \footnotesize on a page

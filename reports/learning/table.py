@@ -6,8 +6,8 @@ from typing import Any
 from bench.analysis.digits import significant
 from bench.analysis.result import Beside, Row, Study, Target, TimeTo
 from bench.plan import PERCENT
-from reports.scaling.table import Column
 from reports.text import fmt, names
+from reports.text.columns import Column
 from reports.text.plain import estimate
 
 _NAMES = {

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from bench.analysis.report import Card, Report, StudyReport
 from bench.analysis.result import Title
 from bench.plan import STRATEGIES
-from reports.formats import csv
+from reports.data import tables
+from reports.data.document import as_text
 from reports.page import citing
 from reports.page.blocks import Block, Code, Download, Finding, Pairs, Points, Prose, Section
 from reports.scaling.sentence import all_reasons
@@ -216,18 +217,16 @@ def _reproduce(report: StudyReport, _: str) -> tuple[Block, ...]:
 
 
 def _take_along(report: Report) -> tuple[Block, ...]:
-    from reports.report_document import as_text  # noqa: PLC0415
-
     texts = (
         Download(
             name=f"{report.name}.csv",
-            text=csv.rows_as_csv(report),
+            text=tables.rows_as_csv(report),
             media="text/csv",
             what="every row, unrounded",
         ),
         Download(
             name=f"{report.name}-launches.csv",
-            text=csv.launches_as_csv(report),
+            text=tables.launches_as_csv(report),
             media="text/csv",
             what="every launch, the failed ones too",
         ),

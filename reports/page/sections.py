@@ -11,6 +11,7 @@ from reports.scaling import laws
 from reports.scaling import table as model
 from reports.scaling.sentence import is_invalid, sentence
 from reports.text import captions, fmt, names
+from reports.text.columns import Column
 
 
 def page(report: Report) -> Page:
@@ -76,7 +77,7 @@ def results(report: StudyReport, suffix: str) -> tuple[Block, ...]:
     )
 
 
-def _grid(key: str, caption: str, columns: Sequence[model.Column], report: StudyReport) -> Grid:
+def _grid(key: str, caption: str, columns: Sequence[Column], report: StudyReport) -> Grid:
     marked = tuple(number for number, row in enumerate(report.study.rows) if row.is_baseline)
     return Grid.of(columns, key=key, caption=caption, marked=marked)
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.analysis.result import Estimate
-from reports.scaling.table import Column
 from reports.text import fmt
+from reports.text.columns import Column
 
 _DASH = "\0"  # stands in for a typeset dash while the two hyphens of an option are kept apart
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from rich.console import Console
 from rich.text import Text
 
-from reports.scaling.table import Column, fitting, laid_out
+from reports.text.columns import Column, fitting, laid_out
 from reports.text.console import shown
 
 GUTTER = "  "

@@ -2,22 +2,10 @@
 
 from dataclasses import replace
 
-from bench.analysis.report import (
-    Attempted,
-    Card,
-    Classes,
-    ClassResult,
-    Energy,
-    EpochPoint,
-    Learned,
-    Part,
-    Report,
-    StepParts,
-    StudyReport,
-    Trace,
-    Traces,
-)
+from bench.analysis.learning.nouns import Classes, ClassResult, EpochPoint, Learned
+from bench.analysis.report import Attempted, Card, Report, StudyReport
 from bench.analysis.result import Estimate, Study
+from bench.analysis.scaling.nouns import Energy, Part, StepParts, Trace, Traces
 from tests.reports import fabricated_studies as studies
 
 

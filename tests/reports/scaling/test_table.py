@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reports.scaling.table import Column, build, fitting, laid_out, widest
+from reports.scaling.table import build
 from reports.text import fmt
+from reports.text.columns import Column, fitting, laid_out, widest
 from tests.reports import fabricated_studies as studies
 
 MEASURED = ("throughput", "speedup", "efficiency", "verdict", "step_ms", "epoch_s", "data_wait", "peak_memory_bytes")

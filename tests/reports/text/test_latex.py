@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from bench.analysis.report import StudyReport, alone
 from bench.analysis.result import Estimate
 from reports import formats
-from reports.scaling.table import Column
 from reports.text import fmt, latex
+from reports.text.columns import Column
 from tests.reports import fabricated_studies as studies
 
 HOSTILE = "a_b%&#$~^\\{}<>|\"'`[x](y)*é中\x1b[31m\n--end"

@@ -1,0 +1,1 @@
+"""A report as data: the tables and the document that stand alone, and that a page carries along."""
