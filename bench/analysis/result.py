@@ -108,6 +108,11 @@ class Row:
         """What launches and findings call this row."""
         return self.configuration.key
 
+    @property
+    def is_invalid(self) -> bool:
+        """The row was refused a verdict, so there is no ratio to speak of."""
+        return self.verdict is not None and self.verdict.word == INVALID
+
 
 @dataclass(frozen=True, kw_only=True)
 class Title:

@@ -10,9 +10,11 @@ from bench.analysis import cards
 from bench.analysis.comparing import dna_effects
 from bench.analysis.comparing.nouns import Comparison
 from bench.analysis.digits import significant
+from bench.analysis.ended import ended
+from bench.analysis.learning import curves
 from bench.analysis.learning.recipe_facts import recipe_facts
 from bench.analysis.report import Attempted, Report, StudyReport
-from bench.analysis.result import INVALID, Row, Study
+from bench.analysis.result import Study
 from bench.analysis.scaling import findings, roofline, series
 from bench.analysis.statistics.steady import Steps
 from bench.analysis.validity import same_data
@@ -67,8 +69,8 @@ def told(stored: Stored, peaks: Mapping[str, Any] | None = None) -> StudyReport:
         launches=_attempts(study, launches),
         traces=series.traces(study, launches, stored.steps),
         parts=roofline.step_parts(study),
-        learned=series.learned(study, launches, stored.epochs),
-        classes=series.classes(study, launches, stored.classes),
+        learned=curves.curves(study, launches, stored.epochs),
+        classes=curves.classes(study, launches, stored.classes),
         energy=roofline.energy(study, launches),
         reached=roofline.reached(study, launches, stored.dna, peaks),
         cards=cards.cards(stored.dna),
@@ -110,19 +112,16 @@ def _attempts(study: Study, launches: Sequence[Launch]) -> tuple[Attempted, ...]
     """Every launch with its rate and its speedup over the baseline of its own round."""
     rates: dict[str, float] = {}
     for row in study.rows:
-        ended = sorted(
-            (each for each in launches if each.configuration == row.key and _is_ended(each)),
-            key=lambda each: (each.round, each.position),
-        )
-        if len(ended) == len(row.rates):  # otherwise one left no timed step, and the row is INVALID for it
-            rates |= {each.launch_id: rate for each, rate in zip(ended, row.rates, strict=True)}
+        its = ended(launches, row.key)
+        if len(its) == len(row.rates):  # otherwise one left no timed step, and the row is INVALID for it
+            rates |= {each.launch_id: rate for each, rate in zip(its, row.rates, strict=True)}
     base = study.baseline
     by_round = {
         each.round: rates[each.launch_id]
         for each in launches
         if base is not None and each.configuration == base.key and each.launch_id in rates
     }
-    with_ratio = {row.key for row in study.rows if row.speedup is not None and not _is_invalid(row)}
+    with_ratio = {row.key for row in study.rows if row.speedup is not None and not row.is_invalid}
     return tuple(
         Attempted(
             launch_id=each.launch_id,
@@ -144,7 +143,7 @@ def _facts(plan: Plan, launches: Sequence[Launch]) -> dict[str, str]:
     """What method, captions and citation speak of, as texts."""
     work = plan.workload
     account = same_data.account_of(launches)
-    first = next((each for each in launches if _is_ended(each)), None)
+    first = next((each for each in launches if each.status in schema.ENDED), None)
     told: dict[str, object] = {
         "model": work.model,
         "model options": json.dumps(dict(work.model_options), sort_keys=True) if work.model_options else None,
@@ -169,11 +168,3 @@ def _facts(plan: Plan, launches: Sequence[Launch]) -> dict[str, str]:
 
 def _is_known(value: object) -> bool:
     return not (isinstance(value, float) and not math.isfinite(value))
-
-
-def _is_ended(launch: Launch) -> bool:
-    return launch.status in {schema.OK, schema.SUSPECT}
-
-
-def _is_invalid(row: Row) -> bool:
-    return row.verdict is not None and row.verdict.word == INVALID

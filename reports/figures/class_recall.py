@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Self
 
-from bench.analysis.report import ClassResult, StudyReport
+from bench.analysis.learning.nouns import ClassResult
+from bench.analysis.report import StudyReport
 from reports.figures.chart import Chart, DataTable
 from reports.figures.kinds import bars
 from reports.figures.svg import marks

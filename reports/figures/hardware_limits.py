@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Self
 
-from bench.analysis.report import Ceiling, Reached, StudyReport
+from bench.analysis.report import StudyReport
+from bench.analysis.scaling.nouns import Ceiling, Reached
 from reports.figures.chart import Chart, DataTable
 from reports.figures.kinds import bars
 from reports.figures.svg import marks

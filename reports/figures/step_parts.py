@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Self
 
-from bench.analysis.report import StepParts, StudyReport
+from bench.analysis.report import StudyReport
+from bench.analysis.scaling.nouns import StepParts
 from reports.figures.chart import Chart, DataTable, left_out
 from reports.figures.kinds import bars
 from reports.figures.svg import marks

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
 from reports.figures.chart import Chart
-from reports.scaling.table import Column
+from reports.text.columns import Column
 
 
 @dataclass(frozen=True, kw_only=True)

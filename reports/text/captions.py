@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from bench.analysis.report import Classes, StudyReport
+from bench.analysis.learning.nouns import Classes
+from bench.analysis.report import StudyReport
 from bench.analysis.result import Study
 from reports.text import fmt, names
 

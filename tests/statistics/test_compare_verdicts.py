@@ -12,9 +12,8 @@ from scipy import stats
 
 from bench.analysis.comparing import fleet_verdicts
 from bench.analysis.comparing.machines import could_name, outliers
-from bench.analysis.comparing.nouns import Noise
 from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER
-from bench.analysis.statistics.unpaired import Arm, detectable_ratio, launches_needed, verdict
+from bench.analysis.statistics.unpaired import Arm, Noise, detectable_ratio, launches_needed, verdict
 
 pytestmark = pytest.mark.statistics
 

@@ -12,12 +12,12 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from scipy import stats
 
-from bench.analysis.comparing.nouns import Calibration, FalseAlarms, Noise
+from bench.analysis.comparing.nouns import Calibration, FalseAlarms
 from bench.analysis.digits import percent
 from bench.analysis.result import FASTER, SLOWER, Estimate
 from bench.analysis.statistics import unpaired
 from bench.analysis.statistics.intervals import LEVEL, welch_ratio
-from bench.analysis.statistics.unpaired import Arm
+from bench.analysis.statistics.unpaired import Arm, Noise
 
 SIDE = 6  # launches on each side of the disjoint comparisons, as in a study of six rounds
 HALVES = 200

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from bench.analysis.result import INVALID, Row, Study
+from bench.analysis.result import Row, Study
+from bench.analysis.scaling.advice import OTHERS
 from bench.analysis.validity import same_data, source
-from bench.analysis.validity.advice import OTHERS
 from bench.analysis.validity.rules import MISSED, UNSTEADY
 from bench.plan import SHARED_HOST, Configuration, Plan, Workload
 from bench.store.schema import SUSPECT, Launch
@@ -60,7 +60,7 @@ def other_data(a: Sequence[Launch], b: Sequence[Launch]) -> Iterator[str]:
 
 def no_number(row: Row) -> str | None:
     """Why this row has no number to compare; None when it has one."""
-    if row.verdict is not None and row.verdict.word == INVALID:
+    if row.verdict is not None and row.is_invalid:
         return "; ".join(row.verdict.reasons)
     if row.throughput is None:
         return "; ".join(row.reasons) or row.status
@@ -69,7 +69,7 @@ def no_number(row: Row) -> str | None:
 
 def is_noise(row: Row) -> bool:
     """Whether the row was refused only for what the machine did then: measured again, it may be sound."""
-    if row.verdict is None or row.verdict.word != INVALID:
+    if row.verdict is None or not row.is_invalid:
         return False
     return all(any(noise in reason for noise in (UNSTEADY, MISSED)) for reason in row.verdict.reasons)
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bench.analysis.comparing import comparable, dna_effects, quantities
+from bench.analysis.comparing import comparable, dna_effects, learned, quantities
 from bench.analysis.comparing.nouns import (
     ACCURACY,
     EFFICIENCY,
@@ -17,7 +17,6 @@ from bench.analysis.comparing.nouns import (
     Found,
 )
 from bench.analysis.comparing.operands import Side
-from bench.analysis.learning import learned
 from bench.analysis.result import INCONCLUSIVE, INVALID, Row, Verdict
 from bench.analysis.validity import source
 from bench.store.schema import NOT_APPLICABLE

@@ -160,14 +160,3 @@ class Calibration:
     margin: float
     detectable: Mapping[int, float] = field(default_factory=dict)  # launches a side -> ratio seen with 80 % power
     schema: str = "bench.calibration/1"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Noise:
-    """What a calibration says of a machine's launches; a verdict may not assume less."""
-
-    spread: float  # standard deviation of log rates
-    pair_spread: float  # of the log ratio of two launches of one round
-    freedom: float  # degrees of freedom of `spread`
-    pair_freedom: float
-    source: str  # e.g. "single-cpu-1x2, 12 launches"

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from bench.analysis.comparing.nouns import Noise, Party
+from bench.analysis.comparing.nouns import Party
+from bench.analysis.ended import ended
 from bench.analysis.result import Row, Study
+from bench.analysis.statistics.unpaired import Noise
 from bench.plan import Plan
-from bench.store import schema
 from bench.store.schema import Dna, Launch
 
 
@@ -51,12 +52,7 @@ class Side:
 
     def ended(self, configuration: str) -> list[Launch]:
         """The launches behind a row's number, in order of rounds; of a launch asked for, that one."""
-        found = [
-            each
-            for each in self.launches
-            if each.configuration == configuration and each.status in {schema.OK, schema.SUSPECT}
-        ]
-        found.sort(key=lambda launch: (launch.round, launch.position))
+        found = ended(self.launches, configuration)
         return [each for each in found if self.launch_id in {None, each.launch_id}]
 
     def rates(self, row: Row) -> list[float]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from bench.analysis.learning.learned import last_epochs, over_seeds
+from bench.analysis.learning.seeds import last_epochs, over_seeds
 from bench.analysis.result import Accuracy, Target, TimeTo
 from bench.plan import TARGETS
 from bench.store.schema import ClassScore, Epoch, Launch

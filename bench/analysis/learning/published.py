@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from bench.analysis.learning import macro
 from bench.analysis.learning.accuracy import by_seed
-from bench.analysis.learning.learned import last_epochs, over_seeds
 from bench.analysis.learning.macro import Macro
+from bench.analysis.learning.seeds import last_epochs, over_seeds
 from bench.analysis.result import Beside, Estimate, Row
 from bench.plan import PERCENT, Plan, Published
 from bench.store.schema import ClassScore, Epoch, Launch

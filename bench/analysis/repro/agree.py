@@ -7,8 +7,8 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from bench.analysis.comparing import learned
 from bench.analysis.comparing.nouns import DIVERGED
-from bench.analysis.learning import learned
 from bench.analysis.repro import causes, distance, envelope
 from bench.analysis.repro.agreement import (
     BITWISE,

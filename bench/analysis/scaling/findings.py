@@ -8,11 +8,11 @@ from typing import Any
 from bench.analysis.learning import accuracy, divergence, published
 from bench.analysis.learning.divergence import Divergence
 from bench.analysis.result import Row, Study, Target, Title
-from bench.analysis.scaling import laws, rows, speedup
+from bench.analysis.scaling import advice, laws, rows, speedup
 from bench.analysis.scaling.replicates import Repeats, gather, standing
 from bench.analysis.statistics.intervals import ROUNDS_FOR_A_VERDICT
 from bench.analysis.statistics.steady import Steps
-from bench.analysis.validity import advice, changed, rules
+from bench.analysis.validity import changed, rules
 from bench.plan import STRATEGIES, Configuration, Plan, Workload
 from bench.store import schema
 from bench.store.schema import ClassScore, Epoch, Launch
@@ -133,7 +133,7 @@ def _gathered(
     for launch in launches:
         by_key[launch.configuration].append(launch)
     planned = Counter(launch.configuration.key for launch in plan.launches)
-    ended = [launch for launch in launches if launch.status in {schema.OK, schema.SUSPECT}]
+    ended = [launch for launch in launches if launch.status in schema.ENDED]
     common = tuple(rules.study_findings(ended, variables))
     repeats = {
         each.key: gather(

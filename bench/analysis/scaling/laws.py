@@ -20,9 +20,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from bench.analysis.result import INVALID, Estimate, Law, Row
-from bench.analysis.scaling.series import share_estimate
+from bench.analysis.result import Estimate, Law, Row
 from bench.analysis.statistics.intervals import LAUNCHES_FOR_AN_INTERVAL, LEVEL, LogMean, rate_interval
+from bench.analysis.statistics.shares import share_estimate
 
 AMDAHL, GUNTHER = "Amdahl's law", "the Universal Scalability Law"
 COUNTS = 4  # of resources, the baseline's among them: fewer cannot tell two parameters from noise
@@ -58,12 +58,12 @@ def of_rows(rows: Sequence[Row], rates: Mapping[str, Mapping[int, float]]) -> tu
     base = next((row for row in rows if row.is_baseline), None)
     if len(rows) < 2:
         return (), "one count of resources"
-    if base is None or base.throughput is None or _is_invalid(base):
+    if base is None or base.throughput is None or base.is_invalid:
         return (), "there is no sound baseline to count resources against"
     groups: dict[Group, Ratios] = {}
     twice: set[Group] = set()
     for row in rows:
-        if row.is_baseline or row.speedup is None or row.efficiency is None or _is_invalid(row):
+        if row.is_baseline or row.speedup is None or row.efficiency is None or row.is_invalid:
             continue
         group = Group(
             strategy=row.configuration.strategy,
@@ -182,7 +182,3 @@ def _band(speedups: FloatArray) -> tuple[float, float]:
     found: Estimate = rate_interval([float(each) for each in speedups])
     low, high = found.low, found.high
     return (found.estimate if low is None else low, found.estimate if high is None else high)
-
-
-def _is_invalid(row: Row) -> bool:
-    return row.verdict is not None and row.verdict.word == INVALID

@@ -4,12 +4,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.analysis.report import Ceiling, Energy, Part, Reached, StepParts
-from bench.analysis.result import INVALID, Row, Study
+from bench.analysis.ended import ended
+from bench.analysis.result import Row, Study
 from bench.analysis.scaling.mfu import utilisation
+from bench.analysis.scaling.nouns import Ceiling, Energy, Part, Reached, StepParts
 from bench.analysis.statistics import intervals
 from bench.plan import Configuration
-from bench.store import schema
 from bench.store.schema import Dna, Launch
 
 WAIT, COMPUTE, EXPOSED = "data wait", "compute and rest", "communication"
@@ -24,7 +24,7 @@ def step_parts(study: Study) -> tuple[StepParts, ...]:
     """
     found = []
     for row in study.rows:
-        if row.step_ms is None or _is_invalid(row):
+        if row.step_ms is None or row.is_invalid:
             continue
         total = row.step_ms.p50
         shares = {EXPOSED: row.communication or 0.0, WAIT: row.data_wait or 0.0}
@@ -50,10 +50,10 @@ def energy(study: Study, launches: Sequence[Launch]) -> tuple[Energy, ...]:
     """Joules per sample of each row over its launches, and its mean power; or the reason that was given."""
     found = []
     for row in study.rows:
-        mine = [each for each in _ended(launches, row) if each.energy_j is not None and each.energy_j > 0]
+        mine = [each for each in ended(launches, row.key) if each.energy_j is not None and each.energy_j > 0]
         mine = [each for each in mine if each.window_samples and each.window_ns]
         if not mine:
-            reason = next((why for each in _ended(launches, row) if (why := _why(each, _ENERGY))), None)
+            reason = next((why for each in ended(launches, row.key) if (why := _why(each, _ENERGY))), None)
             found.append(
                 Energy(
                     configuration=row.key,
@@ -87,8 +87,8 @@ def reached(
     """
     found = []
     for row in study.rows:
-        first = next(iter(_ended(launches, row)), None)
-        if first is None or row.throughput is None or first.flop_per_sample is None or _is_invalid(row):
+        first = next(iter(ended(launches, row.key)), None)
+        if first is None or row.throughput is None or first.flop_per_sample is None or row.is_invalid:
             continue
         done = row.throughput.estimate * first.flop_per_sample
         ceilings = (*_published(row, first, done, peaks), *_measured(row.configuration, first, dna))
@@ -136,14 +136,6 @@ def _measured(row: Configuration, launch: Launch, dna: Sequence[Dna]) -> tuple[C
     )
 
 
-def _ended(launches: Sequence[Launch], row: Row) -> list[Launch]:
-    return [each for each in launches if each.configuration == row.key and each.status in {schema.OK, schema.SUSPECT}]
-
-
 def _why(launch: Launch, name: str) -> str | None:
     reason = json.loads(launch.unavailable).get(name)
     return None if reason is None else str(reason)
-
-
-def _is_invalid(row: Row) -> bool:
-    return row.verdict is not None and row.verdict.word == INVALID

@@ -12,13 +12,23 @@ from functools import lru_cache
 import numpy as np
 from scipy import special
 
-from bench.analysis.comparing.nouns import Noise
 from bench.analysis.digits import limit, percent, span
 from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER, Verdict
 from bench.analysis.statistics.intervals import LEVEL, POWER, SIGNIFICANCE, LogMean
 
 LAUNCHES_FOR_A_VERDICT = 5  # a side; the exact test of 5 + 5 reaches p = 2/252
 EXACT_CHOICES = 20_000  # ways to split all launches in two; with more of them the mean of logs is near enough to normal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Noise:
+    """What a calibration says of a machine's launches; a verdict may not assume less."""
+
+    spread: float  # standard deviation of log rates
+    pair_spread: float  # of the log ratio of two launches of one round
+    freedom: float  # degrees of freedom of `spread`
+    pair_freedom: float
+    source: str  # e.g. "single-cpu-1x2, 12 launches"
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from bench.analysis.comparing.nouns import (
     LOWER,
     MEMORY,
     THROUGHPUT,
-    Noise,
 )
 from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, INVALID, SLOWER
+from bench.analysis.statistics.unpaired import Noise
 from bench.plan import SHARED_HOST
 from bench.recipe import Recipe
 from bench.store.schema import METHOD_VERSION

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bench.analysis.comparing.nouns import Noise
 from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER
 from bench.analysis.statistics import unpaired
-from bench.analysis.statistics.unpaired import Arm, detectable_ratio, launches_needed, verdict
+from bench.analysis.statistics.unpaired import Arm, Noise, detectable_ratio, launches_needed, verdict
 
 
 def arm(mean, spread, n=6, seed=0, noise=None):

@@ -4,10 +4,8 @@ Launches that repeat one seed say how far rounding carries, not how far luck doe
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-
-import numpy as np
 
 from bench.analysis.comparing.nouns import DIVERGED, Found
 from bench.analysis.comparing.quantities import shown
@@ -15,9 +13,10 @@ from bench.analysis.digits import significant
 from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER, Estimate, Verdict
 from bench.analysis.statistics import unpaired
 from bench.analysis.statistics.intervals import LEVEL, SIGNIFICANCE, LogMean
+from bench.analysis.statistics.shares import share_bounds, share_mean
 from bench.analysis.statistics.unpaired import Arm
 from bench.plan import Workload
-from bench.store.schema import Epoch, Launch
+from bench.store.schema import Launch
 
 SEEDS_FOR_A_VERDICT = 5  # a side
 ACCURACY_MARGIN = 0.01  # one point of a hundred
@@ -74,7 +73,7 @@ def accuracy(
     if not x or not y:
         return Found(reasons=(f"not measured by {'B' if x else 'A'}",))
     method = "t interval on top-1 over seeds"
-    found = Found(a=_mean(x, method), b=_mean(y, method))
+    found = Found(a=share_mean(x, method), b=share_mean(y, method))
     n = min(len(x), len(y))
     if same_losses and a == b:
         none = Estimate(estimate=0.0, low=0.0, high=0.0, n=n, method=method)
@@ -85,11 +84,11 @@ def accuracy(
         difference = Estimate(estimate=y[0] - x[0], low=None, high=None, n=n, method=method)
         return replace(found, difference=difference, verdict=_too_few_seeds(n))
     seen = LogMean.difference(LogMean.of(y), LogMean.of(x))  # of shares, not of their logarithms
-    low, high = _bounds(seen, LEVEL)
+    low, high = share_bounds(seen, LEVEL)
     difference = Estimate(estimate=seen.mean, low=low, high=high, n=n, method=f"Welch {method}")
     if n < SEEDS_FOR_A_VERDICT:
         return replace(found, difference=difference, verdict=_too_few_seeds(n))
-    inner_low, inner_high = _bounds(seen, 1 - 2 * SIGNIFICANCE)
+    inner_low, inner_high = share_bounds(seen, 1 - 2 * SIGNIFICANCE)
     points = f"{significant(100 * margin, 2)} points"
     if -margin <= inner_low and inner_high <= margin:
         word, reason = EQUIVALENT, f"the 90 % interval of the difference lies within {points}"
@@ -125,50 +124,6 @@ def _diverged(verdict: Verdict) -> Verdict:
     return replace(verdict, word=DIVERGED) if verdict.word in {FASTER, SLOWER} else verdict
 
 
-def _mean(values: Sequence[float], method: str) -> Estimate:
-    low, high = _bounds(LogMean.of(values), LEVEL) if len(values) > 2 else (None, None)
-    return Estimate(estimate=float(np.mean(values)), low=low, high=high, n=len(values), method=method)
-
-
-def _bounds(seen: LogMean, level: float) -> tuple[float, float]:
-    """`LogMean.interval` without its exponential."""
-    low, high = seen.interval(level)
-    return math.log(low), math.log(high)
-
-
 def _too_few_seeds(n: int) -> Verdict:
     reason = f"{n} seed{'s' * (n != 1)} a side; a verdict on accuracy needs {SEEDS_FOR_A_VERDICT} (--seed)"
     return Verdict(word=INCONCLUSIVE, reasons=(reason,), detectable=None, rounds_needed=None)
-
-
-def over_seeds(values: Mapping[int, Sequence[float]], what: str) -> Estimate | None:
-    """The mean over seeds of a share that each launch ends with; None without launches.
-
-    A seed's own launches are averaged first: they are no replicates of its luck. t interval on the shares themselves,
-    from three seeds on.
-
-    Args:
-        values: what the launches of each seed came to, by seed.
-        what: its name, for the method.
-    """
-    means = [float(np.mean(each)) for each in values.values() if each]
-    return _mean(means, f"t interval on {what} over seeds") if means else None
-
-
-def last_epochs(epochs: Iterable[Epoch]) -> list[Epoch]:
-    """The last epoch of every launch: one that stopped early ends with its own."""
-    last: dict[str, Epoch] = {}
-    for epoch in epochs:
-        if epoch.launch_id not in last or epoch.epoch > last[epoch.launch_id].epoch:
-            last[epoch.launch_id] = epoch
-    return list(last.values())
-
-
-def last_top1(launches: Iterable[Launch], epochs: Iterable[Epoch]) -> dict[str, dict[int, float]]:
-    """Top-1 after each launch's last epoch, by configuration and seed: the mean over a seed's launches, shares."""
-    by_id = {launch.launch_id: launch for launch in launches}
-    found: dict[str, dict[int, list[float]]] = {}
-    for epoch in last_epochs(epochs):
-        if launch := by_id.get(epoch.launch_id):
-            found.setdefault(launch.configuration, {}).setdefault(launch.seed, []).append(epoch.top1)
-    return {row: {seed: float(np.mean(each)) for seed, each in seeds.items()} for row, seeds in found.items()}

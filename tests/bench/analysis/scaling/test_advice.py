@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from bench.analysis.scaling import advice
 from bench.analysis.scaling.findings import analyse
-from bench.analysis.validity import advice
 from tests.bench.analysis.analysis_fakes import DDP2, SINGLE, changed, configuration, study
 
 BASE = (100.0, 101.0, 99.0, 100.5, 99.5, 100.2)
