@@ -135,7 +135,7 @@ class Title:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Beside:
+class PublishedComparison:
     """A published result, and what was measured of the same thing."""
 
     published: Published
@@ -187,7 +187,7 @@ class Study:
     hw_id: str | None
     sw_id: str | None
     num_id: str | None
-    published: tuple[Beside, ...] = ()
+    published: tuple[PublishedComparison, ...] = ()
     targets: tuple[Target, ...] = ()
     laws: tuple[Law, ...] = ()
     no_law: str = ""  # why no law describes the rows; empty when one does

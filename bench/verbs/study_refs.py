@@ -19,7 +19,7 @@ from bench.analysis.comparing import calibration
 from bench.analysis.comparing.comparable import workload_key
 from bench.analysis.comparing.compare import compare
 from bench.analysis.comparing.nouns import Calibration, Comparison
-from bench.analysis.comparing.operands import Side
+from bench.analysis.comparing.operands import Operand
 from bench.analysis.learning.seeds import last_top1
 from bench.documents import noun_of
 from bench.errors import BenchError, CannotError, UsageError
@@ -140,7 +140,7 @@ def one_of_each(wanted: Sequence[Wanted]) -> list[Wanted]:
     return chosen
 
 
-def read(wanted: Wanted, known: Sequence[Calibration]) -> Side:
+def read(wanted: Wanted, known: Sequence[Calibration]) -> Operand:
     """Everything that a comparison needs of a study.
 
     Args:
@@ -151,7 +151,7 @@ def read(wanted: Wanted, known: Sequence[Calibration]) -> Side:
     plan = index.plan(wanted.store, study_id)
     damaged: list[index.Damage] = []
     found = study.analysed(wanted.store, study_id)
-    side = Side(
+    side = Operand(
         name=wanted.text,
         study=found,
         plan=plan,
@@ -200,7 +200,7 @@ def calibrations(stores: Sequence[Path]) -> Iterator[Calibration]:
                 click.echo(f"warning: {file} is left out: {error}", err=True)
 
 
-def _over_seeds(store: Path, side: Side) -> dict[str, dict[int, float]]:
+def _over_seeds(store: Path, side: Operand) -> dict[str, dict[int, float]]:
     """Accuracy by row and seed, of the study and its kin: the same work on the same machine from other seeds."""
     mine, study = side.plan, side.study
     if mine.workload.epochs is None or side.launch_id is not None:

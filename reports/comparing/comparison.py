@@ -16,10 +16,10 @@ from bench.analysis.comparing.nouns import (
     LOWER,
     MEMORY,
     THROUGHPUT,
-    Compared,
     Comparison,
     Difference,
-    Party,
+    RowQuantity,
+    StudyRef,
 )
 from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, INVALID, SLOWER, Estimate
 from reports.text import fmt, layout, names, paragraphs
@@ -63,7 +63,7 @@ def sentence(found: Comparison) -> str:
 _ORDER = (SLOWER, FASTER, EQUIVALENT, INCONCLUSIVE, INVALID)
 
 
-def more_launches(row: Compared) -> int | None:
+def more_launches(row: RowQuantity) -> int | None:
     """How many more launches a side would decide it; None when that is not known."""
     if row.verdict is None or row.verdict.rounds_needed is None:
         return None
@@ -90,7 +90,7 @@ def caption(found: Comparison) -> str:
     return f"B over A, margin {fmt.percent(found.margin)}. A: {_place(found.a)}; B: {_place(found.b)}."
 
 
-def _place(party: Party) -> str:
+def _place(party: StudyRef) -> str:
     return fmt.clean(party.launch_id or party.study_id)
 
 
@@ -99,7 +99,7 @@ def notes_of(found: Comparison) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_notes(found, ())))
 
 
-def _speeds(word: str, rows: Sequence[Compared], found: Comparison) -> str:
+def _speeds(word: str, rows: Sequence[RowQuantity], found: Comparison) -> str:
     who = fmt.listed(_name(row, found.rows) for row in rows)
     within = fmt.percent(found.margin, None if round(100 * found.margin) != 100 * found.margin else 0)
     if word in {FASTER, SLOWER}:
@@ -118,14 +118,14 @@ def _speeds(word: str, rows: Sequence[Compared], found: Comparison) -> str:
     return f"INCONCLUSIVE on {who}{needed}."
 
 
-def _differs(row: Compared) -> str:
+def _differs(row: RowQuantity) -> str:
     if row.difference is not None:
         return f"{_word(row)}: B is {_points(row.difference)} from A"
     way = "higher" if row.ratio is not None and row.ratio.estimate > 1 else "lower"
     return f"{'DIVERGED' if _word(row) == DIVERGED else 'is ' + way} ({fmt.with_interval(row.ratio)} of A's)"
 
 
-def _party(name: str, party: Party, console: Console) -> list[Text]:
+def _party(name: str, party: StudyRef, console: Console) -> list[Text]:
     what = party.launch_id or party.study_id
     facts = [what, fmt.clean(party.model), fmt.clean(party.data), party.precision]
     when = party.created_at[:16].replace("T", " ") + " UTC"
@@ -177,8 +177,8 @@ def _table(found: Comparison, console: Console, *, wide: bool) -> Iterator[list[
     yield [line for note in notes for line in paragraphs.paragraph("- ", note, console)]
 
 
-def _columns(rows: Sequence[Compared]) -> tuple[Column, ...]:
-    def cells(make: Callable[[Compared], str]) -> tuple[str, ...]:
+def _columns(rows: Sequence[RowQuantity]) -> tuple[Column, ...]:
+    def cells(make: Callable[[RowQuantity], str]) -> tuple[str, ...]:
         return tuple(make(row) for row in rows)
 
     bare = Column(key="ratio", header="B/A", cells=cells(lambda row: _ratio(row, interval=False)), align="point")
@@ -214,15 +214,15 @@ def _notes(found: Comparison, gone: Sequence[str]) -> Iterator[str]:
         yield f"Left out to fit the width: {', '.join(gone)} (--wide shows them)."
 
 
-def _name(row: Compared, among: Sequence[Compared]) -> str:
+def _name(row: RowQuantity, among: Sequence[RowQuantity]) -> str:
     return names.phrase(row, among)
 
 
-def _label(row: Compared) -> str:
+def _label(row: RowQuantity) -> str:
     return f"{row.metric}, {row.unit}" if row.unit == "J/sample" else _LABELS.get(row.metric, row.metric)
 
 
-def _amount(row: Compared, estimate: Estimate | None) -> str:
+def _amount(row: RowQuantity, estimate: Estimate | None) -> str:
     if estimate is None:
         return fmt.MISSING
     if row.metric == MEMORY:
@@ -230,7 +230,7 @@ def _amount(row: Compared, estimate: Estimate | None) -> str:
     return fmt.percent_point(estimate) if row.metric in {EFFICIENCY, ACCURACY} else fmt.point(estimate)
 
 
-def _ratio(row: Compared, *, interval: bool) -> str:
+def _ratio(row: RowQuantity, *, interval: bool) -> str:
     if row.difference is not None:
         return _points(row.difference, interval=interval)
     return fmt.with_interval(row.ratio) if interval else fmt.point(row.ratio)
@@ -244,12 +244,12 @@ def _points(difference: Estimate, *, interval: bool = True) -> str:
     return f"{told}{fmt.NARROW}points"
 
 
-def _launches(row: Compared) -> str:
+def _launches(row: RowQuantity) -> str:
     estimate = row.ratio or row.difference
     return fmt.number(estimate.n) if estimate else fmt.MISSING
 
 
-def _word(row: Compared) -> str | None:
+def _word(row: RowQuantity) -> str | None:
     return row.verdict.word if row.verdict is not None else None
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from bench.analysis.comparing import gates
 from bench.analysis.comparing.gates import Ruling
-from bench.analysis.comparing.nouns import Calibration, Compared, Comparison, Machines, Party
+from bench.analysis.comparing.nouns import Calibration, Comparison, Machines, RowQuantity, StudyRef
 from reports.comparing import comparison, machines
 from reports.text import fmt
 from reports.text.plain import configuration_keys, estimate, finite
@@ -56,10 +56,10 @@ def machines_document(found: Machines, rulings: Sequence[Ruling], exit_code: int
             "left_out": found.left_out,
             "rows": [
                 {
-                    **configuration_keys(fleet.configuration, IN_COMPARISON),
+                    **configuration_keys(row.configuration, IN_COMPARISON),
                     "metric": "throughput",
-                    "spread": fleet.spread,
-                    "could_name": fleet.could_name,
+                    "spread": row.spread,
+                    "could_name": row.could_name,
                     "machines": [
                         {
                             "name": each.party.name,
@@ -73,11 +73,11 @@ def machines_document(found: Machines, rulings: Sequence[Ruling], exit_code: int
                             "detectable": each.verdict.detectable,
                             "reasons": each.verdict.reasons,
                         }
-                        for each in fleet.machines
+                        for each in row.machines
                     ],
-                    "reasons": [*fleet.absent, *fleet.reasons],
+                    "reasons": [*row.absent, *row.reasons],
                 }
-                for fleet in found.fleets
+                for row in found.rows
             ],
             "notes": found.notes,
             "verdict": machines.sentence(found).replace(fmt.NARROW, " "),
@@ -105,7 +105,7 @@ def _gates(told: Sequence[Ruling]) -> dict[str, Any]:
 IN_COMPARISON = ("strategy", "ranks", "nodes", "device", "cores_per_rank", "batch_per_rank")
 
 
-def _party(party: Party) -> dict[str, Any]:
+def _party(party: StudyRef) -> dict[str, Any]:
     return {
         "name": party.name,
         "study": party.study_id,
@@ -116,7 +116,7 @@ def _party(party: Party) -> dict[str, Any]:
     }
 
 
-def _row(row: Compared) -> dict[str, Any]:
+def _row(row: RowQuantity) -> dict[str, Any]:
     verdict = row.verdict
     return {
         **configuration_keys(row.configuration, IN_COMPARISON),

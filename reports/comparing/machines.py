@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.text import Text
 
-from bench.analysis.comparing.nouns import Fleet, MachineRate, Machines
+from bench.analysis.comparing.nouns import MachineRate, Machines, RowAcrossMachines
 from bench.analysis.digits import significant
 from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER
 from reports.comparing.comparison import STYLES
@@ -17,13 +17,13 @@ from reports.text.columns import Column
 def show(found: Machines, console: Console, *, wide: bool = False) -> None:
     """Print every row over all machines."""
     blocks: list[list[Text]] = []
-    for fleet in found.fleets:
-        title = f"{_name(fleet, found)}: {fmt.count(len(fleet.machines), 'machine')}"
-        if fleet.spread is not None:
-            title += f", spread {fmt.percent(fleet.spread, 2)} without those named"
+    for row in found.rows:
+        title = f"{_name(row, found)}: {fmt.count(len(row.machines), 'machine')}"
+        if row.spread is not None:
+            title += f", spread {fmt.percent(row.spread, 2)} without those named"
         blocks.append(paragraphs.paragraph("", title, console))
-        if fleet.machines:
-            lines, _ = layout.table(_columns(fleet), console, STYLES, wide=wide)
+        if row.machines:
+            lines, _ = layout.table(_columns(row), console, STYLES, wide=wide)
             blocks.append(lines)
     notes = dict.fromkeys(_notes(found))
     blocks.append([line for note in notes for line in paragraphs.paragraph("- ", note, console)])
@@ -34,13 +34,13 @@ def show(found: Machines, console: Console, *, wide: bool = False) -> None:
 def sentence(found: Machines) -> str:
     """Who stands out in which row, or what could have been seen where nobody does."""
     told = []
-    for fleet in found.fleets:
+    for row in found.rows:
         named = [
             f"{fmt.clean(each.party.name)} is {each.shown}, {_ratio(each)}{_perhaps(each, found)}"
-            for each in fleet.machines
+            for each in row.machines
             if each.shown in {FASTER, SLOWER}
         ]
-        told.append(f"{_name(fleet, found)}: {fmt.listed(named) if named else _nobody(fleet)}.")
+        told.append(f"{_name(row, found)}: {fmt.listed(named) if named else _nobody(row)}.")
     return " ".join(told) or "No row to compare."
 
 
@@ -50,16 +50,16 @@ def _perhaps(machine: MachineRate, found: Machines) -> str:
     return f", perhaps by less than {fmt.percent(found.margin)}"
 
 
-def _nobody(fleet: Fleet) -> str:
-    many = len(fleet.machines)
+def _nobody(row: RowAcrossMachines) -> str:
+    many = len(row.machines)
     if many < 2:
         return f"{fmt.count(many, 'machine')} with a number, so nothing is compared"
-    if all(each.verdict.word == EQUIVALENT for each in fleet.machines):
+    if all(each.verdict.word == EQUIVALENT for each in row.machines):
         return f"all {many} machines are EQUIVALENT"
     told = f"no machine of {many} is shown to differ"
-    if fleet.could_name is not None:
-        return f"{told}; with {many} machines one could have been named beyond {fmt.percent(fleet.could_name - 1)}"
-    seen = [each.verdict.detectable for each in fleet.machines if each.verdict.detectable is not None]
+    if row.could_name is not None:
+        return f"{told}; with {many} machines one could have been named beyond {fmt.percent(row.could_name - 1)}"
+    seen = [each.verdict.detectable for each in row.machines if each.verdict.detectable is not None]
     if seen and all(map(math.isfinite, seen)):
         told += f"; these launches could show one that differs by {fmt.percent(max(seen) - 1)}"
     return told
@@ -69,8 +69,8 @@ def _ratio(machine: MachineRate) -> str:
     return f"{fmt.with_interval(machine.ratio)} of the median of the others"
 
 
-def _columns(fleet: Fleet) -> tuple[Column, ...]:
-    rows = fleet.machines
+def _columns(row: RowAcrossMachines) -> tuple[Column, ...]:
+    rows = row.machines
     return (
         Column(
             key="name", header="machine", cells=tuple(fmt.clean(each.party.name)[:40] for each in rows), align="left"
@@ -91,15 +91,15 @@ def _columns(fleet: Fleet) -> tuple[Column, ...]:
 
 def _notes(found: Machines) -> Iterator[str]:
     yield from (f"{fmt.clean(each)}." for each in found.left_out)
-    for fleet in found.fleets:
-        name = _name(fleet, found)
-        yield from (f"{name}, {fmt.clean(each)}." for each in (*fleet.absent, *fleet.reasons))
-        if fleet.could_name is not None:
+    for row in found.rows:
+        name = _name(row, found)
+        yield from (f"{name}, {fmt.clean(each)}." for each in (*row.absent, *row.reasons))
+        if row.could_name is not None:
             yield (
-                f"{name}: with {fmt.count(len(fleet.machines), 'machine')} of this spread an outlier is named beyond "
-                f"{fmt.percent(fleet.could_name - 1)}, four times in five."
+                f"{name}: with {fmt.count(len(row.machines), 'machine')} of this spread an outlier is named beyond "
+                f"{fmt.percent(row.could_name - 1)}, four times in five."
             )
-        for each in fleet.machines:
+        for each in row.machines:
             machine = fmt.clean(each.party.name)
             if each.p is not None and each.word is None:
                 yield (
@@ -108,7 +108,7 @@ def _notes(found: Machines) -> Iterator[str]:
                 )
             if each.shown == INCONCLUSIVE:
                 yield f"{name}, {machine}: {'; '.join(map(fmt.clean, each.verdict.reasons))}."
-    if any(fleet.could_name is not None for fleet in found.fleets):
+    if any(row.could_name is not None for row in found.rows):
         yield (
             "Outliers are named by Rosner's generalised extreme Studentised deviate, one machine one value, at "
             f"5{fmt.NARROW}% over all machines."
@@ -116,5 +116,5 @@ def _notes(found: Machines) -> Iterator[str]:
     yield from found.notes
 
 
-def _name(fleet: Fleet, found: Machines) -> str:
-    return names.phrase(fleet, found.fleets)
+def _name(row: RowAcrossMachines, found: Machines) -> str:
+    return names.phrase(row, found.rows)

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from bench.analysis.comparing.nouns import Compared, Comparison
+from bench.analysis.comparing.nouns import Comparison, RowQuantity
 from bench.analysis.report import Report, StudyReport
 from reports.comparing.document import IN_COMPARISON
 from reports.scaling.document import scale_document
@@ -33,7 +33,7 @@ def _comparison(found: Comparison) -> dict[str, Any]:
     return {**vars(found), "rows": [_quantity(each) for each in found.rows]}
 
 
-def _quantity(row: Compared) -> dict[str, Any]:
+def _quantity(row: RowQuantity) -> dict[str, Any]:
     found = {name: value for name, value in vars(row).items() if name not in {"configuration", "metric", "unit"}}
     return {**found, **configuration_keys(row.configuration, IN_COMPARISON), "metric": row.metric, "unit": row.unit}
 

@@ -4,7 +4,7 @@ import json
 from functools import partial
 from typing import Any
 
-from bench.analysis.comparing.nouns import Compared, Comparison
+from bench.analysis.comparing.nouns import Comparison, RowQuantity
 from bench.analysis.report import Report, StudyReport
 from bench.analysis.result import Estimate, Row, Study
 from reports.comparing import comparison
@@ -20,7 +20,7 @@ def comparison_as_csv(found: Comparison) -> str:
     return _as_csv(rows or [_compared(found, None)])
 
 
-def _compared(found: Comparison, row: Compared | None) -> dict[str, Any]:
+def _compared(found: Comparison, row: RowQuantity | None) -> dict[str, Any]:
     verdict, a, b, ratio, difference = (
         (row.verdict, row.a, row.b, row.ratio, row.difference) if row is not None else (None,) * 5
     )

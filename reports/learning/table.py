@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from bench.analysis.digits import significant
-from bench.analysis.result import Beside, Row, Study, Target, TimeTo
+from bench.analysis.result import PublishedComparison, Row, Study, Target, TimeTo
 from bench.plan import PERCENT
 from reports.text import fmt, names
 from reports.text.columns import Column
@@ -28,15 +28,15 @@ HARDWARE, APART = "published on", "apart"  # headers
 _DECIMALS = {"params": 0, "validation_loss": 3, "train_loss": 3}
 
 
-def headline(study: Study) -> tuple[Beside, ...]:
+def headline(study: Study) -> tuple[PublishedComparison, ...]:
     """Of the end of the run and of all classes; the rest is in `bench show`."""
     return tuple(each for each in study.published if each.published.epoch is None and each.published.class_name is None)
 
 
-def columns(found: Sequence[Beside]) -> tuple[Column, ...]:
+def columns(found: Sequence[PublishedComparison]) -> tuple[Column, ...]:
     """Measured beside published, a line each."""
 
-    def column(key: str, header: str, cell: Callable[[Beside], str], **more: Any) -> Column:
+    def column(key: str, header: str, cell: Callable[[PublishedComparison], str], **more: Any) -> Column:
         return Column(key=key, header=header, cells=tuple(cell(each) for each in found), **more)
 
     columns = (
@@ -50,7 +50,7 @@ def columns(found: Sequence[Beside]) -> tuple[Column, ...]:
     return tuple(each for each in columns if any(each.cells))
 
 
-def instead(found: Sequence[Beside], gone: Sequence[str]) -> Iterator[str]:
+def instead(found: Sequence[PublishedComparison], gone: Sequence[str]) -> Iterator[str]:
     """What columns that had to go would have said: two runs that differ must not look alike."""
     if HARDWARE in gone:
         yield f"Published on: {'; '.join(dict.fromkeys(filter(None, map(_hardware, found))))}."
@@ -152,7 +152,7 @@ def _target(found: Target) -> str:
     return f"{name} was to be {wanted}: " + (f"missed by {lacking}" if found.missed_by else "reached")
 
 
-def _what(each: Beside) -> str:
+def _what(each: PublishedComparison) -> str:
     told = each.published
     name = _NAMES.get(told.metric, told.metric)
     of = f" of {told.class_name}" if told.class_name else ""
@@ -167,7 +167,7 @@ def _what(each: Beside) -> str:
     return f"{name}{of}{ranks}{when}"
 
 
-def _measured(each: Beside) -> str:
+def _measured(each: PublishedComparison) -> str:
     if each.measured is None:
         return fmt.MISSING
     if fmt.has_interval(each.measured):
@@ -175,14 +175,14 @@ def _measured(each: Beside) -> str:
     return fmt.number(each.measured.estimate, _decimals(each)) + _unit(each)
 
 
-def _published(each: Beside) -> str:
+def _published(each: PublishedComparison) -> str:
     told = each.published
     if told.low is not None and told.high is not None:
         return f"{_plain(told.low)} to {_plain(told.high)}{_unit(each)}"
     return f"{_plain(told.value)}{_unit(each)}"
 
 
-def _difference(each: Beside) -> str:
+def _difference(each: PublishedComparison) -> str:
     found = each.difference
     if each.ratio is not None or found is None or found.low is None or found.high is None:
         return _differs(each)
@@ -191,7 +191,7 @@ def _difference(each: Beside) -> str:
     return f"{found.estimate:+.2f} [{found.low:+.1f}, {found.high:+.1f}] points"
 
 
-def _differs(each: Beside) -> str:
+def _differs(each: PublishedComparison) -> str:
     """Without its interval."""
     if each.difference is None:
         return each.reason or fmt.MISSING
@@ -204,22 +204,22 @@ def _differs(each: Beside) -> str:
     return f"{each.difference.estimate:+,.{2 if decimals is None else decimals}f}{points}".replace(",", fmt.NARROW)
 
 
-def _hardware(each: Beside) -> str:
+def _hardware(each: PublishedComparison) -> str:
     told = each.published
     where = [part for part in (told.hardware, told.device) if part]
     return ", ".join(map(fmt.clean, where))
 
 
-def _apart(each: Beside) -> str:
+def _apart(each: PublishedComparison) -> str:
     return "; ".join(each.apart)
 
 
-def _unit(each: Beside) -> str:
+def _unit(each: PublishedComparison) -> str:
     unit = each.published.unit
     return f"{fmt.NARROW}{unit}" if unit and unit != "samples/s" else ""
 
 
-def _decimals(each: Beside) -> int | None:
+def _decimals(each: PublishedComparison) -> int | None:
     metric, unit = each.published.metric, each.published.unit
     if unit == PERCENT:
         return 2

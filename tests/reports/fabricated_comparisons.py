@@ -10,14 +10,14 @@ from bench.analysis.comparing.nouns import (
     MEMORY,
     THROUGHPUT,
     Calibration,
-    Compared,
     Comparison,
     Difference,
     FalseAlarms,
-    Fleet,
     MachineRate,
     Machines,
-    Party,
+    RowAcrossMachines,
+    RowQuantity,
+    StudyRef,
 )
 from bench.analysis.result import Estimate, Verdict
 from tests.reports import fabricated_studies as studies
@@ -39,7 +39,7 @@ def party(name, **changes):
         "hw_id": "7f3c91a202bd77e0",
         "sw_id": "02bd77e07f3c91a2",
     }
-    return Party(name=name, **{**document, **changes})
+    return StudyRef(name=name, **{**document, **changes})
 
 
 A, B = party("aaaa"), party("bbbb", sw_id="ffeeddccbbaa9988")
@@ -50,7 +50,7 @@ def verdict(word, *reasons, needed=None, detectable=1.013, **more):
 
 
 def compared(metric, ranks=2, unit="", **found):
-    return Compared(
+    return RowQuantity(
         configuration=studies.row("ddp" if ranks > 1 else "single", ranks).configuration,
         metric=metric,
         unit=unit,
@@ -192,8 +192,8 @@ def fleet():
     return Machines(
         parties=tuple(each.party for each in machines),
         left_out=("node9 is left out: precision: fp32 against bf16",),
-        fleets=(
-            Fleet(
+        rows=(
+            RowAcrossMachines(
                 configuration=studies.row("single", 1, device="cuda", cores_per_rank=None).configuration,
                 machines=machines,
                 spread=0.00051,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bench.analysis.comparing import fleet_verdicts
+from bench.analysis.comparing import machine_verdicts
 from bench.analysis.comparing.machines import could_name, outliers
 from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER
 from bench.analysis.statistics.unpaired import Arm, Noise, detectable_ratio, launches_needed, verdict
@@ -78,8 +78,8 @@ def calibrated(spread, launches=24):
     return Noise(
         spread=spread,
         pair_spread=math.sqrt(2) * spread,
-        freedom=launches - 1,
-        pair_freedom=launches / 2,
+        dof=launches - 1,
+        pair_dof=launches / 2,
         source="simulated",
     )
 
@@ -152,8 +152,8 @@ def test_the_outlier_said_to_be_named_is_named_four_times_in_five(machines, note
 
 
 def fleet(values):
-    found = fleet_verdicts.apart(values)
-    return [each.word for each in fleet_verdicts.verdicts(found, [()] * len(found), MARGIN)]
+    found = machine_verdicts.over_the_others(values)
+    return [each.word for each in machine_verdicts.verdicts(found, [()] * len(found), MARGIN)]
 
 
 @pytest.mark.parametrize("noise", NOISE)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER
-from bench.analysis.statistics.intervals import reach, rounds_needed, verdict
+from bench.analysis.statistics.intervals import min_detectable_effect, rounds_needed, verdict
 
 pytestmark = pytest.mark.statistics
 
@@ -83,7 +83,7 @@ def test_equal_configurations_on_a_quiet_machine_are_called_equivalent(noted):
 @pytest.mark.parametrize(("rounds", "lowest"), [(6, 0.75), (7, 0.71), (8, 0.73), (10, 0.75), (20, 0.75)])
 def test_what_is_said_to_be_detectable_is_detected_four_times_in_five(rounds, lowest, noted):
     studies, spread = 1500, 0.05
-    logs = reach(rounds) * spread + np.random.default_rng(rounds).normal(0, spread, (studies, rounds))
+    logs = min_detectable_effect(rounds) * spread + np.random.default_rng(rounds).normal(0, spread, (studies, rounds))
     power = noted(f"power: at the difference said to be detectable, {rounds} rounds", words(logs)[FASTER], studies)
     assert lowest <= power <= 0.84
 

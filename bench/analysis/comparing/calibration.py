@@ -95,8 +95,8 @@ def of(
     return Noise(
         spread=best.cv.estimate,
         pair_spread=math.sqrt(2) * best.within_pairs.estimate,
-        freedom=best.launches - 1,
-        pair_freedom=pairs,
+        dof=best.launches - 1,
+        pair_dof=pairs,
         source=f"{best.configuration}, {best.launches} launches, CV {percent(best.cv.estimate)}",
     )
 

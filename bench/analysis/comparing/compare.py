@@ -11,18 +11,18 @@ from bench.analysis.comparing.nouns import (
     LOSS,
     MEMORY,
     THROUGHPUT,
-    Compared,
     Comparison,
     Difference,
-    Found,
+    Quantity,
+    RowQuantity,
 )
-from bench.analysis.comparing.operands import Side
+from bench.analysis.comparing.operands import Operand
 from bench.analysis.result import INCONCLUSIVE, INVALID, Row, Verdict
 from bench.analysis.validity import source
 from bench.store.schema import NOT_APPLICABLE
 
 
-def compare(a: Side, b: Side, margin: float, *, other_source: bool = False) -> Comparison:
+def compare(a: Operand, b: Operand, margin: float, *, other_source: bool = False) -> Comparison:
     """Every quantity of every row that both sides have; rows of one study are paired by round.
 
     Args:
@@ -55,7 +55,7 @@ def compare(a: Side, b: Side, margin: float, *, other_source: bool = False) -> C
     return replace(found, notes=(*_notes(found, paired=paired), *said))
 
 
-def fingerprints(a: Side, b: Side) -> tuple[Difference, ...]:
+def fingerprints(a: Operand, b: Operand) -> tuple[Difference, ...]:
     """Where the machines, their software and the threads of their ranks differ."""
     (mine, gaps), (theirs, more_gaps) = (dna_effects.facts(side.dna) for side in (a, b))
     mine, theirs = (
@@ -64,13 +64,13 @@ def fingerprints(a: Side, b: Side) -> tuple[Difference, ...]:
     return dna_effects.differences(mine, theirs, gaps | more_gaps)
 
 
-def _unread(a: Side, b: Side) -> tuple[str, ...]:
+def _unread(a: Operand, b: Operand) -> tuple[str, ...]:
     """What of the machines could not be compared, because a side could not read it."""
     unread = dna_effects.unread_by(a.dna, b.dna)
     return (f"Not compared, since it could not be read: {', '.join(sorted(unread))}.",) if unread else ()
 
 
-def _of_launches(side: Side) -> dict[str, set[str]]:
+def _of_launches(side: Operand) -> dict[str, set[str]]:
     told: dict[str, set[str]] = {}
     for each in (launch for row in side.rows for launch in side.ended(row.key)):
         facts = {"threads_per_rank": each.threads_per_rank, "device_names": ", ".join(sorted(set(each.device_names)))}
@@ -80,7 +80,7 @@ def _of_launches(side: Side) -> dict[str, set[str]]:
     return told
 
 
-def _matched(a: Side, b: Side, *, paired: bool) -> list[tuple[Row, Row]]:
+def _matched(a: Operand, b: Operand, *, paired: bool) -> list[tuple[Row, Row]]:
     if paired:
         return [(mine, theirs) for mine in a.rows for theirs in b.rows if mine.key != theirs.key]
     theirs_of = {row.configuration: row for row in b.rows}
@@ -93,7 +93,7 @@ def _matched(a: Side, b: Side, *, paired: bool) -> list[tuple[Row, Row]]:
     ]
 
 
-def _quantities(a: Side, b: Side, mine: Row, theirs: Row, margin: float, *, paired: bool) -> list[Compared]:
+def _quantities(a: Operand, b: Operand, mine: Row, theirs: Row, margin: float, *, paired: bool) -> list[RowQuantity]:
     """All quantities of one pair of rows; of a row without a sound number, only why."""
     refused = {
         name: (row, why) for name, row in (("A", mine), ("B", theirs)) if (why := comparable.no_number(row)) is not None
@@ -102,7 +102,7 @@ def _quantities(a: Side, b: Side, mine: Row, theirs: Row, margin: float, *, pair
         word = INCONCLUSIVE if all(comparable.is_noise(row) for row, _ in refused.values()) else INVALID
         reasons = tuple(f"{name}: {why}" for name, (_, why) in refused.items())
         verdict = Verdict(word=word, reasons=reasons, detectable=None, rounds_needed=None)
-        return [_compared(theirs, THROUGHPUT, "samples/s", Found(verdict=verdict))]
+        return [_compared(theirs, THROUGHPUT, "samples/s", Quantity(verdict=verdict))]
     launches = a.ended(mine.key), b.ended(theirs.key)
     doubts = [
         f"{name} is suspect: {doubt}"
@@ -129,7 +129,7 @@ def _quantities(a: Side, b: Side, mine: Row, theirs: Row, margin: float, *, pair
     return [_compared(theirs, metric, unit, each) for (metric, unit), each in found.items() if each is not None]
 
 
-def _doubted(found: Found | None, doubts: Sequence[str]) -> Found | None:
+def _doubted(found: Quantity | None, doubts: Sequence[str]) -> Quantity | None:
     """No word rests on launches that something casts doubt on; more of the same would not help, measuring again may."""
     if found is None or found.verdict is None or not doubts:
         return found
@@ -138,8 +138,8 @@ def _doubted(found: Found | None, doubts: Sequence[str]) -> Found | None:
     return replace(found, verdict=doubted)
 
 
-def _compared(row: Row, metric: str, unit: str, found: Found) -> Compared:
-    return Compared(
+def _compared(row: Row, metric: str, unit: str, found: Quantity) -> RowQuantity:
+    return RowQuantity(
         **vars(found),
         configuration=row.configuration,
         metric=metric,

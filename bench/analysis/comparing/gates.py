@@ -17,10 +17,10 @@ from bench.analysis.comparing.nouns import (
     LOWER,
     MEMORY,
     THROUGHPUT,
-    Compared,
     Comparison,
     MachineRate,
     Machines,
+    RowQuantity,
 )
 from bench.analysis.result import EQUIVALENT, FASTER, INVALID, SLOWER
 
@@ -71,7 +71,7 @@ def of_machines(found: Machines, gates: Sequence[str]) -> tuple[Ruling, ...]:
     if "slower" not in gates:
         return tuple(told)
     told += [Ruling(gate="slower", about=each, decision=UNDECIDED) for each in found.left_out]
-    for fleet in found.fleets:
+    for fleet in found.rows:
         row = fleet.configuration.key
         told += [Ruling(gate="slower", about=f"{row} of {each}", decision=UNDECIDED) for each in fleet.absent]
         told += [_of_machine(machine, f"{machine.party.name} on {row}") for machine in fleet.machines]
@@ -107,14 +107,14 @@ def _of_gate(gate: str, found: Comparison) -> Iterator[Ruling]:
         yield from _of_row(gate, rows)
 
 
-def _by_row(rows: Sequence[Compared]) -> Iterator[list[Compared]]:
+def _by_row(rows: Sequence[RowQuantity]) -> Iterator[list[RowQuantity]]:
     """The quantities of each pair of rows, of which throughput is always the first."""
     starts = [place for place, row in enumerate(rows) if row.metric == THROUGHPUT]
     for start, stop in zip(starts, [*starts, len(rows)][1:], strict=True):
         yield list(rows[start:stop])
 
 
-def _of_row(gate: str, rows: Sequence[Compared]) -> Iterator[Ruling]:
+def _of_row(gate: str, rows: Sequence[RowQuantity]) -> Iterator[Ruling]:
     metrics, word = GATES[gate]
     mine = [row for row in rows if row.metric in metrics]
     if not mine and rows[0].ratio is None:  # refused as a whole, so that no quantity of it was looked at
@@ -124,7 +124,7 @@ def _of_row(gate: str, rows: Sequence[Compared]) -> Iterator[Ruling]:
     yield from sorted(told, key=lambda each: _GRAVEST_FIRST.index(each.decision))[:1]
 
 
-def _of_quantity(gate: str, row: Compared, word: str) -> Ruling:
+def _of_quantity(gate: str, row: RowQuantity, word: str) -> Ruling:
     verdict = row.verdict
     said = verdict.word if verdict is not None else None
     if verdict is not None and said == word and verdict.beyond_margin:
@@ -137,13 +137,13 @@ def _of_quantity(gate: str, row: Compared, word: str) -> Ruling:
     return Ruling(gate=gate, about=_about(row), decision=UNDECIDED, reason=_why(row))
 
 
-def _about(row: Compared) -> str:
+def _about(row: RowQuantity) -> str:
     return f"{row.metric} of {row.configuration.key}"
 
 
-def _why(row: Compared) -> str:
+def _why(row: RowQuantity) -> str:
     return "; ".join((*row.reasons, *(row.verdict.reasons if row.verdict else ()))) or "not measured"
 
 
-def _reasons(rows: Sequence[Compared]) -> Iterator[str]:
+def _reasons(rows: Sequence[RowQuantity]) -> Iterator[str]:
     yield from (f"{row.configuration.key}: {_why(row)}" for row in rows if row.metric == THROUGHPUT)

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from bench.analysis.comparing.nouns import DIVERGED, Found
+from bench.analysis.comparing.nouns import DIVERGED, Quantity
 from bench.analysis.comparing.quantities import shown
 from bench.analysis.digits import significant
 from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER, Estimate, Verdict
@@ -25,7 +25,7 @@ _SAME = "the same to the last bit"
 
 def loss(
     workload: Workload, mine: Sequence[Launch], theirs: Sequence[Launch], margin: float, *, same_work: bool
-) -> Found:
+) -> Quantity:
     """The training loss of the last step, B over A.
 
     Only where both trained from the same seeds, with one global batch, for one number of steps; else the reason is
@@ -33,7 +33,7 @@ def loss(
     """
     obstacle = _no_common_loss(workload, mine, theirs, same_work=same_work)
     if obstacle:
-        return Found(reasons=(obstacle,))
+        return Quantity(reasons=(obstacle,))
     x, y = ([each.loss_last for each in side if each.loss_last is not None] for side in (mine, theirs))
     seeds = {each.seed for each in (*mine, *theirs)}
     repeating = "which repeat one seed" if len(seeds) == 1 else f"of {len(seeds)} seeds"
@@ -50,14 +50,14 @@ def loss(
     return replace(found, verdict=_diverged(verdict))
 
 
-def same_bits(found: Found) -> bool:
+def same_bits(found: Quantity) -> bool:
     """Whether `loss` found the same to the last bit."""
     return found.verdict is not None and found.verdict.word == EQUIVALENT and _SAME in found.verdict.reasons[0]
 
 
 def accuracy(
     a: Mapping[int, float], b: Mapping[int, float], margin: float = ACCURACY_MARGIN, *, same_losses: bool = False
-) -> Found:
+) -> Quantity:
     """Top-1 of the last epoch over seeds, B minus A.
 
     Two one-sided tests at 5 % on Welch's interval of the difference; a seed is a replicate.
@@ -71,9 +71,9 @@ def accuracy(
     """
     x, y = list(a.values()), list(b.values())
     if not x or not y:
-        return Found(reasons=(f"not measured by {'B' if x else 'A'}",))
+        return Quantity(reasons=(f"not measured by {'B' if x else 'A'}",))
     method = "t interval on top-1 over seeds"
-    found = Found(a=share_mean(x, method), b=share_mean(y, method))
+    found = Quantity(a=share_mean(x, method), b=share_mean(y, method))
     n = min(len(x), len(y))
     if same_losses and a == b:
         none = Estimate(estimate=0.0, low=0.0, high=0.0, n=n, method=method)

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from bench.analysis.comparing import comparable, fleet_verdicts
-from bench.analysis.comparing.nouns import Fleet, MachineRate, Machines
-from bench.analysis.comparing.operands import Side
+from bench.analysis.comparing import comparable, machine_verdicts
+from bench.analysis.comparing.nouns import MachineRate, Machines, RowAcrossMachines
+from bench.analysis.comparing.operands import Operand
 from bench.analysis.result import FASTER, SLOWER, Row
 from bench.analysis.statistics import intervals
 from bench.analysis.statistics.intervals import POWER, SIGNIFICANCE
@@ -24,7 +24,7 @@ MACHINES_AT_LEAST = 5  # of four, one is not far enough from three for any limit
 _SUSPECTS = 4  # at most one machine in so many can be an outlier; beyond that, nobody knows which are the others
 
 
-def held_together(sides: Sequence[Side], margin: float) -> Machines:
+def held_together(sides: Sequence[Operand], margin: float) -> Machines:
     """Every row that the first machine has, over all machines.
 
     Args:
@@ -46,7 +46,7 @@ def held_together(sides: Sequence[Side], margin: float) -> Machines:
     return Machines(
         parties=tuple(side.party for side in sides),
         left_out=tuple(f"{name} is left out: {'; '.join(reasons)}" for name, reasons in why.items()),
-        fleets=tuple(_fleet(row, kept, margin) for row in first.rows),
+        rows=tuple(_across_machines(row, kept, margin) for row in first.rows),
         notes=_notes(kept),
         margin=margin,
     )
@@ -94,7 +94,7 @@ def could_name(spread: float, machines: int, margin: float) -> float:
     return max(1 + margin, math.exp(noncentrality * spread * math.sqrt(machines / (machines - 1))))
 
 
-def _fleet(row: Row, sides: Sequence[Side], margin: float) -> Fleet:
+def _across_machines(row: Row, sides: Sequence[Operand], margin: float) -> RowAcrossMachines:
     absent, there = [], []
     for side in sides:
         mine = next((each for each in side.rows if each.configuration == row.configuration), None)
@@ -113,7 +113,7 @@ def _fleet(row: Row, sides: Sequence[Side], margin: float) -> Fleet:
         reasons.append(f"{count}; {MACHINES_AT_LEAST} are needed to name one that is not like the others")
     else:
         power = could_name(_spread_of_equals(alike, complete=not found), len(there), margin)
-    return Fleet(
+    return RowAcrossMachines(
         configuration=row.configuration,
         machines=_machines(there, found, margin) if len(there) > 1 else (),
         spread=float(np.std(alike, ddof=1)) if len(alike) > 1 else None,
@@ -127,7 +127,7 @@ def _fleet(row: Row, sides: Sequence[Side], margin: float) -> Fleet:
 class _One:
     """One machine's launches of a row."""
 
-    side: Side
+    side: Operand
     logs: Sequence[float]
     doubts: tuple[str, ...]
 
@@ -145,8 +145,8 @@ def _spread_of_equals(means: Sequence[float], *, complete: bool) -> float:
 
 def _machines(there: Sequence[_One], found: Mapping[int, float], margin: float) -> tuple[MachineRate, ...]:
     """Each machine with its verdict; one that the test picked is named unless its own launches or the margin object."""
-    over = fleet_verdicts.apart([each.logs for each in there])
-    verdicts = fleet_verdicts.verdicts(over, [each.doubts for each in there], margin)
+    over = machine_verdicts.over_the_others([each.logs for each in there])
+    verdicts = machine_verdicts.verdicts(over, [each.doubts for each in there], margin)
     machines = []
     for place, (one, apart, verdict) in enumerate(zip(there, over, verdicts, strict=True)):
         ratio = apart.ratio
@@ -166,7 +166,7 @@ def _machines(there: Sequence[_One], found: Mapping[int, float], margin: float) 
     return tuple(machines)
 
 
-def _notes(sides: Sequence[Side]) -> tuple[str, ...]:
+def _notes(sides: Sequence[Operand]) -> tuple[str, ...]:
     software = {side.study.sw_id for side in sides}
     notes = [
         "An outlier is named if the test picks it, its own launches agree, and it is beyond the margin.",

@@ -29,7 +29,7 @@ class Difference:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Party:
+class StudyRef:
     """One side of a comparison."""
 
     name: str  # as it was asked for
@@ -44,7 +44,7 @@ class Party:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class Quantity:
     """One quantity on both sides, and what can be said of it."""
 
     a: Estimate | None = None
@@ -56,7 +56,7 @@ class Found:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Compared(Found):
+class RowQuantity(Quantity):
     """One quantity of one row, on both sides."""
 
     configuration: Configuration  # of B; A's is the same unless two rows of one study are compared
@@ -68,11 +68,11 @@ class Compared(Found):
 class Comparison:
     """B compared with A: fingerprints first, then every matching row."""
 
-    a: Party
-    b: Party
+    a: StudyRef
+    b: StudyRef
     obstacles: tuple[str, ...]  # why the two may not be compared at all; empty when they may
     dna: tuple[Difference, ...]
-    rows: tuple[Compared, ...]  # grouped by configuration, in the order of A's table
+    rows: tuple[RowQuantity, ...]  # grouped by configuration, in the order of A's table
     unmatched: tuple[str, ...]  # rows of one side that the other lacks, in words
     notes: tuple[str, ...]  # what the verdicts do and do not say
     margin: float  # differences below it count as none
@@ -94,7 +94,7 @@ class Comparison:
 class MachineRate:
     """One machine's launches of one row, compared with the other machines."""
 
-    party: Party
+    party: StudyRef
     rate: Estimate  # samples per second
     ratio: Estimate  # over the median of the other machines
     verdict: Verdict  # of its launches against the median of the others; holds for all machines together
@@ -108,7 +108,7 @@ class MachineRate:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fleet:
+class RowAcrossMachines:
     """One row over many machines."""
 
     configuration: Configuration
@@ -123,9 +123,9 @@ class Fleet:
 class Machines:
     """Many machines, each with a study of one workload."""
 
-    parties: tuple[Party, ...]
+    parties: tuple[StudyRef, ...]
     left_out: tuple[str, ...]  # who may not be compared with the first, and why
-    fleets: tuple[Fleet, ...]
+    rows: tuple[RowAcrossMachines, ...]
     notes: tuple[str, ...]
     margin: float
 

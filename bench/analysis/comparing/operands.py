@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from bench.analysis.comparing.nouns import Party
+from bench.analysis.comparing.nouns import StudyRef
 from bench.analysis.ended import ended
 from bench.analysis.result import Row, Study
 from bench.analysis.statistics.unpaired import Noise
@@ -12,7 +12,7 @@ from bench.store.schema import Dna, Launch
 
 
 @dataclass(frozen=True, kw_only=True)
-class Side:
+class Operand:
     """One study, or part of one, as it was read from its store."""
 
     name: str
@@ -27,8 +27,8 @@ class Side:
     launch_id: str | None = None  # this launch alone
 
     @property
-    def party(self) -> Party:
-        return Party(
+    def party(self) -> StudyRef:
+        return StudyRef(
             name=self.name,
             study_id=self.study.study_id,
             created_at=self.plan.created_at,

@@ -7,7 +7,7 @@ from bench.analysis.learning import macro
 from bench.analysis.learning.accuracy import by_seed
 from bench.analysis.learning.macro import Macro
 from bench.analysis.learning.seeds import last_epochs, over_seeds
-from bench.analysis.result import Beside, Estimate, Row
+from bench.analysis.result import Estimate, PublishedComparison, Row
 from bench.plan import PERCENT, Plan, Published
 from bench.store.schema import ClassScore, Epoch, Launch
 
@@ -41,7 +41,7 @@ def beside(
     epochs: Sequence[Epoch],
     classes: Sequence[ClassScore],
     machine: str = "",
-) -> tuple[Beside, ...]:
+) -> tuple[PublishedComparison, ...]:
     """Every published result that this study has something to compare with, in the profile's order.
 
     A result of a longer run is told only where the profile quotes none of the length that was trained. What differs
@@ -95,12 +95,12 @@ class _Study:
         self.steady, self.machine = steady, machine
         self.trained = max((each.epoch + 1 for each in epochs), default=0)
 
-    def held(self, published: Published) -> Beside:
+    def held(self, published: Published) -> PublishedComparison:
         measured = self._measured(published)
         if measured is not None and published.unit == PERCENT:
             measured = _scaled(measured, 100)
         reason = None if measured is not None else self._why_null(published)
-        return Beside(
+        return PublishedComparison(
             published=published,
             configuration=self.row.key,
             measured=measured,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from bench.analysis.result import Row
-from bench.analysis.scaling.replicates import Repeats
+from bench.analysis.scaling.replicates import Replicates
 from bench.analysis.statistics.steady import line
 from bench.analysis.validity import changed, limited, same_data
 from bench.analysis.validity.rules import WARNING, Finding
@@ -23,7 +23,7 @@ OUTLIERS = 0.001  # of the steps; a normal distribution has none in a lifetime
 SUPERVISOR = 0.05  # of one core
 
 
-def warnings(plan: Plan, rows: Sequence[Row], repeats: Mapping[str, Repeats]) -> Iterator[Finding]:
+def warnings(plan: Plan, rows: Sequence[Row], repeats: Mapping[str, Replicates]) -> Iterator[Finding]:
     """All warnings of a study, the gravest first.
 
     Args:
@@ -66,7 +66,7 @@ def _oversubscribed(plan: Plan) -> Iterator[Finding]:
         )
 
 
-def _busy_machine(plan: Plan, repeats: Mapping[str, Repeats]) -> Iterator[Finding]:
+def _busy_machine(plan: Plan, repeats: Mapping[str, Replicates]) -> Iterator[Finding]:
     """By what others used of the ranks' cores; in old stores by the load before the first launch: later it is ours."""
     launches = [launch for each in repeats.values() for launch in (*each.launches, *each.failed)]
     used = [each.others_share for each in launches if each.others_share is not None]
@@ -87,7 +87,7 @@ def _busy_machine(plan: Plan, repeats: Mapping[str, Repeats]) -> Iterator[Findin
         )
 
 
-def _spinning(plan: Plan, rows: Sequence[Row], repeats: Mapping[str, Repeats]) -> Iterator[Finding]:
+def _spinning(plan: Plan, rows: Sequence[Row], repeats: Mapping[str, Replicates]) -> Iterator[Finding]:
     """Threads of one process that wait for each other while other programs hold their cores.
 
     Where others used more than a tenth of its cores, and its threads were taken off them again and again: the median
@@ -117,7 +117,7 @@ def _spinning(plan: Plan, rows: Sequence[Row], repeats: Mapping[str, Repeats]) -
             )
 
 
-def _drifting_machine(baseline: Repeats | None) -> Iterator[Finding]:
+def _drifting_machine(baseline: Replicates | None) -> Iterator[Finding]:
     """The baseline's own rate over the rounds: what pairing cancels from ratios still moves the rates."""
     if baseline is None or len(set(baseline.rates)) < 3:
         return
@@ -161,7 +161,7 @@ def _communicating(rows: Sequence[Row]) -> Iterator[Finding]:
             )
 
 
-def _outliers(repeats: Mapping[str, Repeats]) -> Iterator[Finding]:
+def _outliers(repeats: Mapping[str, Replicates]) -> Iterator[Finding]:
     windows = [window for each in repeats.values() for window in each.windows]
     count, steps = sum(window.outliers for window in windows), sum(len(window.step_ns) for window in windows)
     if steps and count > OUTLIERS * steps:
@@ -171,7 +171,7 @@ def _outliers(repeats: Mapping[str, Repeats]) -> Iterator[Finding]:
         )
 
 
-def _costly_supervisor(repeats: Mapping[str, Repeats]) -> Iterator[Finding]:
+def _costly_supervisor(repeats: Mapping[str, Replicates]) -> Iterator[Finding]:
     shares = [launch.supervisor_cpu for each in repeats.values() for launch in each.launches]
     worst = max((share for share in shares if share is not None), default=0.0)
     if worst > SUPERVISOR:
@@ -181,14 +181,14 @@ def _costly_supervisor(repeats: Mapping[str, Repeats]) -> Iterator[Finding]:
         )
 
 
-def _of_the_data(repeats: Mapping[str, Repeats]) -> Iterator[Finding]:
+def _of_the_data(repeats: Mapping[str, Replicates]) -> Iterator[Finding]:
     """What was left out of the data, and what a reader must know of the rest."""
     account = same_data.account_of([launch for each in repeats.values() for launch in each.launches])
     for what, fix in account.notes if account is not None else ():
         yield _warning(f"data: {what}", fix)
 
 
-def _told_by_launches(repeats: Mapping[str, Repeats]) -> Iterator[Finding]:
+def _told_by_launches(repeats: Mapping[str, Replicates]) -> Iterator[Finding]:
     launches = [launch for each in repeats.values() for launch in each.launches]
     for text in dict.fromkeys(text for launch in launches for text in launch.warnings):
         count = sum(text in launch.warnings for launch in launches)

@@ -9,7 +9,7 @@ from bench.analysis.learning import accuracy, divergence, published
 from bench.analysis.learning.divergence import Divergence
 from bench.analysis.result import Row, Study, Target, Title
 from bench.analysis.scaling import advice, laws, rows, speedup
-from bench.analysis.scaling.replicates import Repeats, gather, standing
+from bench.analysis.scaling.replicates import Replicates, gather, row_status
 from bench.analysis.statistics.intervals import ROUNDS_FOR_A_VERDICT
 from bench.analysis.statistics.steady import Steps
 from bench.analysis.validity import changed, rules
@@ -56,7 +56,7 @@ def analyse(
                 rows.measured(each, comparison, epochs, peaks, is_baseline=is_baseline, target=plan.targets.get("top1"))
             )
         else:
-            status, reasons = standing(each)
+            status, reasons = row_status(each)
             found.append(
                 rows.without_a_number(
                     each.configuration,
@@ -127,7 +127,7 @@ def _gathered(
     steps: Mapping[str, Steps],
     diverged: Mapping[str, Divergence],
     variables: Sequence[str],
-) -> dict[str, Repeats]:
+) -> dict[str, Replicates]:
     """Every runnable configuration's launches, with what casts doubt on the study as a whole and on each other."""
     by_key = defaultdict(list)
     for launch in launches:

@@ -20,7 +20,7 @@ _RANKS_LOOK = 3  # the first method version in which a rank sees to it that its 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Repeats:
+class Replicates:
     """All launches of one configuration: those that gave a rate, and those that did not."""
 
     configuration: Configuration
@@ -64,7 +64,7 @@ def gather(
     fixed_work: bool,
     beside: Sequence[Finding] = (),
     diverged: Mapping[str, Divergence] | None = None,
-) -> Repeats:
+) -> Replicates:
     """The launches of one configuration; failed ones are counted and never averaged in.
 
     Args:
@@ -92,7 +92,7 @@ def gather(
     ]
     alone += [each for launch in ended for each in (*changed.marks(launch), *limited.marks(launch))]
     together = rules.row_findings(ended, [window for _, window in timed], fixed_work=fixed_work)
-    return Repeats(
+    return Replicates(
         configuration=configuration,
         launches=tuple(launch for launch, _ in timed),
         windows=tuple(window for _, window in timed),
@@ -104,7 +104,7 @@ def gather(
     )
 
 
-def standing(repeats: Repeats) -> tuple[str, tuple[str, ...]]:
+def row_status(repeats: Replicates) -> tuple[str, tuple[str, ...]]:
     """Status of the row, and the reasons for it.
 
     Findings and failed launches make a row suspect; one without any number has the status of most of its failures.

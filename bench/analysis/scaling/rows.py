@@ -9,7 +9,7 @@ import numpy as np
 from bench.analysis.learning import accuracy as learning
 from bench.analysis.result import INVALID, EpochTime, Estimate, Row, Verdict
 from bench.analysis.scaling.mfu import utilisation
-from bench.analysis.scaling.replicates import Repeats, standing
+from bench.analysis.scaling.replicates import Replicates, row_status
 from bench.analysis.scaling.speedup import Comparison
 from bench.analysis.statistics import intervals, steady
 from bench.plan import Configuration
@@ -31,7 +31,7 @@ _QUANTITIES = (
 
 
 def measured(
-    repeats: Repeats,
+    repeats: Replicates,
     comparison: Comparison,
     epochs: Sequence[Epoch],
     peaks: Mapping[str, Any] | None,
@@ -50,7 +50,7 @@ def measured(
         target: top-1 that the profile wants reached.
     """
     launches, windows = repeats.launches, repeats.windows
-    status, reasons = standing(repeats)
+    status, reasons = row_status(repeats)
     ids = {launch.launch_id for launch in launches}
     mine = [epoch for epoch in epochs if epoch.launch_id in ids]
     throughput = intervals.rate_interval(repeats.rates)
@@ -149,7 +149,7 @@ def _epoch_time(launches: Sequence[Launch], throughput: Estimate, epochs: Sequen
     return None if samples is None else EpochTime(estimate=samples / throughput.estimate, projected=True)
 
 
-def _communication(repeats: Repeats) -> float | None:
+def _communication(repeats: Replicates) -> float | None:
     """Share of a step that is neither compute nor hidden behind it: 1 - step without synchronisation / step with it.
 
     Both are medians on the slowest rank, of one launch; the mean over the launches. Noise below nothing is nothing.
@@ -163,7 +163,7 @@ def _communication(repeats: Repeats) -> float | None:
     return max(0.0, float(np.mean(shares))) if shares else None
 
 
-def _mfu(repeats: Repeats, throughput: Estimate, peaks: Mapping[str, Any] | None) -> tuple[float | None, str | None]:
+def _mfu(repeats: Replicates, throughput: Estimate, peaks: Mapping[str, Any] | None) -> tuple[float | None, str | None]:
     if repeats.invalid:
         return None, "the row is INVALID"
     first = repeats.launches[0]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bench.analysis.result import INVALID, Estimate, Verdict
-from bench.analysis.scaling.replicates import Repeats, standing
+from bench.analysis.scaling.replicates import Replicates, row_status
 from bench.analysis.statistics import intervals
 from bench.plan import Configuration
 
@@ -20,7 +20,7 @@ class Comparison:
     reasons: tuple[str, ...] = ()  # what the row itself has to say about it
 
 
-def compare(repeats: Repeats, baseline: Repeats | None, *, margin: float, quick: bool) -> Comparison:
+def compare(repeats: Replicates, baseline: Replicates | None, *, margin: float, quick: bool) -> Comparison:
     """Speedup paired by round, efficiency per resource, and the verdict.
 
     `speedup = exp(mean over rounds of ln(rate / baseline's rate))`, the same for weak and strong scaling: both
@@ -74,14 +74,14 @@ def resources(configuration: Configuration, baseline: Configuration) -> float | 
     return configuration.ranks / baseline.ranks
 
 
-def _obstacle(baseline: Repeats | None) -> str:
+def _obstacle(baseline: Replicates | None) -> str:
     """Why nothing can be compared with this baseline; empty when it can."""
     if baseline is None:
         return "there is no baseline row"
     if baseline.invalid:
         return f"the baseline is INVALID ({baseline.invalid[0]})"
     if not baseline.launches:
-        status, reasons = standing(baseline)
+        status, reasons = row_status(baseline)
         return f"the baseline has no number ({'; '.join(reasons) or status})"
     return ""
 

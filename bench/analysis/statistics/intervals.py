@@ -34,8 +34,8 @@ class LogMean:
     """A mean of logarithms with its standard error and degrees of freedom."""
 
     mean: float
-    error: float
-    freedom: float
+    std_err: float
+    dof: float
 
     @classmethod
     def of(cls, logs: npt.ArrayLike) -> "LogMean":
@@ -47,14 +47,59 @@ class LogMean:
     @classmethod
     def difference(cls, a: "LogMean", b: "LogMean") -> "LogMean":
         """The difference a - b of independent means of unequal variance; degrees of freedom by Welch-Satterthwaite."""
-        error = math.hypot(a.error, b.error)
-        shares = [(each.error / error) ** 4 / each.freedom for each in (a, b)] if error else [1.0]
+        error = math.hypot(a.std_err, b.std_err)
+        shares = [(each.std_err / error) ** 4 / each.dof for each in (a, b)] if error else [1.0]
         return cls(a.mean - b.mean, error, 1 / sum(shares))
 
     def interval(self, level: float) -> tuple[float, float]:
         """The t interval, as ratios."""
-        half = _t((1 + level) / 2, self.freedom) * self.error
+        half = _t((1 + level) / 2, self.dof) * self.std_err
         return math.exp(self.mean - half), math.exp(self.mean + half)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the intervals of a ratio say: EQUIVALENT, FASTER, SLOWER or INCONCLUSIVE."""
+
+    word: str
+    interval: tuple[float, float]
+    inner: tuple[float, float]  # of 90 %, for equivalence
+    beyond_margin: bool  # the whole interval lies beyond the margin, on one side
+
+    @property
+    def excludes_one(self) -> bool:
+        return self.interval[0] > 1 or self.interval[1] < 1
+
+    def reason(self, margin: str, *, within: str = "", interval: str = "") -> str:
+        """Why it is that word.
+
+        Args:
+            margin: in words.
+            within: the same as the bounds of equivalence; empty: the margin, of 1.
+            interval: what the outer one is called; empty: by its 95 %.
+        """
+        if self.word == EQUIVALENT:
+            return f"the 90 % interval {span(*self.inner)} lies within {within or f'{margin} of 1'}"
+        outer = interval or f"the 95 % interval {span(*self.interval)}"
+        if self.word == INCONCLUSIVE:
+            return f"{outer} contains 1 and reaches beyond {margin}"
+        return f"{outer} lies {'above' if self.word == FASTER else 'below'} 1"
+
+
+def judge(seen: LogMean, margin: float, level: float = LEVEL) -> Judgement:
+    """The word that intervals of a log ratio give; every verdict on a ratio begins here.
+
+    EQUIVALENT when the 90 % interval lies inside `[1 / (1 + margin), 1 + margin]` (two one-sided tests at 5 %), else
+    FASTER or SLOWER when the interval of `level` excludes 1.
+    """
+    low, high = seen.interval(level)
+    inner_low, inner_high = seen.interval(1 - 2 * SIGNIFICANCE)
+    if inner_low >= 1 / (1 + margin) and inner_high <= 1 + margin:
+        word = EQUIVALENT
+    else:
+        word = FASTER if low > 1 else SLOWER if high < 1 else INCONCLUSIVE
+    beyond = low > 1 + margin or high < 1 / (1 + margin)
+    return Judgement(word, (low, high), (inner_low, inner_high), beyond)
 
 
 def rate_interval(rates: Sequence[float]) -> Estimate:
@@ -153,32 +198,24 @@ def verdict(differences: Sequence[float], margin: float, rounds_required: int = 
         reason = f"{n} complete round{'s' * (n != 1)}; a verdict needs {rounds_required}"
         return Verdict(word=INCONCLUSIVE, reasons=(reason,), detectable=None, rounds_needed=rounds_required)
     seen, spread = LogMean.of(differences), float(np.std(differences, ddof=1))
-    detectable = math.exp(reach(n) * spread)
+    detectable = math.exp(min_detectable_effect(n) * spread)
     if n < rounds_required:
         reason = f"{n} complete rounds; a verdict needs {rounds_required}"
         return Verdict(word=INCONCLUSIVE, reasons=(reason,), detectable=detectable, rounds_needed=rounds_required)
 
-    low, high = seen.interval(LEVEL)
-    inner_low, inner_high = seen.interval(1 - 2 * SIGNIFICANCE)
-    excludes_one = low > 1 or high < 1
+    judged = judge(seen, margin)
+    word, reason = judged.word, judged.reason(limit(margin))
     size = f"difference of {percent(math.expm1(seen.mean), '+')}"
-    if inner_low >= 1 / (1 + margin) and inner_high <= 1 + margin:
-        reason = f"the 90 % interval {span(inner_low, inner_high)} lies within {limit(margin)} of 1"
-        if excludes_one:
-            reason += f"; the {size} is not chance, but too small to matter"
-        return Verdict(word=EQUIVALENT, reasons=(reason,), detectable=detectable, rounds_needed=None)
-
-    interval = f"the 95 % interval {span(low, high)}"
-    agreed = sign_flip(differences) if excludes_one and _exact_test_applies(n) else None
-    if excludes_one and (agreed is None or agreed < SIGNIFICANCE):
-        word, beyond = (FASTER, low > 1 + margin) if low > 1 else (SLOWER, high < 1 / (1 + margin))
-        reason = f"{interval} lies {'above' if low > 1 else 'below'} 1"
-        return Verdict(word=word, reasons=(reason,), detectable=detectable, rounds_needed=None, beyond_margin=beyond)
-
-    if excludes_one:
-        reason = f"{interval} excludes 1, but the exact sign-flip test does not agree (p = {agreed:.2g})"
-    else:
-        reason = f"{interval} contains 1 and reaches beyond {limit(margin)}"
+    if word == EQUIVALENT and judged.excludes_one:
+        reason += f"; the {size} is not chance, but too small to matter"
+    elif word in {FASTER, SLOWER} and _exact_test_applies(n) and (p := sign_flip(differences)) >= SIGNIFICANCE:
+        word = INCONCLUSIVE
+        outer = span(*judged.interval)
+        reason = f"the 95 % interval {outer} excludes 1, but the exact sign-flip test does not agree (p = {p:.2g})"
+    if word != INCONCLUSIVE:
+        return Verdict(
+            word=word, reasons=(reason,), detectable=detectable, rounds_needed=None, beyond_margin=judged.beyond_margin
+        )
     needed = rounds_needed(spread, margin, rounds_required)
     if needed > n:
         advice = f"these rounds tell {percent(detectable - 1)} from nothing; {needed} would tell {limit(margin)}"
@@ -211,7 +248,7 @@ def sign_flip(differences: Sequence[float]) -> float:
     return min(1.0, 2 * as_far / len(sums))
 
 
-def reach(rounds: int) -> float:
+def min_detectable_effect(rounds: int) -> float:
     """Smallest true log ratio that `verdict` would call with 80 % power, in standard deviations of the log ratios.
 
     `(t_.975,R-1 + t_.80,R-1) / sqrt(R)` for the t interval. At 6 rounds the sign-flip test asks more: it can only agree
@@ -227,12 +264,13 @@ def reach(rounds: int) -> float:
 def rounds_needed(spread: float, margin: float, at_least: int = ROUNDS_FOR_A_VERDICT) -> int:
     """Complete rounds that would tell a difference as large as the margin from none, with 80 % power.
 
-    The smallest R with `reach(R) * spread <= ln(1 + margin)`; `spread` is the standard deviation of the log ratios.
+    The smallest R with `min_detectable_effect(R) * spread <= ln(1 + margin)`; `spread` is the standard deviation of the
+    log ratios.
     """
     target = math.log1p(margin)
     normal = float(special.ndtri(1 - SIGNIFICANCE / 2) + special.ndtri(POWER)) * spread / target
     rounds = max(at_least, 2, math.floor(normal**2))  # t is wider than normal, so R is never below this
-    while reach(rounds) * spread > target:
+    while min_detectable_effect(rounds) * spread > target:
         rounds += 1
     return rounds
 
@@ -263,5 +301,5 @@ def _check(rates: Sequence[float]) -> None:
 
 
 @lru_cache(maxsize=1024)
-def _t(probability: float, freedom: float) -> float:
-    return float(special.stdtrit(freedom, probability))
+def _t(probability: float, dof: float) -> float:
+    return float(special.stdtrit(dof, probability))

@@ -14,7 +14,7 @@ from scipy import special
 
 from bench.analysis.digits import limit, percent, span
 from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER, Verdict
-from bench.analysis.statistics.intervals import LEVEL, POWER, SIGNIFICANCE, LogMean
+from bench.analysis.statistics.intervals import POWER, SIGNIFICANCE, LogMean, judge
 
 LAUNCHES_FOR_A_VERDICT = 5  # a side; the exact test of 5 + 5 reaches p = 2/252
 EXACT_CHOICES = 20_000  # ways to split all launches in two; with more of them the mean of logs is near enough to normal
@@ -26,8 +26,8 @@ class Noise:
 
     spread: float  # standard deviation of log rates
     pair_spread: float  # of the log ratio of two launches of one round
-    freedom: float  # degrees of freedom of `spread`
-    pair_freedom: float
+    dof: float  # degrees of freedom of `spread`
+    pair_dof: float
     source: str  # e.g. "single-cpu-1x2, 12 launches"
 
 
@@ -48,8 +48,8 @@ class Arm:
         """The same, never closer together than the machine's launches are known to be."""
         if self.noise is None:
             return self.seen
-        known = LogMean(self.seen.mean, self.noise.spread / math.sqrt(len(self.logs)), self.noise.freedom)
-        return known if known.error > self.seen.error else self.seen
+        known = LogMean(self.seen.mean, self.noise.spread / math.sqrt(len(self.logs)), self.noise.dof)
+        return known if known.std_err > self.seen.std_err else self.seen
 
 
 def verdict(a: Arm, b: Arm, margin: float, launches_required: int = LAUNCHES_FOR_A_VERDICT) -> Verdict:
@@ -75,27 +75,29 @@ def verdict(a: Arm, b: Arm, margin: float, launches_required: int = LAUNCHES_FOR
         return _too_few(n, launches_required, None)
     seen = LogMean.difference(b.seen, a.seen)
     expected = LogMean.difference(b.expected, a.expected)
-    detectable = math.exp(_power_factor(expected.freedom) * expected.error)
+    detectable = math.exp(_power_factor(expected.dof) * expected.std_err)
     if n < launches_required:
         return _too_few(n, launches_required, detectable)
 
-    word, reason = _judged(seen, margin)
+    judged = judge(seen, margin)
+    word, reason = judged.word, judged.reason(limit(margin))
+    if word == EQUIVALENT and judged.excludes_one:
+        reason += "; the difference is not chance, but too small to matter"
     if word in {FASTER, SLOWER} and (p := _exact(a.logs, b.logs)) is not None and p >= SIGNIFICANCE:
         word, reason = (
             INCONCLUSIVE,
             f"{reason}, but the exact permutation test does not agree (p = {p:.2g})",
         )
-    spread = math.hypot(a.expected.error * math.sqrt(len(a.logs)), b.expected.error * math.sqrt(len(b.logs)))
+    spread = math.hypot(a.expected.std_err * math.sqrt(len(a.logs)), b.expected.std_err * math.sqrt(len(b.logs)))
     needed = launches_needed(spread, margin)
     if word == INCONCLUSIVE:
         return _undecided(reason, needed, margin, n, detectable)
-    low, high = seen.interval(LEVEL)
     found = Verdict(
         word=word,
         reasons=(reason,),
         detectable=detectable,
         rounds_needed=None,
-        beyond_margin=is_beyond(low, high, margin),
+        beyond_margin=judged.beyond_margin,
     )
     sources = [arm.noise.source for arm in (a, b) if arm.noise is not None and arm.expected != arm.seen]
     return softened(found, expected, margin, sources, needed if needed > n else None) if sources else found
@@ -116,12 +118,12 @@ def softened(
     width = (
         f"the interval is narrower than this machine's own spread (calibrated on {'; '.join(dict.fromkeys(sources))})"
     )
-    low, high = expected.interval(LEVEL)
-    if _judged(expected, margin)[0] == found.word:
-        beyond = found.beyond_margin and is_beyond(low, high, margin)
+    judged = judge(expected, margin)
+    if judged.word == found.word:
+        beyond = found.beyond_margin and judged.beyond_margin
         reasons = (*found.reasons, f"{width}; the verdict holds with that too")
         return replace(found, reasons=reasons, beyond_margin=beyond)
-    doubt = f"{width}, with which it is {span(low, high)}"
+    doubt = f"{width}, with which it is {span(*judged.interval)}"
     return replace(
         found,
         word=INCONCLUSIVE,
@@ -129,11 +131,6 @@ def softened(
         rounds_needed=needed,
         beyond_margin=False,
     )
-
-
-def is_beyond(low: float, high: float, margin: float) -> bool:
-    """Whether a whole interval of a ratio lies beyond the margin, on one side."""
-    return low > 1 + margin or high < 1 / (1 + margin)
 
 
 def detectable_ratio(spread: float, launches: int) -> float:
@@ -156,18 +153,6 @@ def launches_needed(spread: float, margin: float, at_least: int = LAUNCHES_FOR_A
     while _power_factor(2 * (launches - 1)) * spread / math.sqrt(launches) > target:
         launches += 1
     return launches
-
-
-def _judged(seen: LogMean, margin: float) -> tuple[str, str]:
-    low, high = seen.interval(LEVEL)
-    inner_low, inner_high = seen.interval(1 - 2 * SIGNIFICANCE)
-    if inner_low >= 1 / (1 + margin) and inner_high <= 1 + margin:
-        reason = f"the 90 % interval {span(inner_low, inner_high)} lies within {limit(margin)} of 1"
-        return EQUIVALENT, reason + "; the difference is not chance, but too small to matter" * (low > 1 or high < 1)
-    interval = f"the 95 % interval {span(low, high)}"
-    if low > 1 or high < 1:
-        return (FASTER, f"{interval} lies above 1") if low > 1 else (SLOWER, f"{interval} lies below 1")
-    return INCONCLUSIVE, f"{interval} contains 1 and reaches beyond {limit(margin)}"
 
 
 def _undecided(reason: str, needed: int, margin: float, n: int, detectable: float) -> Verdict:
@@ -206,5 +191,5 @@ def _exact(a: Sequence[float], b: Sequence[float]) -> float | None:
 
 
 @lru_cache(maxsize=1024)
-def _power_factor(freedom: float) -> float:
-    return float(special.stdtrit(freedom, 1 - SIGNIFICANCE / 2) + special.stdtrit(freedom, POWER))
+def _power_factor(dof: float) -> float:
+    return float(special.stdtrit(dof, 1 - SIGNIFICANCE / 2) + special.stdtrit(dof, POWER))

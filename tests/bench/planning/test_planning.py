@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from bench import planning
 from bench.account import Account, LeftOut
-from bench.analysis.comparing.comparable import place
 from bench.dna.machine import CPU_ONLY, Machine
 from bench.errors import CANNOT, USAGE, CannotError, UsageError
 from bench.plan import Plan, from_json, to_json
@@ -429,6 +428,6 @@ def test_options_of_ddp_without_a_ddp_row_are_refused():
 
 def test_rows_with_other_options_of_ddp_are_not_compared():
     plans = [planned(machine(), ddp=each) for each in ("", "static_graph=true")]
-    places = [{row.strategy: place(row) for row in plan.configurations} for plan in plans]
+    places = [{row.strategy: row for row in plan.configurations} for plan in plans]
     assert places[0]["single"] == places[1]["single"]
     assert places[0]["ddp"] != places[1]["ddp"]

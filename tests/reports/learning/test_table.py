@@ -7,7 +7,7 @@ import pytest
 
 from bench.analysis import report
 from bench.analysis.learning.diagnosis import Cause, Diagnosis
-from bench.analysis.result import Beside, Estimate, Target, TimeTo
+from bench.analysis.result import Estimate, PublishedComparison, Target, TimeTo
 from bench.plan import Published
 from reports.formats import md
 from reports.learning import table, why
@@ -24,7 +24,7 @@ def without_interval(value):
 
 def beside(metric, published, measured, *, ratio=None, apart=(), reason=None, **found):
     difference = None if measured is None else replace(measured, estimate=measured.estimate - published)
-    return Beside(
+    return PublishedComparison(
         published=Published(metric=metric, value=published, **{**HARDWARE, **found}),
         configuration="single-cpu-1x1",
         measured=measured,

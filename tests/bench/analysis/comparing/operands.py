@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from bench.analysis.comparing.operands import Side
+from bench.analysis.comparing.operands import Operand
 from bench.analysis.scaling import findings
 from bench.store.schema import Dna
 from tests.bench.analysis.analysis_fakes import SINGLE, changed, study
@@ -46,7 +46,7 @@ def side(
     launches = [replace(each, study_id=study_id, **seed, **(launches_changed or {})) for each in launches]
     if broken:
         launches = changed(launches, broken[0], **broken[1])
-    return Side(
+    return Operand(
         name=name,
         study=findings.analyse(plan, launches, steps, []),
         plan=plan,

@@ -247,7 +247,7 @@ def test_two_machines_are_a_statement_about_these_two_boxes():
 
 
 def noisy(spread):
-    return Noise(spread=spread, pair_spread=1.41 * spread, freedom=23, pair_freedom=12, source="aa, 24 launches")
+    return Noise(spread=spread, pair_spread=1.41 * spread, dof=23, pair_dof=12, source="aa, 24 launches")
 
 
 def test_a_machine_that_is_known_to_be_noisier_softens_a_lucky_verdict():

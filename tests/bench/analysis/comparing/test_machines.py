@@ -33,13 +33,13 @@ def machines(rates, margin=0.02, **changed):
 
 
 def named(found):
-    return {each.party.name: each.word for each in found.fleets[0].machines if each.word}
+    return {each.party.name: each.word for each in found.rows[0].machines if each.word}
 
 
 def test_the_slow_node_of_the_replayed_public_list_is_named_and_no_other():
     found = machines(replayed(FP16_CV, slow=17))
     assert named(found) == {"node17": SLOWER}
-    fleet = found.fleets[0]
+    fleet = found.rows[0]
     assert fleet.spread == pytest.approx(FP16_CV, rel=0.02)
     slow = fleet.machines[17]
     assert slow.ratio.estimate == pytest.approx(1 + SLOW, abs=0.001)
@@ -65,7 +65,7 @@ def test_a_machine_that_is_faster_is_named_too():
 def test_a_machine_within_the_margin_is_picked_and_not_named():
     found = machines(replayed(FP16_CV, slow=17), margin=0.05)
     assert named(found) == {}
-    assert found.fleets[0].machines[17].p < 0.05
+    assert found.rows[0].machines[17].p < 0.05
 
 
 def test_one_unlucky_launch_does_not_condemn_its_machine():
@@ -76,14 +76,14 @@ def test_one_unlucky_launch_does_not_condemn_its_machine():
 def test_four_machines_are_too_few_to_name_one():
     found = machines([around(rate, n=3, cv=0.001) for rate in (1000, 1001, 1002, 500)])
     assert named(found) == {}
-    assert "4 machines; 5 are needed to name one that is not like the others" in found.fleets[0].reasons
-    assert found.fleets[0].could_name is None
-    assert [each.verdict.word for each in found.fleets[0].machines] == ["EQUIVALENT"] * 3 + [SLOWER]
+    assert "4 machines; 5 are needed to name one that is not like the others" in found.rows[0].reasons
+    assert found.rows[0].could_name is None
+    assert [each.verdict.word for each in found.rows[0].machines] == ["EQUIVALENT"] * 3 + [SLOWER]
 
 
 def test_one_of_five_that_is_far_off_is_shown_slower_though_no_outlier_can_be_named():
     found = machines([around(rate, n=6, cv=0.02, seed=rate) for rate in (1000, 1030, 970, 1015, 870)])
-    fleet = found.fleets[0]
+    fleet = found.rows[0]
     assert named(found) == {}
     assert fleet.could_name > 1.15
     slow = fleet.machines[4]
@@ -93,13 +93,13 @@ def test_one_of_five_that_is_far_off_is_shown_slower_though_no_outlier_can_be_na
 
 def test_a_slow_machine_does_not_make_the_others_look_fast():
     found = machines([around(1000, n=6, cv=0.002, seed=place) for place in range(4)] + [around(500, n=6)])
-    words = [each.verdict.word for each in found.fleets[0].machines]
+    words = [each.verdict.word for each in found.rows[0].machines]
     assert words == ["EQUIVALENT"] * 4 + [SLOWER]
 
 
 def test_two_launches_of_a_machine_are_inconclusive_with_the_reason():
     found = machines([around(1000, n=3, cv=0.002, seed=place) for place in range(4)] + [[700.0, 701.0]])
-    verdict = found.fleets[0].machines[4].verdict
+    verdict = found.rows[0].machines[4].verdict
     assert verdict.word == "INCONCLUSIVE"
     assert verdict.reasons[0] == "2 launches; an interval needs 3"
 
@@ -109,7 +109,7 @@ def test_a_machine_that_did_other_work_is_left_out_with_the_reason():
     operands.append(side(name="odd", workload={"precision": "bf16"}))
     found = held_together(operands, 0.02)
     assert found.left_out == ("odd is left out: precision: fp32 against bf16",)
-    assert [each.party.name for each in found.fleets[0].machines] == ["n0", "n1", "n2", "n3", "n4"]
+    assert [each.party.name for each in found.rows[0].machines] == ["n0", "n1", "n2", "n3", "n4"]
 
 
 def test_the_test_agrees_with_the_worked_example_of_the_nist_handbook():

@@ -13,10 +13,10 @@ from bench.analysis.statistics import intervals
 from bench.analysis.statistics.intervals import (
     LogMean,
     _t,
+    min_detectable_effect,
     paired_logs,
     rate_interval,
     ratio_interval,
-    reach,
     rounds_needed,
     sign_flip,
     verdict,
@@ -213,7 +213,7 @@ def test_noise_is_inconclusive_and_says_what_could_have_been_seen():
     found = verdict(noise, 0.02)
     spread = float(np.std(noise, ddof=1))
     assert found.word == INCONCLUSIVE
-    assert found.detectable == pytest.approx(math.exp(reach(6) * spread))
+    assert found.detectable == pytest.approx(math.exp(min_detectable_effect(6) * spread))
     assert found.rounds_needed == rounds_needed(spread, 0.02) > 6
     assert str(found.rounds_needed) in found.reasons[1]
 
@@ -313,5 +313,5 @@ def test_a_verdict_turns_over_with_its_sides(differences, margin):
 @given(st.floats(1e-4, 0.5), st.sampled_from([0.01, 0.02, 0.05]))
 def test_rounds_needed_is_the_smallest_number_that_reaches_the_margin(spread, margin):
     needed = rounds_needed(spread, margin)
-    assert reach(needed) * spread <= math.log1p(margin)
-    assert needed == 6 or reach(needed - 1) * spread > math.log1p(margin)
+    assert min_detectable_effect(needed) * spread <= math.log1p(margin)
+    assert needed == 6 or min_detectable_effect(needed - 1) * spread > math.log1p(margin)

@@ -19,7 +19,7 @@ def arm(mean, spread, n=6, seed=0, noise=None):
 
 
 def known(spread):
-    return Noise(spread=spread, pair_spread=1.41 * spread, freedom=23, pair_freedom=12, source="aa")
+    return Noise(spread=spread, pair_spread=1.41 * spread, dof=23, pair_dof=12, source="aa")
 
 
 def test_the_word_is_scipys_welch_interval_with_a_name():

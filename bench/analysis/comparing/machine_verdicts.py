@@ -14,15 +14,14 @@ import numpy as np
 from scipy import special
 
 from bench.analysis.digits import limit, span
-from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER, Estimate, Verdict
-from bench.analysis.statistics.intervals import LAUNCHES_FOR_AN_INTERVAL, LEVEL, POWER, SIGNIFICANCE, LogMean
-from bench.analysis.statistics.unpaired import is_beyond
+from bench.analysis.result import INCONCLUSIVE, Estimate, Verdict
+from bench.analysis.statistics.intervals import LAUNCHES_FOR_AN_INTERVAL, LEVEL, POWER, SIGNIFICANCE, LogMean, judge
 
 METHOD = "t interval of log throughput over the median of the other machines, by the wider of own and pooled spread"
 
 
 @dataclass(frozen=True)
-class Apart:
+class MachineRatio:
     """One machine over the median of the others."""
 
     seen: LogMean
@@ -35,17 +34,17 @@ class Apart:
         return Estimate(estimate=math.exp(self.seen.mean), low=low, high=high, n=self.launches, method=METHOD)
 
 
-def apart(logs: Sequence[Sequence[float]]) -> list[Apart]:
+def over_the_others(logs: Sequence[Sequence[float]]) -> list[MachineRatio]:
     """Every machine over the median of the others.
 
     Args:
         logs: of each machine, the logarithms of its launches' rates; one at least of each, two of some machine.
     """
     each = _with_pooled_spread(logs)
-    return [Apart(_over_the_others(each, place), len(mine)) for place, mine in enumerate(logs)]
+    return [MachineRatio(_over_the_others(each, place), len(mine)) for place, mine in enumerate(logs)]
 
 
-def verdicts(found: Sequence[Apart], doubts: Sequence[Sequence[str]], margin: float) -> list[Verdict]:
+def verdicts(found: Sequence[MachineRatio], doubts: Sequence[Sequence[str]], margin: float) -> list[Verdict]:
     """A word for each machine; FASTER or SLOWER is wrong of any of them at most once in 20.
 
     EQUIVALENT when the 90 % interval lies within the margin; FASTER or SLOWER when the interval at Holm's level
@@ -58,36 +57,21 @@ def verdicts(found: Sequence[Apart], doubts: Sequence[Sequence[str]], margin: fl
     ]
 
 
-def _verdict(found: Apart, level: float, doubts: Sequence[str], margin: float, machines: int) -> Verdict:
-    seen, limit = found.seen, special.stdtrit(found.seen.freedom, 1 - SIGNIFICANCE / (2 * machines))
-    detectable = math.exp((float(limit) + float(special.stdtrit(seen.freedom, POWER))) * seen.error)
+def _verdict(found: MachineRatio, level: float, doubts: Sequence[str], margin: float, machines: int) -> Verdict:
+    seen, quantile = found.seen, special.stdtrit(found.seen.dof, 1 - SIGNIFICANCE / (2 * machines))
+    detectable = math.exp((float(quantile) + float(special.stdtrit(seen.dof, POWER))) * seen.std_err)
     few = f"{found.launches} launch{'es' * (found.launches != 1)}; an interval needs {LAUNCHES_FOR_AN_INTERVAL}"
     refused = [*doubts, *([few] if found.launches < LAUNCHES_FOR_AN_INTERVAL else [])]
-    word, reason, beyond = _judged(seen, level, margin)
+    judged = judge(seen, margin, level)
+    interval = f"the {limit(level)} interval {span(*judged.interval)} over the others"
+    reason = judged.reason("the margin", within="the margin", interval=interval)
     return Verdict(
-        word=INCONCLUSIVE if refused else word,
+        word=INCONCLUSIVE if refused else judged.word,
         reasons=(*refused, *([] if found.launches < LAUNCHES_FOR_AN_INTERVAL else [reason])),
         detectable=detectable,
         rounds_needed=None,
-        beyond_margin=beyond and not refused,
+        beyond_margin=judged.beyond_margin and not refused,
     )
-
-
-def _judged(seen: LogMean, level: float, margin: float) -> tuple[str, str, bool]:
-    """The word, its reason, and whether the whole interval lies beyond the margin."""
-    low, high = seen.interval(level)
-    inner_low, inner_high = seen.interval(1 - 2 * SIGNIFICANCE)
-    if inner_low >= 1 / (1 + margin) and inner_high <= 1 + margin:
-        return (
-            EQUIVALENT,
-            f"the 90 % interval {span(inner_low, inner_high)} lies within the margin",
-            False,
-        )
-    interval = f"the {limit(level)} interval {span(low, high)} over the others"
-    if low > 1 or high < 1:
-        word = FASTER if low > 1 else SLOWER
-        return word, f"{interval} lies {'above' if low > 1 else 'below'} 1", is_beyond(low, high, margin)
-    return INCONCLUSIVE, f"{interval} contains 1 and reaches beyond the margin", False
 
 
 def _with_pooled_spread(logs: Sequence[Sequence[float]]) -> list[LogMean]:
@@ -96,14 +80,14 @@ def _with_pooled_spread(logs: Sequence[Sequence[float]]) -> list[LogMean]:
     A few launches lie close together by luck; and one machine with a wild launch must not be judged by the calm of the
     others.
     """
-    freedom = sum(len(each) - 1 for each in logs)
+    dof = sum(len(each) - 1 for each in logs)
     squares = sum(float(np.sum((np.asarray(each) - np.mean(each)) ** 2)) for each in logs)
-    pooled = math.sqrt(squares / freedom) if freedom else math.inf
+    pooled = math.sqrt(squares / dof) if dof else math.inf
     found = []
     for each in logs:
-        floor = LogMean(float(np.mean(each)), pooled / math.sqrt(len(each)), max(1, freedom))
+        floor = LogMean(float(np.mean(each)), pooled / math.sqrt(len(each)), max(1, dof))
         own = LogMean.of(each) if len(each) > 1 else floor
-        found.append(own if own.error > floor.error else floor)
+        found.append(own if own.std_err > floor.std_err else floor)
     return found
 
 
@@ -112,19 +96,19 @@ def _over_the_others(each: Sequence[LogMean], place: int) -> LogMean:
     low, high = others[(len(others) - 1) // 2], others[len(others) // 2]
     if low is high:
         return LogMean.difference(each[place], low)
-    middle = LogMean.difference(LogMean(low.mean / 2, low.error / 2, low.freedom), _negative_half(high))
+    middle = LogMean.difference(LogMean(low.mean / 2, low.std_err / 2, low.dof), _negative_half(high))
     return LogMean.difference(each[place], middle)
 
 
 def _negative_half(one: LogMean) -> LogMean:
-    return LogMean(-one.mean / 2, one.error / 2, one.freedom)
+    return LogMean(-one.mean / 2, one.std_err / 2, one.dof)
 
 
 def _chance(seen: LogMean) -> float:
     """Two-sided p of no difference."""
-    if not seen.error:
+    if not seen.std_err:
         return 1.0 if not seen.mean else 0.0
-    return 2 * float(special.stdtr(seen.freedom, -abs(seen.mean) / seen.error))
+    return 2 * float(special.stdtr(seen.dof, -abs(seen.mean) / seen.std_err))
 
 
 def _holm(chances: Sequence[float]) -> list[float]:
