@@ -85,21 +85,21 @@ class Row:
     is_baseline: bool
     status: str  # STATUS of the contract; the worst that should be known
     reasons: tuple[str, ...]
-    launches: int  # launches that gave a number
-    launches_failed: int
-    rates: tuple[float, ...]  # samples per second of each launch, in order of rounds
-    throughput: Estimate | None  # samples per second, global
-    speedup: Estimate | None  # against the baseline, paired by round
-    efficiency: Estimate | None  # speedup over the ratio of resources (ranks; cores for the all-cores row)
-    verdict: Verdict | None
-    step_ms: StepTime | None
-    epoch_s: EpochTime | None
-    data_wait: float | None
-    communication: float | None  # share of a step in the all-reduce outside compute
-    peak_memory_bytes: int | None
-    accuracy: Accuracy | None
-    mfu: float | None  # achieved over peak FLOP/s; None with a reason in `reasons_null`
-    cut_steps: int  # steps cut from every launch of this row beyond the warm-up floor
+    launches: int = 0  # launches that gave a number
+    launches_failed: int = 0
+    rates: tuple[float, ...] = ()  # samples per second of each launch, in order of rounds
+    throughput: Estimate | None = None  # samples per second, global
+    speedup: Estimate | None = None  # against the baseline, paired by round
+    efficiency: Estimate | None = None  # speedup over the ratio of resources (ranks; cores for the all-cores row)
+    verdict: Verdict | None = None
+    step_ms: StepTime | None = None
+    epoch_s: EpochTime | None = None
+    data_wait: float | None = None
+    communication: float | None = None  # share of a step in the all-reduce outside compute
+    peak_memory_bytes: int | None = None
+    accuracy: Accuracy | None = None
+    mfu: float | None = None  # achieved over peak FLOP/s; None with a reason in `reasons_null`
+    cut_steps: int = 0  # steps cut from every launch of this row beyond the warm-up floor
     reasons_null: dict[str, str]  # column -> why it is missing
     times_to: tuple[TimeTo, ...] = ()  # by target, lowest first
 

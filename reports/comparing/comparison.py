@@ -56,7 +56,7 @@ def sentence(found: Comparison) -> str:
     speeds = [row for row in found.rows if row.metric == THROUGHPUT and row.verdict is not None]
     told = [_speeds(word, mine, found) for word in _ORDER if (mine := [row for row in speeds if _word(row) == word])]
     others = [row for row in found.rows if row.metric != THROUGHPUT and _word(row) in {HIGHER, LOWER, DIVERGED}]
-    told += [f"{_capital(row.metric)} of {_name(row, found.rows)} {_differs(row)}." for row in others]
+    told += [f"{_capital(row.metric)} of {names.phrase(row, found.rows)} {_differs(row)}." for row in others]
     return " ".join(told)
 
 
@@ -75,7 +75,9 @@ def columns_of(found: Comparison) -> tuple[Column, ...]:
     rows = [row for row in found.rows if row.a is not None or row.b is not None or row.verdict is not None]
     if not rows:
         return ()
-    row_names = Column(key="row", header="row", cells=tuple(_name(row, found.rows) for row in rows), align="left")
+    row_names = Column(
+        key="row", header="row", cells=tuple(names.phrase(row, found.rows) for row in rows), align="left"
+    )
     columns = (row_names, *_columns(rows))
     return tuple(replace(each, cells=tuple(cell.strip() for cell in each.cells)) for each in columns)
 
@@ -100,11 +102,11 @@ def notes_of(found: Comparison) -> tuple[str, ...]:
 
 
 def _speeds(word: str, rows: Sequence[RowQuantity], found: Comparison) -> str:
-    who = fmt.listed(_name(row, found.rows) for row in rows)
+    who = fmt.listed(names.phrase(row, found.rows) for row in rows)
     within = fmt.percent(found.margin, None if round(100 * found.margin) != 100 * found.margin else 0)
     if word in {FASTER, SLOWER}:
         told = (
-            f"{_name(row, found.rows)} ({fmt.with_interval(row.ratio)} of A's {fmt.point(row.a)} samples/s"
+            f"{names.phrase(row, found.rows)} ({fmt.with_interval(row.ratio)} of A's {fmt.point(row.a)} samples/s"
             f"{'' if row.verdict and row.verdict.beyond_margin else f', perhaps by less than {within}'})"
             for row in rows
         )
@@ -152,8 +154,8 @@ def _differences(group: Sequence[Difference]) -> list[str]:
     """One line a field; fields of one canary table, whose values are hashes, in one."""
     if group[0].field.startswith("numeric.") and len(group) > 1:
         place = group[0].field.rpartition(".")[0]
-        names = [fmt.clean(each.field.rpartition(".")[2]) for each in group]
-        return [f"{place}: {len(names)} differ: {', '.join(names[:4])}{', …' * (len(names) > 4)}"]
+        fields = [fmt.clean(each.field.rpartition(".")[2]) for each in group]
+        return [f"{place}: {len(fields)} differ: {', '.join(fields[:4])}{', …' * (len(fields) > 4)}"]
     return [f"{fmt.clean(each.field)}: {_value(each.a)} in A, {_value(each.b)} in B" for each in group]
 
 
@@ -167,7 +169,7 @@ def _table(found: Comparison, console: Console, *, wide: bool) -> Iterator[list[
     gone: tuple[str, ...] = ()
     if rows:
         headings = {
-            number: _name(row, found.rows)
+            number: names.phrase(row, found.rows)
             for number, row in enumerate(rows)
             if not number or rows[number - 1].configuration.key != row.configuration.key
         }
@@ -201,7 +203,7 @@ def _columns(rows: Sequence[RowQuantity]) -> tuple[Column, ...]:
 
 def _notes(found: Comparison, gone: Sequence[str]) -> Iterator[str]:
     for row in found.rows:
-        name = f"{_name(row, found.rows)}, {row.metric}"
+        name = f"{names.phrase(row, found.rows)}, {row.metric}"
         if row.verdict is not None:
             yield from (f"{name}: {fmt.clean(reason)}." for reason in row.reasons)
         else:
@@ -212,10 +214,6 @@ def _notes(found: Comparison, gone: Sequence[str]) -> Iterator[str]:
     yield from found.notes
     if gone:
         yield f"Left out to fit the width: {', '.join(gone)} (--wide shows them)."
-
-
-def _name(row: RowQuantity, among: Sequence[RowQuantity]) -> str:
-    return names.phrase(row, among)
 
 
 def _label(row: RowQuantity) -> str:

@@ -18,7 +18,7 @@ def show(found: Machines, console: Console, *, wide: bool = False) -> None:
     """Print every row over all machines."""
     blocks: list[list[Text]] = []
     for row in found.rows:
-        title = f"{_name(row, found)}: {fmt.count(len(row.machines), 'machine')}"
+        title = f"{names.phrase(row, found.rows)}: {fmt.count(len(row.machines), 'machine')}"
         if row.spread is not None:
             title += f", spread {fmt.percent(row.spread, 2)} without those named"
         blocks.append(paragraphs.paragraph("", title, console))
@@ -40,7 +40,7 @@ def sentence(found: Machines) -> str:
             for each in row.machines
             if each.shown in {FASTER, SLOWER}
         ]
-        told.append(f"{_name(row, found)}: {fmt.listed(named) if named else _nobody(row)}.")
+        told.append(f"{names.phrase(row, found.rows)}: {fmt.listed(named) if named else _nobody(row)}.")
     return " ".join(told) or "No row to compare."
 
 
@@ -92,7 +92,7 @@ def _columns(row: RowAcrossMachines) -> tuple[Column, ...]:
 def _notes(found: Machines) -> Iterator[str]:
     yield from (f"{fmt.clean(each)}." for each in found.left_out)
     for row in found.rows:
-        name = _name(row, found)
+        name = names.phrase(row, found.rows)
         yield from (f"{name}, {fmt.clean(each)}." for each in (*row.absent, *row.reasons))
         if row.could_name is not None:
             yield (
@@ -114,7 +114,3 @@ def _notes(found: Machines) -> Iterator[str]:
             f"5{fmt.NARROW}% over all machines."
         )
     yield from found.notes
-
-
-def _name(row: RowAcrossMachines, found: Machines) -> str:
-    return names.phrase(row, found.rows)

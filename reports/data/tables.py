@@ -21,29 +21,25 @@ def comparison_as_csv(found: Comparison) -> str:
 
 
 def _compared(found: Comparison, row: RowQuantity | None) -> dict[str, Any]:
-    verdict, a, b, ratio, difference = (
-        (row.verdict, row.a, row.b, row.ratio, row.difference) if row is not None else (None,) * 5
-    )
+    verdict = row.verdict if row else None
     reasons = (*row.reasons, *(verdict.reasons if verdict else ())) if row else (*found.obstacles, *found.unmatched)
     return {
         "a": found.a.launch_id or found.a.study_id,
         "b": found.b.launch_id or found.b.study_id,
         "margin": found.margin,
         **(configuration_keys(row.configuration, _OF_A_PAIR) if row else dict.fromkeys(("configuration", *_OF_A_PAIR))),
-        "metric": row and row.metric,
-        "unit": row and row.unit,
-        **_estimate("a_value", a),
-        **_estimate("b_value", b),
-        **_estimate("ratio", ratio),
-        **_estimate("difference", difference),
-        "verdict": verdict and verdict.word,
-        "beyond_margin": verdict and verdict.beyond_margin,
-        "detectable_ratio": verdict and verdict.detectable,
+        **_named(row, metric="metric", unit="unit"),
+        **_estimate("a_value", row.a if row else None),
+        **_estimate("b_value", row.b if row else None),
+        **_estimate("ratio", row.ratio if row else None),
+        **_estimate("difference", row.difference if row else None),
+        **_named(verdict, verdict="word", beyond_margin="beyond_margin", detectable_ratio="detectable"),
         "reasons": "; ".join(map(fmt.clean, reasons)),
         "sentence": comparison.sentence(found).replace(fmt.NARROW, " "),
     }
 
 
+_OF_A_TITLE = ("precision", "memory_format", "scaling", "seed", "rounds", "window")
 _OF_A_PAIR = ("strategy", "ranks", "device", "cores_per_rank", "batch_per_rank")
 
 
@@ -55,7 +51,10 @@ def rows_as_csv(report: Report) -> str:
             {
                 **_setup(told.study),
                 "method_version": _methods(told, row),
-                **_configuration(row),
+                **configuration_keys(row.configuration),
+                "status": row.status,
+                "reasons": "; ".join(map(fmt.clean, row.reasons)),
+                **_named(row, launches="launches", launches_failed="launches_failed"),
                 **({"ddp": row.configuration.ddp} if has_options else {}),
                 **_findings(row),
             }
@@ -101,16 +100,9 @@ def _setup(study: Study) -> dict[str, Any]:
         "model": fmt.clean(title.model),
         "params": title.params,
         "data": fmt.clean(title.data),
-        "precision": title.precision,
-        "memory_format": title.memory_format,
-        "scaling": title.scaling,
-        "seed": title.seed,
-        "rounds": title.rounds,
-        "window": title.window,
+        **{name: getattr(title, name) for name in _OF_A_TITLE},
         "machine": fmt.clean(title.device),
-        "hw_id": study.hw_id,
-        "sw_id": study.sw_id,
-        "num_id": study.num_id,
+        **{name: getattr(study, name) for name in ("hw_id", "sw_id", "num_id")},
         "baseline": baseline and baseline.key,
         "baseline_samples_per_s": rate and rate.estimate,
         "margin": study.margin,
@@ -118,18 +110,8 @@ def _setup(study: Study) -> dict[str, Any]:
     }
 
 
-def _configuration(row: Row) -> dict[str, Any]:
-    return {
-        **configuration_keys(row.configuration),
-        "status": row.status,
-        "reasons": "; ".join(map(fmt.clean, row.reasons)),
-        "launches": row.launches,
-        "launches_failed": row.launches_failed,
-    }
-
-
 def _findings(row: Row) -> dict[str, Any]:
-    verdict, step, epoch, accuracy = row.verdict, row.step_ms, row.epoch_s, row.accuracy
+    verdict = row.verdict
     return {
         **_estimate("samples_per_s", row.throughput),
         "launch_samples_per_s": ";".join(f"{rate:.12g}" for rate in row.rates),
@@ -137,25 +119,15 @@ def _findings(row: Row) -> dict[str, Any]:
         **_estimate("efficiency", row.efficiency),
         "verdict": verdict and verdict.word,
         "verdict_reasons": "; ".join(map(fmt.clean, verdict.reasons)) if verdict else None,
-        "beyond_margin": verdict and verdict.beyond_margin,
-        "detectable_ratio": verdict and verdict.detectable,
-        "rounds_needed": verdict and verdict.rounds_needed,
-        "step_p50_ms": step and step.p50,
-        "step_p95_ms": step and step.p95,
-        "step_p99_ms": step and step.p99,
-        "epoch_s": epoch and epoch.estimate,
-        "epoch_is_projected": epoch and epoch.projected,
+        **_named(verdict, beyond_margin="beyond_margin", detectable_ratio="detectable", rounds_needed="rounds_needed"),
+        **_named(row.step_ms, step_p50_ms="p50", step_p95_ms="p95", step_p99_ms="p99"),
+        **_named(row.epoch_s, epoch_s="estimate", epoch_is_projected="projected"),
         "data_wait_share": row.data_wait,
         "communication_share": row.communication,
         "peak_memory_bytes": row.peak_memory_bytes,
-        "top1_share": accuracy and accuracy.top1,
-        "top5_share": accuracy and accuracy.top5,
-        "validation_loss_nats": accuracy and accuracy.loss,
-        "epochs": accuracy and accuracy.epoch,
-        "best_top1_share": accuracy and accuracy.best_top1,
-        "best_epoch": accuracy and accuracy.best_epoch,
-        "train_top1_share": accuracy and accuracy.train_top1,
-        "seeds": accuracy and accuracy.seeds,
+        **_named(row.accuracy, top1_share="top1", top5_share="top5", validation_loss_nats="loss", epochs="epoch"),
+        **_named(row.accuracy, best_top1_share="best_top1", best_epoch="best_epoch"),
+        **_named(row.accuracy, train_top1_share="train_top1", seeds="seeds"),
         "mfu_share": row.mfu,
         "cut_steps": row.cut_steps,
         "missing": json.dumps(row.reasons_null, sort_keys=True) if row.reasons_null else None,
@@ -163,10 +135,10 @@ def _findings(row: Row) -> dict[str, Any]:
 
 
 def _estimate(name: str, estimate: Estimate | None) -> dict[str, Any]:
-    return {
-        name: estimate and estimate.estimate,
-        f"{name}_low": estimate and estimate.low,
-        f"{name}_high": estimate and estimate.high,
-        f"{name}_n": estimate and estimate.n,
-        f"{name}_method": estimate and estimate.method,
-    }
+    columns = {f"{name}_{part}": part for part in ("low", "high", "n", "method")}
+    return _named(estimate, **{name: "estimate"}, **columns)
+
+
+def _named(noun: object, **columns: str) -> dict[str, Any]:
+    """Columns by the attributes that fill them; empty where the noun is missing."""
+    return {column: noun and getattr(noun, attribute) for column, attribute in columns.items()}

@@ -1,16 +1,16 @@
 """Whether two machines agree, in words and as the documents that scripts rely on."""
 
-import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.console import Console
 
-from bench.analysis.repro.agreement import BITWISE, DIFFERENT, NUMERICS, STATISTICS, Agreement, Difference
-from bench.repro.capsule import Capsule, RanksCheck
+from bench.analysis.repro.agreement import BITWISE, DIFFERENT, NUMERICS, STATISTICS, Agreement
+from bench.repro.capsule import Capsule
 from reports.text import fmt
 from reports.text.console import shown
 from reports.text.paragraphs import show_hanging
+from reports.text.plain import finite
 
 SCHEMA, RECORD, REPEAT = "bench.agreement/1", "bench.capsule-record/1", "bench.repeat/1"
 STYLES = {BITWISE: "green", NUMERICS: "green", STATISTICS: "green", DIFFERENT: "red"}
@@ -24,16 +24,18 @@ _MEANING = {
 
 def document(found: Agreement, exit_code: int) -> dict[str, Any]:
     """The document of `bench repro check --json`; plain JSON types only."""
-    first = found.first_difference
-    return {
-        "schema": SCHEMA,
-        "exit": exit_code,
-        "verdict": found.verdict,
-        "first_difference": first and _difference(first),
-        "cause": found.cause,
-        "curve": [[step, value if math.isfinite(value) else None] for step, value in found.curve],
-        "reasons": list(found.reasons),
-    }
+    told: dict[str, Any] = finite(
+        {
+            "schema": SCHEMA,
+            "exit": exit_code,
+            "verdict": found.verdict,
+            "first_difference": found.first_difference,
+            "cause": found.cause,
+            "curve": found.curve,
+            "reasons": found.reasons,
+        }
+    )
+    return told
 
 
 def record_document(capsule: Capsule, path: str, size_bytes: int, exit_code: int) -> dict[str, Any]:
@@ -48,7 +50,7 @@ def record_document(capsule: Capsule, path: str, size_bytes: int, exit_code: int
         "facts": sum(len(part.facts) for part in capsule.parts),
         "envelope": envelope and {"runs": list(envelope.runs), "loss_last": envelope.loss[-1]},
         "accuracies": capsule.finals and {str(seed): top1 for seed, top1 in capsule.finals.items()},
-        "ranks": [_ranks(each) for each in capsule.ranks],
+        "ranks": [finite({"ranks": each.ranks, "agrees": each.agrees, **vars(each)}) for each in capsule.ranks],
         "ids": dict(capsule.ids),
         "warnings": list(capsule.parts[0].warnings),
     }
@@ -125,24 +127,3 @@ def _recorded(capsule: Capsule) -> Iterator[tuple[str, str]]:
         yield "Accuracy", f"of {fmt.count(len(capsule.finals), 'seed')}: {low} to {high}"
     for warning in part.warnings:
         yield "Warning", fmt.clean(warning)
-
-
-def _difference(first: Difference) -> dict[str, Any]:
-    return {
-        "step": first.step,
-        "tensor": first.tensor,
-        "stage": first.stage,
-        "rank": first.rank,
-        "scaled_ulp": first.scaled_ulp,
-        "share": first.share,
-    }
-
-
-def _ranks(check: RanksCheck) -> dict[str, Any]:
-    return {
-        "ranks": check.ranks,
-        "agrees": check.agrees,
-        "tensor": check.tensor,
-        "scaled_ulp": check.scaled_ulp if math.isfinite(check.scaled_ulp) else None,
-        "bound": check.bound,
-    }

@@ -1,7 +1,7 @@
 """What was measured beside what others published of the same training: the same metric, after the same epoch. Pure."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from bench.analysis.learning import macro
 from bench.analysis.learning.accuracy import by_seed
@@ -78,22 +78,21 @@ def beside(
     return tuple(found)
 
 
+@dataclass(frozen=True, kw_only=True)
 class _Study:
     """One row, and everything that its launches left."""
 
-    def __init__(
-        self,
-        *,
-        row: Row,
-        launches: Sequence[Launch],
-        epochs: Sequence[Epoch],
-        classes: Sequence[ClassScore],
-        steady: bool,
-        machine: str,
-    ) -> None:
-        self.row, self.launches, self.epochs, self.classes = row, launches, epochs, classes
-        self.steady, self.machine = steady, machine
-        self.trained = max((each.epoch + 1 for each in epochs), default=0)
+    row: Row
+    launches: Sequence[Launch]
+    epochs: Sequence[Epoch]
+    classes: Sequence[ClassScore]
+    steady: bool
+    machine: str
+
+    @property
+    def trained(self) -> int:
+        """Epochs."""
+        return max((each.epoch + 1 for each in self.epochs), default=0)
 
     def held(self, published: Published) -> PublishedComparison:
         measured = self._measured(published)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.analysis.ended import ended
+from bench.analysis.ended import ended, why_null
 from bench.analysis.result import Row, Study
 from bench.analysis.scaling.mfu import utilisation
 from bench.analysis.scaling.nouns import Ceiling, Energy, Part, Reached, StepParts
@@ -53,7 +53,7 @@ def energy(study: Study, launches: Sequence[Launch]) -> tuple[Energy, ...]:
         mine = [each for each in ended(launches, row.key) if each.energy_j is not None and each.energy_j > 0]
         mine = [each for each in mine if each.window_samples and each.window_ns]
         if not mine:
-            reason = next((why for each in ended(launches, row.key) if (why := _why(each, _ENERGY))), None)
+            reason = why_null(ended(launches, row.key), _ENERGY)
             found.append(
                 Energy(
                     configuration=row.key,
@@ -134,8 +134,3 @@ def _measured(row: Configuration, launch: Launch, dna: Sequence[Dna]) -> tuple[C
             source="bench dna --measure",
         ),
     )
-
-
-def _why(launch: Launch, name: str) -> str | None:
-    reason = json.loads(launch.unavailable).get(name)
-    return None if reason is None else str(reason)

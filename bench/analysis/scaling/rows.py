@@ -1,11 +1,11 @@
 """One configuration as a row of the table: every quantity, or the reason why it is missing."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from bench.analysis.ended import why_null
 from bench.analysis.learning import accuracy as learning
 from bench.analysis.result import INVALID, EpochTime, Estimate, Row, Verdict
 from bench.analysis.scaling.mfu import utilisation
@@ -59,11 +59,11 @@ def measured(
     memory = max((each.peak_memory_bytes for each in launches if each.peak_memory_bytes is not None), default=None)
     missing = dict(comparison.missing)
     if epoch_s is None:
-        missing["epoch_s"] = _why_null(launches, "epoch_samples") or "the size of an epoch is not known"
+        missing["epoch_s"] = why_null(launches, "epoch_samples") or "the size of an epoch is not known"
     if accuracy is None:
         missing["accuracy"] = "nothing was evaluated: --epochs trains whole epochs and evaluates each"
     if memory is None:
-        missing["peak_memory_bytes"] = _why_null(launches, "peak_memory_bytes") or "not measured"
+        missing["peak_memory_bytes"] = why_null(launches, "peak_memory_bytes") or "not measured"
     communication = _communication(repeats)
     if communication is None:
         missing["communication"] = "no gradients were exchanged between processes"
@@ -120,19 +120,8 @@ def without_a_number(
         reasons=reasons,
         launches=len(untimed),
         launches_failed=failed,
-        rates=(),
-        throughput=None,
-        speedup=None,
-        efficiency=None,
         verdict=Verdict(word=INVALID, reasons=invalid, detectable=None, rounds_needed=None) if invalid else None,
-        step_ms=None,
-        epoch_s=None,
-        data_wait=None,
-        communication=None,
-        peak_memory_bytes=None,
         accuracy=accuracy,
-        mfu=None,
-        cut_steps=0,
         reasons_null={
             each: why
             for each in _QUANTITIES
@@ -167,7 +156,7 @@ def _mfu(repeats: Replicates, throughput: Estimate, peaks: Mapping[str, Any] | N
     if repeats.invalid:
         return None, "the row is INVALID"
     first = repeats.launches[0]
-    if first.flop_per_sample is None and (why := _why_null(repeats.launches, "flop_per_sample")):
+    if first.flop_per_sample is None and (why := why_null(repeats.launches, "flop_per_sample")):
         return None, why
     used = utilisation(
         rate_sps=throughput.estimate,
@@ -178,11 +167,3 @@ def _mfu(repeats: Replicates, throughput: Estimate, peaks: Mapping[str, Any] | N
         peaks=peaks,
     )
     return used.value, used.reason
-
-
-def _why_null(launches: Sequence[Launch], column: str) -> str | None:
-    """Why a column of the launches is null, in the words of whoever measured; None when nobody said."""
-    for launch in launches:
-        if reason := json.loads(launch.unavailable).get(column):
-            return str(reason)
-    return None

@@ -42,6 +42,14 @@ class Finding:
         return f"{self.text}: {self.fix}"
 
 
+def invalid(text: str, fix: str) -> Finding:
+    return Finding(severity=INVALID, text=text, fix=fix)
+
+
+def suspect(text: str, fix: str) -> Finding:
+    return Finding(severity=SUSPECT, text=text, fix=fix)
+
+
 def launch_findings(launch: Launch, window: Window | None, divergence: Divergence | None = None) -> Iterator[Finding]:
     """What casts doubt on one launch that ended well.
 
@@ -56,78 +64,59 @@ def launch_findings(launch: Launch, window: Window | None, divergence: Divergenc
     yield from _code_was_one(launch)
     yield from _clock_was_right(launch, window)
     if launch.status == schema.SUSPECT:
-        yield Finding(severity=SUSPECT, text=launch.reason or "marked suspect", fix="see the launch's log")
+        yield suspect(launch.reason or "marked suspect", "see the launch's log")
 
 
 def _loss_was_a_number(launch: Launch, divergence: Divergence | None) -> Iterator[Finding]:
     losses = _known(launch.loss_first, launch.loss_last)
     in_training = divergence is not None and divergence.in_training
     if in_training or launch.loss_finite is False or not all(map(math.isfinite, losses)):
-        yield Finding(
-            severity=INVALID,
-            text=str(divergence) if in_training else "the loss became NaN or infinite",
-            fix="lower the learning rate or use a wider precision; speed on broken numbers is not speed",
+        yield invalid(
+            str(divergence) if in_training else "the loss became NaN or infinite",
+            "lower the learning rate or use a wider precision; speed on broken numbers is not speed",
         )
     elif divergence is not None:
-        yield Finding(
-            severity=SUSPECT,
-            text=str(divergence),
-            fix="training's loss stayed finite; look at running statistics and averaged weights",
-        )
+        yield suspect(str(divergence), "training's loss stayed finite; look at running statistics and averaged weights")
 
 
 def _work_was_done(launch: Launch) -> Iterator[Finding]:
     if launch.loss_finite is None or launch.weights_moved is None:
-        yield Finding(
-            severity=SUSPECT,
-            text="nothing proves that it trained (loss and weights)",
-            fix="measure again with this version",
-        )
+        yield suspect("nothing proves that it trained (loss and weights)", "measure again with this version")
     if launch.weights_moved is False:
-        yield Finding(
-            severity=INVALID,
-            text="the weights did not change",
-            fix="check that the model's parameters are trainable and reach the loss",
+        yield invalid(
+            "the weights did not change", "check that the model's parameters are trainable and reach the loss"
         )
     if launch.weights_equal is False:
-        yield Finding(
-            severity=INVALID,
-            text="the ranks ended with different weights",
-            fix="gradients were not synchronised, or something beside the optimizer changes weights (noise, clipping)",
+        yield invalid(
+            "the ranks ended with different weights",
+            "gradients were not synchronised, or something beside the optimizer changes weights (noise, clipping)",
         )
     if launch.gradient_error is not None and launch.gradient_error > GRADIENT:
-        yield Finding(
-            severity=INVALID,
-            text="the ranks' averaged gradient is not what one device computes from the same samples",
-            fix=_GRADIENT_FIXES.get(launch.gradient_cause or "", "speed on another sum is not speed"),
+        yield invalid(
+            "the ranks' averaged gradient is not what one device computes from the same samples",
+            _GRADIENT_FIXES.get(launch.gradient_cause or "", "speed on another sum is not speed"),
         )
 
 
 def _plan_was_met(launch: Launch) -> Iterator[Finding]:
     processes = launch.ranks if launch.strategy == "ddp" else 1
     if launch.world_size not in (None, processes):
-        yield Finding(
-            severity=INVALID,
-            text="another number of workers joined than was planned",
-            fix="check for leftover workers and launcher settings in the environment",
+        yield invalid(
+            "another number of workers joined than was planned",
+            "check for leftover workers and launcher settings in the environment",
         )
     shared = launch.distinct_devices is not None and launch.distinct_devices < launch.ranks
     if (
         shared and launch.device != "cpu"
     ):  # ranks that share cores are an oversubscribed plan, which is said of the study
-        yield Finding(
-            severity=INVALID,
-            text="several ranks shared one device",
-            fix="ask for no more ranks than there are devices",
-        )
+        yield invalid("several ranks shared one device", "ask for no more ranks than there are devices")
 
 
 def _code_was_one(launch: Launch) -> Iterator[Finding]:
     if names := source.unequal_ranks(launch):
-        yield Finding(
-            severity=INVALID,
-            text=f"the ranks loaded {source.named(names)} with different contents",
-            fix="edit nothing while a launch starts, and have the same files on every host",
+        yield invalid(
+            f"the ranks loaded {source.named(names)} with different contents",
+            "edit nothing while a launch starts, and have the same files on every host",
         )
 
 
@@ -136,23 +125,18 @@ def _clock_was_right(launch: Launch, window: Window | None) -> Iterator[Finding]
     if window is None and (launch.anatomy or went_on):
         return  # no throughput was promised, and none is told
     if window is None:
-        yield Finding(severity=INVALID, text="no timed step was kept", fix="train for longer: --steps or --seconds")
+        yield invalid("no timed step was kept", "train for longer: --steps or --seconds")
         return
     if launch.closure_error is None:
-        yield Finding(
-            severity=SUSPECT,
-            text="the step times were not held against the wall clock",
-            fix="measure again with this version",
-        )
+        yield suspect("the step times were not held against the wall clock", "measure again with this version")
     seconds = window.rate.wall_ns / 1e9
     if (
         launch.clock_ns_per_step is not None
         and launch.clock_ns_per_step * window.steps > CLOCK_SHARE * window.rate.wall_ns
     ):
-        yield Finding(
-            severity=SUSPECT,
-            text=f"measuring took more than {CLOCK_SHARE:.1%} of a step",
-            fix="steps are too short to time one by one; use a larger batch or model",
+        yield suspect(
+            f"measuring took more than {CLOCK_SHARE:.1%} of a step",
+            "steps are too short to time one by one; use a larger batch or model",
         )
     if window.steps < STEPS_AT_LEAST:
         yield Finding(
@@ -161,10 +145,9 @@ def _clock_was_right(launch: Launch, window: Window | None) -> Iterator[Finding]
             fix="train for longer: --steps or --seconds",
         )
     elif window.steps < STEPS_ENOUGH and seconds < SECONDS_ENOUGH:
-        yield Finding(
-            severity=SUSPECT,
-            text=f"fewer than {STEPS_ENOUGH} steps and {SECONDS_ENOUGH:g} s were kept",
-            fix="train for longer: --steps or --seconds",
+        yield suspect(
+            f"fewer than {STEPS_ENOUGH} steps and {SECONDS_ENOUGH:g} s were kept",
+            "train for longer: --steps or --seconds",
         )
 
 
@@ -177,13 +160,11 @@ def row_findings(launches: Sequence[Launch], windows: Sequence[Window], *, fixed
         fixed_work: every launch was told the same number of steps or epochs (and not of seconds).
     """
     if not _same(launch.params for launch in launches):
-        yield Finding(severity=INVALID, text="launches trained models of different size", fix="repeat the study whole")
+        yield invalid("launches trained models of different size", "repeat the study whole")
     if not _same(_samples_per_step(launch) for launch in launches) or (
         fixed_work and not _same(launch.window_samples for launch in launches if launch.resumed_epoch is None)
     ):
-        yield Finding(
-            severity=INVALID, text="launches trained on different numbers of samples", fix="repeat the study whole"
-        )
+        yield invalid("launches trained on different numbers of samples", "repeat the study whole")
     yield from _closed(launches)
     yield from _steady(windows)
 
@@ -221,54 +202,42 @@ def _steady(windows: Sequence[Window]) -> Iterator[Finding]:
             fix = "cool down or close other programs, then repeat" if drift == SLOWING else "raise --warmup"
             if len(windows) == 1:
                 text, fix = f"the steps of the one launch {what}, which may be chance", f"{fix}; --rounds 3 tells"
-                yield Finding(severity=SUSPECT, text=text, fix=fix)
+                yield suspect(text, fix)
                 continue
-            yield Finding(
-                severity=INVALID,
-                text=f"{UNSTEADY}: in {count} of {len(windows)} launches the steps {what}",
-                fix=fix,
-            )
+            yield invalid(f"{UNSTEADY}: in {count} of {len(windows)} launches the steps {what}", fix)
 
 
 def study_findings(launches: Sequence[Launch], variables: Sequence[str] = ()) -> Iterator[Finding]:
     """What forbids holding any row of the study against another; `variables` were not the same in all launches."""
     if not _same(launch.method_version for launch in launches):
-        yield Finding(
-            severity=INVALID,
-            text="launches were measured by different methods (method_version)",
-            fix="numbers may have changed between them; repeat the study with one version",
+        yield invalid(
+            "launches were measured by different methods (method_version)",
+            "numbers may have changed between them; repeat the study with one version",
         )
     yield from _code_stayed(launches)
     for change in same_data.changes(launches):
-        yield Finding(severity=INVALID, text=f"the data changed {change}", fix="leave the data alone, and repeat")
+        yield invalid(f"the data changed {change}", "leave the data alone, and repeat")
     for change in variables:
-        yield Finding(
-            severity=INVALID, text=f"a variable changed in the study ({change})", fix="repeat it in one shell"
-        )
+        yield invalid(f"a variable changed in the study ({change})", "repeat it in one shell")
     for name, ids in (("machine", [each.hw_id for each in launches]), ("software", [each.sw_id for each in launches])):
         if not _same(ids):
-            yield Finding(
-                severity=INVALID,
-                text=f"the {name} changed within the study",
-                fix="hold two studies against each other with bench compare instead",
+            yield invalid(
+                f"the {name} changed within the study", "hold two studies against each other with bench compare instead"
             )
 
 
 def _code_stayed(launches: Sequence[Launch]) -> Iterator[Finding]:
     if changes := list(source.changes(launches)):
-        yield Finding(
-            severity=INVALID,
-            text=f"file {source.named(changes)}, so the launches did not run one and the same code",
-            fix="repeat the study whole, and edit a copy while it runs",
+        yield invalid(
+            f"file {source.named(changes)}, so the launches did not run one and the same code",
+            "repeat the study whole, and edit a copy while it runs",
         )
 
 
 def against_baseline(launches: Sequence[Launch], baseline: Sequence[Launch]) -> Iterator[Finding]:
     """What forbids comparing this row with the baseline."""
     if not _same(launch.params for launch in (*launches, *baseline)):
-        yield Finding(
-            severity=INVALID, text="the model has another size than the baseline's", fix="repeat the study whole"
-        )
+        yield invalid("the model has another size than the baseline's", "repeat the study whole")
 
 
 def gathered(findings: Sequence[Finding], launches: int) -> list[Finding]:
