@@ -141,23 +141,21 @@ class Capsule:
 
 
 _OF_THE_FILE = ("schema", "deterministic", "world", "rehearsal")  # what `capsule.json` says in its own way
-_TOLD = ("stage", "step", "tensor", "hash", "kind", "count", "largest", "total")
+_FACT_FIELDS = ("stage", "step", "tensor", "hash", "kind", "count", "largest", "total")
 
 
-def part_file(folder: Path, rank: int) -> Path:
-    """Where a rank leaves what it saw."""
-    return folder / f"rank{rank}.part"
-
-
-def write_part(file: Path, part: Part) -> None:
+def write_part(folder: Path, part: Part) -> None:
     """Leave what one rank saw, whole or not at all."""
-    with drafted(file) as draft, zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as archive:
+    with (
+        drafted(folder / f"rank{part.rank}.part") as draft,
+        zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
         _put(archive, part)
 
 
-def read_part(file: Path, rank: int) -> Part:
+def read_part(folder: Path, rank: int) -> Part:
     """The inverse of `write_part`."""
-    with zipfile.ZipFile(file) as archive:
+    with zipfile.ZipFile(folder / f"rank{rank}.part") as archive:
         return _take(archive, rank)
 
 
@@ -167,7 +165,7 @@ def write(file: Path, capsule: Capsule) -> None:
     Raises:
         UsageError: the file cannot be written.
     """
-    told = {
+    document = {
         "schema": SCHEMA,
         "created_at": capsule.created_at,
         "deterministic": True,
@@ -181,7 +179,7 @@ def write(file: Path, capsule: Capsule) -> None:
     }
     try:
         with drafted(file) as draft, zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.writestr("capsule.json", json.dumps(told, indent=1))
+            archive.writestr("capsule.json", json.dumps(document, indent=1))
             for part in capsule.parts:
                 _put(archive, part)
     except OSError as error:
@@ -196,16 +194,16 @@ def read(file: Path) -> Capsule:
     """
     try:
         with zipfile.ZipFile(file) as archive:
-            told = json.loads(archive.read("capsule.json"))
-            if told["schema"] != SCHEMA:
-                raise UsageError(f"{file} is {told['schema']}; this bench reads {SCHEMA}", "use a newer bench")
-            parts = tuple(_take(archive, rank) for rank in range(told["world"]))
+            document = json.loads(archive.read("capsule.json"))
+            if document["schema"] != SCHEMA:
+                raise UsageError(f"{file} is {document['schema']}; this bench reads {SCHEMA}", "use a newer bench")
+            parts = tuple(_take(archive, rank) for rank in range(document["world"]))
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror}", "record one: bench repro record -o FILE") from None
     except (zipfile.BadZipFile, KeyError, ValueError, TypeError) as error:
         raise UsageError(f"{file} is no capsule, or a torn one ({type(error).__name__})", "ask for it again") from None
-    document = {name: value for name, value in told.items() if name not in _OF_THE_FILE}
-    return replace(noun_of(Capsule, {**document, "repro_run": told["rehearsal"], "parts": ()}), parts=parts)
+    fields = {name: value for name, value in document.items() if name not in _OF_THE_FILE}
+    return replace(noun_of(Capsule, {**fields, "repro_run": document["rehearsal"], "parts": ()}), parts=parts)
 
 
 def _without_places(repro_run: ReproRun) -> ReproRun:
@@ -220,8 +218,8 @@ def _put(archive: zipfile.ZipFile, part: Part) -> None:
     facts, numbers = [], [np.empty(0, np.float32)]
     for fact in part.facts:
         kept = len(fact.sample) if fact.sample is not None else None
-        told = {name: getattr(fact, name) for name in _TOLD}
-        facts.append({**told, "kept": kept})
+        fields = {name: getattr(fact, name) for name in _FACT_FIELDS}
+        facts.append({**fields, "kept": kept})
         if fact.sample is not None:
             numbers.append(fact.sample)
     rest = {name: getattr(part, name) for name in ("rank", "losses", "warnings", "nudge", "top1")}
@@ -233,11 +231,18 @@ def _put(archive: zipfile.ZipFile, part: Part) -> None:
 
 
 def _take(archive: zipfile.ZipFile, rank: int) -> Part:
-    told = json.loads(archive.read(f"rank{rank}.json"))
+    document = json.loads(archive.read(f"rank{rank}.json"))
     numbers = np.load(io.BytesIO(archive.read(f"rank{rank}.npy")), allow_pickle=False)
     facts, start = [], 0
-    for each in told.pop("facts"):
+    for each in document.pop("facts"):
         kept = each.pop("kept")
         facts.append(Fact(**each, sample=None if kept is None else numbers[start : start + kept]))
         start += kept or 0
-    return Part(**{**told, "facts": tuple(facts), "losses": tuple(told["losses"]), "warnings": tuple(told["warnings"])})
+    return Part(
+        **{
+            **document,
+            "facts": tuple(facts),
+            "losses": tuple(document["losses"]),
+            "warnings": tuple(document["warnings"]),
+        }
+    )

@@ -16,7 +16,6 @@ from bench.repro import capsule
 from bench.repro.capsule import Capsule, Part, RanksCheck, ReproRun
 from bench.worker import job
 from launchers import interpreter
-from launchers.heartbeat import Beat
 
 RANK = interpreter.module("bench.worker.repro")
 NUDGES = 5  # runs with every weight nudged
@@ -40,7 +39,6 @@ class Stage:
     machine: Machine
     ids: Mapping[str, str | None]  # of its fingerprint: hw_id, sw_id, num_id
     say: Callable[[str], None]  # told what begins
-    watch: Callable[[Sequence[Beat]], None] = lambda _: None
     argv: tuple[str, ...] = RANK  # what a rank is; tests plant their faults here
 
 
@@ -67,12 +65,10 @@ def parts_of(repro_run: ReproRun, stage: Stage) -> tuple[Part, ...]:
             timeout_s=_TIMEOUT_S,
             stall_s=_STALL_S,
         )
-        ending = launchers.find("local").open().launch(command, stage.watch)
+        ending = launchers.find("local").open().launch(command, lambda _: None)
         if ending.status != "ok":
             raise _failure(folder, ending, configuration.processes)
-        return tuple(
-            capsule.read_part(capsule.part_file(folder, rank), rank) for rank in range(configuration.processes)
-        )
+        return tuple(capsule.read_part(folder, rank) for rank in range(configuration.processes))
 
 
 def observed(repro_run: ReproRun, stage: Stage) -> Capsule:
@@ -119,8 +115,8 @@ def accuracies(repro_run: ReproRun, seeds: Iterable[int], stage: Stage) -> dict[
     found = {}
     for seed in seeds:
         stage.say(f"Training with seed {seed}")
-        told = replace(repro_run, workload=replace(repro_run.workload, seed=seed), evaluate=True)
-        top1 = parts_of(told, stage)[0].top1
+        seeded = replace(repro_run, workload=replace(repro_run.workload, seed=seed), evaluate=True)
+        top1 = parts_of(seeded, stage)[0].top1
         if top1 is not None:
             found[seed] = top1
     return found
@@ -138,8 +134,8 @@ def ranks_checks(repro_run: ReproRun, ranks: Sequence[int], stage: Stage) -> tup
     one_step = replace(repro_run.workload, steps=1)
 
     def first_gradients(configuration: Configuration, *, backwards: bool = False) -> Part:
-        told = replace(repro_run, workload=one_step, configuration=configuration, backwards=backwards)
-        return parts_of(replace(told, still=True, sample=_WHOLE), stage)[0]
+        first = replace(repro_run, workload=one_step, configuration=configuration, backwards=backwards)
+        return parts_of(replace(first, still=True, sample=_WHOLE), stage)[0]
 
     single = _spread(repro_run.configuration, 1)
     stage.say("Measuring how an order of adding rounds the gradients")
@@ -172,10 +168,10 @@ def _envelopes(
     with every product rounded otherwise. How that goes in narrower types than fp32 nobody has measured: no second one.
     """
 
-    def again(told: str, again_runs: Iterable[ReproRun]) -> dict[str, tuple[Part, ...]]:
+    def again(where: str, again_runs: Iterable[ReproRun]) -> dict[str, tuple[Part, ...]]:
         runs = {}
         for number, each in enumerate(again_runs, start=1):
-            stage.say(f"Measuring how far rounding goes{told}: {number} of {nudges}")
+            stage.say(f"Measuring how far rounding goes{where}: {number} of {nudges}")
             parts = parts_of(each, stage)
             runs[str(parts[0].nudge)] = parts
         return runs
@@ -196,9 +192,9 @@ def _envelopes(
 
 def _failure(folder: Path, ending: launchers.LaunchEnd, processes: int) -> Exception:
     for rank in range(processes):
-        told = job.read_result(folder, rank) or {}
-        if told.get("status") == "refused":
-            return UsageError(told["reason"], told.get("hint") or "")
+        result = job.read_result(folder, rank) or {}
+        if result.get("status") == "refused":
+            return UsageError(result["reason"], result.get("hint") or "")
     last = ending.log_tail.strip().splitlines()[-1:] or [""]
     return CannotError(f"the rehearsal ended as {ending.status}: {ending.reason}", last[0][:200])
 

@@ -17,7 +17,7 @@ from bench.plan import Workload
 _NO_MATTER = ("data_dir", "allow_empty_classes", "warmup_steps", "steps", "seconds", "epochs")
 _LAID_OUT = ("warmup_epochs", "batch_warmup_epochs", "phases")  # over a run's length, whatever the schedule
 _PICTURES = 256  # of the training set, that tell it from another one
-_TOLD_AT_MOST = 4
+_NAMED_AT_MOST = 4
 
 
 def refuse(file: Path, content: dict[str, Any], workload: Workload, data: DataSet, model: nn.Module) -> None:
@@ -26,11 +26,11 @@ def refuse(file: Path, content: dict[str, Any], workload: Workload, data: DataSe
     Raises:
         WorkloadError: with what differs.
     """
-    told = list(_differences(content["workload"], plain(workload)))
-    if told:
-        more = f"; {len(told) - _TOLD_AT_MOST} more" if len(told) > _TOLD_AT_MOST else ""
+    differences = list(_differences(content["workload"], plain(workload)))
+    if differences:
+        more = f"; {len(differences) - _NAMED_AT_MOST} more" if len(differences) > _NAMED_AT_MOST else ""
         raise WorkloadError(
-            f"{file} is of another training: {'; '.join(told[:_TOLD_AT_MOST])}{more}.",
+            f"{file} is of another training: {'; '.join(differences[:_NAMED_AT_MOST])}{more}.",
             "Ask for what it was trained with, or leave out --from to begin anew.",
         )
     if content["data"] != data_digest(data):
@@ -75,11 +75,11 @@ def converted(file: Path, content: dict[str, Any], ranks: int, batch_global: int
             f"{file} was saved within an epoch by {was} ranks, and cannot be shared out to {ranks}.",
             f"Go on with {was} ranks, or from a checkpoint at the end of an epoch.",
         )
-    told = (
+    said = (
         f"the checkpoint is of {was} rank{'s' * (was != 1)}, converted to {ranks}: the same global batches, "
         "weights and optimizer, but other random numbers on a rank (dropout) and another order of sums: not bitwise"
     )
-    return [told]
+    return [said]
 
 
 def data_digest(data: DataSet) -> str:
@@ -93,13 +93,13 @@ def data_digest(data: DataSet) -> str:
 
 def plain(noun: Any) -> dict[str, Any]:
     """A dataclass in the types that JSON gives back."""
-    told: dict[str, Any] = json.loads(json.dumps(asdict(noun)))
-    return told
+    document: dict[str, Any] = json.loads(json.dumps(asdict(noun)))
+    return document
 
 
 def _differences(then: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
     """What is trained otherwise now, setting by setting."""
-    then, now = (told | {f"recipe.{name}": each for name, each in told["recipe"].items()} for told in (then, now))
+    then, now = (work | {f"recipe.{name}": each for name, each in work["recipe"].items()} for work in (then, now))
     for name in now:
         if name == "recipe" or name in _NO_MATTER:
             continue

@@ -47,8 +47,8 @@ class Folder:
 
     def places(self) -> list[Place]:
         """What is here, the one that has trained longest first."""
-        told = [_NAME.fullmatch(file.name) for file in self.path.glob("epoch*.pt")]
-        return sorted((Place(int(each[1]), int(each[2] or 0)) for each in told if each), reverse=True)
+        found = [_NAME.fullmatch(file.name) for file in self.path.glob("epoch*.pt")]
+        return sorted((Place(int(each[1]), int(each[2] or 0)) for each in found if each), reverse=True)
 
     def file(self, place: Place) -> Path:
         return self.path / place.file_name

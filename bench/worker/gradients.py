@@ -81,12 +81,6 @@ def compare(trainer: Trainer, unwrapped: nn.Module, batch: Batch, wrap: Callable
     Every rank computes every rank's samples alone; so a model that talks to the other ranks finds them there, and one
     that depends on its rank is seen to. Batch statistics are then those of one rank's samples on both sides.
 
-    Args:
-        trainer: the rank's.
-        unwrapped: its model without its wrapper.
-        batch: of this rank.
-        wrap: puts a copy into the wrapper that the model is trained in.
-
     Raises:
         NotProvenError: equality is not defined for this model, or could not be seen; with the reason.
     """

@@ -24,10 +24,10 @@ def run(work: Callable[[bootstrap.Rank], None]) -> NoReturn:
     except BaseException as error:  # noqa: BLE001 - whatever it is, the supervisor must hear of it
         bootstrap.say(traceback.format_exc())
         # When it failed decides who failed first; a file's own time is rounded to the kernel's tick.
-        told = _told(error)
+        failure = _failure(error)
         if unseen := variable_reads.warnings():
-            told["hint"] = ". ".join(filter(None, (*unseen, told.get("hint"))))
-        job.write_result(rank.folder, rank.rank, {**told, "monotonic_ns": time.monotonic_ns()})
+            failure["hint"] = ". ".join(filter(None, (*unseen, failure.get("hint"))))
+        job.write_result(rank.folder, rank.rank, {**failure, "monotonic_ns": time.monotonic_ns()})
         code = 1
     else:
         code = 0
@@ -47,7 +47,7 @@ def put_back() -> None:
         warnings.simplefilter("default")
 
 
-def _told(error: BaseException) -> dict[str, Any]:
+def _failure(error: BaseException) -> dict[str, Any]:
     """A failure in the words of a result file."""
     if isinstance(error, WorkloadError):
         return {"status": "refused", "reason": error.message, "hint": error.hint, "exit_code": error.exit_code}

@@ -14,14 +14,7 @@ _LIMIT_S = 60.0  # and a few times what it trains
 
 
 def find_out(after: Afterwards, session: Session, *, step_ns: int, counts_flop: bool) -> None:
-    """One thing after the other; what concerns all ranks is asked of all of them, in the same order.
-
-    Args:
-        after: takes what is found.
-        session: the rank's.
-        step_ns: this rank's.
-        counts_flop: whether this rank counts operations.
-    """
+    """One thing after the other; what concerns all ranks is asked of all of them, in the same order."""
     trainer, unwrapped, batches, group = session.trainer, session.unwrapped, session.batches, session.world.group
     step_s = step_ns / 1e9
     after.find(clock_ns_per_step=lambda: overhead.clock_ns_per_step(trainer.backend, trainer.device, trainer.heart))

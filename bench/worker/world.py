@@ -35,15 +35,7 @@ def join(
     oversubscribed: bool,
     stall_s: float = 0.0,
 ) -> World:
-    """Take the place.
-
-    Args:
-        rank: who this process is.
-        configuration: the row, as planned.
-        precision: of products of float32, until this process ends.
-        launch_id: what tells this group from others at the same store.
-        oversubscribed: ranks may share a device.
-        stall_s: without a step for this long, the supervisor ends the launch.
+    """Take the place; without a step for `stall_s` the supervisor ends the launch.
 
     Raises:
         WorldMismatchError: the ranks that met are not those that were planned.

@@ -13,8 +13,7 @@ def record(rank: bootstrap.Rank) -> None:
 
     asked = capsule.ReproRun.read(rank.folder)
     world = run.join(rank, asked)
-    part = run.trace(asked, world)
-    capsule.write_part(capsule.part_file(rank.folder, rank.rank), part)
+    capsule.write_part(rank.folder, run.trace(asked, world))
     job.write_result(rank.folder, rank.rank, {"status": "ok"})
     world.group.leave()
     rank.heart.enter("done")

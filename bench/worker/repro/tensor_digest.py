@@ -23,9 +23,9 @@ def digest(tensor: Tensor) -> str:
     raw = flat.view(torch.uint8)
     if sys.byteorder == "big":
         raw = raw.view(-1, flat.element_size()).flip(1).contiguous()
-    told = hashlib.blake2b(f"{str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)} ".encode(), digest_size=16)
-    told.update(raw.numpy().data)
-    return told.hexdigest()
+    bits = hashlib.blake2b(f"{str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)} ".encode(), digest_size=16)
+    bits.update(raw.numpy().data)
+    return bits.hexdigest()
 
 
 def places(count: int, most: int) -> np.ndarray:
