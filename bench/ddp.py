@@ -56,10 +56,10 @@ def canonical(text: str) -> str:
     Raises:
         ValueError: as `parse`.
     """
-    told = {
+    texts = {
         name: str(value).lower() if isinstance(value, bool) else f"{value:g}" for name, value in parse(text).items()
     }
-    return ",".join(f"{name}={told[name]}" for name in sorted(told))
+    return ",".join(f"{name}={texts[name]}" for name in sorted(texts))
 
 
 def options(text: str) -> dict[str, Any]:

@@ -44,8 +44,8 @@ class BenchError(Exception):
 
     def document(self) -> dict[str, Any]:
         """What `--json` prints instead of a result."""
-        told = {"code": WORDS[self.code], "message": self.message, "hint": self.hint}
-        return {"schema": "bench.error/1", "error": told, "exit": self.code}
+        error = {"code": WORDS[self.code], "message": self.message, "hint": self.hint}
+        return {"schema": "bench.error/1", "error": error, "exit": self.code}
 
 
 class UsageError(BenchError):

@@ -51,22 +51,22 @@ def _names(also: tuple[str, ...]) -> re.Pattern[str] | None:
     return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, words))})(?!\w)", re.IGNORECASE) if words else None
 
 
-def _clean(told: Any, names: re.Pattern[str] | None) -> Any:
-    if isinstance(told, str):
-        return _text(told, names) if (inside := _parsed(told)) is None else json.dumps(_clean(inside, names))
-    if isinstance(told, Card):
-        told = _card(told)
-    if is_dataclass(told) and not isinstance(told, type):
-        return replace(told, **{each.name: _clean(getattr(told, each.name), names) for each in fields(told)})
-    if isinstance(told, Mapping):
-        return {_clean(name, names): _clean(each, names) for name, each in told.items()}
-    if isinstance(told, list | set | frozenset):
-        return type(told)(_clean(each, names) for each in told)
-    if isinstance(told, tuple):
-        if told and isinstance(told[0], int | float):
-            return told
-        return tuple(_clean(each, names) for each in told)
-    return told
+def _clean(value: Any, names: re.Pattern[str] | None) -> Any:
+    if isinstance(value, str):
+        return _text(value, names) if (inside := _parsed(value)) is None else json.dumps(_clean(inside, names))
+    if isinstance(value, Card):
+        value = _card(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{each.name: _clean(getattr(value, each.name), names) for each in fields(value)})
+    if isinstance(value, Mapping):
+        return {_clean(name, names): _clean(each, names) for name, each in value.items()}
+    if isinstance(value, list | set | frozenset):
+        return type(value)(_clean(each, names) for each in value)
+    if isinstance(value, tuple):
+        if value and isinstance(value[0], int | float):
+            return value
+        return tuple(_clean(each, names) for each in value)
+    return value
 
 
 def _parsed(text: str) -> dict[str, Any] | None:

@@ -22,9 +22,9 @@ def cards(rows: Sequence[Dna]) -> tuple[Card, ...]:
 
 def drift(rows: Sequence[Dna]) -> tuple[Difference, ...]:
     """Fields that differ between the launches of one study: all values of each, the weightiest first."""
-    told, unread = dna_effects.facts(rows)
+    facts, unread = dna_effects.facts(rows)
     first, _ = dna_effects.facts(rows[:1])
-    others = {field: values - first.get(field, set()) for field, values in told.items()}
+    others = {field: values - first.get(field, set()) for field, values in facts.items()}
     changed = {field: values for field, values in others.items() if values}
     return dna_effects.differences({field: first.get(field, set()) for field in changed}, changed, unread)
 
@@ -52,8 +52,8 @@ def _card(rows: Sequence[Dna]) -> Card:
 def _texts(row: Dna, layer: str) -> Mapping[str, str]:
     """One layer's facts as texts, by the field's name without the layer."""
     stripped = [name for name in _LAYERS if name != layer]
-    told, _ = dna_effects.facts([_only(row, stripped)])
-    return {field.removeprefix(f"{layer}."): " / ".join(sorted(values)) for field, values in sorted(told.items())}
+    facts, _ = dna_effects.facts([_only(row, stripped)])
+    return {field.removeprefix(f"{layer}."): " / ".join(sorted(values)) for field, values in sorted(facts.items())}
 
 
 def _only(row: Dna, without: Sequence[str]) -> Dna:

@@ -16,8 +16,8 @@ def significant(value: float, digits: int) -> str:
     if value and not _PLAIN[0] <= abs(value) < _PLAIN[1]:
         return f"{value:.{digits}g}"
     places = max(0, digits - 1 - math.floor(math.log10(abs(value)))) if value else 0
-    told = f"{value:.{places}f}"
-    return told.rstrip("0").rstrip(".") if places else told
+    text = f"{value:.{places}f}"
+    return text.rstrip("0").rstrip(".") if places else text
 
 
 def span(low: float, high: float) -> str:

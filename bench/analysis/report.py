@@ -75,6 +75,6 @@ class Report:
         return f"{first}-and-{len(others)}-more" if others else first
 
 
-def alone(study: Study) -> Report:
+def of_study(study: Study) -> Report:
     """The report of a study of which only the table is known."""
     return Report(studies=(StudyReport(study=study),))

@@ -52,7 +52,7 @@ def analysed(stored: Stored, peaks: Mapping[str, Any] | None = None) -> Study:
     return replace(found, warnings=(*lost, *found.warnings))
 
 
-def told(stored: Stored, peaks: Mapping[str, Any] | None = None) -> StudyReport:
+def of_stored(stored: Stored, peaks: Mapping[str, Any] | None = None) -> StudyReport:
     """Everything that a report shows of one study.
 
     Args:
@@ -94,7 +94,7 @@ def together(
         comparison: the first study judged against another, where one was asked for.
     """
     return Report(
-        studies=tuple(told(each, peaks) for each in stored),
+        studies=tuple(of_stored(each, peaks) for each in stored),
         title=title,
         differences=cards.between(stored[0].dna, stored[1].dna) if len(stored) > 1 else (),
         comparison=comparison,
@@ -144,7 +144,7 @@ def _facts(plan: Plan, launches: Sequence[Launch]) -> dict[str, str]:
     work = plan.workload
     account = same_data.account_of(launches)
     first = next((each for each in launches if each.status in schema.ENDED), None)
-    told: dict[str, object] = {
+    facts: dict[str, object] = {
         "model": work.model,
         "model options": json.dumps(dict(work.model_options), sort_keys=True) if work.model_options else None,
         "data": work.data,
@@ -163,7 +163,7 @@ def _facts(plan: Plan, launches: Sequence[Launch]) -> dict[str, str]:
         "time limit of a launch": f"{significant(plan.timeout_s, 6)} s",
         "operations per sample": first.flop_per_sample if first else None,
     }
-    return {name: str(value) for name, value in told.items() if value is not None and _is_known(value)}
+    return {name: str(value) for name, value in facts.items() if value is not None and _is_known(value)}
 
 
 def _is_known(value: object) -> bool:

@@ -57,7 +57,7 @@ def postflight(
         with driver(nvml) as asked:
             while held := _held(asked, before):
                 if clock() >= ends:
-                    return [_told(asked, card, extra) for card, extra in held.items()]
+                    return [_counted(asked, card, extra) for card, extra in held.items()]
                 sleep(_LOOK_EVERY_S)
     except UnavailableError:
         pass
@@ -74,7 +74,7 @@ def _used_bytes(nvml: Any, card: int) -> int:
     return int(nvml.nvmlDeviceGetMemoryInfo(nvml.nvmlDeviceGetHandleByIndex(card)).used)
 
 
-def _told(nvml: Any, card: int, extra: int) -> Check:
+def _counted(nvml: Any, card: int, extra: int) -> Check:
     short = f"GPU {card} holds {extra / 2**30:.1f} GiB more than before the launch, {RETURN_WITHIN_S:.0f} s after it"
     try:
         holders = sorted(others_on(nvml, nvml.nvmlDeviceGetHandleByIndex(card)))

@@ -139,11 +139,11 @@ def ranks_checks(repro_run: ReproRun, ranks: Sequence[int], stage: Stage) -> tup
 
     single = _spread(repro_run.configuration, 1)
     stage.say("Measuring how an order of adding rounds the gradients")
-    alone, backwards = first_gradients(single), first_gradients(single, backwards=True)
+    found, backwards = first_gradients(single), first_gradients(single, backwards=True)
     checks = []
     for count in sorted(set(ranks) - {1}):
         stage.say(f"Holding {count} ranks against one process")
-        checks.append(sharding.check(alone, backwards, first_gradients(_spread(repro_run.configuration, count))))
+        checks.append(sharding.check(found, backwards, first_gradients(_spread(repro_run.configuration, count))))
     return tuple(checks)
 
 

@@ -41,7 +41,7 @@ class _Trial:
     unwrapped: nn.Module
     shards: Sequence[Batch]  # a few samples of every rank
 
-    def alone(self, ranks: Sequence[int], *, passes: int = 1) -> Gradients:
+    def unsynchronised(self, ranks: Sequence[int], *, passes: int = 1) -> Gradients:
         """Without any wrapper: the mean over these ranks' samples, each with a fresh copy; of the last pass only."""
         total: Gradients = []
         for rank in ranks:
@@ -94,20 +94,20 @@ def compare(trainer: Trainer, unwrapped: nn.Module, batch: Batch, wrap: Callable
         first = agreed(group, lambda: _heard(listening, trial))
         if any(group.gather(listening.heard)):
             raise NotProvenError("its forward exchanges values with the other ranks, so no device computes it alone")
-        noise = _largest(group, first, agreed(group, lambda: trial.alone([0])))
+        noise = _largest(group, first, agreed(group, lambda: trial.unsynchronised([0])))
         if noise > SAME:
             raise NotProvenError(
                 f"one device's own gradients of the same samples and seeds differ by {noise:.2g} of themselves"
             )
-        alone = agreed(group, lambda: trial.alone(range(group.world_size)))
+        single = agreed(group, lambda: trial.unsynchronised(range(group.world_size)))
         averaged = agreed(group, lambda: _through(wrap, trial, group.rank))
-        error = _largest(group, averaged, alone)
-        return Compared(error=error, cause=_cause(trial, first, alone, group) if error > SAME else None)
+        error = _largest(group, averaged, single)
+        return Compared(error=error, cause=_cause(trial, first, single, group) if error > SAME else None)
 
 
 def _heard(listening: _Listening, trial: _Trial) -> Gradients:
     with listening:
-        return trial.alone([0])
+        return trial.unsynchronised([0])
 
 
 def _through(wrap: Callable[[nn.Module], nn.Module], trial: _Trial, rank: int) -> Gradients:
@@ -115,15 +115,15 @@ def _through(wrap: Callable[[nn.Module], nn.Module], trial: _Trial, rank: int) -
     return trial.one(wrap(copied), copied, rank)
 
 
-def _cause(trial: _Trial, first: Gradients, alone: Gradients, group: Group) -> str:
+def _cause(trial: _Trial, first: Gradients, single: Gradients, group: Group) -> str:
     """What is shown to differ.
 
     Raises:
         NotProvenError: the model changes by itself, so that nothing is shown.
     """
-    if max(_largest(group, mine, _of_rank_0(trial, mine, group)) for mine in (first, alone)) <= SAME:
+    if max(_largest(group, mine, _of_rank_0(trial, mine, group)) for mine in (first, single)) <= SAME:
         return BY_WRAPPER
-    if _largest(group, first, agreed(group, lambda: trial.alone([0], passes=2))) > SAME:
+    if _largest(group, first, agreed(group, lambda: trial.unsynchronised([0], passes=2))) > SAME:
         raise NotProvenError(
             "the model changes with each forward (a generator, a counter or statistics of its own), "
             "and not alike on all ranks"
@@ -155,15 +155,15 @@ def _of_rank_0(trial: _Trial, gradients: Gradients, group: Group) -> Gradients:
     ]
 
 
-def relative_error(averaged: Sequence[Tensor | None], alone: Sequence[Tensor | None]) -> float | None:
+def relative_error(averaged: Sequence[Tensor | None], single: Sequence[Tensor | None]) -> float | None:
     """The maximum over tensors of max|a-b| / max|b|; None when a value is not finite.
 
     A tensor that only one side has a gradient for differs wholly. What is a millionth of the largest gradient counts
     as no larger than that.
     """
-    largest = max((float(each.abs().max()) for each in alone if each is not None), default=0.0)
+    largest = max((float(each.abs().max()) for each in single if each is not None), default=0.0)
     errors = [0.0]
-    for ours, theirs in zip(averaged, alone, strict=True):
+    for ours, theirs in zip(averaged, single, strict=True):
         if ours is None and theirs is None:
             continue
         if ours is None or theirs is None:

@@ -10,7 +10,7 @@ from torch.nn.modules.pooling import _AdaptiveAvgPoolNd, _AvgPoolNd
 from torch.utils.flop_counter import FlopCounterMode
 
 CONV, LINEAR, NORM, POOL, OTHER = "conv", "linear", "norm", "pool", "other"
-ELSEWHERE = "(outside of layers)"  # matrix products that no layer's module makes, as of attention
+OUTSIDE = "(outside of layers)"  # matrix products that no layer's module makes, as of attention
 
 _NORMS = (_BatchNorm, nn.LayerNorm, nn.GroupNorm, nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d)
 
@@ -74,7 +74,7 @@ def layer_costs(model: nn.Module, images: Tensor) -> list[LayerCost]:
         if count or _params(modules[name])
     ]
     rest = counter.get_total_flops() // 2 // samples - products
-    return [*layers, *[LayerCost(name=ELSEWHERE, kind=OTHER, params=0, macs=rest)] * (rest > 0)]
+    return [*layers, *[LayerCost(name=OUTSIDE, kind=OTHER, params=0, macs=rest)] * (rest > 0)]
 
 
 def _is_layer(module: nn.Module) -> bool:

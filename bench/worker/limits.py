@@ -41,7 +41,7 @@ class Watch:
         """What was added up so far does not count."""
         self._throttled_ns, self._held_down = None, None
 
-    def told(self) -> dict[str, Mapping[str, Any]]:
+    def facts(self) -> dict[str, Mapping[str, Any]]:
         """Everything, once the window is over: each is among the values, or its reason among the gaps."""
         cpus = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else usable_cpus()
         found = gather(

@@ -133,9 +133,9 @@ def rounding(device: torch.device) -> str:
 
     A switch alone does not tell: many processors multiply in float32 whatever it allows.
     """
-    dice = torch.Generator().manual_seed(0)
+    rng = torch.Generator().manual_seed(0)
     matrix, image, kernel = (
-        torch.rand(shape, generator=dice, dtype=torch.float64, device="cpu") - 0.5
+        torch.rand(shape, generator=rng, dtype=torch.float64, device="cpu") - 0.5
         for shape in ((128, 128), (2, 16, 16, 16), (16, 16, 3, 3))
     )
     worst = 0.0

@@ -196,7 +196,7 @@ def _result(launch: _Launch, epochs: list[EpochResult]) -> RankResult:
         cores=launch.watch.cores,
         energy_j=meters.energy.joules,
         energy_gap=meters.energy.gap,
-        limits=meters.limits.told(),
+        limits=meters.limits.facts(),
         hardware_tag=hardware_tag,
         boot_tag=boot_tag,
         epochs=epochs if is_first else [],
@@ -205,7 +205,7 @@ def _result(launch: _Launch, epochs: list[EpochResult]) -> RankResult:
         checkpoint_s=checkpoints.spent_s if launch.job.checkpoints is not None else None,
         anatomy=launch.anatomy is not None,
         warnings=[*session.warnings, *checkpoints.warnings, *variable_reads.warnings()] if is_first else [],
-        **launch.source.look().told(),  # again: an import may wait until it is needed
+        **launch.source.look().facts(),  # again: an import may wait until it is needed
         data_hash=session.data.digest,
         data_account=session.data.account.to_json() if session.data.account and is_first else None,
     )

@@ -17,7 +17,7 @@ _OUR_PACKAGES = ("bench", "launchers", "profiles", "reports", "scaling_bench")
 _STANDARD = tuple(Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib"))
 _INSTALLED = frozenset(("site-packages", "dist-packages"))
 # torch.compile writes modules of its own; a torch that somebody builds from source is told by its version.
-_TOLD_ELSEWHERE = ("torch", "numpy", "triton", "__main__", "__mp_main__")
+_NAMED_BY_VERSION = ("torch", "numpy", "triton", "__main__", "__mp_main__")
 
 
 @cache
@@ -59,7 +59,7 @@ class Loaded:
                 self.edited.add(name)
         return self
 
-    def told(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, Any]:
         """As the fields of a `bench.worker.job.RankResult`."""
         return {"source": self.files, "edited": sorted(self.edited)}
 
@@ -68,7 +68,7 @@ def _modules() -> Iterator[tuple[str, Path]]:
     """The user's modules that are loaded: a name that tells nobody's folders, and the file."""
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        if isinstance(file, str) and name.partition(".")[0] not in _TOLD_ELSEWHERE and is_users(file):
+        if isinstance(file, str) and name.partition(".")[0] not in _NAMED_BY_VERSION and is_users(file):
             yield _name(name, file), _on_disk(Path(file))
 
 

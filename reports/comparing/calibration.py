@@ -22,7 +22,7 @@ def show(found: Calibration, console: Console, *, store: str) -> None:
         "Saved": f"{fmt.clean(store)}, study {found.study_id}: bench compare uses it from now on",
     }
     paragraphs.write(
-        [[line for name, told in facts.items() for line in paragraphs.paragraph(f"{name:<9}", told, console, "bold")]],
+        [[line for name, fact in facts.items() for line in paragraphs.paragraph(f"{name:<9}", fact, console, "bold")]],
         console,
     )
 
@@ -35,22 +35,22 @@ def sentence(found: Calibration) -> str:
         return f"Too few launches to try a verdict: {2 * found.launches_per_side} make one comparison."
     if counted.low is not None and counted.low > 0.05:
         return "The verdicts raise more false alarms here than 1 in 20: do not trust them on this machine as it is."
-    told = f"With a margin of {within}, {_of(counted)} of equal launches raised a false alarm"
+    text = f"With a margin of {within}, {_of(counted)} of equal launches raised a false alarm"
     if counted.high is not None and counted.high > 0.1:
-        return f"{told}; too few to know the rate: more with --rounds."
-    return f"{told}."
+        return f"{text}; too few to know the rate: more with --rounds."
+    return f"{text}."
 
 
 def _alarms(found: Calibration) -> str:
     side = found.launches_per_side
     if not found.disjoint.comparisons:
         return f"not tried: {2 * side} launches make one comparison"
-    told = f"{_of(found.disjoint)} of {side} + {side} launches that share none"
+    text = f"{_of(found.disjoint)} of {side} + {side} launches that share none"
     if found.disjoint.low is not None and found.disjoint.high is not None:
-        told += f" [{fmt.percent(found.disjoint.low)},{fmt.NARROW}{fmt.percent(found.disjoint.high)}]"
+        text += f" [{fmt.percent(found.disjoint.low)},{fmt.NARROW}{fmt.percent(found.disjoint.high)}]"
     if found.halves.comparisons:
-        told += f"; {_of(found.halves)} of random halves, which share launches"
-    return told
+        text += f"; {_of(found.halves)} of random halves, which share launches"
+    return text
 
 
 def _of(counted: FalseAlarms) -> str:

@@ -54,10 +54,10 @@ def sentence(found: Comparison) -> str:
     if not found.rows:
         return f"Nothing to compare: {'; '.join(map(fmt.clean, found.unmatched)) or 'no row has a partner'}."
     speeds = [row for row in found.rows if row.metric == THROUGHPUT and row.verdict is not None]
-    told = [_speeds(word, mine, found) for word in _ORDER if (mine := [row for row in speeds if _word(row) == word])]
+    parts = [_speeds(word, mine, found) for word in _ORDER if (mine := [row for row in speeds if _word(row) == word])]
     others = [row for row in found.rows if row.metric != THROUGHPUT and _word(row) in {HIGHER, LOWER, DIVERGED}]
-    told += [f"{_capital(row.metric)} of {names.phrase(row, found.rows)} {_differs(row)}." for row in others]
-    return " ".join(told)
+    parts += [f"{_capital(row.metric)} of {names.phrase(row, found.rows)} {_differs(row)}." for row in others]
+    return " ".join(parts)
 
 
 _ORDER = (SLOWER, FASTER, EQUIVALENT, INCONCLUSIVE, INVALID)
@@ -105,12 +105,12 @@ def _speeds(word: str, rows: Sequence[RowQuantity], found: Comparison) -> str:
     who = fmt.listed(names.phrase(row, found.rows) for row in rows)
     within = fmt.percent(found.margin, None if round(100 * found.margin) != 100 * found.margin else 0)
     if word in {FASTER, SLOWER}:
-        told = (
+        ratios = (
             f"{names.phrase(row, found.rows)} ({fmt.with_interval(row.ratio)} of A's {fmt.point(row.a)} samples/s"
             f"{'' if row.verdict and row.verdict.beyond_margin else f', perhaps by less than {within}'})"
             for row in rows
         )
-        return f"B is {word} on {fmt.listed(told)}."
+        return f"B is {word} on {fmt.listed(ratios)}."
     if word == EQUIVALENT:
         return f"EQUIVALENT, the same within {within}, on {who}."
     if word == INVALID:
@@ -145,8 +145,8 @@ def _fingerprints(found: Comparison, console: Console) -> list[Text]:
     many = fmt.count(len(found.dna), "field") + (" differ" if len(found.dna) > 1 else " differs")
     lines = paragraphs.paragraph("DNA      ", many, console, "bold")
     for (effect, _), group in groupby(found.dna, key=lambda each: (each.effect, each.field.rpartition(".")[0])):
-        for told in _differences(list(group)):
-            lines += paragraphs.paragraph(f"  {_CHANGES[effect]:<20}", told, console)
+        for difference in _differences(list(group)):
+            lines += paragraphs.paragraph(f"  {_CHANGES[effect]:<20}", difference, console)
     return lines
 
 
@@ -236,10 +236,10 @@ def _ratio(row: RowQuantity, *, interval: bool) -> str:
 
 def _points(difference: Estimate, *, interval: bool = True) -> str:
     """A difference of shares in points of a hundred, with its sign."""
-    told = f"{100 * difference.estimate:+.2f}"
+    points = f"{100 * difference.estimate:+.2f}"
     if interval and difference.low is not None and difference.high is not None:
-        told += f" [{100 * difference.low:+.2f},{fmt.NARROW}{100 * difference.high:+.2f}]"
-    return f"{told}{fmt.NARROW}points"
+        points += f" [{100 * difference.low:+.2f},{fmt.NARROW}{100 * difference.high:+.2f}]"
+    return f"{points}{fmt.NARROW}points"
 
 
 def _launches(row: RowQuantity) -> str:

@@ -18,7 +18,7 @@ CALIBRATION = "bench.calibration/1"
 
 def document(found: Comparison, rulings: Sequence[Ruling], exit_code: int) -> dict[str, Any]:
     """The document of `bench compare A B --json`; plain JSON types only."""
-    told: dict[str, Any] = finite(
+    content: dict[str, Any] = finite(
         {
             "schema": SCHEMA,
             "exit": exit_code,
@@ -36,7 +36,7 @@ def document(found: Comparison, rulings: Sequence[Ruling], exit_code: int) -> di
             **_gates(rulings),
         }
     )
-    return told
+    return content
 
 
 def several(documents: Sequence[dict[str, Any]], rulings: Sequence[Ruling], exit_code: int) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def several(documents: Sequence[dict[str, Any]], rulings: Sequence[Ruling], exit
 
 def machines_document(found: Machines, rulings: Sequence[Ruling], exit_code: int) -> dict[str, Any]:
     """The document of `bench compare A B C … --json`."""
-    told: dict[str, Any] = finite(
+    content: dict[str, Any] = finite(
         {
             "schema": MACHINES,
             "exit": exit_code,
@@ -84,21 +84,21 @@ def machines_document(found: Machines, rulings: Sequence[Ruling], exit_code: int
             **_gates(rulings),
         }
     )
-    return told
+    return content
 
 
 def calibration_document(found: Calibration, store: str, exit_code: int) -> dict[str, Any]:
     """The document of `bench calibrate --json`: what is kept in the store, and where that is."""
-    told: dict[str, Any] = finite({**vars(found), "schema": CALIBRATION, "store": store, "exit": exit_code})
-    return told
+    content: dict[str, Any] = finite({**vars(found), "schema": CALIBRATION, "store": store, "exit": exit_code})
+    return content
 
 
-def _gates(told: Sequence[Ruling]) -> dict[str, Any]:
+def _gates(rulings: Sequence[Ruling]) -> dict[str, Any]:
     """What the gates came to; `decision` is null where none was asked for."""
     return {
-        "decision": gates.decision(told),
-        "gates": told,
-        "failed": [str(each) for each in told if each.decision == gates.FAIL],
+        "decision": gates.decision(rulings),
+        "gates": rulings,
+        "failed": [str(each) for each in rulings if each.decision == gates.FAIL],
     }
 
 

@@ -33,15 +33,15 @@ def show(found: Machines, console: Console, *, wide: bool = False) -> None:
 
 def sentence(found: Machines) -> str:
     """Who stands out in which row, or what could have been seen where nobody does."""
-    told = []
+    parts = []
     for row in found.rows:
         named = [
             f"{fmt.clean(each.party.name)} is {each.shown}, {_ratio(each)}{_perhaps(each, found)}"
             for each in row.machines
             if each.shown in {FASTER, SLOWER}
         ]
-        told.append(f"{names.phrase(row, found.rows)}: {fmt.listed(named) if named else _nobody(row)}.")
-    return " ".join(told) or "No row to compare."
+        parts.append(f"{names.phrase(row, found.rows)}: {fmt.listed(named) if named else _nobody(row)}.")
+    return " ".join(parts) or "No row to compare."
 
 
 def _perhaps(machine: MachineRate, found: Machines) -> str:
@@ -56,13 +56,13 @@ def _nobody(row: RowAcrossMachines) -> str:
         return f"{fmt.count(many, 'machine')} with a number, so nothing is compared"
     if all(each.verdict.word == EQUIVALENT for each in row.machines):
         return f"all {many} machines are EQUIVALENT"
-    told = f"no machine of {many} is shown to differ"
+    text = f"no machine of {many} is shown to differ"
     if row.could_name is not None:
-        return f"{told}; with {many} machines one could have been named beyond {fmt.percent(row.could_name - 1)}"
+        return f"{text}; with {many} machines one could have been named beyond {fmt.percent(row.could_name - 1)}"
     seen = [each.verdict.detectable for each in row.machines if each.verdict.detectable is not None]
     if seen and all(map(math.isfinite, seen)):
-        told += f"; these launches could show one that differs by {fmt.percent(max(seen) - 1)}"
-    return told
+        text += f"; these launches could show one that differs by {fmt.percent(max(seen) - 1)}"
+    return text
 
 
 def _ratio(machine: MachineRate) -> str:

@@ -15,7 +15,7 @@ SCHEMA = "bench.report_data/1"
 
 def document(report: Report) -> dict[str, Any]:
     """Every study with what the page draws of it; of step times, which are long, only how many there are."""
-    told: dict[str, Any] = finite(
+    content: dict[str, Any] = finite(
         {
             "schema": SCHEMA,
             "title": fmt.clean(report.title) or None,
@@ -26,7 +26,7 @@ def document(report: Report) -> dict[str, Any]:
         },
         digits=12,  # as in the CSV: as many as libraries of mathematics agree on
     )
-    return told
+    return content
 
 
 def _comparison(found: Comparison) -> dict[str, Any]:
@@ -48,21 +48,21 @@ def as_text(report: Report) -> str:
 _SHOWN = {"\n", fmt.NARROW}
 
 
-def _study(told: StudyReport) -> dict[str, Any]:
-    found = scale_document(told.study, "", 0)
+def _study(study_report: StudyReport) -> dict[str, Any]:
+    found = scale_document(study_report.study, "", 0)
     kept = {name: value for name, value in found.items() if name not in {"store", "exit", "schema"}}
     return {
         **kept,
-        "created_at": told.created_at or None,
-        "command": told.command or None,
-        "facts": told.facts,
-        "all_launches": told.launches,
-        "step_parts": told.parts,
-        "learned": told.learned,
-        "classes": told.classes,
-        "energy": told.energy,
-        "reached": told.reached,
-        "laws": told.study.laws,  # with their envelopes, which the document of `bench scale` leaves out
-        "cards": told.cards,
-        "drift": told.drift,
+        "created_at": study_report.created_at or None,
+        "command": study_report.command or None,
+        "facts": study_report.facts,
+        "all_launches": study_report.launches,
+        "step_parts": study_report.parts,
+        "learned": study_report.learned,
+        "classes": study_report.classes,
+        "energy": study_report.energy,
+        "reached": study_report.reached,
+        "laws": study_report.study.laws,  # with their envelopes, which the document of `bench scale` leaves out
+        "cards": study_report.cards,
+        "drift": study_report.drift,
     }

@@ -45,12 +45,12 @@ _OF_A_PAIR = ("strategy", "ranks", "device", "cores_per_rank", "batch_per_rank")
 
 def rows_as_csv(report: Report) -> str:
     """Headers carry units; baseline and scaling are named in every row, so that one row still says what it is."""
-    has_options = any(told.study.title.ddp for told in report.studies)
+    has_options = any(each_study.study.title.ddp for each_study in report.studies)
     return _as_csv(
         [
             {
-                **_setup(told.study),
-                "method_version": _methods(told, row),
+                **_setup(each_study.study),
+                "method_version": _methods(each_study, row),
                 **configuration_keys(row.configuration),
                 "status": row.status,
                 "reasons": "; ".join(map(fmt.clean, row.reasons)),
@@ -58,8 +58,8 @@ def rows_as_csv(report: Report) -> str:
                 **({"ddp": row.configuration.ddp} if has_options else {}),
                 **_findings(row),
             }
-            for told in report.studies
-            for row in told.study.rows
+            for each_study in report.studies
+            for row in each_study.study.rows
         ]
     )
 
@@ -69,7 +69,7 @@ def launches_as_csv(report: Report) -> str:
     return _as_csv(
         [
             {
-                "study": told.study.study_id,
+                "study": each_study.study.study_id,
                 "launch": each.launch_id,
                 "configuration": each.configuration,
                 "round": each.round,
@@ -79,16 +79,16 @@ def launches_as_csv(report: Report) -> str:
                 "samples_per_s": each.rate_sps,
                 "speedup_in_round": each.speedup,
             }
-            for told in report.studies
-            for each in told.launches
+            for each_study in report.studies
+            for each in each_study.launches
         ]
     )
 
 
-def _methods(told: StudyReport, row: Row) -> int | str:
+def _methods(report: StudyReport, row: Row) -> int | str:
     """By which method the row's own launches were measured: `1;2` where they differ, which forbids every ratio."""
-    mine = sorted({each.method_version for each in told.launches if each.configuration == row.key})
-    return told.study.method_version if not mine else mine[0] if len(mine) == 1 else ";".join(map(str, mine))
+    mine = sorted({each.method_version for each in report.launches if each.configuration == row.key})
+    return report.study.method_version if not mine else mine[0] if len(mine) == 1 else ";".join(map(str, mine))
 
 
 def _setup(study: Study) -> dict[str, Any]:

@@ -18,10 +18,10 @@ def render(report: Report) -> dict[str, str]:
     return {".md": "\n".join([*heading, *map(_one, report.studies), *beside])}
 
 
-def _one(told: StudyReport) -> str:
-    found = learning.headline(told.study)
+def _one(report: StudyReport) -> str:
+    found = learning.headline(report.study)
     beside = learning.columns(found) if found else ()
-    return markdown(build(told.study), beside, learning.closing(told.study), told.command)
+    return markdown(build(report.study), beside, learning.closing(report.study), report.command)
 
 
 def markdown(

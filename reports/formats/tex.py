@@ -26,14 +26,14 @@ def render(report: Report) -> dict[str, str]:
     return {".tex": fragment, "-standalone.tex": document(fragment)}
 
 
-def latex(told: StudyReport) -> str:
+def latex(report: StudyReport) -> str:
     """A `table` environment; its first line names the packages that it needs."""
-    study = told.study
+    study = report.study
     model = build(study)
     rates = [row.throughput for row in study.rows]
     folded = tuple(each for each in model.columns if not each.header.startswith("±"))  # into the throughput itself
     setup = "; ".join(", ".join(line) for line in model.title)
-    measured = f" Measured {fmt.clean(told.created_at[:10])}." if told.created_at else ""
+    measured = f" Measured {fmt.clean(report.created_at[:10])}." if report.created_at else ""
     notes = [note.text for note in model.footnotes]
     return _table(
         folded,
@@ -50,13 +50,13 @@ def latex(told: StudyReport) -> str:
 
 def compared(found: Comparison) -> str:
     """The study judged against another, in the words of `bench compare`."""
-    told = comparison.columns_of(found)
+    columns = comparison.columns_of(found)
     caption = f"{comparison.heading(found)}. {comparison.sentence(found)}"
     notes = [fmt.clean(note) for note in comparison.notes_of(found)]
-    if not told:
+    if not columns:
         return "\n".join([rf"\par {escape(caption)}", *(rf"\par {escape(note)}" for note in notes), ""])
     label = f"compared-{found.b.study_id}-{found.a.study_id}"
-    return _table(told, rates=(), caption=caption, label=label, notes=[comparison.caption(found), *notes])
+    return _table(columns, rates=(), caption=caption, label=label, notes=[comparison.caption(found), *notes])
 
 
 def _table(

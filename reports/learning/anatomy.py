@@ -38,11 +38,11 @@ def _cells(layer: LayerSummary) -> tuple[str, ...]:
 
 
 def _row(cells: tuple[str, ...], widths: list[int]) -> str:
-    told = [
+    texts = [
         cell.rjust(width) if 2 <= place <= 7 else cell.ljust(width)
         for place, (cell, width) in enumerate(zip(cells, widths, strict=True))
     ]
-    return "  ".join(told).rstrip()
+    return "  ".join(texts).rstrip()
 
 
 def _count(number: int) -> str:

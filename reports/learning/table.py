@@ -73,9 +73,9 @@ def sentences(study: Study) -> Iterator[str]:
     for row in study.rows:
         if row.accuracy is None:
             continue
-        told = [*_learned(row), *(time(each) for each in row.times_to)]
-        told += [_target(each) for each in study.targets if each.configuration == row.key]
-        yield f"{names.phrase(row, study.rows)}: {'; '.join(told)}."
+        parts = [*_learned(row), *(time(each) for each in row.times_to)]
+        parts += [_target(each) for each in study.targets if each.configuration == row.key]
+        yield f"{names.phrase(row, study.rows)}: {'; '.join(parts)}."
 
 
 def missed(study: Study) -> Iterator[str]:
@@ -153,17 +153,17 @@ def _target(found: Target) -> str:
 
 
 def _what(each: PublishedComparison) -> str:
-    told = each.published
-    name = _NAMES.get(told.metric, told.metric)
-    of = f" of {told.class_name}" if told.class_name else ""
-    after = told.epoch if told.epoch is not None else told.epochs
+    published = each.published
+    name = _NAMES.get(published.metric, published.metric)
+    of = f" of {published.class_name}" if published.class_name else ""
+    after = published.epoch if published.epoch is not None else published.epochs
     when = (
         f", {fmt.count(after, 'epoch')}"
-        if after is not None and told.metric not in {"params", "epoch_s", "throughput"}
+        if after is not None and published.metric not in {"params", "epoch_s", "throughput"}
         else ""
     )
-    when = f", epoch {told.epoch}" if told.epoch is not None else when
-    ranks = f", {fmt.count(told.ranks, 'rank')}" if told.ranks is not None else ""
+    when = f", epoch {published.epoch}" if published.epoch is not None else when
+    ranks = f", {fmt.count(published.ranks, 'rank')}" if published.ranks is not None else ""
     return f"{name}{of}{ranks}{when}"
 
 
@@ -176,10 +176,10 @@ def _measured(each: PublishedComparison) -> str:
 
 
 def _published(each: PublishedComparison) -> str:
-    told = each.published
-    if told.low is not None and told.high is not None:
-        return f"{_plain(told.low)} to {_plain(told.high)}{_unit(each)}"
-    return f"{_plain(told.value)}{_unit(each)}"
+    published = each.published
+    if published.low is not None and published.high is not None:
+        return f"{_plain(published.low)} to {_plain(published.high)}{_unit(each)}"
+    return f"{_plain(published.value)}{_unit(each)}"
 
 
 def _difference(each: PublishedComparison) -> str:
@@ -205,8 +205,8 @@ def _differs(each: PublishedComparison) -> str:
 
 
 def _hardware(each: PublishedComparison) -> str:
-    told = each.published
-    where = [part for part in (told.hardware, told.device) if part]
+    published = each.published
+    where = [part for part in (published.hardware, published.device) if part]
     return ", ".join(map(fmt.clean, where))
 
 

@@ -39,8 +39,8 @@ def lines(found: Diagnosis, possible: str | None = None) -> Iterator[str]:
         yield from textwrap.wrap(f"Looked at and not found: {fmt.listed(found.sound)}.", _WIDTH)
 
 
-def _hanging(lead: str, told: str) -> list[str]:
-    return textwrap.wrap(f"   {lead}: {told}", _WIDTH, subsequent_indent="     ", break_on_hyphens=False)
+def _hanging(lead: str, text: str) -> list[str]:
+    return textwrap.wrap(f"   {lead}: {text}", _WIDTH, subsequent_indent="     ", break_on_hyphens=False)
 
 
 def _cost(cause: Cause) -> str:

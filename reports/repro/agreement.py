@@ -24,7 +24,7 @@ _MEANING = {
 
 def document(found: Agreement, exit_code: int) -> dict[str, Any]:
     """The document of `bench repro check --json`; plain JSON types only."""
-    told: dict[str, Any] = finite(
+    given: dict[str, Any] = finite(
         {
             "schema": SCHEMA,
             "exit": exit_code,
@@ -35,7 +35,7 @@ def document(found: Agreement, exit_code: int) -> dict[str, Any]:
             "reasons": found.reasons,
         }
     )
-    return told
+    return given
 
 
 def record_document(capsule: Capsule, path: str, size_bytes: int, exit_code: int) -> dict[str, Any]:
@@ -95,8 +95,8 @@ def show_recorded(capsule: Capsule, path: str, size_bytes: int, console: Console
 
 def show_no_capsule(bundle: str, console: Console) -> None:
     """Say that only the speed was judged."""
-    told = "so only the speed was judged; its owner makes one: bench repro record -o FILE.capsule"
-    show_hanging("", f"No capsule in {bundle}, {told}", console)
+    text = "so only the speed was judged; its owner makes one: bench repro record -o FILE.capsule"
+    show_hanging("", f"No capsule in {bundle}, {text}", console)
 
 
 def _lines(found: Agreement) -> Iterator[tuple[str, str]]:

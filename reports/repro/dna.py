@@ -22,14 +22,14 @@ def show(document: Mapping[str, Any], console: Console) -> None:
     _print([*_ids(document), *_hardware(document), *_now(document)], console)
     _print([*_numbers(document), *_ceilings(document)], console)
     missing = len(document["unavailable"])
-    told = f"{fmt.count(missing, 'fact')}, each with its reason in bench dna --json" if missing else "nothing"
-    _print([("not known", told), ("not asked", _NOT_COLLECTED)], console)
+    text = f"{fmt.count(missing, 'fact')}, each with its reason in bench dna --json" if missing else "nothing"
+    _print([("not known", text), ("not asked", _NOT_COLLECTED)], console)
 
 
 def show_difference(compared: Mapping[str, Any], console: Console) -> None:
     """Print how two fingerprints differ (`bench dna --diff A B --json`)."""
-    sides = [compared["a"], compared["b"]]
-    _print([(letter, _side(each)) for letter, each in zip("AB", sides, strict=True)], console)
+    fingerprints = [compared["a"], compared["b"]]
+    _print([(letter, _side(each)) for letter, each in zip("AB", fingerprints, strict=True)], console)
     for effect, heading in _EFFECTS.items():
         fields = [each for each in compared["dna"] if each["effect"] == effect]
         if fields:
@@ -47,8 +47,8 @@ def show_difference(compared: Mapping[str, Any], console: Console) -> None:
 
 def _print(pairs: Sequence[tuple[str, str]], console: Console) -> None:
     width = max([9, *(len(name) for name, _ in pairs)])
-    for name, told in pairs:
-        show_hanging(f"{name:<{width}}  ", told, console)
+    for name, text in pairs:
+        show_hanging(f"{name:<{width}}  ", text, console)
 
 
 def _ids(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -71,8 +71,8 @@ def _hardware(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if "memory_gib" in hardware:
         yield "memory", f"{hardware['memory_gib']}{fmt.NARROW}GiB"
     cards = Counter(f"{card.get('name', 'GPU')} {card.get('memory_gib', '?')} GiB" for card in hardware.get("gpus", []))
-    told = ", ".join(f"{count} x {name}" for name, count in cards.items())
-    yield "gpu", told or document["unavailable"].get("identity.gpus", "none")
+    text = ", ".join(f"{count} x {name}" for name, count in cards.items())
+    yield "gpu", text or document["unavailable"].get("identity.gpus", "none")
     yield "system", ", ".join(software[name] for name in ("os", "kernel", "python") if name in software)
     yield "torch", software.get("torch", document["unavailable"].get("software.torch", fmt.MISSING))
 
@@ -85,7 +85,7 @@ def _counted(facts: Mapping[str, Any], **nouns: str) -> Iterator[str]:
 
 def _now(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     now = document["conditions"]
-    told = [
+    parts = [
         *([f"load {now['load_1m']}"] if "load_1m" in now else []),
         *([f"{fmt.count(now['usable_threads'], 'core')} for us"] if "usable_threads" in now else []),
         *([f"{now['available_gib']}{fmt.NARROW}GiB free"] if "available_gib" in now else []),
@@ -93,19 +93,19 @@ def _now(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         *([f"governor {now['governor']}"] if "governor" in now else []),
         *(["on battery"] if now.get("on_battery") else []),
     ]
-    yield "now", ", ".join(told) or document["unavailable"].get("conditions", fmt.MISSING)
+    yield "now", ", ".join(parts) or document["unavailable"].get("conditions", fmt.MISSING)
 
 
 def _numbers(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     numeric = document["numeric"]
     if numeric is None:
         return
-    alone, together, ulp = numeric["one_thread"], numeric["all_threads"], numeric["ulp"]
+    one_thread, together, ulp = numeric["one_thread"], numeric["all_threads"], numeric["ulp"]
     worst = max(ulp, key=ulp.__getitem__)
-    differ = [name for name in alone if alone[name] != together.get(name)]
+    differ = [name for name in one_thread if one_thread[name] != together.get(name)]
     threads = fmt.count(numeric["threads"], "thread")
     failed = f", {len(numeric['failed'])} failed" if numeric["failed"] else ""
-    yield "canaries", f"{len(alone)} ran{failed}; {numeric['capability']} kernels"
+    yield "canaries", f"{len(one_thread)} ran{failed}; {numeric['capability']} kernels"
     yield "", f"at most {fmt.number(ulp[worst])} ulp from float64 ({worst})"
     yield "", f"other bits at {threads} than at one: {', '.join(differ) or 'none'}"
     for kind, each in numeric["accelerators"].items():
@@ -162,5 +162,5 @@ def _verdict(compared: Mapping[str, Any]) -> Iterator[str]:
         return
     yield f"They do not compute alike: {fmt.count(len(differ), 'canary operation')} with other bits. Likely because"
     for cause in canaries["causes"]:
-        told = "" if cause["evidence"] == "measured" else " (told by others, not repeated by us)"
-        yield f"  {', '.join(cause['canaries'])}: {cause['text']}{told}"
+        doubt = "" if cause["evidence"] == "measured" else " (told by others, not repeated by us)"
+        yield f"  {', '.join(cause['canaries'])}: {cause['text']}{doubt}"

@@ -36,9 +36,9 @@ def opening(plan: Plan, *, demo: bool) -> list[str]:
     return lines
 
 
-def show(told: Sequence[str], console: Console) -> None:
+def show(texts: Sequence[str], console: Console) -> None:
     """Print lines whose first word says what they are about."""
-    for line in told:
+    for line in texts:
         lead = line[:_LEAD] if line[:_LEAD].endswith("  ") else ""
         show_hanging(lead, line[len(lead) :], console)
 
@@ -46,28 +46,28 @@ def show(told: Sequence[str], console: Console) -> None:
 def lines(plan: Plan, commands: Sequence[Command]) -> list[str]:
     """The whole plan for a person: rows, order, the command of each row, estimated time and disk."""
     disk = fmt.size(plan.estimated_bytes).replace(fmt.NARROW, " ")
-    told = [
+    texts = [
         *opening(plan, demo=False),
         f"Order    seed {plan.order_seed}: every row once a round, in a fresh random order",
         f"Disk     about {disk} (an estimate, like the time)",
     ]
     if plan.not_passed:
-        told.append(f"Not passed to ranks, though set here (--env NAME passes one): {', '.join(plan.not_passed)}")
+        texts.append(f"Not passed to ranks, though set here (--env NAME passes one): {', '.join(plan.not_passed)}")
     first: dict[str, Command] = {}
     for each, command in zip(plan.launches, commands, strict=True):
         first.setdefault(each.configuration.key, command)
     for row in plan.configurations:
         command = first[row.key]
-        told += [
+        texts += [
             "",
             _row_line(row, plan),
         ]
         settings = " ".join(f"{name}={shlex.quote(value)}" for name, value in sorted(_ours(command).items()))
-        told.append(f"  {settings} {shlex.join(command.argv)}")
+        texts.append(f"  {settings} {shlex.join(command.argv)}")
         if command.cores is not None:
-            told.append("  cores " + " | ".join(",".join(map(str, cores)) for cores in command.cores))
-    told += ["", "Nothing was started."]
-    return told
+            texts.append("  cores " + " | ".join(",".join(map(str, cores)) for cores in command.cores))
+    texts += ["", "Nothing was started."]
+    return texts
 
 
 def _row_line(row: Configuration, plan: Plan) -> str:
@@ -77,7 +77,7 @@ def _row_line(row: Configuration, plan: Plan) -> str:
 
 def document(plan: Plan, commands: Sequence[Command]) -> dict[str, Any]:
     """The whole plan for a script; `exit` as in every document."""
-    told = [
+    starts = [
         {
             "launch": each.launch_id,
             "argv": list(command.argv),
@@ -87,7 +87,7 @@ def document(plan: Plan, commands: Sequence[Command]) -> dict[str, Any]:
         }
         for each, command in zip(plan.launches, commands, strict=True)
     ]
-    return {**to_json(plan), "commands": told, "exit": 0}
+    return {**to_json(plan), "commands": starts, "exit": 0}
 
 
 def row_name(row: Configuration, placement: Mapping[str, str] | None = None) -> str:

@@ -68,7 +68,7 @@ class Silent:
     def finished(self) -> None: ...
 
 
-class _Told:
+class _Shown:
     """What both ways of telling share: where the study is, and the words for it."""
 
     def __init__(self, console: Console, clock: Clock) -> None:
@@ -114,8 +114,8 @@ class _Told:
             return f"{self._where}: {fmt.number(launch.throughput_sps)} samples/s"
         reason = fmt.clean(launch.reason or "")
         who = f"rank {launch.failed_rank}" if launch.failed_rank is not None else ""
-        told = ": ".join(filter(None, (launch.status, who if who not in reason else "", reason)))
-        return f"{self._where}: {told}"
+        text = ": ".join(filter(None, (launch.status, who if who not in reason else "", reason)))
+        return f"{self._where}: {text}"
 
     def _quote(self, log_tail: str) -> None:
         """The last lines of the guilty rank, which say more than any summary of them."""
@@ -128,7 +128,7 @@ class _Told:
         self._spoke = self._clock()
 
 
-class Plain(_Told):
+class Plain(_Shown):
     """A line when a launch ends, and one a minute while it doesn't: a log that still shows life."""
 
     def beats(self, beats: Sequence[Beat], /) -> None:
@@ -142,7 +142,7 @@ class Plain(_Told):
         self._quote(log_tail)
 
 
-class Live(_Told):
+class Live(_Shown):
     """One line that is redrawn; a launch that fails leaves a line behind."""
 
     def __init__(self, console: Console, clock: Clock) -> None:
@@ -195,9 +195,9 @@ def _fitted(where: str, beat: Beat | None, left: str, width: int) -> str:
     if room >= 0:
         return f"{where}{phase}{_bar(beat, room - 1)}{after}"
     number, _, _ = where.partition(" ")
-    for told in (f"{where}{after}", f"{number}{phase}{after}", f"{number}{after}"):
-        if len(told) <= width:
-            return told
+    for text in (f"{where}{after}", f"{number}{phase}{after}", f"{number}{after}"):
+        if len(text) <= width:
+            return text
     return left
 
 

@@ -59,31 +59,31 @@ def _about_rows(study: Study) -> list[Note]:
     """What is the same of several rows is said once."""
     found: dict[str, list[Row]] = {}
     for row in study.rows:
-        if told := _about(row, study):
-            found.setdefault(told, []).append(row)
-    return [Note(f"{_named(rows, study)}: {told}.") for told, rows in found.items()]
+        if notes := _about(row, study):
+            found.setdefault(notes, []).append(row)
+    return [Note(f"{_named(rows, study)}: {notes}.") for notes, rows in found.items()]
 
 
 def _about(row: Row, study: Study) -> str:
     """Why a row has no number or is not to be trusted, and what its verdict does not say by itself."""
-    told = []
+    notes = []
     if row.verdict is not None and row.verdict.word != EQUIVALENT:
         judgement = judged(row, row.verdict, study)
-        told += [judgement] if judgement != row.verdict.word else []
+        notes += [judgement] if judgement != row.verdict.word else []
     refused = row.verdict.reasons if row.verdict is not None else ()
     others = "; ".join(fmt.clean(reason).rstrip(".") for reason in row.reasons if reason not in refused)
     if row.status == OK:
-        told += [others] if others else []
-    elif others or not told:
-        told.append(f"{row.status}: {others}" if others else row.status)
+        notes += [others] if others else []
+    elif others or not notes:
+        notes.append(f"{row.status}: {others}" if others else row.status)
     if row.cut_steps:
-        told.append(f"{fmt.count(row.cut_steps, 'step')} cut from every launch as not yet steady")
-    return "; ".join(told)
+        notes.append(f"{fmt.count(row.cut_steps, 'step')} cut from every launch as not yet steady")
+    return "; ".join(notes)
 
 
 def _intervals(study: Study) -> str:
     """The method's name and the number of launches behind it."""
-    told = []
+    notes = []
     for name, estimates in (
         ("samples/s", [row.throughput for row in study.rows]),
         ("speedup", [row.speedup for row in study.rows]),
@@ -92,8 +92,8 @@ def _intervals(study: Study) -> str:
         if methods := dict.fromkeys(fmt.clean(each.method) for each in given):
             sizes = sorted({each.n for each in given})
             n = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
-            told.append(f"{name}: {', '.join(methods)}, n = {n}")
-    return f"95 % intervals. {'; '.join(told)}." if told else ""
+            notes.append(f"{name}: {', '.join(methods)}, n = {n}")
+    return f"95 % intervals. {'; '.join(notes)}." if notes else ""
 
 
 def _missing(study: Study) -> str:
@@ -102,17 +102,17 @@ def _missing(study: Study) -> str:
     lacking: dict[tuple[str, str], list[Row]] = {}  # quantity and reason -> rows
     for row in rows:
         for key, reason in row.reasons_null.items():
-            if key in _NAMES and not _told_elsewhere(row, key):
+            if key in _NAMES and not _has_a_line(row, key):
                 lacking.setdefault((_NAMES[key], fmt.clean(reason).rstrip(".")), []).append(row)
     quantities: dict[tuple[str, str], list[str]] = {}  # reason and rows in words -> quantities
     for (name, reason), holds_for in lacking.items():
         where = f" of {_named(holds_for, study)}" if len(holds_for) < len(rows) else ""
         quantities.setdefault((reason, where), []).append(name)
-    told = [f"{fmt.listed(found)}{where} ({reason})" for (reason, where), found in quantities.items()]
-    return f"Not measured: {'; '.join(told)}." if told else ""
+    notes = [f"{fmt.listed(found)}{where} ({reason})" for (reason, where), found in quantities.items()]
+    return f"Not measured: {'; '.join(notes)}." if notes else ""
 
 
-def _told_elsewhere(row: Row, key: str) -> bool:
+def _has_a_line(row: Row, key: str) -> bool:
     """The baseline has no speedup over itself, and a row's own note may have said already why it has none."""
     if key == "mfu" and row.configuration.device == "cpu":
         return True  # nobody asks it of a CPU

@@ -11,15 +11,15 @@ def sentence(study: Study) -> str:
     if not measured:
         return _nothing(study)
     asked = headlines(study)
-    told = [_about(row, study) for row in asked] or [_alone(measured[0], study)]
-    told += [_rival(row, study) for row in study.rows if row not in asked and _is_rival(row)]
-    told += [_suspicion(row, study) for row in (study.baseline, *asked) if row is not None and is_suspect(row)]
+    parts = [_about(row, study) for row in asked] or [_single_row(measured[0], study)]
+    parts += [_rival(row, study) for row in study.rows if row not in asked and _is_rival(row)]
+    parts += [_suspicion(row, study) for row in (study.baseline, *asked) if row is not None and is_suspect(row)]
     if study.quick and len(study.rows) > 1:  # one alone has nothing that a verdict could be against
         rounds = f"{fmt.count(study.title.rounds, 'round')} {'is' if study.title.rounds == 1 else 'are'}"
-        told.append(f"Estimates only: {rounds} too few for a verdict; six can give one: --rounds 6.")
+        parts.append(f"Estimates only: {rounds} too few for a verdict; six can give one: --rounds 6.")
     if missing := len(study.rows) - len(measured):
-        told.append(f"{missing} of {fmt.count(len(study.rows), 'row')} {'have' if missing > 1 else 'has'} no number.")
-    return " ".join(told)
+        parts.append(f"{missing} of {fmt.count(len(study.rows), 'row')} {'have' if missing > 1 else 'has'} no number.")
+    return " ".join(parts)
 
 
 def headlines(study: Study) -> list[Row]:
@@ -81,14 +81,14 @@ def _about(row: Row, study: Study) -> str:
         return f"{name} ran, but the result is {judged(row, verdict, study)}."
     if row.speedup is None or base is None:
         why = row.reasons_null.get("speedup") or _without_baseline(study)
-        return f"{_rate_alone(row, study)[:-1]}, with no speedup to give: {fmt.clean(why)}."
+        return f"{_rate_only(row, study)[:-1]}, with no speedup to give: {fmt.clean(why)}."
     bounds = fmt.interval(row.speedup)
-    told = f"{name} gives {fmt.point(row.speedup)}x {bounds}{' ' * bool(bounds)}the {base}"
+    text = f"{name} gives {fmt.point(row.speedup)}x {bounds}{' ' * bool(bounds)}the {base}"
     if row.efficiency is not None:
-        told += f", {fmt.percent_point(row.efficiency)} efficient"
+        text += f", {fmt.percent_point(row.efficiency)} efficient"
     if verdict is not None and not study.quick:
-        told += f"; {judged(row, verdict, study)}"
-    return f"{told}."
+        text += f"; {judged(row, verdict, study)}"
+    return f"{text}."
 
 
 def _is_rival(row: Row) -> bool:
@@ -106,14 +106,14 @@ def _rival(row: Row, study: Study) -> str:
     return f"{names.phrase(row, study.rows)} gives {fmt.point(row.speedup)}x{' ' * bool(bounds)}{bounds}."
 
 
-def _alone(row: Row, study: Study) -> str:
+def _single_row(row: Row, study: Study) -> str:
     """The only row that was measured."""
     if row.verdict is not None and is_invalid(row):
         return f"{names.phrase(row, study.rows)} ran, but the result is {judged(row, row.verdict, study)}."
-    return _rate_alone(row, study)
+    return _rate_only(row, study)
 
 
-def _rate_alone(row: Row, study: Study) -> str:
+def _rate_only(row: Row, study: Study) -> str:
     bounds = fmt.interval(row.throughput)
     rate = f"{fmt.point(row.throughput)} samples/s{' ' * bool(bounds)}{bounds}"
     return f"{names.phrase(row, study.rows)} trains {rate}."
@@ -141,16 +141,16 @@ def _nothing(study: Study) -> str:
 
 
 def _what_it_would_take(verdict: Verdict, within: str, rounds: int) -> str:
-    told = ""
+    text = ""
     if verdict.detectable is not None:
         share = fmt.percent(verdict.detectable - 1)
-        told = f": {fmt.count(rounds, 'round')} could only have shown a difference of {share} or more"
+        text = f": {fmt.count(rounds, 'round')} could only have shown a difference of {share} or more"
     if verdict.rounds_needed is not None:
         more = fmt.count(verdict.rounds_needed, "round")
-        told += (
-            f"; about {more} would show one of {within}" if told else f": {more} would show a difference of {within}"
+        text += (
+            f"; about {more} would show one of {within}" if text else f": {more} would show a difference of {within}"
         )
-    return told
+    return text
 
 
 def _because(reasons: tuple[str, ...]) -> str:

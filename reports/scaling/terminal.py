@@ -67,16 +67,16 @@ def _notes(model: TableModel, gone: tuple[str, ...]) -> list[str]:
 
 def _learning(study: Study, console: Console, *, wide: bool) -> tuple[list[Text], list[Text]]:
     """Measured beside published, and in words what each row learned."""
-    told = [line for each in table.closing(study) for line in paragraphs.paragraph("- ", each, console)]
+    texts = [line for each in table.closing(study) for line in paragraphs.paragraph("- ", each, console)]
     found = table.headline(study)
     if not found:
-        return [], told
+        return [], texts
     lines, gone = layout.table(table.columns(found), console, {}, wide=wide)
     lines += [line for each in table.instead(found, gone) for line in paragraphs.paragraph("", each, console)]
     if more := len(study.published) - len(found):
         rest = f"{more} more, by epoch and class: bench show {study.study_id}"
         lines += paragraphs.paragraph("", rest, console)
-    return lines, told
+    return lines, texts
 
 
 def _closing(model: TableModel, store: str, console: Console) -> list[Text]:
@@ -86,7 +86,7 @@ def _closing(model: TableModel, store: str, console: Console) -> list[Text]:
         ("Saved", f"{fmt.clean(store)}, study {model.study_id}", "dim"),
         ("Next", next_command(model.study_id, store), "dim"),
     ]
-    return [line for name, told, style in entries for line in paragraphs.paragraph(f"{name:<9}", told, console, style)]
+    return [line for name, text, style in entries for line in paragraphs.paragraph(f"{name:<9}", text, console, style)]
 
 
 def _flowing(facts: tuple[str, ...], width: int) -> list[str]:

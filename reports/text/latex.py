@@ -58,8 +58,8 @@ def columns(column: Column, rates: Sequence[Estimate | None]) -> tuple[LatexColu
         estimates, intervals = zip(*(cell.partition(" ")[::2] for cell in column.cells), strict=True)
         header, _, of_interval = column.header.partition(" ")
         number = _numbers(header, estimates)
-        told = LatexColumn(alignment="l", header=escape(of_interval), cells=tuple(map(escape, intervals)))
-        return (number, told) if any(intervals) else (number,)
+        intervals_column = LatexColumn(alignment="l", header=escape(of_interval), cells=tuple(map(escape, intervals)))
+        return (number, intervals_column) if any(intervals) else (number,)
     if column.key == "throughput":
         cells = [cell + _uncertainty(rate) for cell, rate in zip(column.cells, rates, strict=True)]
         return (_numbers(column.header, cells),)

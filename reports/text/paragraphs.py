@@ -12,22 +12,22 @@ from rich.text import Text
 from reports.text.console import shown
 
 
-def paragraph(lead: str, told: str, console: Console, style: str = "") -> list[Text]:
+def paragraph(lead: str, text: str, console: Console, style: str = "") -> list[Text]:
     """Text that hangs from its lead. Only plain spaces are broken at, so numbers stay whole."""
     wrapped = textwrap.wrap(
-        told, console.width, initial_indent=lead, subsequent_indent=" " * len(lead), break_on_hyphens=False
+        text, console.width, initial_indent=lead, subsequent_indent=" " * len(lead), break_on_hyphens=False
     )
     lines = [shown(line, console) for line in wrapped or [lead]]
     lines[0].stylize(style, 0, len(lead.rstrip()))
     return lines
 
 
-def show_hanging(lead: str, told: str, console: Console, style: str = "") -> None:
+def show_hanging(lead: str, text: str, console: Console, style: str = "") -> None:
     """Print a paragraph; what is no terminal gets it as the one line that can be searched for."""
     if console.file.isatty():
-        lines = paragraph(lead, told, console, style)
+        lines = paragraph(lead, text, console, style)
     else:
-        lines = [shown(lead + told, console)]
+        lines = [shown(lead + text, console)]
         lines[0].stylize(style, 0, len(lead.rstrip()))
     for line in lines:
         line.rstrip()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench import whole_file
-from bench.analysis.report import alone
+from bench.analysis.report import of_study
 from bench.errors import CannotError, UsageError
 from reports import formats
 from reports.build import write
@@ -19,7 +19,7 @@ def contents(folder: Path) -> dict[str, str]:
 
 
 def test_each_format_is_written_under_the_studys_id(tmp_path):
-    paths = write(alone(studies.good()), ["md", "tex", "csv"], tmp_path / "new" / "folder")
+    paths = write(of_study(studies.good()), ["md", "tex", "csv"], tmp_path / "new" / "folder")
     assert [path.name for path in paths] == [
         "20261122-081455-3fa9.md",
         "20261122-081455-3fa9.tex",
@@ -29,25 +29,25 @@ def test_each_format_is_written_under_the_studys_id(tmp_path):
     rendered = {
         f"20261122-081455-3fa9{suffix}": text
         for name in ("md", "tex", "csv")
-        for suffix, text in formats.find(name).render(alone(studies.good())).items()
+        for suffix, text in formats.find(name).render(of_study(studies.good())).items()
     }
     assert contents(tmp_path / "new" / "folder") == rendered
 
 
 def test_a_format_asked_for_twice_is_written_once(tmp_path):
-    assert len(write(alone(studies.good()), ["csv", "csv"], tmp_path)) == 1
+    assert len(write(of_study(studies.good()), ["csv", "csv"], tmp_path)) == 1
 
 
 def test_writing_again_gives_the_same_bytes(tmp_path):
-    write(alone(studies.good()), ["md", "tex", "csv"], tmp_path)
+    write(of_study(studies.good()), ["md", "tex", "csv"], tmp_path)
     before = contents(tmp_path)
-    write(alone(studies.good()), ["md", "tex", "csv"], tmp_path)
+    write(of_study(studies.good()), ["md", "tex", "csv"], tmp_path)
     assert contents(tmp_path) == before
 
 
 def test_an_unknown_format_is_refused_with_those_there_are_and_nothing_is_written(tmp_path):
     with pytest.raises(UsageError, match="no report format 'xls'") as refused:
-        write(alone(studies.good()), ["md", "xls"], tmp_path)
+        write(of_study(studies.good()), ["md", "xls"], tmp_path)
     assert all(name in refused.value.hint for name in formats.names())
     assert contents(tmp_path) == {}
 
@@ -55,7 +55,7 @@ def test_an_unknown_format_is_refused_with_those_there_are_and_nothing_is_writte
 def test_a_file_where_the_folder_should_be_is_named(tmp_path):
     (tmp_path / "report").write_text("mine")
     with pytest.raises(CannotError, match=r"cannot write the report to .*report: "):
-        write(alone(studies.good()), ["md"], tmp_path / "report")
+        write(of_study(studies.good()), ["md"], tmp_path / "report")
     assert (tmp_path / "report").read_text() == "mine"
 
 
@@ -64,13 +64,13 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path):
     tmp_path.chmod(0o500)
     try:
         with pytest.raises(CannotError, match="Permission denied"):
-            write(alone(studies.good()), ["md"], tmp_path)
+            write(of_study(studies.good()), ["md"], tmp_path)
     finally:
         tmp_path.chmod(0o700)
 
 
 def test_when_the_disk_fills_up_the_earlier_report_stays_and_no_draft_is_left(tmp_path, monkeypatch):
-    write(alone(studies.good()), ["md", "csv"], tmp_path)
+    write(of_study(studies.good()), ["md", "csv"], tmp_path)
     before = contents(tmp_path)
     really_draft = whole_file.drafted
 
@@ -83,12 +83,12 @@ def test_when_the_disk_fills_up_the_earlier_report_stays_and_no_draft_is_left(tm
 
     monkeypatch.setattr(whole_file, "drafted", full_after_the_first)
     with pytest.raises(CannotError, match="No space left on device"):
-        write(alone(studies.undecided()), ["md", "csv"], tmp_path)
+        write(of_study(studies.undecided()), ["md", "csv"], tmp_path)
     assert contents(tmp_path) == before
 
 
 def test_a_folder_in_the_place_of_a_report_is_left_alone(tmp_path):
     (tmp_path / "20261122-081455-3fa9.csv").mkdir()
     with pytest.raises(CannotError, match="is a folder"):
-        write(alone(studies.good()), ["md", "csv"], tmp_path)
+        write(of_study(studies.good()), ["md", "csv"], tmp_path)
     assert [each.name for each in tmp_path.iterdir()] == ["20261122-081455-3fa9.csv"]

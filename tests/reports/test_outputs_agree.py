@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from bench.analysis.report import alone
+from bench.analysis.report import of_study
 from reports import formats
 from reports.scaling.document import scale_document
 from reports.scaling.table import build
@@ -34,15 +34,15 @@ def from_terminal(study, stream) -> list[dict[str, str]]:
 
 
 def from_markdown(study) -> list[dict[str, str]]:
-    return read_back.markdown(formats.find("md").render(alone(study))[".md"])
+    return read_back.markdown(formats.find("md").render(of_study(study))[".md"])
 
 
 def from_latex(study) -> list[dict[str, str]]:
-    return read_back.latex(formats.find("tex").render(alone(study))[".tex"])
+    return read_back.latex(formats.find("tex").render(of_study(study))[".tex"])
 
 
 def from_page(study) -> list[dict[str, str]]:
-    return read_back.page(formats.find("html").render(alone(study))[".html"])
+    return read_back.page(formats.find("html").render(of_study(study))[".html"])
 
 
 def numbers(cell: str) -> list[str]:
@@ -100,7 +100,7 @@ def test_the_page_shows_the_same_texts_as_the_terminal(made, stream):
 def test_what_the_table_shows_is_what_json_and_csv_hold(made, stream):
     study = made()
     document = json.loads(json.dumps(scale_document(study, "s", 0)))["rows"]
-    records = list(csv.DictReader(io.StringIO(formats.find("csv").render(alone(study))[".csv"])))
+    records = list(csv.DictReader(io.StringIO(formats.find("csv").render(of_study(study))[".csv"])))
     for cells, row, record in zip(from_terminal(study, stream), document, records, strict=True):
         for header, key, column, scale in (
             ("samples/s", "throughput", "samples_per_s", 1),
@@ -141,4 +141,4 @@ def test_the_sentence_is_the_same_everywhere(made, stream):
     show(study, console_for(target, width=1000), store="s")
     assert sentence.replace(fmt.NARROW, " ") in target.getvalue()
     assert scale_document(study, "s", 0)["verdict"] == sentence.replace(fmt.NARROW, " ")
-    assert latex.escape(sentence) in formats.find("tex").render(alone(study))[".tex"]
+    assert latex.escape(sentence) in formats.find("tex").render(of_study(study))[".tex"]

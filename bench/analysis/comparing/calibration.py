@@ -21,7 +21,7 @@ from bench.analysis.statistics.unpaired import Arm, Noise
 
 SIDE = 6  # launches on each side of the disjoint comparisons, as in a study of six rounds
 HALVES = 200
-TOLD_LAUNCHES = (3, 6, 10)
+SHOWN_LAUNCHES = (3, 6, 10)
 
 
 def calibrate(
@@ -57,7 +57,7 @@ def calibrate(
     logs = [math.log(rate) for rate in rates]
     spread, pairs = float(np.std(logs, ddof=1)), [a - b for a, b in zip(logs[0::2], logs[1::2], strict=False)]
     half = len(rates) // 2
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     return Calibration(
         study_id=study_id,
         created_at=created_at,
@@ -72,11 +72,11 @@ def calibrate(
             math.sqrt(float(np.mean(np.square(pairs))) / 2), len(pairs), len(pairs), "log rates within pairs"
         ),
         drift=welch_ratio(rates[half:], rates[:half]),
-        disjoint=_disjoint(logs, margin, dice),
-        halves=_halves(logs, margin, dice),
+        disjoint=_disjoint(logs, margin, rng),
+        halves=_halves(logs, margin, rng),
         launches_per_side=SIDE,
         margin=margin,
-        detectable={count: unpaired.detectable_ratio(spread, count) for count in TOLD_LAUNCHES},
+        detectable={count: unpaired.detectable_ratio(spread, count) for count in SHOWN_LAUNCHES},
     )
 
 
@@ -109,22 +109,22 @@ def rate_of(alarms: int, comparisons: int) -> FalseAlarms:
     return FalseAlarms(alarms=alarms, comparisons=comparisons, low=float(bounds.low), high=float(bounds.high))
 
 
-def _disjoint(logs: Sequence[float], margin: float, dice: random.Random) -> FalseAlarms:
+def _disjoint(logs: Sequence[float], margin: float, rng: random.Random) -> FalseAlarms:
     """Two launches in a row are a round, a coin says which is A's, and six rounds are a comparison."""
     alarms = comparisons = 0
     for first in range(0, len(logs) - 2 * SIDE + 1, 2 * SIDE):
-        rounds = [dice.sample(logs[at : at + 2], 2) for at in range(first, first + 2 * SIDE, 2)]
+        rounds = [rng.sample(logs[at : at + 2], 2) for at in range(first, first + 2 * SIDE, 2)]
         alarms += _is_alarm([a for a, _ in rounds], [b for _, b in rounds], margin)
         comparisons += 1
     return rate_of(alarms, comparisons)
 
 
-def _halves(logs: Sequence[float], margin: float, dice: random.Random) -> FalseAlarms:
+def _halves(logs: Sequence[float], margin: float, rng: random.Random) -> FalseAlarms:
     half, alarms = len(logs) // 2, 0
     if half < unpaired.LAUNCHES_FOR_A_VERDICT:
         return FalseAlarms(alarms=0, comparisons=0)
     for _ in range(HALVES):
-        dealt = dice.sample(logs, 2 * half)
+        dealt = rng.sample(logs, 2 * half)
         alarms += _is_alarm(dealt[:half], dealt[half:], margin)
     return FalseAlarms(alarms=alarms, comparisons=HALVES)
 

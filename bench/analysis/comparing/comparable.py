@@ -20,8 +20,8 @@ _FREE = ("data_dir", "allow_empty_classes", "seed")
 
 def workload_key(workload: Workload) -> str:
     """Short and the same for the same work on every machine: what is trained, how, and for how long; not the seed."""
-    told = json.dumps(_work(workload), sort_keys=True, separators=(",", ":"))
-    return hashlib.blake2b(told.encode(), digest_size=8).hexdigest()
+    text = json.dumps(_work(workload), sort_keys=True, separators=(",", ":"))
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def different_work(a: Plan, b: Plan) -> Iterator[str]:
@@ -31,7 +31,7 @@ def different_work(a: Plan, b: Plan) -> Iterator[str]:
     for name in sorted(mine.keys() & theirs.keys()):
         x, y = mine[name], theirs[name]
         if x != y:
-            yield f"{name.replace('_', ' ')}: {_told(x, y)} against {_told(y, x)}"
+            yield f"{name.replace('_', ' ')}: {_worded(x, y)} against {_worded(y, x)}"
 
 
 def obstacles(a: Study, b: Study, a_plan: Plan, b_plan: Plan) -> tuple[str, ...]:
@@ -116,13 +116,13 @@ def _nearest(row: Configuration, theirs: Sequence[Configuration], other: str) ->
 
 def _work(workload: Workload) -> dict[str, Any]:
     """The workload as plain JSON types, each part of the recipe by its own name; nothing that it never reads."""
-    told: dict[str, Any] = json.loads(json.dumps(asdict(workload)))
-    recipe = told.pop("recipe")
+    work: dict[str, Any] = json.loads(json.dumps(asdict(workload)))
+    recipe = work.pop("recipe")
     left_out = {*_FREE, *workload.recipe.unread}
-    return {name: value for name, value in {**told, **recipe}.items() if name not in left_out}
+    return {name: value for name, value in {**work, **recipe}.items() if name not in left_out}
 
 
-def _told(value: Any, other: Any) -> str:
+def _worded(value: Any, other: Any) -> str:
     if isinstance(value, Mapping) and isinstance(other, Mapping):  # a model's options: only those that differ
         value = {name: each for name, each in value.items() if other.get(name) != each}
     if value is None:

@@ -59,7 +59,7 @@ def fingerprints(a: Operand, b: Operand) -> tuple[Difference, ...]:
     """Where the machines, their software and the threads of their ranks differ."""
     (mine, gaps), (theirs, more_gaps) = (dna_effects.facts(side.dna) for side in (a, b))
     mine, theirs = (
-        {**told, **_of_launches(side), **source.facts(side.launches)} for told, side in ((mine, a), (theirs, b))
+        {**operand, **_of_launches(side), **source.facts(side.launches)} for operand, side in ((mine, a), (theirs, b))
     )
     return dna_effects.differences(mine, theirs, gaps | more_gaps)
 
@@ -71,13 +71,13 @@ def _unread(a: Operand, b: Operand) -> tuple[str, ...]:
 
 
 def _of_launches(side: Operand) -> dict[str, set[str]]:
-    told: dict[str, set[str]] = {}
+    by_facts: dict[str, set[str]] = {}
     for each in (launch for row in side.rows for launch in side.ended(row.key)):
         facts = {"threads_per_rank": each.threads_per_rank, "device_names": ", ".join(sorted(set(each.device_names)))}
         for name, value in facts.items():
             if value:
-                told.setdefault(f"launch.{each.configuration}.{name}", set()).add(str(value))
-    return told
+                by_facts.setdefault(f"launch.{each.configuration}.{name}", set()).add(str(value))
+    return by_facts
 
 
 def _matched(a: Operand, b: Operand, *, paired: bool) -> list[tuple[Row, Row]]:
@@ -152,11 +152,11 @@ def _notes(found: Comparison, *, paired: bool) -> tuple[str, ...]:
         return ("Both are rows of one study: paired by round, so that what drifts with the machine cancels.",)
     if not found.comparable:
         return ()
-    told = {
+    sentences = {
         None: "One side does not tell its machine, so nobody knows whether these are two.",
         False: "Two machines: what follows is about these two boxes, not about their kinds.",
         True: "The same machine at two times: what differs from one session to the next is part of every difference.",
     }[found.same_machine]
     judged_rows = sum(row.verdict is not None and row.verdict.word != INVALID for row in found.rows)
     each = f"{judged_rows} verdicts, each wrong at most once in 20: the more there are, the likelier that one is."
-    return (told, *([each] if judged_rows > 1 else []))
+    return (sentences, *([each] if judged_rows > 1 else []))

@@ -87,23 +87,23 @@ def facts(rows: Iterable[Dna]) -> tuple[dict[str, set[str]], set[str]]:
     What a machine does not have is no unread field: a GPU, a quota. Values are texts: words as they are, anything else
     as JSON. Lists of things (GPUs) give their length, and each thing's facts under its number.
     """
-    told: dict[str, set[str]] = {}
+    found: dict[str, set[str]] = {}
     unread: set[str] = set()
     for row in rows:
         layers = {name: getattr(row, name) for name in ("identity", "software", "conditions", "numeric", "measured")}
         for layer, text in layers.items():
             for name, value in _flat(layer, json.loads(text) if text else {}):
-                told.setdefault(name, set()).add(value)
+                found.setdefault(name, set()).add(value)
         for name, reason in json.loads(row.unavailable).items():
             if not reason.startswith(_ABSENT):
                 unread.add(name)
             elif name == "identity.gpus":
-                told.setdefault(f"{name}.count", set()).add("0")
-        unread |= {name for name in _LIMITS if name not in told and name not in row.unavailable}  # of an older bench
+                found.setdefault(f"{name}.count", set()).add("0")
+        unread |= {name for name in _LIMITS if name not in found and name not in row.unavailable}  # of an older bench
         unread |= {"software.variables"} - {f"software.{name}" for name in json.loads(row.software or "{}")}
     if "software.variables" not in unread:  # the canaries' own are among them
-        told = {field: values for field, values in told.items() if not field.startswith("numeric.variables.")}
-    return told, unread - _IDS
+        found = {field: values for field, values in found.items() if not field.startswith("numeric.variables.")}
+    return found, unread - _IDS
 
 
 def unread_by(a: Iterable[Dna], b: Iterable[Dna]) -> dict[str, str]:
@@ -148,9 +148,10 @@ def is_of_hardware(difference: Difference) -> bool:
 def changed_variables(rows: Iterable[Dna]) -> tuple[str, ...]:
     """Variables that were not the same in all launches of a study that tell theirs, as `NCCL_ALGO: Ring / not set`."""
     layers = [json.loads(row.software) for row in rows]
-    told = [layer["variables"] for layer in layers if "variables" in layer]
+    variables = [layer["variables"] for layer in layers if "variables" in layer]
     values = {
-        name: sorted({each.get(name, "not set") for each in told}) for name in sorted({n for t in told for n in t})
+        name: sorted({each.get(name, "not set") for each in variables})
+        for name in sorted({n for t in variables for n in t})
     }
     return tuple(f"{name}: {' / '.join(each)}" for name, each in values.items() if len(each) > 1)
 
@@ -170,15 +171,15 @@ def differences(
         unread: fields that either side could not read.
     """
     found = []
-    told = {field.split(".")[0] for field in a} & {field.split(".")[0] for field in b}
+    layers = {field.split(".")[0] for field in a} & {field.split(".")[0] for field in b}
     for field in sorted(a.keys() | b.keys()):
         mine, theirs = a.get(field, set()), b.get(field, set())
         effect = effect_of(field)
         if mine == theirs or effect is MOMENTARY or _is_close(field, mine, theirs):
             continue
-        if not (mine and theirs) and (field.split(".")[0] not in told or _is_unread(field, unread)):
+        if not (mine and theirs) and (field.split(".")[0] not in layers or _is_unread(field, unread)):
             continue
-        found.append(Difference(field=field, a=_told(mine), b=_told(theirs), effect=effect))
+        found.append(Difference(field=field, a=_as_text(mine), b=_as_text(theirs), effect=effect))
     return tuple(sorted(found, key=lambda each: ORDER.index(each.effect)))
 
 
@@ -207,5 +208,5 @@ def _is_close(field: str, mine: set[str], theirs: set[str]) -> bool:
     return max(values) <= (1 + share) * min(values)
 
 
-def _told(values: set[str]) -> str | None:
+def _as_text(values: set[str]) -> str | None:
     return " / ".join(sorted(values)) or None

@@ -52,30 +52,32 @@ class Ruling:
 
 def rulings(found: Comparison, gates: Sequence[str]) -> tuple[Ruling, ...]:
     """Every gate on every row that it is asked of."""
-    told = []
+    rulings_ = []
     for gate in gates:
         mine = list(_invalid(found) if gate == "invalid" else _of_gate(gate, found))
-        told += mine or [Ruling(gate=gate, about="every row", decision=UNDECIDED, reason="no row has this quantity")]
-    return tuple(told)
+        rulings_ += mine or [
+            Ruling(gate=gate, about="every row", decision=UNDECIDED, reason="no row has this quantity")
+        ]
+    return tuple(rulings_)
 
 
-def decision(told: Sequence[Ruling]) -> str | None:
+def decision(ruled: Sequence[Ruling]) -> str | None:
     """What all rulings come to; None where no gate was asked for."""
-    return next((each for each in _GRAVEST_FIRST if any(ruling.decision == each for ruling in told)), None)
+    return next((each for each in _GRAVEST_FIRST if any(ruling.decision == each for ruling in ruled)), None)
 
 
 def of_machines(found: Machines, gates: Sequence[str]) -> tuple[Ruling, ...]:
     """The gate `slower` over many machines: each machine that is shown SLOWER by more than the margin fails it."""
     about = "over many machines only the gate slower can be tried"
-    told = [Ruling(gate=gate, about=about, decision=UNDECIDED) for gate in gates if gate != "slower"]
+    undecided = [Ruling(gate=gate, about=about, decision=UNDECIDED) for gate in gates if gate != "slower"]
     if "slower" not in gates:
-        return tuple(told)
-    told += [Ruling(gate="slower", about=each, decision=UNDECIDED) for each in found.left_out]
+        return tuple(undecided)
+    undecided += [Ruling(gate="slower", about=each, decision=UNDECIDED) for each in found.left_out]
     for fleet in found.rows:
         row = fleet.configuration.key
-        told += [Ruling(gate="slower", about=f"{row} of {each}", decision=UNDECIDED) for each in fleet.absent]
-        told += [_of_machine(machine, f"{machine.party.name} on {row}") for machine in fleet.machines]
-    return tuple(told)
+        undecided += [Ruling(gate="slower", about=f"{row} of {each}", decision=UNDECIDED) for each in fleet.absent]
+        undecided += [_of_machine(machine, f"{machine.party.name} on {row}") for machine in fleet.machines]
+    return tuple(undecided)
 
 
 def _of_machine(machine: MachineRate, about: str) -> Ruling:
@@ -101,8 +103,8 @@ def _invalid(found: Comparison) -> Iterator[Ruling]:
 def _of_gate(gate: str, found: Comparison) -> Iterator[Ruling]:
     if found.obstacles:
         yield Ruling(gate=gate, about="not comparable", decision=UNDECIDED, reason="; ".join(found.obstacles))
-    for alone in found.unmatched:
-        yield Ruling(gate=gate, about=alone, decision=UNDECIDED)
+    for reason in found.unmatched:
+        yield Ruling(gate=gate, about=reason, decision=UNDECIDED)
     for rows in _by_row(found.rows):
         yield from _of_row(gate, rows)
 
@@ -120,8 +122,8 @@ def _of_row(gate: str, rows: Sequence[RowQuantity]) -> Iterator[Ruling]:
     if not mine and rows[0].ratio is None:  # refused as a whole, so that no quantity of it was looked at
         mine = [rows[0]]
     judged = [row for row in mine if row.verdict is not None] or mine
-    told = [_of_quantity(gate, row, word) for row in judged]
-    yield from sorted(told, key=lambda each: _GRAVEST_FIRST.index(each.decision))[:1]
+    ruled = [_of_quantity(gate, row, word) for row in judged]
+    yield from sorted(ruled, key=lambda each: _GRAVEST_FIRST.index(each.decision))[:1]
 
 
 def _of_quantity(gate: str, row: RowQuantity, word: str) -> Ruling:

@@ -24,17 +24,17 @@ MACHINES_AT_LEAST = 5  # of four, one is not far enough from three for any limit
 _SUSPECTS = 4  # at most one machine in so many can be an outlier; beyond that, nobody knows which are the others
 
 
-def held_together(sides: Sequence[Operand], margin: float) -> Machines:
+def held_together(operands: Sequence[Operand], margin: float) -> Machines:
     """Every row that the first machine has, over all machines.
 
     Args:
-        sides: one study of each machine.
+        operands: one study of each machine.
         margin: a machine within it of the others is not named, however sure the test is.
     """
-    first = sides[0]
+    first = operands[0]
     why = {
         side.name: reasons
-        for side in sides[1:]
+        for side in operands[1:]
         if (
             reasons := (
                 *comparable.obstacles(first.study, side.study, first.plan, side.plan),
@@ -42,9 +42,9 @@ def held_together(sides: Sequence[Operand], margin: float) -> Machines:
             )
         )
     }
-    kept = [side for side in sides if side.name not in why]
+    kept = [side for side in operands if side.name not in why]
     return Machines(
-        parties=tuple(side.party for side in sides),
+        parties=tuple(side.party for side in operands),
         left_out=tuple(f"{name} is left out: {'; '.join(reasons)}" for name, reasons in why.items()),
         rows=tuple(_across_machines(row, kept, margin) for row in first.rows),
         notes=_notes(kept),
@@ -94,9 +94,9 @@ def could_name(spread: float, machines: int, margin: float) -> float:
     return max(1 + margin, math.exp(noncentrality * spread * math.sqrt(machines / (machines - 1))))
 
 
-def _across_machines(row: Row, sides: Sequence[Operand], margin: float) -> RowAcrossMachines:
+def _across_machines(row: Row, operands: Sequence[Operand], margin: float) -> RowAcrossMachines:
     absent, there = [], []
-    for side in sides:
+    for side in operands:
         mine = next((each for each in side.rows if each.configuration == row.configuration), None)
         why = "it has no such row" if mine is None else comparable.no_number(mine)
         if why is not None or mine is None:
@@ -166,8 +166,8 @@ def _machines(there: Sequence[_One], found: Mapping[int, float], margin: float) 
     return tuple(machines)
 
 
-def _notes(sides: Sequence[Operand]) -> tuple[str, ...]:
-    software = {side.study.sw_id for side in sides}
+def _notes(operands: Sequence[Operand]) -> tuple[str, ...]:
+    software = {side.study.sw_id for side in operands}
     notes = [
         "An outlier is named if the test picks it, its own launches agree, and it is beyond the margin.",
         "Verdicts: each machine's launches against the median of the others, at 5 % over all of them (Holm).",

@@ -91,13 +91,13 @@ def targets(
     measured = {"worst_recall": worst}
     if found is not None:
         measured |= {"top1": found.top1, "top5": found.top5, "validation_loss": found.loss}
-    told = []
+    reached = []
     for metric in TARGETS:
         if metric not in wanted:
             continue
         value, limit = measured.get(metric), wanted[metric]
         short = None if value is None else (value - limit if metric in AT_MOST else limit - value)
-        told.append(
+        reached.append(
             Target(
                 metric=metric,
                 wanted=limit,
@@ -107,7 +107,7 @@ def targets(
                 missed_by=None if short is None else max(0.0, short),
             )
         )
-    return tuple(told)
+    return tuple(reached)
 
 
 def worst_recall(classes: Iterable[ClassScore]) -> float | None:
@@ -131,9 +131,9 @@ def by_seed(
     seeds = {launch.launch_id: launch.seed for launch in launches}
     found: dict[int, list[float]] = {}
     for epoch in epochs:
-        told = value(epoch)
-        if told is not None and epoch.launch_id in seeds:
-            found.setdefault(seeds[epoch.launch_id], []).append(told)
+        seen = value(epoch)
+        if seen is not None and epoch.launch_id in seeds:
+            found.setdefault(seeds[epoch.launch_id], []).append(seen)
     return found
 
 

@@ -29,7 +29,7 @@ def of_launches(epochs: Iterable[Epoch]) -> dict[str, Divergence]:
     by_launch: dict[str, list[Epoch]] = {}
     for each in sorted(epochs, key=lambda epoch: epoch.epoch):
         by_launch.setdefault(each.launch_id, []).append(each)
-    return {launch_id: told for launch_id, mine in by_launch.items() if (told := _first(mine)) is not None}
+    return {launch_id: first for launch_id, mine in by_launch.items() if (first := _first(mine)) is not None}
 
 
 def _first(epochs: Sequence[Epoch]) -> Divergence | None:

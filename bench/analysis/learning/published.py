@@ -151,13 +151,13 @@ class _Study:
             mine = macro.scored(sorted((each for each in every if each.epoch == epoch), key=lambda each: each.label))
             if published.class_name is not None:
                 name = published.class_name.lower()
-                told = next((value(each) for each in mine if each.name.lower() == name), None)
+                score = next((value(each) for each in mine if each.name.lower() == name), None)
             elif mean is not None:
-                told = mean(macro.mean(mine))
+                score = mean(macro.mean(mine))
             else:
-                told = min((each.recall for each in mine if each.recall is not None), default=None)
-            if told is not None:
-                found.setdefault(seeds[launch_id], []).append(told)
+                score = min((each.recall for each in mine if each.recall is not None), default=None)
+            if score is not None:
+                found.setdefault(seeds[launch_id], []).append(score)
         return over_seeds(found, published.metric)
 
     def _why_null(self, published: Published) -> str:

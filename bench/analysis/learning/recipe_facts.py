@@ -20,7 +20,7 @@ def recipe_facts(recipe: Recipe, notes: Sequence[str] = ()) -> dict[str, str]:
     rate = f"{recipe.learning_rate:g}, {recipe.schedule}"
     if recipe.warmup_epochs:
         rate += f", rising from {recipe.warmup_rate:g} over the first {recipe.warmup_epochs:g} epochs"
-    told = {"optimizer": optimizer, "learning rate": rate}
+    facts = {"optimizer": optimizer, "learning rate": rate}
     numbers = {
         "label smoothing": recipe.label_smoothing,
         "MixUp": recipe.mixup,
@@ -28,11 +28,11 @@ def recipe_facts(recipe: Recipe, notes: Sequence[str] = ()) -> dict[str, str]:
         "gradients clipped to": recipe.clip_norm,
         "averaged weights": recipe.ema_decay,
     }
-    told |= {name: f"{value:g}" for name, value in numbers.items() if value}
+    facts |= {name: f"{value:g}" for name, value in numbers.items() if value}
     if recipe.patience:
-        told["patience"] = f"{recipe.patience} epochs without a better top-1"
+        facts["patience"] = f"{recipe.patience} epochs without a better top-1"
     if recipe.phases:
-        told["phases"] = "from epochs " + ", ".join(str(each.from_epoch) for each in recipe.phases)
+        facts["phases"] = "from epochs " + ", ".join(str(each.from_epoch) for each in recipe.phases)
     if notes:
-        told["recipe here"] = " ".join(notes)
-    return told
+        facts["recipe here"] = " ".join(notes)
+    return facts

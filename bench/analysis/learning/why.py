@@ -21,7 +21,7 @@ USUAL_RATE = 0.1 / 128  # per sample of the batch: SGD with momentum 0.9 on netw
 USUAL_DECAY = 5e-4
 BATCH_NORM_NEEDS = 16  # samples on each rank
 
-_SIDES = {"digits": 32, "cifar10": 32, "cifar100": 32}
+_SIZES = {"digits": 32, "cifar10": 32, "cifar100": 32}
 _OURS = re.compile(r"lenet-\w+|resnet(18|34|50|101|152)|wrn-\d+-\d+|known-answer")  # with a stem for small images
 _NORMED = re.compile(r"resnet|wrn-|densenet|mobilenet|efficientnet|regnet|resnext|_bn$")
 # Points of top-1, by the most epochs, and by the most samples on a rank, that they are the cost of.
@@ -66,7 +66,7 @@ class _Run:
         self.epochs = sorted(epochs, key=lambda each: each.epoch)
         self.trained = max((each.epoch + 1 for each in epochs), default=self.workload.epochs or 0)
         shape = self.workload.input_shape
-        self.side = max(shape[1:]) if shape else _SIDES.get(self.workload.data, 224)
+        self.side = max(shape[1:]) if shape else _SIZES.get(self.workload.data, 224)
         self.small = self.side <= SMALL_SIDE
         self.normed = _NORMED.search(self.workload.model) is not None
         self.words = {word.partition(":")[0] for word in self.workload.augment}

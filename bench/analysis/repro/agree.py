@@ -58,7 +58,7 @@ def judge(reference: Capsule, here: Capsule) -> Agreement:
         reasons = (*reasons, reason)
     return Agreement(
         verdict=verdict,
-        first_difference=_told(first),
+        first_difference=_difference(first),
         cause=causes.of(first.there, reference.conditions, here.conditions, rounding=decisive is None),
         curve=curve,
         reasons=(*reasons, *_growth(curve)),
@@ -74,9 +74,9 @@ def _obstacle(reference: Capsule, here: Capsule) -> str | None:
     """Why the two cannot be compared at all; None when they can."""
     a, b = reference.repro_run, here.repro_run
     # A user's own file may lie elsewhere; its tensors tell whether it is the same.
-    elsewhere = ("data_dir", "allow_empty_classes", "model")
+    of_this_machine = ("data_dir", "allow_empty_classes", "model")
     names = [name for name in vars(a.workload) if getattr(a.workload, name) != getattr(b.workload, name)]
-    if others := [name for name in names if name not in elsewhere]:
+    if others := [name for name in names if name not in of_this_machine]:
         return f"another workload was rehearsed: {', '.join(others)}"
     if a.configuration.batch_global != b.configuration.batch_global or len(reference.parts) != len(here.parts):
         return "other ranks, or another batch"
@@ -167,7 +167,7 @@ def _statistics(reference: Capsule, here: Capsule) -> tuple[str, str]:
     return words.get(judged.word, INCONCLUSIVE), "; ".join(judged.reasons)
 
 
-def _told(pair: _Pair) -> Difference:
+def _difference(pair: _Pair) -> Difference:
     apart = distance.of_facts(pair.there, pair.here)
     return Difference(
         step=pair.there.step,

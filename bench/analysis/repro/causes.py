@@ -80,5 +80,5 @@ def _differ(reference: Mapping[str, Any], here: Mapping[str, Any], name: str) ->
 
 
 def _instructions(conditions: Mapping[str, Any]) -> str:
-    told = [f"{name}={value}" for name, value in sorted(conditions["variables"].items())]
-    return " ".join([str(conditions["cpu_capability"]), *(["with", *told] if told else [])])
+    variables = [f"{name}={value}" for name, value in sorted(conditions["variables"].items())]
+    return " ".join([str(conditions["cpu_capability"]), *(["with", *variables] if variables else [])])

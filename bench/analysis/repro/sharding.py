@@ -10,7 +10,7 @@ ULP = 8.0  # scaled, at least; for each doubling of the ranks, since the sum is 
 FACTOR = 2.0  # beyond what another order of adding does in one process
 
 
-def check(alone: Part, backwards: Part, sharded: Part) -> RanksCheck:
+def check(single: Part, backwards: Part, sharded: Part) -> RanksCheck:
     """Hold the reduced gradient of step 0, all elements of every parameter, against that of one process.
 
     The bound is `max(8, 2 r) log2(ranks)` scaled ulp, where r is how far the one process is from itself when it takes
@@ -18,14 +18,14 @@ def check(alone: Part, backwards: Part, sharded: Part) -> RanksCheck:
     fixed number (11 ulp in the first convolution of a LeNet).
 
     Args:
-        alone: of one process; its local gradient is the whole one.
+        single: of one process; its local gradient is the whole one.
         backwards: the same with the samples in reverse.
         sharded: of any rank.
 
     Raises:
         ValueError: the runs have no parameters in common, or other elements of them were kept.
     """
-    whole = _gradients(alone, LOCAL)
+    whole = _gradients(single, LOCAL)
     off = _apart(whole, _gradients(sharded, REDUCED))
     rounding = max(_apart(whole, _gradients(backwards, LOCAL)).values())
     worst = max(off, key=off.__getitem__)

@@ -45,7 +45,7 @@ def warnings(plan: Plan, rows: Sequence[Row], repeats: Mapping[str, Replicates])
     yield from changed.warnings([launch for each in repeats.values() for launch in each.launches])
     yield from _of_the_data(repeats)
     yield from limited.warnings([launch for each in repeats.values() for launch in each.launches])
-    yield from _told_by_launches(repeats)
+    yield from _warned_by_launches(repeats)
 
 
 def _superlinear(rows: Sequence[Row]) -> Iterator[Finding]:
@@ -188,7 +188,7 @@ def _of_the_data(repeats: Mapping[str, Replicates]) -> Iterator[Finding]:
         yield _warning(f"data: {what}", fix)
 
 
-def _told_by_launches(repeats: Mapping[str, Replicates]) -> Iterator[Finding]:
+def _warned_by_launches(repeats: Mapping[str, Replicates]) -> Iterator[Finding]:
     launches = [launch for each in repeats.values() for launch in each.launches]
     for text in dict.fromkeys(text for launch in launches for text in launch.warnings):
         count = sum(text in launch.warnings for launch in launches)

@@ -99,8 +99,8 @@ def fit(group: Group, ratios: Mapping[float, Mapping[int, float]]) -> Law | str:
     """
     counts = sorted(count for count in ratios if count > 1)
     if len(counts) + 1 < COUNTS:
-        told = f"{len(counts) + 1} count{'s' * (len(counts) > 0)} of resources"
-        return f"{told} cannot tell a law's parameters from noise; {COUNTS} can"
+        counted = f"{len(counts) + 1} count{'s' * (len(counts) > 0)} of resources"
+        return f"{counted} cannot tell a law's parameters from noise; {COUNTS} can"
     rounds = sorted(set.intersection(*(set(ratios[count]) for count in counts)))
     if len(rounds) < LAUNCHES_FOR_AN_INTERVAL:
         return f"{len(rounds)} rounds with every count give no interval; three do"
@@ -143,11 +143,11 @@ def _chosen(n: FloatArray, speedups: FloatArray, both: FloatArray) -> FloatArray
     if _is_above_nothing(both[:, 1]):
         if both[:, 0].mean() >= 0:
             return both
-        alone = _least_squares(speedups, n, n * (n - 1))
-        return np.column_stack([np.zeros(len(alone)), alone[:, 0]])
-    alone = _least_squares(speedups, n, n - 1)
-    if _is_above_nothing(alone[:, 0]):
-        return np.column_stack([alone[:, 0], np.zeros(len(alone))])
+        one_share = _least_squares(speedups, n, n * (n - 1))
+        return np.column_stack([np.zeros(len(one_share)), one_share[:, 0]])
+    one_share = _least_squares(speedups, n, n - 1)
+    if _is_above_nothing(one_share[:, 0]):
+        return np.column_stack([one_share[:, 0], np.zeros(len(one_share))])
     return f"what is lost up to {n[-1]:g} times the resources cannot be told from none"
 
 

@@ -85,12 +85,12 @@ def gather(
     )
     windows = [_window(steps.get(each.launch_id), cut) for each in ended]
     timed = [(launch, window) for launch, window in zip(ended, windows, strict=True) if window is not None]
-    alone = [
+    of_launches = [
         each
         for launch, window in zip(ended, windows, strict=True)
         for each in rules.launch_findings(launch, window, (diverged or {}).get(launch.launch_id))
     ]
-    alone += [each for launch in ended for each in (*changed.marks(launch), *limited.marks(launch))]
+    of_launches += [each for launch in ended for each in (*changed.marks(launch), *limited.marks(launch))]
     together = rules.row_findings(ended, [window for _, window in timed], fixed_work=fixed_work)
     return Replicates(
         configuration=configuration,
@@ -100,7 +100,7 @@ def gather(
         untimed=len(ended) - len(timed),
         missing=max(0, planned - len(begun)),
         cut=cut,
-        findings=(*rules.gathered(alone, len(ended)), *together, *(beside if ended else ())),
+        findings=(*rules.gathered(of_launches, len(ended)), *together, *(beside if ended else ())),
     )
 
 

@@ -119,14 +119,14 @@ def _published(row: Row, launch: Launch, done: float, peaks: Mapping[str, Any] |
 
 def _measured(row: Configuration, launch: Launch, dna: Sequence[Dna]) -> tuple[Ceiling, ...]:
     card = next((each for each in dna if each.launch_id == launch.launch_id), None)
-    told: Mapping[str, Any] = json.loads(card.measured) if card is not None and card.measured else {}
-    products: Mapping[str, Any] = told.get("gemm_flop_per_s", {})
-    if launch.precision not in products or told.get("device") != row.device:
+    ceilings: Mapping[str, Any] = json.loads(card.measured) if card is not None and card.measured else {}
+    products: Mapping[str, Any] = ceilings.get("gemm_flop_per_s", {})
+    if launch.precision not in products or ceilings.get("device") != row.device:
         return ()
-    if row.device == "cpu" and row.ranks * (row.cores_per_rank or 0) != told.get("threads"):
+    if row.device == "cpu" and row.ranks * (row.cores_per_rank or 0) != ceilings.get("threads"):
         return ()
     devices = 1 if row.device == "cpu" else row.ranks
-    is_disturbed = any(str(flag).startswith("gemm_flop_per_s") for flag in told.get("flags", ()))
+    is_disturbed = any(str(flag).startswith("gemm_flop_per_s") for flag in ceilings.get("flags", ()))
     return (
         Ceiling(
             name=f"measured product of matrices, {launch.precision}" + ", disturbed" * is_disturbed,

@@ -157,12 +157,12 @@ def launches_needed(spread: float, margin: float, at_least: int = LAUNCHES_FOR_A
 
 def _undecided(reason: str, needed: int, margin: float, n: int, detectable: float) -> Verdict:
     if needed > n:
-        told = f"they could show {percent(detectable - 1)}; {needed} launches a side would show {limit(margin)}"
+        advice = f"they could show {percent(detectable - 1)}; {needed} launches a side would show {limit(margin)}"
     else:
-        told = f"{n} launches a side are enough to see {limit(margin)}: the difference is too near to a limit to call"
+        advice = f"{n} launches a side are enough to see {limit(margin)}: the difference is too near to a limit to call"
     return Verdict(
         word=INCONCLUSIVE,
-        reasons=(reason, told),
+        reasons=(reason, advice),
         detectable=detectable,
         rounds_needed=needed if needed > n else None,
     )

@@ -36,11 +36,11 @@ def marks(launch: Launch) -> Iterator[Finding]:
 
 def warnings(launches: Sequence[Launch]) -> Iterator[Finding]:
     """What held the machine below what it can do, in every launch alike or in some."""
-    told: dict[tuple[str, str], int] = {}
+    limits: dict[tuple[str, str], int] = {}
     for launch in launches:
         for each in _limits(launch):
-            told[each] = told.get(each, 0) + 1
-    for (text, fix), count in told.items():
+            limits[each] = limits.get(each, 0) + 1
+    for (text, fix), count in limits.items():
         many = "" if count == len(launches) else f" (in {count} of {len(launches)} launches)"
         yield Finding(severity=WARNING, text=f"{text}{many}", fix=fix)
 

@@ -17,7 +17,7 @@ from bench.printable import first_line
 
 Shape = tuple[int, int, int]
 
-_SIDES = (224, 299, 256, 128, 64, 48, 32, 28, 16, 8)  # of pictures, that are tried where the size seems to be at fault
+_SIZES = (224, 299, 256, 128, 64, 48, 32, 28, 16, 8)  # of pictures, that are tried where the size seems to be at fault
 _LONG = 300  # characters of an error's first line, of which then its first sentence is told
 _BATCHES = (1, 4, 8, 16, 32, 64, 128)
 _NOT_THEIRS = ("site-packages", "dist-packages", "<frozen", "<string>", f"{sysconfig.get_path('stdlib')}{os.sep}")
@@ -193,7 +193,7 @@ def _shapes(text: str, shape: Shape) -> Iterator[Shape]:
     for side in (int(each) for each in re.findall(r"\((\d+)\)", text)[:2]):
         if side:
             yield channels, side, side
-    yield from ((count, side, side) for count in dict.fromkeys((channels, 3, 1)) for side in _SIDES)
+    yield from ((count, side, side) for count in dict.fromkeys((channels, 3, 1)) for side in _SIZES)
 
 
 def about_output(output: object, count: int, classes: int, *, free: bool = False) -> tuple[str, str] | None:

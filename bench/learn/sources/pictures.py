@@ -69,7 +69,7 @@ def decode(
 
 def _refuse_other_size(size: tuple[int, int], only: tuple[int, int] | None) -> None:
     if only is not None and size != only:
-        raise PixelsError(f"it is {_sides(size)} pixels, not {_sides(only)}")
+        raise PixelsError(f"it is {_pixels(size)} pixels, not {_pixels(only)}")
 
 
 def _look(opened: Image.Image) -> PictureFacts:
@@ -122,9 +122,9 @@ def summary(looks: Sequence[PictureFacts]) -> PicturesSeen:
     by_area = sorted(sizes, key=lambda size: (size[0] * size[1], size))
     return PicturesSeen(
         sizes={
-            "smallest": _sides(by_area[0]),
-            "usual": _sides(sizes.most_common(1)[0][0]),
-            "largest": _sides(by_area[-1]),
+            "smallest": _pixels(by_area[0]),
+            "usual": _pixels(sizes.most_common(1)[0][0]),
+            "largest": _pixels(by_area[-1]),
         },
         modes=dict(sorted(Counter(each.mode for each in looks).items())),
         turned=sum(each.turned for each in looks),
@@ -139,7 +139,7 @@ def threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _sides(size: tuple[int, int]) -> str:
+def _pixels(size: tuple[int, int]) -> str:
     return f"{size[0]}x{size[1]}"
 
 

@@ -15,10 +15,10 @@ def nudge(model: nn.Module, seed: int) -> str:
 
     One weight would be diluted by all the others, where another kernel rounds every one of them.
     """
-    dice = torch.Generator().manual_seed(seed)
+    rng = torch.Generator().manual_seed(seed)
     for weight in model.parameters():
         if weight.is_floating_point():
-            up = torch.rand(weight.shape, generator=dice) < 0.5
+            up = torch.rand(weight.shape, generator=rng) < 0.5
             towards = torch.where(up, torch.inf, -torch.inf).to(weight)
             with torch.no_grad():
                 weight.copy_(torch.nextafter(weight, towards))
@@ -43,11 +43,11 @@ def round_otherwise(
         What was done.
     """
     weights = list(model.parameters())
-    dice = torch.Generator(device=weights[0].device).manual_seed(seed)
+    rng = torch.Generator(device=weights[0].device).manual_seed(seed)
 
     def moved(tensor: torch.Tensor, ulp: float) -> torch.Tensor:
         with torch.no_grad():
-            share = torch.rand(tensor.shape, generator=dice, device=tensor.device) * 2 - 1
+            share = torch.rand(tensor.shape, generator=rng, device=tensor.device) * 2 - 1
             change = share * (ulp * torch.finfo(tensor.dtype).eps * tensor.abs().max())
         return tensor + change
 

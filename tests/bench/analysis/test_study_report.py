@@ -48,12 +48,12 @@ def dna(launch, **identity):
 
 def test_every_launch_is_told_once_in_the_order_in_which_it_ran():
     given_ = stored()
-    report = study_report.told(replace(given_, launches=given_.launches[::-1]))
+    report = study_report.of_stored(replace(given_, launches=given_.launches[::-1]))
     assert [each.launch_id for each in report.launches] == [each.launch_id for each in given_.plan.launches]
 
 
 def test_a_launch_has_its_own_rate_and_the_ratio_to_the_baseline_of_its_round():
-    report = study_report.told(stored())
+    report = study_report.of_stored(stored())
     assert [each.rate_sps for each in report.launches if each.configuration == DDP2.key] == pytest.approx(RATES[DDP2])
     assert ratios(report, DDP2) == pytest.approx([1.9, 200 / 110, 185 / 90])
     assert ratios(report, SINGLE) == [1, 1, 1]
@@ -65,7 +65,7 @@ rates = st.lists(st.one_of(st.none(), st.floats(10, 1000)), min_size=3, max_size
 @given(base=rates, pair=rates)
 def test_launches_and_rows_agree_on_what_there_is(base, pair):
     """The geometric mean of the launches' ratios is the row's speedup; where that is None, no launch has one."""
-    report = study_report.told(stored({SINGLE: base, DDP2: pair}))
+    report = study_report.of_stored(stored({SINGLE: base, DDP2: pair}))
     for row in report.study.rows:
         mine = [each for each in report.launches if each.configuration == row.key]
         assert len(mine) == 3
@@ -82,23 +82,23 @@ def test_launches_and_rows_agree_on_what_there_is(base, pair):
 
 
 def test_a_launch_whose_baseline_crashed_in_its_round_has_a_rate_and_no_ratio():
-    report = study_report.told(stored({SINGLE: [100.0, None, 90.0, 95.0], DDP2: [190.0] * 4}))
+    report = study_report.of_stored(stored({SINGLE: [100.0, None, 90.0, 95.0], DDP2: [190.0] * 4}))
     assert ratios(report, DDP2) == pytest.approx([1.9, None, 190 / 90, 2.0])
     assert [each.status for each in report.launches if each.configuration == SINGLE.key][1] == "crash"
     assert next(each.reason for each in report.launches if each.status == "crash") == "RuntimeError: boom"
 
 
 def test_no_launch_of_an_invalid_row_has_a_ratio_and_none_at_all_without_a_sound_baseline():
-    report = study_report.told(stored(happens=lambda launches: changed(launches, DDP2, closure_error=0.2)))
+    report = study_report.of_stored(stored(happens=lambda launches: changed(launches, DDP2, closure_error=0.2)))
     assert ratios(report, DDP2) == [None] * 3
     assert ratios(report, SINGLE) == [1, 1, 1]
-    report = study_report.told(stored(happens=lambda launches: changed(launches, SINGLE, closure_error=0.2)))
+    report = study_report.of_stored(stored(happens=lambda launches: changed(launches, SINGLE, closure_error=0.2)))
     assert ratios(report, DDP2) == ratios(report, SINGLE) == [None] * 3
     assert all(each.rate_sps for each in report.launches)
 
 
 def test_a_launch_tells_the_method_that_measured_it():
-    report = study_report.told(stored(happens=lambda launches: changed(launches, DDP2, method_version=7)))
+    report = study_report.of_stored(stored(happens=lambda launches: changed(launches, DDP2, method_version=7)))
     assert {each.method_version for each in report.launches if each.configuration == DDP2.key} == {7}
     assert {each.speedup for each in report.launches} == {None}
 
@@ -112,7 +112,7 @@ def test_damaged_files_are_the_first_warnings_each_once():
 
 
 def test_facts_are_texts_and_what_is_not_known_is_absent():
-    facts = study_report.told(stored()).facts
+    facts = study_report.of_stored(stored()).facts
     assert (facts["model"], facts["data"], facts["seed"], facts["rounds"]) == ("lenet", "digits", "0", "3")
     assert all(isinstance(value, str) and value not in {"", "None", "nan"} for value in facts.values())
     assert not {"input", "augmentation", "model options", "operations per sample"} & facts.keys()
@@ -122,7 +122,7 @@ def test_facts_tell_every_seed_and_the_options_that_were_given():
     workload = Workload(
         model="lenet", data="digits", steps=40, model_options={"dropout": 0.5}, augment=("crop", "flip")
     )
-    facts = study_report.told(stored(workload=workload, seeds=(1, 2, 3))).facts
+    facts = study_report.of_stored(stored(workload=workload, seeds=(1, 2, 3))).facts
     assert facts["seed"] == "1, 2, 3"
     assert facts["model options"] == '{"dropout": 0.5}'
     assert facts["augmentation"] == "crop, flip"
@@ -130,12 +130,12 @@ def test_facts_tell_every_seed_and_the_options_that_were_given():
 
 @pytest.mark.parametrize("count", [float("nan"), float("inf")])
 def test_a_number_that_is_none_is_no_fact(count):
-    report = study_report.told(stored(happens=lambda launches: changed(launches, SINGLE, flop_per_sample=count)))
+    report = study_report.of_stored(stored(happens=lambda launches: changed(launches, SINGLE, flop_per_sample=count)))
     assert "operations per sample" not in report.facts
 
 
 def test_nothing_run_is_a_report_all_the_same():
-    report = study_report.told(replace(stored(), launches=(), steps={}))
+    report = study_report.of_stored(replace(stored(), launches=(), steps={}))
     assert report.launches == report.traces == report.learned == report.cards == ()
     assert [row.status for row in report.study.rows] == ["not_run", "not_run"]
 
@@ -156,6 +156,6 @@ def test_a_report_is_the_same_however_the_rows_were_read():
     lines = [epoch(each.launch_id, number) for each in given_.launches for number in range(2)]
     whole = replace(given_, epochs=lines, dna=[dna(each, cpu_cores=2) for each in given_.launches])
     turned = replace(whole, launches=whole.launches[::-1], epochs=lines[::-1])
-    assert study_report.told(whole).launches == study_report.told(turned).launches
-    assert study_report.told(whole).learned == study_report.told(turned).learned
-    assert study_report.told(whole).study.rows == study_report.told(turned).study.rows
+    assert study_report.of_stored(whole).launches == study_report.of_stored(turned).launches
+    assert study_report.of_stored(whole).learned == study_report.of_stored(turned).learned
+    assert study_report.of_stored(whole).study.rows == study_report.of_stored(turned).study.rows

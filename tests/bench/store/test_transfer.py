@@ -12,7 +12,7 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from fsspec.registry import known_implementations
 
-from bench.analysis.report import alone
+from bench.analysis.report import of_study
 from bench.errors import CannotError, UsageError
 from bench.store import fsops, index, place, read
 from bench.store.commit import Store
@@ -105,7 +105,7 @@ def test_what_came_from_elsewhere_is_read_and_reported_like_the_original(source,
     assert damaged == []
     reports = {}
     for name, store in (("original", source.folder), ("copy", tmp_path / "back")):
-        written = build.write(alone(analysed(store, OLD)), ["md", "csv"], tmp_path / name)
+        written = build.write(of_study(analysed(store, OLD)), ["md", "csv"], tmp_path / name)
         reports[name] = {file.name: file.read_bytes() for file in written}
     assert reports["copy"] == reports["original"]
     assert len(reports["original"]) >= 2

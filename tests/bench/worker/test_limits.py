@@ -28,7 +28,7 @@ def test_pauses_are_added_over_the_segments_and_not_between_them(paused):
         paused[0] += within
         watch.stop()
         paused[0] += between
-    assert watch.told()["values"]["throttled"] == 0.5
+    assert watch.facts()["values"]["throttled"] == 0.5
 
 
 def test_what_was_warm_up_in_the_end_does_not_count(paused):
@@ -39,7 +39,7 @@ def test_what_was_warm_up_in_the_end_does_not_count(paused):
     watch.start_over()
     watch.start()
     watch.stop()
-    assert watch.told()["values"]["throttled"] == 0.0
+    assert watch.facts()["values"]["throttled"] == 0.0
 
 
 def test_a_system_that_counts_no_pauses_has_a_reason(monkeypatch):
@@ -50,13 +50,13 @@ def test_a_system_that_counts_no_pauses_has_a_reason(monkeypatch):
     watch = Watch(CPU)
     watch.start()
     watch.stop()
-    found = watch.told()
+    found = watch.facts()
     assert "throttled" not in found["values"]
     assert found["gaps"]["throttled"] == "absent: no control group counts it"
 
 
 def test_every_limit_has_a_value_or_a_reason():
-    found = Watch(CPU).told()
+    found = Watch(CPU).facts()
     assert not found["values"].keys() & found["gaps"].keys()
     assert found["values"].keys() | found["gaps"].keys() == {word for word, _ in of_launch._TOGETHER.values()}
 

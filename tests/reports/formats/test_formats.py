@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from bench.analysis.report import alone
+from bench.analysis.report import of_study
 from reports import formats
 from tests.reports import fabricated_studies as studies
 
@@ -27,7 +27,7 @@ def hostile():
 
 def rendered(name: str, study) -> str:
     """All files of one format, one after the other."""
-    return "".join(formats.find(name).render(alone(study)).values())
+    return "".join(formats.find(name).render(of_study(study)).values())
 
 
 def test_the_formats_are_the_files_that_are_there():
@@ -56,13 +56,13 @@ def test_every_row_is_in_every_export_with_its_status(name, made):
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("made", [studies.good, studies.accelerators, hostile])
 def test_the_same_study_gives_the_same_bytes(name, made):
-    assert formats.find(name).render(alone(made())) == formats.find(name).render(alone(made()))
+    assert formats.find(name).render(of_study(made())) == formats.find(name).render(of_study(made()))
 
 
 @pytest.mark.parametrize("study", ["good", "failed_rank", "accelerators"])
 @pytest.mark.parametrize("name", ["md", "tex", "csv"])
 def test_the_files_are_the_approved_ones(name, study, approved):
-    for suffix, text in formats.find(name).render(alone(studies.ALL[study]())).items():
+    for suffix, text in formats.find(name).render(of_study(studies.ALL[study]())).items():
         approved(text, f"{study}{suffix}")
 
 

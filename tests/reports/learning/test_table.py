@@ -96,7 +96,7 @@ def test_what_sets_two_runs_apart_is_said_whatever_the_width(stream):
 
 
 def test_markdown_tells_it_as_approved(approved):
-    approved(md.render(report.alone(learned()))[".md"], "learned.md")
+    approved(md.render(report.of_study(learned()))[".md"], "learned.md")
 
 
 def test_a_study_of_speed_says_nothing_of_learning(stream):
