@@ -132,11 +132,11 @@ def load(store: _Path | None = None, table: str | None = None, *, study: str | N
         UsageError: no such store, study or table.
     """
     from bench.store import index, read  # noqa: PLC0415 - pyarrow and pandas only for who reads a store
-    from bench.study import analysed  # noqa: PLC0415
+    from bench.study import analyse  # noqa: PLC0415
 
     where = _store(store)
     if table is None:
-        return Study(**_parts(analysed(where, index.resolve(where, study or "@last"))), store=where)
+        return Study(**_parts(analyse(where, index.resolve(where, study or "@last"))), store=where)
     frame = read.load(where, table)
     return frame if study is None else frame[frame["study_id"] == index.resolve(where, study)].reset_index(drop=True)
 

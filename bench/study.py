@@ -268,8 +268,8 @@ def stored(store: Path, study_id: str) -> "Stored":
     )
 
 
-def analysed(store: Path, study_id: str) -> result.Study:
+def analyse(store: Path, study_id: str) -> result.Study:
     """A committed study as findings: what every report tells."""
     from bench.analysis import study_report  # noqa: PLC0415 - scipy takes seconds, and the study's window must not wait
 
-    return study_report.analysed(stored(store, study_id), profiles.hardware_peaks())
+    return study_report.analyse(stored(store, study_id), profiles.hardware_peaks())

@@ -32,7 +32,7 @@ def assert_no_launch_failed(ran: Any, store: Path) -> list[schema.Launch]:
     if ran.returncode not in {DONE, PARTIAL}:
         pytest.fail(said)
     study_id = index.resolve(store, "@last")
-    launches, found = read.launches(store, study_id), study.analysed(store, study_id)
+    launches, found = read.launches(store, study_id), study.analyse(store, study_id)
     against = [reason for row in found.rows if _invalid(row) for reason in row.verdict.reasons]
     said = "\n".join([*(f"{each.launch_id}: {each.status} {each.reason or ''}" for each in launches), *against, said])
     planned = {each.launch_id for each in index.plan(store, study_id).launches}

@@ -36,8 +36,8 @@ class Stored:
     damaged: tuple[str, ...] = ()  # files that were left out, in words
 
 
-def analysed(stored: Stored, peaks: Mapping[str, Any] | None = None) -> Study:
-    """The findings of one study, damaged files among its warnings; arguments as for `told`."""
+def analyse(stored: Stored, peaks: Mapping[str, Any] | None = None) -> Study:
+    """The findings of one study, damaged files among its warnings; arguments as for `of_stored`."""
     found = findings.analyse(
         stored.plan,
         dna_effects.as_one_machine(stored.launches, stored.dna),
@@ -60,7 +60,7 @@ def of_stored(stored: Stored, peaks: Mapping[str, Any] | None = None) -> StudyRe
         peaks: published peaks of chips (`profiles.hardware_peaks`).
     """
     plan, launches = stored.plan, stored.launches
-    study = analysed(stored, peaks)
+    study = analyse(stored, peaks)
     return StudyReport(
         study=study,
         created_at=plan.created_at,
@@ -78,7 +78,7 @@ def of_stored(stored: Stored, peaks: Mapping[str, Any] | None = None) -> StudyRe
     )
 
 
-def together(
+def combine(
     stored: Sequence[Stored],
     *,
     peaks: Mapping[str, Any] | None = None,

@@ -68,13 +68,13 @@ def command(
     from bench.analysis.anonymous import without_names
     from bench.exporting.files import refused_by_disk
     from bench.exporting.gather import record
-    from bench.study import analysed
+    from bench.study import analyse
     from bench.verbs.own_names import own_names
 
     targets = {name: exporting.find(name) for name in dict.fromkeys(each.strip() for each in wanted.split(","))}
     exports, warnings = [], []
     for study_id, launch_id in list(dict.fromkeys(_meant(store, text) for text in studies)):
-        study = analysed(store, study_id)
+        study = analyse(store, study_id)
         whole = record(store, study, launch_id)
         warnings += [f"{study_id}: {each}" for each in study.warnings if "left out" in each]
         for name, target in targets.items():

@@ -53,7 +53,7 @@ def lead(request: StudyRequest, watcher: study.Watcher | None = None) -> Led:
     with _host_for(plan, store, machine, _opened(request), when_busy=when_busy, output=output, demo=demo) as host:
         plan = _written_down(plan, store, request)
         code = _run(plan, store, host, watcher or _on_stderr(output))
-    return Led(study=study.analysed(store.path, plan.study_id), code=code)
+    return Led(study=study.analyse(store.path, plan.study_id), code=code)
 
 
 def run_again(plan: Plan, store_path: Path, machine: Machine, *, when_busy: str, output: OutputOptions) -> Led:
@@ -71,7 +71,7 @@ def run_again(plan: Plan, store_path: Path, machine: Machine, *, when_busy: str,
     with _host_for(plan, store, machine, opening, when_busy=when_busy, output=output) as host:
         store.create_study(to_json(plan))
         code = _run(plan, store, host, _on_stderr(output))
-    return Led(study=study.analysed(store.path, plan.study_id), code=code)
+    return Led(study=study.analyse(store.path, plan.study_id), code=code)
 
 
 def planned(request: StudyRequest) -> tuple[Plan, list[launchers.Command]]:

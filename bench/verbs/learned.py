@@ -37,7 +37,7 @@ class Learned:
         cls, store: Path, plan: Plan, launch: Launch | None, damaged: list[index.Damage], reach: float | None
     ) -> "Learned":
         """From the store; `launch` narrows it to one launch's row and epochs."""
-        found = study.analysed(store, plan.study_id)
+        found = study.analyse(store, plan.study_id)
         row_of = {each.launch_id: each.configuration for each in read.launches(store, plan.study_id, damaged)}
         epochs: dict[str, list[Epoch]] = {}
         for each in read.committed(store, plan.study_id, damaged).epochs(damaged):

@@ -52,11 +52,11 @@ def measured(request: StudyRequest) -> "Led":
 
     if request.launcher.role(os.environ) != SUBMIT:
         return lead(request)
-    from bench.study import analysed
+    from bench.study import analyse
     from bench.verbs.submission import submit
 
     submit(request)
-    return Led(study=analysed(request.store, request.study_id), code=DONE)
+    return Led(study=analyse(request.store, request.study_id), code=DONE)
 
 
 def show_plan(plan: "Plan", commands: "list[Command]", output: OutputOptions) -> None:

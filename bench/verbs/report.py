@@ -85,7 +85,7 @@ def command(
     if show and "html" not in names:
         raise UsageError("--open shows the page, and html is not among the formats", "add it: --format html,…")
     ids = list(dict.fromkeys(index.resolve(store, each) for each in studies))
-    report = study_report.together(
+    report = study_report.combine(
         [study.stored(store, each) for each in ids],
         peaks=profiles.hardware_peaks(),
         title=title,

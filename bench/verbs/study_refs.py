@@ -150,7 +150,7 @@ def read(wanted: Wanted, known: Sequence[Calibration]) -> Operand:
     study_id = wanted.study_id or ""
     plan = index.plan(wanted.store, study_id)
     damaged: list[index.Damage] = []
-    found = study.analysed(wanted.store, study_id)
+    found = study.analyse(wanted.store, study_id)
     side = Operand(
         name=wanted.text,
         study=found,

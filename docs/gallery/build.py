@@ -32,7 +32,7 @@ def reports_of(store: Path) -> dict[str, Report]:
     stored = {number: study.stored(store, study_id) for number, study_id in enumerate(ids)}
     peaks = profiles.hardware_peaks()
     return {
-        name: anonymous(study_report.together([stored[number] for number in numbers], peaks=peaks))
+        name: anonymous(study_report.combine([stored[number] for number in numbers], peaks=peaks))
         for name, (numbers, _) in SHOWN.items()
     }
 

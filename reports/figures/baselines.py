@@ -5,7 +5,6 @@ from typing import Self
 
 from bench.analysis.report import Report
 from reports.figures.kinds.side_by_side import Bar, SideBySide
-from reports.scaling.sentence import is_invalid
 from reports.text import captions
 
 
@@ -24,7 +23,7 @@ class Baselines(SideBySide):
         found, absent = [], []
         for each in report.studies:
             base, label = each.study.baseline, captions.study_among(each, report.studies)
-            if base is None or base.throughput is None or is_invalid(base):
+            if base is None or base.throughput is None or base.is_invalid:
                 absent.append(f"{label}: its baseline has no number")
             else:
                 found.append(Bar(label=label, estimate=base.throughput, launches=base.rates))

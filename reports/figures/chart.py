@@ -8,7 +8,6 @@ from typing import ClassVar, Self
 from bench.analysis.report import Report, StudyReport
 from bench.analysis.result import Study
 from reports.figures.svg import marks
-from reports.scaling.sentence import is_invalid
 from reports.text import fmt, names
 
 
@@ -84,7 +83,7 @@ def left_out(study: Study, drawn: Collection[str]) -> tuple[str, ...]:
     for row in study.rows:
         if row.key not in drawn:
             why = next(iter(row.reasons), "") or row.reasons_null.get("efficiency", "")
-            status = "INVALID" if is_invalid(row) else row.status
+            status = "INVALID" if row.is_invalid else row.status
             reason = f" ({fmt.clean(why)})" if why and why != status else ""
             found.append(f"{names.phrase(row, study.rows)}: {status}{reason}")
     return tuple(found)

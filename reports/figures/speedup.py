@@ -7,7 +7,6 @@ from bench.analysis.report import StudyReport
 from bench.analysis.result import Law, Study
 from reports.figures.kinds import lines
 from reports.figures.svg import marks
-from reports.scaling.sentence import is_invalid
 from reports.text import fmt, names
 
 
@@ -86,7 +85,7 @@ def _why_none(study: Study) -> str:
         return "one configuration was run"
     if base is None:
         return "no baseline was run"
-    if base.throughput is None or is_invalid(base):
-        what = "is INVALID" if is_invalid(base) else "has no number to divide by"
+    if base.throughput is None or base.is_invalid:
+        what = "is INVALID" if base.is_invalid else "has no number to divide by"
         return f"the baseline, {names.phrase(base, study.rows)}, {what}"
     return "no other row may be held against the baseline"

@@ -6,7 +6,6 @@ from typing import Self
 from bench.analysis.report import StudyReport
 from reports.figures.chart import left_out
 from reports.figures.kinds.side_by_side import Bar, SideBySide
-from reports.scaling.sentence import is_invalid
 from reports.text import captions, fmt, names
 
 
@@ -24,7 +23,7 @@ class Throughput(SideBySide):
     @classmethod
     def select(cls, report: StudyReport, suffix: str) -> Self | str:
         study = report.study
-        found = [(row, row.throughput) for row in study.rows if row.throughput is not None and not is_invalid(row)]
+        found = [(row, row.throughput) for row in study.rows if row.throughput is not None and not row.is_invalid]
         if not found:
             return ""
         setup = captions.setup(study)

@@ -6,7 +6,7 @@ from bench.analysis.result import Row
 from reports.comparing import comparison
 from reports.page import drawn
 from reports.page.blocks import Block, Grid, Points, Prose, Section, heads
-from reports.scaling.sentence import headlines, is_invalid
+from reports.scaling.sentence import headlines
 from reports.text import fmt, names
 
 _HEADS = (
@@ -84,8 +84,8 @@ def compared(found: Comparison) -> Section:
 
 def _line(number: int, report: StudyReport) -> tuple[str, ...]:
     study, base = report.study, report.study.baseline
-    row: Row | None = next((each for each in headlines(study) if not is_invalid(each)), None)
-    sound = base is not None and not is_invalid(base)
+    row: Row | None = next((each for each in headlines(study) if not each.is_invalid), None)
+    sound = base is not None and not base.is_invalid
     learned = next((each.accuracy for each in (row, base) if each is not None and each.accuracy is not None), None)
     return (
         f"{number}. {study.study_id}",

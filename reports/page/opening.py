@@ -7,13 +7,13 @@ from bench.analysis.result import Accuracy, Row, Study
 from reports.page.blocks import Headline
 from reports.scaling import table
 from reports.scaling.sentence import headlines as rows_of_the_sentence
-from reports.scaling.sentence import is_invalid, is_suspect
+from reports.scaling.sentence import is_suspect
 from reports.text import captions, fmt, names
 
 
 def headlines(study: Study) -> tuple[Headline, ...]:
     """The row that the sentence is about, in large: never a speedup without the rate that it multiplies."""
-    row = next((each for each in rows_of_the_sentence(study) if not is_invalid(each)), None)
+    row = next((each for each in rows_of_the_sentence(study) if not each.is_invalid), None)
     base = study.baseline
     found = []
     if row is not None and row.speedup is not None and base is not None:
@@ -33,7 +33,7 @@ def headlines(study: Study) -> tuple[Headline, ...]:
             )
         )
     rate = row if row is not None else base
-    if rate is not None and rate.throughput is not None and not is_invalid(rate):
+    if rate is not None and rate.throughput is not None and not rate.is_invalid:
         found.append(
             Headline(
                 value=fmt.point(rate.throughput),

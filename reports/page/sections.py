@@ -9,7 +9,7 @@ from reports.page.blocks import Apart, Block, Grid, Page, Points, Prose, Section
 from reports.page.comparing import compared, side_by_side
 from reports.scaling import laws
 from reports.scaling import table as model
-from reports.scaling.sentence import is_invalid, sentence
+from reports.scaling.sentence import sentence
 from reports.text import captions, fmt, names
 from reports.text.columns import Column
 
@@ -103,7 +103,7 @@ def _above_one(study: Study) -> str:
     above = [
         names.phrase(row, study.rows)
         for row in study.rows
-        if row.efficiency is not None and row.efficiency.estimate > 1 and not row.is_baseline and not is_invalid(row)
+        if row.efficiency is not None and row.efficiency.estimate > 1 and not row.is_baseline and not row.is_invalid
     ]
     if not above:
         return ""

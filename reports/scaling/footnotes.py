@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from bench.analysis.result import EQUIVALENT, Row, Study
 from bench.store.schema import OK
 from reports.scaling import laws
-from reports.scaling.sentence import baseline_rate, is_invalid, judged
+from reports.scaling.sentence import baseline_rate, judged
 from reports.text import fmt, names
 
 _NAMES = {
@@ -50,7 +50,7 @@ def _baseline(study: Study) -> str:
         return "No baseline was run, so there is no speedup and no efficiency."
     name = names.phrase(row, study.rows)
     if rate is None:
-        what = "is INVALID" if is_invalid(row) else "has no number"
+        what = "is INVALID" if row.is_invalid else "has no number"
         return f"The baseline, {name}, {what}, so there is no speedup and no efficiency."
     return f"Baseline: {name}, {fmt.with_interval(row.throughput)} samples/s; speedup and eff. are against it."
 
@@ -116,7 +116,7 @@ def _has_a_line(row: Row, key: str) -> bool:
     """The baseline has no speedup over itself, and a row's own note may have said already why it has none."""
     if key == "mfu" and row.configuration.device == "cpu":
         return True  # nobody asks it of a CPU
-    if key in {"speedup", "efficiency"} and (row.is_baseline or is_invalid(row)):
+    if key in {"speedup", "efficiency"} and (row.is_baseline or row.is_invalid):
         return True
     return any(row.reasons_null[key] in reason for reason in row.reasons)
 

@@ -30,20 +30,15 @@ def headlines(study: Study) -> list[Row]:
     order = ("single", "dp", "ddp")
     others = [row for row in study.rows if row.throughput is not None and not row.is_baseline]
     others.sort(key=lambda row: (row.configuration.ranks, order.index(row.configuration.strategy)), reverse=True)
-    if others and is_invalid(others[0]):
-        return [others[0], *[row for row in others if not is_invalid(row)][:1]]
+    if others and others[0].is_invalid:
+        return [others[0], *[row for row in others if not row.is_invalid][:1]]
     return others[:1]
-
-
-def is_invalid(row: Row) -> bool:
-    """The row was refused a verdict, so there is no ratio to speak of."""
-    return row.verdict is not None and row.verdict.word == INVALID
 
 
 def baseline_rate(study: Study) -> str | None:
     """E.g. `1 302 samples/s of one rank`: what every ratio is a multiple of; None when nothing can be."""
     baseline = study.baseline
-    if baseline is None or baseline.throughput is None or is_invalid(baseline):
+    if baseline is None or baseline.throughput is None or baseline.is_invalid:
         return None
     whose = "one rank" if baseline.configuration.ranks == 1 else fmt.count(baseline.configuration.ranks, "rank")
     return f"{fmt.point(baseline.throughput)} samples/s of {whose}"
@@ -51,7 +46,7 @@ def baseline_rate(study: Study) -> str | None:
 
 def is_suspect(row: Row) -> bool:
     """The row has a number that something casts doubt on, short of refusing it."""
-    return row.status == SUSPECT and not is_invalid(row)
+    return row.status == SUSPECT and not row.is_invalid
 
 
 def all_reasons(row: Row) -> tuple[str, ...]:
@@ -77,7 +72,7 @@ def judged(row: Row, verdict: Verdict, study: Study) -> str:
 
 def _about(row: Row, study: Study) -> str:
     name, base, verdict = names.phrase(row, study.rows), baseline_rate(study), row.verdict
-    if verdict is not None and is_invalid(row):
+    if verdict is not None and row.is_invalid:
         return f"{name} ran, but the result is {judged(row, verdict, study)}."
     if row.speedup is None or base is None:
         why = row.reasons_null.get("speedup") or _without_baseline(study)
@@ -97,7 +92,7 @@ def _is_rival(row: Row) -> bool:
         row.configuration.strategy == "single"
         and not row.is_baseline
         and row.speedup is not None
-        and not is_invalid(row)
+        and not row.is_invalid
     )
 
 
@@ -108,7 +103,7 @@ def _rival(row: Row, study: Study) -> str:
 
 def _single_row(row: Row, study: Study) -> str:
     """The only row that was measured."""
-    if row.verdict is not None and is_invalid(row):
+    if row.verdict is not None and row.is_invalid:
         return f"{names.phrase(row, study.rows)} ran, but the result is {judged(row, row.verdict, study)}."
     return _rate_only(row, study)
 
@@ -126,7 +121,7 @@ def _suspicion(row: Row, study: Study) -> str:
 def _without_baseline(study: Study) -> str:
     if study.baseline is None:
         return "no baseline was run"
-    what = "is INVALID" if is_invalid(study.baseline) else "has no number"
+    what = "is INVALID" if study.baseline.is_invalid else "has no number"
     return f"the baseline, {names.phrase(study.baseline, study.rows)}, {what}"
 
 

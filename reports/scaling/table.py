@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bench.analysis.result import Row, Study, Title
 from bench.store.schema import OK
 from reports.scaling.footnotes import Note, footnotes
-from reports.scaling.sentence import is_invalid, sentence
+from reports.scaling.sentence import sentence
 from reports.text import fmt, names
 from reports.text.columns import Align, Column
 
@@ -114,7 +114,7 @@ def columns(study: Study) -> tuple[Column, ...]:
 
 def _is_one(row: Row) -> bool:
     """The baseline against itself: one by definition, not by measurement."""
-    return row.is_baseline and row.throughput is not None and not is_invalid(row)
+    return row.is_baseline and row.throughput is not None and not row.is_invalid
 
 
 def _cores(row: Row) -> str:

@@ -47,7 +47,7 @@ def led(monkeypatch, store):
     def end(code):
         def lead(request):
             requests.append((request, os.environ.get("ASKED_FOR")))
-            return Led(study=study.analysed(store, "2611220800-lenet-0001"), code=code)
+            return Led(study=study.analyse(store, "2611220800-lenet-0001"), code=code)
 
         monkeypatch.setattr(leading, "lead", lead)
         return requests
@@ -215,7 +215,7 @@ def test_a_thread_that_is_not_the_main_one_leaves_signals_alone():
 
 def test_a_study_of_a_store_is_the_one_that_the_command_shows(store, monkeypatch):
     newest = bench.load(store)
-    plain = study.analysed(store, "2611220801-lenet-0002")
+    plain = study.analyse(store, "2611220801-lenet-0002")
     assert [getattr(newest, each.name) for each in fields(plain)] == [
         getattr(plain, each.name) for each in fields(plain)
     ]

@@ -100,7 +100,7 @@ def written(generated, tmp_path, monkeypatch, stream):
             )
         }
         target = stream()
-        show(study.analysed(folder, STUDY), console_for(target), store=str(folder), wide=True)
+        show(study.analyse(folder, STUDY), console_for(target), store=str(folder), wide=True)
         return Written({"terminal": target.getvalue(), **texts})
 
     return make

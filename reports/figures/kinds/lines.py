@@ -10,7 +10,7 @@ from reports.figures.chart import Chart, DataTable, left_out
 from reports.figures.kinds.thinning import LISTED_LAUNCHES
 from reports.figures.svg import marks
 from reports.figures.svg.palette import MOST
-from reports.scaling.sentence import baseline_rate, is_invalid, is_suspect
+from reports.scaling.sentence import baseline_rate, is_suspect
 from reports.text import captions, fmt, names
 
 LINEAR_TO = 16  # resources: up to here a logarithmic axis would only flatter
@@ -192,7 +192,7 @@ def resources_of(row: Row) -> float:
 
 def _is_like(row: Row, base: Row) -> bool:
     """Whether a row stands on the scale of this baseline: another kind of device has one of its own."""
-    return row.configuration.device == base.configuration.device and not is_invalid(row)
+    return row.configuration.device == base.configuration.device and not row.is_invalid
 
 
 def _lines(report: StudyReport, base: Row, *, is_share: bool) -> tuple[Line, ...]:

@@ -104,7 +104,7 @@ def test_a_launch_tells_the_method_that_measured_it():
 
 
 def test_damaged_files_are_the_first_warnings_each_once():
-    found = study_report.analysed(stored(damaged=("a.parquet is torn", "a.parquet is torn", "b.parquet is torn")))
+    found = study_report.analyse(stored(damaged=("a.parquet is torn", "a.parquet is torn", "b.parquet is torn")))
     assert found.warnings[:2] == (
         "a.parquet is torn: its numbers are left out",
         "b.parquet is torn: its numbers are left out",
@@ -144,11 +144,11 @@ def test_several_studies_keep_their_order_and_the_first_two_machines_are_held_ag
     first, second = stored(), stored()
     first = replace(first, dna=[dna(first.launches[0], cpu_cores=2)])
     second = replace(second, dna=[dna(second.launches[0], cpu_cores=4)])
-    report = study_report.together([first, second], title="Two")
+    report = study_report.combine([first, second], title="Two")
     assert (report.title, len(report.studies)) == ("Two", 2)
     (difference,) = report.differences
     assert (difference.field, difference.a, difference.b) == ("identity.cpu_cores", "2", "4")
-    assert study_report.together([first]).differences == ()
+    assert study_report.combine([first]).differences == ()
 
 
 def test_a_report_is_the_same_however_the_rows_were_read():

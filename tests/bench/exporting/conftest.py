@@ -13,7 +13,7 @@ from bench.plan import Plan, Workload, to_json
 from bench.store import schema
 from bench.store.commit import Store
 from bench.store.rows import LaunchRows
-from bench.study import analysed
+from bench.study import analyse
 
 STUDY = "2611241200-lenet-c0de"
 THROUGHPUT_ONLY = "2611230900-lenet-77ff"
@@ -107,7 +107,7 @@ def of(learned: Path) -> Callable[..., Record]:
     """The record of a study, or of a launch of it."""
 
     def make(study_id: str = STUDY, only: str | None = None) -> Record:
-        return record(learned, analysed(learned, study_id), only)
+        return record(learned, analyse(learned, study_id), only)
 
     return make
 

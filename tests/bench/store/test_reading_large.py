@@ -114,7 +114,7 @@ def test_only_the_columns_of_steps_that_are_analysed_are_read(store, monkeypatch
         return decode(table, data, columns)
 
     monkeypatch.setattr(parquet, "decode", decoding)
-    study.analysed(folder, index.resolve(folder, "@last"))
+    study.analyse(folder, index.resolve(folder, "@last"))
     assert set(wanted) == {steady.Steps.COLUMNS}
     assert not {"study_id", "launch_id"} & set(steady.Steps.COLUMNS), "texts that are the same in every step"
 
@@ -124,7 +124,7 @@ def test_launches_are_never_compared_with_each_other(store, monkeypatch):
     folder = store(24, trouble=True)
     compared = []
     monkeypatch.setattr(schema.Launch, "__eq__", lambda *pair: compared.append(pair) or False)
-    found = study.analysed(folder, index.resolve(folder, "@last"))
+    found = study.analyse(folder, index.resolve(folder, "@last"))
     assert sum(row.launches_failed for row in found.rows) == 2
     assert compared == []
 

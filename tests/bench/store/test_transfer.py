@@ -20,7 +20,7 @@ from bench.store.layout import NoStoreError
 from bench.store.place import Place
 from bench.store.rows import LaunchRows
 from bench.store.transfer import transfer
-from bench.study import analysed
+from bench.study import analyse
 from reports import build
 
 OLD, NEW = "2611220824-lenet-0a1b", "2611230900-lenet-77ff"
@@ -105,7 +105,7 @@ def test_what_came_from_elsewhere_is_read_and_reported_like_the_original(source,
     assert damaged == []
     reports = {}
     for name, store in (("original", source.folder), ("copy", tmp_path / "back")):
-        written = build.write(of_study(analysed(store, OLD)), ["md", "csv"], tmp_path / name)
+        written = build.write(of_study(analyse(store, OLD)), ["md", "csv"], tmp_path / name)
         reports[name] = {file.name: file.read_bytes() for file in written}
     assert reports["copy"] == reports["original"]
     assert len(reports["original"]) >= 2

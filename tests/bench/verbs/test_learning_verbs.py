@@ -104,7 +104,7 @@ def test_the_gate_needs_a_target_and_epochs():
 def test_a_missed_target_is_exit_4_when_the_gate_was_asked_for(trained, capsys):
     from bench import study
 
-    found = study.analysed(trained.path, "trained-01")
+    found = study.analyse(trained.path, "trained-01")
     output = OutputOptions(plain=True, no_color=True)
     assert measuring.show(found, trained.path, 0, output) == 0
     assert measuring.show(found, trained.path, 0, output, ("accuracy",)) == 4

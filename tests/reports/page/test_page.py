@@ -57,7 +57,7 @@ class Outline(HTMLParser):
         return [attrs for name, attrs in self.tags if name == tag]
 
 
-def report_of(study) -> Report:
+def of_stored(study) -> Report:
     return Report(studies=(reports.whole(study),))
 
 
@@ -69,7 +69,7 @@ def spoken(text: str) -> str:
 
 @pytest.fixture(scope="module")
 def good() -> str:
-    return html(report_of(studies.good()))
+    return html(of_stored(studies.good()))
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def trained() -> str:
 
 @pytest.mark.parametrize("made", studies.ALL.values(), ids=studies.ALL)
 def test_every_study_has_a_page_with_its_sections_in_order(made):
-    outline = Outline(html(report_of(made())))
+    outline = Outline(html(of_stored(made())))
     keys = [attrs["id"] for attrs in outline.all("section")]
     assert [key for key in keys if key in SECTIONS] == SECTIONS
     assert len(outline.all("h1")) == 1
@@ -91,7 +91,7 @@ def test_a_study_of_which_only_the_table_is_known_has_a_page_too(made):
 
 
 def test_the_same_report_gives_the_same_bytes(good):
-    assert html(report_of(studies.good())) == good
+    assert html(of_stored(studies.good())) == good
 
 
 def test_headings_never_skip_a_level(trained):
@@ -188,7 +188,7 @@ def test_the_data_in_the_page_reproduce_its_headline(good):
 
 
 def test_no_speedup_stands_without_its_base_rate(good):
-    outline = page(report_of(studies.good()))
+    outline = page(of_stored(studies.good()))
     ratio = next(each for each in outline.headlines if each.value.endswith("x"))
     assert "samples/s" in ratio.label
     assert fmt.point(studies.good().baseline.throughput) in ratio.label
@@ -201,7 +201,7 @@ def test_no_speedup_stands_without_its_base_rate(good):
 @pytest.mark.parametrize("made", [studies.good, studies.quick, studies.accelerators, studies.undecided])
 def test_every_caption_says_weak_or_strong_with_batch_precision_and_data(made):
     title = made().title
-    for section in page(report_of(made())).sections:
+    for section in page(of_stored(made())).sections:
         for block in section.blocks:
             if block.kind in {"figure", "grid"}:
                 for fact in (f"{title.scaling} scaling", f"batch {title.batch}", title.precision, title.data):
@@ -209,10 +209,10 @@ def test_every_caption_says_weak_or_strong_with_batch_precision_and_data(made):
 
 
 def test_an_invalid_row_has_no_ratio_anywhere_and_failures_are_counted():
-    text = spoken(html(report_of(studies.failed_rank())))
+    text = spoken(html(of_stored(studies.failed_rank())))
     charts = [
         block
-        for section in page(report_of(studies.failed_rank())).sections
+        for section in page(of_stored(studies.failed_rank())).sections
         for block in section.blocks
         if block.kind == "figure"
     ]
@@ -223,13 +223,13 @@ def test_an_invalid_row_has_no_ratio_anywhere_and_failures_are_counted():
 
 
 def test_without_a_baseline_nothing_is_divided_and_the_reason_is_told():
-    text = spoken(html(report_of(studies.missing_baseline())))
+    text = spoken(html(of_stored(studies.missing_baseline())))
     assert "No speedup to draw: the baseline, single, has no number to divide by" in text
 
 
 def test_more_than_a_hundred_percent_is_explained_not_applauded():
-    assert "Hardware cannot give more than was added" in spoken(html(report_of(studies.undecided())))
-    assert "Hardware cannot give more than was added" not in spoken(html(report_of(studies.good())))
+    assert "Hardware cannot give more than was added" in spoken(html(of_stored(studies.undecided())))
+    assert "Hardware cannot give more than was added" not in spoken(html(of_stored(studies.good())))
 
 
 def test_nothing_is_extrapolated_and_why_is_told(good):
@@ -262,7 +262,7 @@ def test_names_from_outside_are_text_and_never_markup(trained):
 
 
 def test_a_flag_is_never_broken_after_its_first_hyphen(good):
-    assert "<code>--resume</code>" in html(report_of(studies.failed_rank()))
+    assert "<code>--resume</code>" in html(of_stored(studies.failed_rank()))
 
 
 def test_several_studies_stand_side_by_side_each_with_its_own_base():
@@ -301,7 +301,7 @@ def test_a_row_on_another_kind_of_device_is_named_and_not_drawn_on_the_scale():
     study = replace(studies.good(), rows=(*studies.good().rows, mps))
     charts = [
         block
-        for section in page(report_of(study)).sections
+        for section in page(of_stored(study)).sections
         for block in section.blocks
         if block.kind == "figure" and block.key in {"speedup", "efficiency"}
     ]
@@ -318,6 +318,6 @@ def test_studies_of_different_methods_are_said_to_be_so():
 
 
 def test_folds_are_open_where_the_page_is_printed():
-    printed = html(report_of(studies.good()), unfolded=True)
-    assert printed.count("<details open>") == html(report_of(studies.good())).count("<details><summary>")
+    printed = html(of_stored(studies.good()), unfolded=True)
+    assert printed.count("<details open>") == html(of_stored(studies.good())).count("<details><summary>")
     assert "<details><summary>" not in printed
