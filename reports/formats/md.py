@@ -47,7 +47,7 @@ def compared(found: Comparison) -> str:
     """The study judged against another, in the words of `bench compare`."""
     columns, notes = comparison.columns_of(found), comparison.notes_of(found)
     blocks = [
-        f"## RowQuantity: {_escape(comparison.heading(found))}",
+        f"## Compared: {_escape(comparison.heading(found))}",
         f"**Verdict.** {_escape(comparison.sentence(found))}",
         *([table(columns), _escape(comparison.caption(found))] if columns else []),
         *(["\n".join(f"- {_escape(fmt.clean(note))}" for note in notes)] if notes else []),

@@ -9,6 +9,8 @@ import pytest
 
 from bench.analysis.report import of_study
 from reports import formats
+from reports.formats import md
+from tests.reports import fabricated_comparisons as comparisons
 from tests.reports import fabricated_studies as studies
 
 HOSTILE = "a_b%&#$~^\\{}<>|\"'`[x](y)*é中\x1b[31m\n--end"
@@ -118,3 +120,7 @@ def test_csv_never_says_nan():
     broken = replace(study.rows[1], data_wait=float("nan"), mfu=float("inf"))
     record = records(replace(study, rows=(study.rows[0], broken)))[1]
     assert record["data_wait_share"] == record["mfu_share"] == ""
+
+
+def test_a_comparison_stands_in_markdown_under_its_own_heading():
+    assert md.compared(comparisons.slower()).startswith("## Compared: 2611220824-lenet-large-bbbb against ")
