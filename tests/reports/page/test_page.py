@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import pytest
 
-from bench.analysis.report import Report, alone
+from bench.analysis.report import Report, of_study
 from reports.page.closing import _short
 from reports.page.layout import html
 from reports.page.opening import headlines as page_headlines
@@ -87,7 +87,7 @@ def test_every_study_has_a_page_with_its_sections_in_order(made):
 
 @pytest.mark.parametrize("made", studies.ALL.values(), ids=studies.ALL)
 def test_a_study_of_which_only_the_table_is_known_has_a_page_too(made):
-    Outline(html(alone(made())))
+    Outline(html(of_study(made())))
 
 
 def test_the_same_report_gives_the_same_bytes(good):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.analysis.report import StudyReport, alone
+from bench.analysis.report import StudyReport, of_study
 from bench.analysis.result import Estimate
 from reports import formats
 from reports.text import fmt, latex
@@ -30,7 +30,7 @@ def hostile():
 
 
 def typeset(study, suffix=".tex"):
-    return formats.find("tex").render(alone(study))[suffix]
+    return formats.find("tex").render(of_study(study))[suffix]
 
 
 def body(table):
@@ -118,7 +118,7 @@ def test_the_label_is_one_that_latex_takes():
 
 
 def test_the_caption_says_when_it_was_measured():
-    report = alone(studies.good())
+    report = of_study(studies.good())
     changed = replace(report, studies=(StudyReport(study=studies.good(), created_at="2026-11-22T08:14:00+00:00"),))
     assert "Measured 2026-11-22." in formats.find("tex").render(changed)[".tex"]
     assert "Measured" not in typeset(studies.good())
