@@ -20,7 +20,7 @@ from bench.analysis import result
 from bench.analysis.comparing import nouns
 from bench.errors import DONE, TERMINATED, CannotError, UsageError
 from bench.verbs.keywords import options_of
-from bench.verbs.measuring import measured
+from bench.verbs.scale import measured
 from launchers import FOLLOW
 from reports.comparing import comparison
 from reports.scaling import terminal
@@ -201,7 +201,7 @@ def _parts(found: result.Study | nouns.Comparison) -> dict[str, Any]:
 
 
 def _store(given: _Path | None) -> Path:
-    from bench.settings.single import of_files  # noqa: PLC0415 - files are read only where nobody says a store
+    from bench.settings.precedence import of_files  # noqa: PLC0415 - files are read only where nobody says a store
 
     said = given or os.environ.get("BENCH_STORE") or of_files("study.store", Path.cwd())
     return folders.expanded(os.fspath(said))

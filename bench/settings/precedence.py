@@ -6,7 +6,7 @@ keys and wrong values are errors before anything runs.
 
 import math
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -118,13 +118,11 @@ def resolve(
         UsageError: an unknown key, a wrong value, two lengths of the window in one place, no such profile.
     """
     profile = profile or environ.get("BENCH_PROFILE") or None
-    user_file = user_file or folders.of_user(user_config_path) / FILE
     variables = {name: text for name in (*NAMES, GPUS) if (text := environ.get(_variable(name)))}
     layers = [
         _from_names(flags, _flag),
         _from_names(variables, _variable),
-        from_file(cwd / FILE, f"./{FILE}"),
-        from_file(user_file, str(user_file)),
+        *_from_files(cwd, user_file),
     ]
     if profile is None and not any("model.name" in layer.said for layer in layers):
         profile = DEMO
@@ -152,6 +150,19 @@ def resolve(
         not_passed=tuple(name for name in not_passed(environ) if name not in asked),
         origins=origins,
     )
+
+
+def of_files(key: str, cwd: Path, user_file: Path | None = None) -> Any:
+    """What `./bench.toml`, else the user configuration, else the default says of one setting ("study.store").
+
+    Raises:
+        UsageError: one of the files has an unknown key or a wrong value.
+    """
+    for layer in _from_files(cwd, user_file):
+        if key in layer.said:
+            return layer.said[key]
+    section, name = key.split(".")
+    return getattr(getattr(Document(), section), name)
 
 
 def _merged(layers: list[_Layer]) -> tuple[dict[str, Any], dict[str, str], int | None]:
@@ -257,9 +268,14 @@ def _from_names(values: Mapping[str, Any], spelled: Callable[[str], str]) -> _La
     return _layer(_validated(said, called.__getitem__, spelled("…"), strict=False), called.__getitem__)
 
 
-def from_file(file: Path, where: str) -> _Layer:
-    if not file.is_file():
-        return _Layer(said={}, where=lambda _: where)
+def _from_files(cwd: Path, user_file: Path | None) -> Iterator[_Layer]:
+    user_file = user_file or folders.of_user(user_config_path) / FILE
+    for file, where in ((cwd / FILE, f"./{FILE}"), (user_file, str(user_file))):
+        if file.is_file():
+            yield _from_file(file, where)
+
+
+def _from_file(file: Path, where: str) -> _Layer:
     return _layer(_validated(_read_toml(file), lambda _: where, where), lambda _: where)
 
 

@@ -21,11 +21,10 @@ from bench.plan import Plan
 from bench.settings import Settings, resolve
 from bench.store.commit import Store
 from bench.store.layout import Layout
-from bench.verbs import exits, leading, study_refs
-from bench.verbs.data import account_of
-from bench.verbs.measuring import show_plan
+from bench.verbs import leading, study_refs
 from bench.verbs.options import Options
-from bench.verbs.study_request import new_study_id, settings_of
+from bench.verbs.scale import show_plan
+from bench.verbs.study_request import account_of, new_study_id, settings_of
 from reports.comparing import calibration as shown
 from reports.comparing import document
 from reports.text.console import console_for
@@ -47,7 +46,7 @@ def calibrate(options: Options) -> int:
         show_plan(plan, leading.commands(plan, machine, store), output)
         return DONE
     led = leading.run_again(plan, store, machine, when_busy=settings.study.when_busy, output=output)
-    if (code := exits.settled(led.code, led.study)) != DONE:
+    if (code := led.exit_code) != DONE:
         return code
     found = _judged(plan, led.study)
     _keep(found, store)

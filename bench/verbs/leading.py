@@ -14,7 +14,7 @@ from bench.analysis.result import Study
 from bench.dna import ceilings, numbers
 from bench.dna.fingerprint import AskNumbers, fingerprint
 from bench.dna.machine import Machine, here
-from bench.errors import DONE, INTERRUPTED, TERMINATED
+from bench.errors import DONE, INTERRUPTED, PARTIAL, TERMINATED
 from bench.output import say
 from bench.plan import Plan, to_json
 from bench.store import index
@@ -33,7 +33,13 @@ class Led:
     """What a study came to."""
 
     study: Study
-    code: int  # DONE, INTERRUPTED or TERMINATED; what its rows make of that is for `exits` to say
+    code: int  # DONE, INTERRUPTED or TERMINATED
+
+    @property
+    def exit_code(self) -> int:
+        """The code once it is known what the rows came to: one gave no number, or its numbers must not be used."""
+        failed = any(row.launches_failed or row.is_invalid for row in self.study.rows)
+        return PARTIAL if self.code == DONE and failed else self.code
 
 
 def lead(request: StudyRequest, watcher: study.Watcher | None = None) -> Led:

@@ -114,7 +114,7 @@ def setting_option(flag: str, key: str, as_what: Callable[[str], Any] = str, **s
 
     def resolved(_: click.Context, __: click.Parameter, given: str | None) -> Any:
         if given is None and folders.is_configured(Path.cwd()):
-            from bench.settings.single import of_files
+            from bench.settings.precedence import of_files
 
             given = of_files(key, Path.cwd())
         given = _DEFAULTS.get(key) if given is None else given

@@ -144,7 +144,7 @@ def run(*, bundle: Path, study: str, store: Path, data_dir: str | None, when_bus
     from bench.dna.machine import here
     from bench.repro import capsule
     from bench.store import index
-    from bench.verbs import exits, leading, repro_inputs, study_refs
+    from bench.verbs import leading, repro_inputs, study_refs
     from bench.verbs.options import OutputOptions
     from reports.comparing import comparison, document
     from reports.repro import agreement
@@ -154,7 +154,7 @@ def run(*, bundle: Path, study: str, store: Path, data_dir: str | None, when_bus
     capsules = [(file.name, capsule.read(file)) for file in sorted(bundle.glob(f"*{ENDING}"))]
     again = repro_inputs.here(index.plan(bundle, theirs), machine, data_dir)
     led = leading.run_again(again, store, machine, when_busy=when_busy, output=OutputOptions(as_json=as_json))
-    code = exits.settled(led.code, led.study)
+    code = led.exit_code
     if code not in {DONE, PARTIAL}:
         say(f"Broken off; what was finished is kept as {again.study_id} in {store}")
         if as_json:

@@ -12,8 +12,7 @@ from bench.dna.machine import Machine
 from bench.errors import CannotError, UsageError
 from bench.plan import Configuration, Plan
 from bench.repro.capsule import ReproRun
-from bench.verbs.data import account_of
-from bench.verbs.study_request import new_study_id, settings_of
+from bench.verbs.study_request import account_of, new_study_id, settings_of
 
 STEPS = 50
 

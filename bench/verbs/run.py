@@ -16,6 +16,6 @@ Examples:
 @gate_option
 def command(options: Options) -> int:
     """Measure one configuration: rates with their spread, no baseline beside them and so no speedup."""
-    from bench.verbs.measuring import measure
+    from bench.verbs.scale import measure
 
     return measure(options, one_row=True)

@@ -13,17 +13,21 @@ from typing import Any
 
 import launchers
 from bench import planning, plugins
+from bench.account import Account
 from bench.dna.machine import Machine
 from bench.errors import BenchError, UsageError
 from bench.learn import WorkloadError
+from bench.learn.augment_words import HUE, parse
 from bench.learn.catalogue import check_data, check_model
+from bench.learn.sources import DataRequest, Source, find
+from bench.output import say
 from bench.plan import Plan
-from bench.settings import Settings, resolve, variables
+from bench.settings import Settings, resolve
 from bench.store.layout import Layout
-from bench.verbs import data, exits
 from bench.verbs.options import Options
 from launchers import environment
 
+ACCURACY = "accuracy"  # the gate: every row reaches its profile's targets
 STUDY = "BENCH_STUDY"  # the study's id, given from outside: begun once, resumed afterwards
 
 
@@ -46,7 +50,7 @@ class StudyRequest:
             BenchError: a setting, a name or a gate is wrong.
         """
         settings = settings_of(options.flags, options.profile)
-        gates, given = exits.gates(options.fail_on, settings), given_study()
+        gates, given = gates_of(options.fail_on, settings), given_study()
         study_id = given or new_study_id(settings.model.name or "")
         return cls(
             options=options,
@@ -96,8 +100,25 @@ class StudyRequest:
             command=shlex.join(words if asked is not None else [*words, "--order-seed", str(order_seed)]),
             order_seed=order_seed,
             one_row=self.one_row,
-            data=data.account_of(self.settings, quiet=self.options.output.as_json),
+            data=account_of(self.settings, quiet=self.options.output.as_json),
         )
+
+
+def gates_of(fail_on: str | None, settings: Settings) -> tuple[str, ...]:
+    """The gates that were asked for.
+
+    Raises:
+        UsageError: no such gate, or nothing that it could be compared with.
+    """
+    asked = tuple(word.strip() for word in (fail_on or "").split(",") if word.strip())
+    for word in asked:
+        if word != ACCURACY:
+            raise UsageError(f"--fail-on: no gate '{word}'", f"there is {ACCURACY}; others are of: bench compare")
+    if asked and not settings.targets:
+        raise UsageError("--fail-on accuracy: nothing says which accuracy", "a profile does: [targets] top1 = 0.9")
+    if asked and settings.measure.epochs is None:
+        raise UsageError("--fail-on accuracy: only whole epochs are evaluated", "add --epochs N")
+    return asked
 
 
 def settings_of(flags: Mapping[str, Any], profile: str | None) -> Settings:
@@ -109,7 +130,7 @@ def settings_of(flags: Mapping[str, Any], profile: str | None) -> Settings:
     """
     settings = resolve(flags, os.environ, Path.cwd(), profile)
     refuse_unknown_names(settings)
-    environment.pass_on(variables.asked(settings.study.env, os.environ, settings.origins["study.env"]))
+    environment.pass_on(to_pass(settings.study.env, os.environ, settings.origins["study.env"]))
     return settings
 
 
@@ -126,6 +147,26 @@ def refuse_unknown_names(settings: Settings) -> None:
         check_data(settings.data.name)
     except WorkloadError as error:
         raise BenchError(error.message, error.hint, error.exit_code) from error
+
+
+def to_pass(words: Sequence[str], environ: Mapping[str, str], where: str) -> dict[str, str | None]:
+    """Name -> value; None: the one that the variable has here.
+
+    Args:
+        words: `NAME` or `NAME=VALUE`.
+        environ: the environment.
+        where: what to call the place that asks for them.
+
+    Raises:
+        UsageError: a name without a value that is not set here: the ranks would run without it, and nobody know.
+    """
+    found: dict[str, str | None] = {}
+    for word in words:
+        name, given, value = word.partition("=")
+        if not given and name not in environ:
+            raise UsageError(f"{where}: {name} is to be passed, and not set here", f"set it, or say {name}=VALUE")
+        found[name] = value if given else None
+    return found
 
 
 def given_study() -> str | None:
@@ -146,6 +187,42 @@ def given_study() -> str | None:
 def new_study_id(model: str) -> str:
     """An id that no other study has."""
     return planning.new_study_id(model, datetime.now(UTC), secrets.randbits(16))
+
+
+def account_of(settings: Settings, *, quiet: bool = False) -> Account | None:
+    """What was found of the data set, its pictures decoded into the cache of every launch; None: there is none.
+
+    Args:
+        settings: what is asked for.
+        quiet: say nothing of how far it is, where that takes longer than a moment.
+
+    Raises:
+        BenchError: the data are missing, damaged, or not what was asked for.
+    """
+    data = settings.data
+    request = DataRequest(
+        name=data.name,
+        folder=data.dir,
+        input_shape=data.input_shape,
+        classes=data.classes,
+        mean=data.mean,
+        std=data.std,
+        allow_empty_classes=data.allow_empty_classes,
+        tell=(lambda _: None) if quiet else say,
+    )
+    try:
+        source = find(request)
+        _refuse_hue(settings, source)
+        return source.arrays().account if source.account is not None else None
+    except WorkloadError as error:
+        raise BenchError(error.message, error.hint, error.exit_code) from error
+
+
+def _refuse_hue(settings: Settings, source: Source) -> None:
+    """What every rank would say, once it has its data."""
+    words = [settings.data.augment, *(each.augment or () for each in settings.recipe.phases)]
+    if source.shape[0] != 3 and any(each.name == HUE for some in words for each in parse(some)):
+        raise WorkloadError(f"{source.name} is not in colour, and has no hue.", "Leave hue out of augment.")
 
 
 def launcher_request(settings: Settings, study_id: str, words: Sequence[str]) -> launchers.Request:

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from bench.errors import UsageError
-from bench.settings.single import of_files
+from bench.settings.precedence import of_files
 from bench.verbs.options import busy_option, data_dir_option, store_option
 
 

@@ -11,7 +11,7 @@ from bench.errors import UsageError
 from bench.plan import Published, in_rounds, to_json
 from bench.store import index
 from bench.store.commit import Store
-from bench.verbs import exits, measuring
+from bench.verbs import scale, study_request
 from bench.verbs.options import OutputOptions
 from bench.verbs.show import command as show
 from tests.bench.verbs.measured_stores import SINGLE, commit, measured
@@ -91,23 +91,24 @@ def test_the_time_to_an_accuracy_is_told_when_asked(trained):
 
 
 def test_the_gate_needs_a_target_and_epochs():
-    assert exits.gates("accuracy", ASKED) == ("accuracy",)
-    assert exits.gates(None, ASKED) == ()
+    assert study_request.gates_of("accuracy", ASKED) == ("accuracy",)
+    assert study_request.gates_of(None, ASKED) == ()
     with pytest.raises(UsageError, match="no gate 'slower'"):
-        exits.gates("slower", ASKED)
+        study_request.gates_of("slower", ASKED)
     with pytest.raises(UsageError, match="nothing says which accuracy"):
-        exits.gates("accuracy", SimpleNamespace(targets={}, measure=ASKED.measure))
+        study_request.gates_of("accuracy", SimpleNamespace(targets={}, measure=ASKED.measure))
     with pytest.raises(UsageError, match="only whole epochs are evaluated"):
-        exits.gates("accuracy", SimpleNamespace(targets=ASKED.targets, measure=SimpleNamespace(epochs=None)))
+        study_request.gates_of("accuracy", SimpleNamespace(targets=ASKED.targets, measure=SimpleNamespace(epochs=None)))
 
 
 def test_a_missed_target_is_exit_4_when_the_gate_was_asked_for(trained, capsys):
     from bench import study
+    from bench.verbs.leading import Led
 
-    found = study.analyse(trained.path, "trained-01")
+    led = Led(study=study.analyse(trained.path, "trained-01"), code=0)
     output = OutputOptions(plain=True, no_color=True)
-    assert measuring.show(found, trained.path, 0, output) == 0
-    assert measuring.show(found, trained.path, 0, output, ("accuracy",)) == 4
+    assert scale.show(led, trained.path, output) == 0
+    assert scale.show(led, trained.path, output, ("accuracy",)) == 4
     assert "gate failed: accuracy: top-1 was to be at least 55.0" in capsys.readouterr().err
 
 

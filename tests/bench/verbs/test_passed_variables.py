@@ -4,7 +4,7 @@ import pytest
 
 from bench.errors import UsageError
 from bench.settings import resolve
-from bench.settings.variables import asked
+from bench.verbs.study_request import to_pass
 
 
 def settings(tmp_path, flags=None, environ=None, local=None):
@@ -42,6 +42,6 @@ def test_what_is_no_name_is_refused(tmp_path, word):
 
 
 def test_a_name_that_is_not_set_is_refused_since_nobody_would_notice():
-    assert asked(("A", "B=", "C=x=y"), {"A": "1"}, "--env") == {"A": None, "B": "", "C": "x=y"}
+    assert to_pass(("A", "B=", "C=x=y"), {"A": "1"}, "--env") == {"A": None, "B": "", "C": "x=y"}
     with pytest.raises(UsageError, match="--env: NET_WITH is to be passed, and not set here"):
-        asked(("NET_WITH",), {"NET_WIDTH": "1"}, "--env")
+        to_pass(("NET_WITH",), {"NET_WIDTH": "1"}, "--env")
