@@ -63,6 +63,11 @@ class Account:
         return f"{self.name}: {' and '.join(counts)} in {len(self.classes)} classes; {self.split}"
 
     @property
+    def sentences(self) -> tuple[str, ...]:
+        """What the data are, then everything that a reader must know of them."""
+        return (self.summary, *("; ".join(filter(None, note)) for note in self.notes))
+
+    @property
     def notes(self) -> tuple[tuple[str, str], ...]:
         """What a reader must know of the data, and what to do about it, one pair of texts each."""
         return (*self.remarks, *self._empty(), *self._left_out(), *self._pixels(), *self._copies())

@@ -116,9 +116,7 @@ def _notes(workload: Workload, rows: Sequence[Configuration]) -> Iterator[str]:
 
 def _data_notes(data: Account | None) -> tuple[str, ...]:
     """Of data that lie on a disk: what they are, and everything that was left out or is remarkable."""
-    if data is None or not data.found:
-        return ()
-    return (data.summary, *("; ".join(filter(None, note)) for note in data.notes))
+    return data.sentences if data is not None and data.found else ()
 
 
 def _refuse_too_few(data: Account, rows: Sequence[Configuration]) -> None:
@@ -153,20 +151,11 @@ def workload_of(settings: Settings) -> Workload:
         model_options=dict(settings.model.options),
         data=data.name,
         data_dir=data.dir,
-        input_shape=data.input_shape,
-        classes=data.classes,
-        allow_empty_classes=data.allow_empty_classes,
-        augment=data.augment,
-        mean=data.mean,
-        std=data.std,
-        precision=measure.precision,
-        memory_format=measure.memory_format,
+        **data.model_dump(exclude={"name", "dir"}),
         seed=measure.seeds[0] if measure.seeds else measure.seed,
         recipe=recipe_for_run.recipe_of(settings),
         warmup_steps=measure.warmup,
-        steps=measure.steps,
-        seconds=measure.seconds,
-        epochs=measure.epochs,
+        **measure.model_dump(include={"precision", "memory_format", "steps", "seconds", "epochs"}),
     )
 
 

@@ -1,7 +1,7 @@
 """The kinds of values that a setting may have: how text becomes one, and what is said of text that is none."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from typing import Annotated, Any
 
@@ -49,14 +49,26 @@ def _items(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value if isinstance(value, tuple) else (value,)
 
 
-def counts(value: Any) -> tuple[int, ...]:
+def _numbers_of(
+    value: Any, kind: Callable[[str], float], meant: str, *, least: float, how_many: int = 0
+) -> tuple[Any, ...]:
+    """Numbers of one kind, from a list or from text.
+
+    Raises:
+        ValueError: they are none, and `meant` is what should be there.
+    """
     try:
-        counts = tuple(int(part) if isinstance(part, str) else part for part in _items(value))
+        found = tuple(kind(part) if isinstance(part, str) else part for part in _items(value))
     except ValueError:
-        counts = ()
-    if not counts or any(type(number) is not int or number < 1 for number in counts):
-        raise ValueError("should be whole numbers from 1, as in 1,2,4")
-    return counts
+        found = ()
+    kinds = {int, kind}  # a whole number is any, a switch is none
+    if len(found) != (how_many or len(found) or 1) or any(type(each) not in kinds or each < least for each in found):
+        raise ValueError(f"should be {meant}")
+    return found
+
+
+def counts(value: Any) -> tuple[int, ...]:
+    return _numbers_of(value, int, "whole numbers from 1, as in 1,2,4", least=1)
 
 
 def ranks(value: Any) -> tuple[int, ...] | str:
@@ -67,23 +79,12 @@ def ranks(value: Any) -> tuple[int, ...] | str:
 
 
 def shape(value: Any) -> tuple[int, int, int]:
-    try:
-        channels, height, width = (int(part) if isinstance(part, str) else part for part in _items(value))
-    except ValueError:
-        channels = height = width = 0
-    if any(type(side) is not int or side < 1 for side in (channels, height, width)):
-        raise ValueError("should be channels, height and width, as in 3,32,32")
+    channels, height, width = _numbers_of(value, int, "channels, height and width, as in 3,32,32", least=1, how_many=3)
     return channels, height, width
 
 
 def _numbers(value: Any) -> tuple[float, ...]:
-    try:
-        numbers = tuple(float(part) if isinstance(part, str) else part for part in _items(value))
-    except ValueError:
-        numbers = ()
-    if not numbers or any(isinstance(each, bool) or not isinstance(each, int | float) or each < 0 for each in numbers):
-        raise ValueError("should be numbers from 0, as in [0.5, 1]")
-    return tuple(map(float, numbers))
+    return tuple(map(float, _numbers_of(value, float, "numbers from 0, as in [0.5, 1]", least=0)))
 
 
 def betas(value: Any) -> tuple[float, float]:
@@ -125,12 +126,10 @@ def _expanded(folder: str) -> str:
 
 
 def seeds(value: Any) -> tuple[int, ...]:
-    try:
-        seeds = tuple(int(part) if isinstance(part, str) else part for part in _items(value))
-    except ValueError:
-        seeds = ()
-    if not seeds or any(type(seed) is not int or seed < 0 for seed in seeds) or len(set(seeds)) < len(seeds):
-        raise ValueError("should be different whole numbers from 0, as in 1,2,3")
+    meant = "different whole numbers from 0, as in 1,2,3"
+    seeds: tuple[int, ...] = _numbers_of(value, int, meant, least=0)
+    if len(set(seeds)) < len(seeds):
+        raise ValueError(f"should be {meant}")
     return seeds
 
 

@@ -2,22 +2,23 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.account import Account
+from bench.account import TRAINING, VALIDATION, Account
 from bench.analysis.digits import significant
 from bench.analysis.validity import source
 from bench.plan import Configuration, Plan
 from bench.store import checkpoints, index
 from bench.store.attempts import Attempt
 from bench.store.layout import Layout
-from bench.verbs import accounts
 
 if TYPE_CHECKING:
     from bench.store.schema import Dna, Launch
+
+_CLASSES_AT_MOST = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +98,7 @@ class StudyCard:
         account = next((each.data_account for each in self.launches if each.data_account), None)
         if account is None:
             return []
-        return ["", "data", *(f"  {line}" for line in accounts.notes(Account.from_json(account)))]
+        return ["", "data", *(f"  {line}" for line in Account.from_json(account).sentences)]
 
     def _open(self) -> list[str]:
         """Launches that were begun and have not ended."""
@@ -134,7 +135,7 @@ class LaunchCard:
         why = columns.pop("unavailable")
         del columns["data_account"]
         account = self.launch.data_account
-        data = list(accounts.lines(Account.from_json(account))) if account else []
+        data = list(_account_lines(Account.from_json(account))) if account else []
         missing = [(name, why[name]) for name, value in columns.items() if value is None and name in why]
         return [
             *_pairs({name: _shown(value) for name, value in columns.items() if value is not None and value != ()}),
@@ -174,6 +175,22 @@ class LaunchCard:
     @property
     def _logs(self) -> Path:
         return self.layout.folder(self.launch.study_id, self.launch.launch_id, self.launch.attempt)
+
+
+def _account_lines(account: Account) -> Iterator[str]:
+    """All that is known: files, pictures of each class, sizes and modes."""
+    yield from account.sentences
+    if account.found:
+        yield f"files: {account.found:,} found, {account.taken:,} taken"
+    for part, counts in ((TRAINING, account.training), (VALIDATION, account.validation)):
+        counted = [f"{name} {count:,}" for name, count in zip(account.classes, counts, strict=True)]
+        more = len(counted) - _CLASSES_AT_MOST
+        classes = ", ".join(counted[:_CLASSES_AT_MOST]) + (f" and {more} more (--json has all)" if more > 0 else "")
+        yield f"{part} by class: {classes}"
+        if (seen := account.seen.get(part)) is not None:
+            sizes = ", ".join(f"{which} {size}" for which, size in seen.sizes.items())
+            modes = ", ".join(f"{count:,} {mode}" for mode, count in seen.modes.items())
+            yield f"{part} pictures: {sizes}; {modes}"
 
 
 def _batch(row: Configuration) -> str:

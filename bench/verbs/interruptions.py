@@ -4,30 +4,15 @@ import contextlib
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-
-from bench.errors import INTERRUPTED
 
 
 class Terminated(BaseException):
     """SIGTERM arrived. Not an Exception: nothing on the way may swallow it."""
 
 
-@dataclass
-class Interruptions:
-    """What the user, or a scheduler, has asked for so far."""
-
-    draining: bool = False
-
-    @property
-    def code(self) -> int | None:
-        """The exit code that follows; None when nobody asked for anything."""
-        return INTERRUPTED if self.draining else None
-
-
 @contextlib.contextmanager
-def listened_for(on_drain: Callable[[], None]) -> Iterator[Interruptions]:
-    """Have signals noted while a study runs; in a thread that gets none (Python hands them to the main one) nothing.
+def listened_for(on_drain: Callable[[], None]) -> Iterator[threading.Event]:
+    """Have the first Ctrl-C set what is yielded; a thread that gets no signals, as all but the main one, sees none.
 
     Args:
         on_drain: called at the first Ctrl-C, so that the user knows what a second one does.
@@ -36,15 +21,15 @@ def listened_for(on_drain: Callable[[], None]) -> Iterator[Interruptions]:
         KeyboardInterrupt: the second Ctrl-C.
         Terminated: SIGTERM. A scheduler kills half a minute after it, which may be less than a launch takes.
     """
-    asked = Interruptions()
+    draining = threading.Event()
     if threading.current_thread() is not threading.main_thread():
-        yield asked
+        yield draining
         return
 
     def interrupted(_number: int, _frame: object) -> None:
-        if asked.draining:
+        if draining.is_set():
             raise KeyboardInterrupt
-        asked.draining = True
+        draining.set()
         on_drain()
 
     def terminated(_number: int, _frame: object) -> None:
@@ -55,7 +40,7 @@ def listened_for(on_drain: Callable[[], None]) -> Iterator[Interruptions]:
         for number, handler in ((signal.SIGINT, interrupted), (signal.SIGTERM, terminated))
     }
     try:
-        yield asked
+        yield draining
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -22,8 +22,7 @@ from bench.store.commit import Store
 from bench.study import Host
 from bench.verbs.interruptions import Terminated, listened_for
 from bench.verbs.options import OutputOptions
-from bench.verbs.study_request import StudyRequest
-from bench.verbs.submission import as_bench_errors
+from bench.verbs.study_request import StudyRequest, as_bench_errors
 from reports.running import plans, progress
 from reports.text.console import console_for
 
@@ -160,9 +159,9 @@ def _written_down(plan: Plan, store: Store, request: StudyRequest) -> Plan:
 def _run(plan: Plan, store: Store, host: Host, watcher: study.Watcher) -> int:
     """Every launch that has no result yet, until the last or until somebody ends it; returns which of these."""
     try:
-        with listened_for(lambda: say("\nEnding after this launch; Ctrl-C again ends it now.")) as asked:
-            study.run(plan, store, host, watcher, draining=lambda: asked.draining)
-            return asked.code or DONE
+        with listened_for(lambda: say("\nEnding after this launch; Ctrl-C again ends it now.")) as draining:
+            study.run(plan, store, host, watcher, draining=draining.is_set)
+            return INTERRUPTED if draining.is_set() else DONE
     except KeyboardInterrupt:
         return INTERRUPTED
     except Terminated:

@@ -1,10 +1,11 @@
 """What a study's options and the settings around them come to, whoever then runs it."""
 
+import contextlib
 import hashlib
 import os
 import secrets
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ import launchers
 from bench import planning, plugins
 from bench.account import Account
 from bench.dna.machine import Machine
-from bench.errors import BenchError, UsageError
+from bench.errors import BenchError, CannotError, UsageError
 from bench.learn import WorkloadError
 from bench.learn.augment_words import HUE, parse
 from bench.learn.catalogue import check_data, check_model
@@ -203,11 +204,7 @@ def account_of(settings: Settings, *, quiet: bool = False) -> Account | None:
     request = DataRequest(
         name=data.name,
         folder=data.dir,
-        input_shape=data.input_shape,
-        classes=data.classes,
-        mean=data.mean,
-        std=data.std,
-        allow_empty_classes=data.allow_empty_classes,
+        **data.model_dump(exclude={"name", "dir", "augment"}),
         tell=(lambda _: None) if quiet else say,
     )
     try:
@@ -223,6 +220,22 @@ def _refuse_hue(settings: Settings, source: Source) -> None:
     words = [settings.data.augment, *(each.augment or () for each in settings.recipe.phases)]
     if source.shape[0] != 3 and any(each.name == HUE for some in words for each in parse(some)):
         raise WorkloadError(f"{source.name} is not in colour, and has no hue.", "Leave hue out of augment.")
+
+
+@contextlib.contextmanager
+def as_bench_errors() -> Iterator[None]:
+    """What a launcher complains of, as errors that a user can act on.
+
+    Raises:
+        UsageError: for a ValueError, which says what to write otherwise.
+        CannotError: for anything else that hosts, networks and queues do.
+    """
+    try:
+        yield
+    except ValueError as error:
+        raise UsageError(str(error), "see what is started where: --dry-run") from error
+    except (OSError, RuntimeError, LookupError) as error:
+        raise CannotError(str(error), "see what is started where: --dry-run") from error
 
 
 def launcher_request(settings: Settings, study_id: str, words: Sequence[str]) -> launchers.Request:

@@ -1,8 +1,6 @@
 """A study that this process does not lead: handed to a queue and waited for, or followed at a leader's word."""
 
-import contextlib
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -10,7 +8,7 @@ from bench.errors import CannotError, UsageError
 from bench.output import say
 from bench.store.layout import Layout
 from bench.verbs.interruptions import listened_for
-from bench.verbs.study_request import StudyRequest, forwarded_words
+from bench.verbs.study_request import StudyRequest, as_bench_errors, forwarded_words
 from launchers import Request, Submitted
 
 _LOOK_EVERY_S = 2.0
@@ -59,22 +57,6 @@ def follow(module: ModuleType) -> int:
     with as_bench_errors():
         code: int = module.follow()
     return code
-
-
-@contextlib.contextmanager
-def as_bench_errors() -> Iterator[None]:
-    """What a launcher complains of, as errors that a user can act on.
-
-    Raises:
-        UsageError: for a ValueError, which says what to write otherwise.
-        CannotError: for anything else that hosts, networks and queues do.
-    """
-    try:
-        yield
-    except ValueError as error:
-        raise UsageError(str(error), "see what is started where: --dry-run") from error
-    except (OSError, RuntimeError, LookupError) as error:
-        raise CannotError(str(error), "see what is started where: --dry-run") from error
 
 
 def _words(request: StudyRequest) -> tuple[str, ...]:

@@ -202,7 +202,7 @@ def test_a_thread_that_is_not_the_main_one_leaves_signals_alone():
 
     def listen():
         with listened_for(lambda: None) as heard:
-            seen.append((signal.getsignal(signal.SIGINT), heard.draining))
+            seen.append((signal.getsignal(signal.SIGINT), heard.is_set()))
 
     thread = threading.Thread(target=listen)
     thread.start()
