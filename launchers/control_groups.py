@@ -1,6 +1,7 @@
-"""The control groups that this process is in, of version 1, of version 2, and of both at once."""
+"""The control groups that this process is in, of version 1, of version 2, and of both at once: what they tell."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -24,3 +25,21 @@ def groups(root: Path, controller: str) -> Iterator[Path]:
         own = Path(path.strip().lstrip("/"))
         for top in tops:
             yield from (top / each for each in (own, *own.parents))
+
+
+def oom_kills(root: Path = Path("/")) -> int | None:
+    """How many processes the kernel has killed so far because memory ran out; None where it does not tell (macOS).
+
+    A SIGKILL does not say what it was for; the memory group's counter does.
+
+    Counted for this process's memory cgroup (version 1: memory.oom_control, version 2: memory.events), or for the whole
+    host where the cgroup cannot be seen. Read it before and after: only a difference means anything.
+    """
+    counters = [group / name for group in groups(root, "memory") for name in ("memory.events", "memory.oom_control")]
+    for file in (*counters, root / "proc/vmstat"):
+        with suppress(OSError):
+            for line in file.read_text().splitlines():
+                name, _, count = line.partition(" ")
+                if name == "oom_kill":
+                    return int(count)
+    return None

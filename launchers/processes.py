@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from launchers import Command, flight_recorder, guard, heartbeat, oom
+from launchers import Command, control_groups, flight_recorder, guard, heartbeat
 from launchers.environment import environment
 from launchers.findings import log_file
 from launchers.heartbeat import Beat
@@ -91,7 +91,7 @@ class LocalRankPool:
             StartError: a rank cannot be started, or not on its cores. Those before it are running.
         """
         _adopt_orphans()
-        self._oom_kills = oom.kills()
+        self._oom_kills = control_groups.oom_kills()
         # Isolated and without site-packages: it must not depend on what is installed, and starts in 10 ms.
         self._guard = subprocess.Popen(
             (sys.executable, "-I", "-S", guard.__file__, str(self._command.folder), str(os.getpid())),
@@ -231,7 +231,7 @@ class LocalRankPool:
             code=code,
             seen_ns=seen_ns,
             node=self._spec.node,
-            oom_killed=code == -signal.SIGKILL and oom.kills() != self._oom_kills,
+            oom_killed=code == -signal.SIGKILL and control_groups.oom_kills() != self._oom_kills,
         )
 
     def _notify_guard(self, group: int) -> None:

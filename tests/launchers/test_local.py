@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from launchers import heartbeat, local, oom
+from launchers import control_groups, heartbeat, local
 from launchers.local import Patience, launch
 from tests.launchers.scripted_ranks import alive, command_for, nobody_watches
 
@@ -75,7 +75,7 @@ def test_a_rank_that_is_killed_is_named_with_the_step_it_had_reached(run_ranks):
 
 def test_a_kill_for_want_of_memory_is_told_from_any_other(run_ranks, monkeypatch):
     counter = iter((3, 4))
-    monkeypatch.setattr(oom, "kills", lambda: next(counter))
+    monkeypatch.setattr(control_groups, "oom_kills", lambda: next(counter))
     ending = run_ranks("os.kill(os.getpid(), signal.SIGKILL)", ranks=1).ending
     assert (ending.status, ending.failed_rank) == ("oom_kill", 0)
 
