@@ -22,11 +22,11 @@ from typing import Any
 
 import psutil
 
-from launchers import Command, file_transfer
+from launchers import Command
 from launchers.processes import LocalRankPool, NodeSpec, listen
 from launchers.rank_pool import Death, StartError
 from launchers.scratch import scratch
-from launchers.wire import KEY_NAME, SILENCE_S, Message, NoConnectionError, Wire, connect, key_of
+from launchers.wire import KEY_NAME, SILENCE_S, Message, NoConnectionError, Wire, connect, key_of, pieces_of, save_piece
 
 CONNECT_S = 120.0  # for a leader that starts later than we do
 _BEATS_S = 0.25
@@ -165,7 +165,7 @@ class _NodeLaunch:
         pool, facts = self._pool, order.facts
         match order.kind:
             case "file":
-                file_transfer.save(order, self._folder)
+                save_piece(order, self._folder)
             case "launch":
                 self._start(facts)
             case "signal" if pool is not None:
@@ -241,7 +241,7 @@ class _NodeLaunch:
         for file in sorted(self._folder.glob(pattern)):
             if not file.is_file() or self._sent.get(file.name) == (version := _version(file)):
                 continue
-            for facts, body in file_transfer.pieces(file):
+            for facts, body in pieces_of(file):
                 self._wire.send("file", body, **facts)
             self._sent[file.name] = version
 

@@ -11,12 +11,12 @@ from dataclasses import asdict
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from launchers import Command, LaunchEnd, file_transfer
+from launchers import Command, LaunchEnd
 from launchers.agent_listener import Agent, Inbox
 from launchers.heartbeat import Beat, silent
 from launchers.rank_pool import Death, StartError
 from launchers.supervise import Patience, supervise
-from launchers.wire import Message
+from launchers.wire import Message, pieces_of, save_piece
 
 # A broken connection takes longer to show between hosts, and what ranks say longer to come.
 PATIENCE = Patience(peers_s=1.5, stacks_s=1.0)
@@ -162,7 +162,7 @@ class RemoteRankPool:
         """Send a node what it is to start, and all the files that its ranks read."""
         for file in sorted(self._command.folder.iterdir()):
             if file.is_file():
-                for facts, body in file_transfer.pieces(file):
+                for facts, body in pieces_of(file):
                     agent.send("file", body, **facts)
         agent.send("launch", command=command_as_json(self._command), meeting=meeting)
         self._living |= set(self._of(agent.node, range(self._command.ranks)))
@@ -190,7 +190,7 @@ class RemoteRankPool:
             return None
         match message.kind:
             case "file":
-                file_transfer.save(message, self._command.folder)
+                save_piece(message, self._command.folder)
             case "beats":
                 for beat in message.facts["beats"]:
                     self._beats[beat["rank"]] = Beat(**beat)

@@ -10,11 +10,12 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Connection, answer_challenge, deliver_challenge
+from pathlib import Path
 from typing import Any
 
 KEY_NAME = "BENCH_AGENT_KEY"
@@ -24,6 +25,7 @@ SILENCE_S = 10.0  # and who has heard nothing for this long takes the other for 
 _HANDSHAKE_S = 10.0
 _RETRY_S = 0.2
 _LARGEST_BYTES = 1 << 24
+_PIECE_BYTES = 1 << 18  # of a file: every piece is a sign of life, on a slow link too
 
 
 class NoConnectionError(OSError):
@@ -146,3 +148,34 @@ def connect(host: str, port: int, key: bytes, *, patience_s: float) -> Wire:
             wire.close()
             raise NoConnectionError(f"{host}:{port} does not take us in: {error}") from error
         return wire
+
+
+def pieces_of(file: Path) -> Iterator[tuple[dict[str, Any], bytes]]:
+    """A file, as facts and bodies of messages of kind "file"; see `save_piece`."""
+    with file.open("rb") as opened:
+        written = os.fstat(opened.fileno())
+        last = False
+        while not last:
+            body = opened.read(_PIECE_BYTES)
+            last = len(body) < _PIECE_BYTES
+            # An age and not a time: the clocks of two hosts differ.
+            yield {"name": file.name, "last": last, "age_ns": time.time_ns() - written.st_mtime_ns}, body
+
+
+def save_piece(message: Message, folder: Path) -> None:
+    """Take a piece of a file into a folder; the file is there once its last piece is, and as old as it was.
+
+    Raises:
+        OSError: it cannot be written, or its name is not that of a file in this folder.
+    """
+    name = str(message.facts["name"])
+    if "/" in name or name in {"", ".", ".."}:
+        raise OSError(f"{name!r} is no plain file name")
+    draft = folder / f".{name}.part"
+    with draft.open("ab") as opened:
+        opened.write(message.body)
+    if message.facts["last"]:
+        received_ns = time.time_ns() - (time.monotonic_ns() - message.received_ns)
+        written_ns = received_ns - max(0, int(message.facts["age_ns"]))
+        os.utime(draft, ns=(written_ns, written_ns))
+        draft.replace(folder / name)

@@ -3,8 +3,7 @@ import time
 
 import pytest
 
-from launchers import file_transfer
-from launchers.wire import Message
+from launchers.wire import Message, pieces_of, save_piece
 
 
 def as_received(facts: dict, body: bytes) -> Message:
@@ -18,8 +17,8 @@ def test_a_file_arrives_whole_and_as_old_as_it_was(tmp_path):
         file.write_bytes(os.urandom(size))
         an_hour_ago = time.time() - 3600
         os.utime(file, (an_hour_ago, an_hour_ago))
-        for facts, body in file_transfer.pieces(file):
-            file_transfer.save(as_received(facts, body), tmp_path / "there")
+        for facts, body in pieces_of(file):
+            save_piece(as_received(facts, body), tmp_path / "there")
         arrived = tmp_path / "there" / file.name
         assert arrived.read_bytes() == file.read_bytes()
         assert abs(arrived.stat().st_mtime - an_hour_ago) < 60
@@ -29,4 +28,4 @@ def test_a_file_arrives_whole_and_as_old_as_it_was(tmp_path):
 @pytest.mark.parametrize("name", ["../rank0.log", "/etc/passwd", "a/b", "..", ""])
 def test_a_file_goes_nowhere_but_into_the_launchs_folder(tmp_path, name):
     with pytest.raises(OSError, match="no plain file name"):
-        file_transfer.save(as_received({"name": name, "last": True, "age_ns": 0}, b"x"), tmp_path)
+        save_piece(as_received({"name": name, "last": True, "age_ns": 0}, b"x"), tmp_path)
