@@ -1,6 +1,7 @@
 """What became of a launch, concluded from what was seen: who failed first, as what, and in whose log to look."""
 
 import json
+import os
 import signal
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -8,14 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from launchers import logs
-from launchers.heartbeat import Beat
+from launchers.heartbeat import PHASES, Beat
 from launchers.rank_pool import Death
-from launchers.watchdog import furthest_behind
 
 STOPPED = ("T", "t")  # by a signal, or by a debugger
 
 _LONGEST_QUOTE = 200
+_LOG_LINES, _LOG_BYTES = 15, 16_384  # of a log's end: enough to see what happened
 
 # Somebody else ended the process; any other signal is its own crash.
 _SENT = {signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT}
@@ -39,10 +39,10 @@ class LaunchFinding:
     rank_to_read: int | None = None  # whose log says more, where nobody is to blame
     level: tuple[int, ...] = ()  # of a hang: the ranks that have come equally far, one of which may hold the others up
 
-    @property
-    def look_at(self) -> int | None:
-        """The rank whose log to show."""
-        return self.rank if self.rank is not None else self.rank_to_read
+    def log_tail(self, folder: Path) -> str:
+        """The last lines of the log to show; empty when all is well."""
+        rank = self.rank if self.rank is not None else self.rank_to_read
+        return "" if rank is None else tail(log_file(folder, rank))
 
 
 def log_file(folder: Path, rank: int) -> Path:
@@ -170,10 +170,20 @@ def by_stacks(folder: Path, finding: LaunchFinding) -> LaunchFinding:
 
 def _innermost_frame(folder: Path, rank: int) -> str:
     """Where a rank's main thread was when it was last asked, as faulthandler says it; empty when it did not."""
-    log = logs.end(log_file(folder, rank))
+    log = _end(log_file(folder, rank))
     _, asked, stack = log.rpartition("(most recent call first):\n")  # the main thread comes last
     first, *_ = stack.splitlines() or [""]
     return first.strip() if asked and first.lstrip().startswith("File ") else ""
+
+
+def furthest_behind(beats: Sequence[Beat]) -> list[Beat]:
+    """The beats of those that have come least far, by epoch, phase and step; all of them when none is behind."""
+
+    def progress(beat: Beat) -> tuple[int, int, int]:
+        return beat.epoch, PHASES.index(beat.phase), beat.step
+
+    least = min(map(progress, beats))
+    return [beat for beat in beats if progress(beat) == least]
 
 
 def timeout(beats: Sequence[Beat], living: Collection[int], timeout_s: float) -> LaunchFinding:
@@ -183,13 +193,22 @@ def timeout(beats: Sequence[Beat], living: Collection[int], timeout_s: float) ->
     return LaunchFinding(status="timeout", reason=reason, rank_to_read=last.rank)
 
 
-def log_tail(folder: Path, rank: int | None) -> str:
-    """The last lines of a rank's log."""
-    return logs.tail(log_file(folder, rank)) if rank is not None else ""
+def tail(log: Path) -> str:
+    """The last lines of a log, whatever its length; empty where there is nothing to read."""
+    return "\n".join(_end(log).splitlines()[-_LOG_LINES:])
+
+
+def _end(log: Path) -> str:
+    try:
+        with log.open("rb") as stream:
+            stream.seek(max(0, stream.seek(0, os.SEEK_END) - _LOG_BYTES))
+            return stream.read().decode(errors="replace")
+    except OSError:
+        return ""
 
 
 def _last_words(folder: Path, rank: int) -> str:
-    lines = log_tail(folder, rank).strip().splitlines()
+    lines = tail(log_file(folder, rank)).strip().splitlines()
     return f": {lines[-1][:_LONGEST_QUOTE]}" if lines else ""
 
 

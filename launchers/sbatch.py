@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from launchers import Request, interpreter
-from launchers.logs import tail
+from launchers.findings import tail
 from launchers.slurm_commands import SlurmError, answer, complaint, run
 
 _ASKS = ("partition", "account", "qos", "time", "constraint", "reservation", "mem")  # #SBATCH options of the same name

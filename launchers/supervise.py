@@ -1,19 +1,22 @@
 """Runs one launch to its end: starts the ranks, watches them, and leaves nothing behind.
 
-A rank pool owns the processes, `watchdog` listens for silence, `findings` judges. This file is the order of things, the
-same whether the ranks are on this host or on many.
+A rank pool owns the processes, a `Watchdog` listens for silence, `findings` judges. This file is the order of things,
+the same whether the ranks are on this host or on many.
 """
 
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from launchers import Command, LaunchEnd, findings, flight_recorder
 from launchers.findings import LaunchFinding
-from launchers.heartbeat import Beat
+from launchers.heartbeat import Beat, silent
 from launchers.rank_pool import Death, RankPool, StartError, wait_for_all
-from launchers.watchdog import Watchdog
+
+_STEPPING = ("warm-up", "window")
+_SLOW_STEPS = 20  # a rank may be this many of its longest steps late
+_LONGEST_LOOK_S = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +70,7 @@ def supervise(
         exit_codes=pool.codes,
         duration_s=time.monotonic() - began_s,
         supervisor_cpu_s=time.process_time() - cpu_s,
-        log_tail=findings.log_tail(command.folder, finding.look_at),
+        log_tail=finding.log_tail(command.folder),
     )
 
 
@@ -122,3 +125,50 @@ def _ask_for_stacks(pool: RankPool, beats: list[Beat], wait_s: float) -> None:
     """Have the ranks write where they are into their logs; one that has never spoken is not ready to, and would die."""
     pool.signal([rank for rank in pool.living if beats[rank].monotonic_ns], signal.SIGUSR1)
     wait_for_all(pool, wait_s)
+
+
+class Watchdog:
+    """Counts how long each rank has been silent, from heartbeats alone; touches no process.
+
+    A rank that makes steps may be silent for `stall_s`, and never less than 20 of the longest steps seen. Outside the
+    steps, where data is decoded and kernels are compiled, it may be for `startup_s` if that is longer; and once a rank
+    has ended well, the others for `finish_s`.
+    """
+
+    def __init__(self, ranks: int, *, now_s: float, stall_s: float, startup_s: float, finish_s: float) -> None:
+        self._stall_s, self._startup_s, self._finish_s = stall_s, startup_s, finish_s
+        self._last = [silent(rank) for rank in range(ranks)]
+        self._stepped: set[int] = set()
+        self._living = ranks
+        self._longest_step_s = 0.0
+        self._looked_s = now_s
+        self.quiet_s = [0.0] * ranks
+
+    def look(self, beats: Sequence[Beat], living: Collection[int], now_s: float) -> list[int]:
+        """Take in the latest beats, one for each rank; returns the living ranks that have been silent for too long."""
+        # Silence that nobody was awake to hear (a closed lid, a frozen container) does not count as a rank's.
+        passed_s = min(now_s - self._looked_s, _LONGEST_LOOK_S)
+        self._looked_s = now_s
+        rank_left = len(living) < self._living
+        self._living = len(living)
+        for beat, last in zip(beats, tuple(self._last), strict=True):
+            self._learn(last, beat)
+            self._last[beat.rank] = beat
+            self.quiet_s[beat.rank] = 0.0 if rank_left or beat != last else self.quiet_s[beat.rank] + passed_s
+        return [rank for rank in sorted(living) if self.quiet_s[rank] > self._allowed_s(rank)]
+
+    def _learn(self, last: Beat, beat: Beat) -> None:
+        if beat.phase not in _STEPPING or beat.step == 0:
+            return
+        self._stepped.add(beat.rank)
+        if beat.phase == last.phase and beat.step > last.step:
+            step_s = (beat.monotonic_ns - last.monotonic_ns) / (beat.step - last.step) / 1e9
+            self._longest_step_s = max(self._longest_step_s, step_s)
+
+    def _allowed_s(self, rank: int) -> float:
+        slow_s = _SLOW_STEPS * self._longest_step_s
+        if self._living < len(self._last):
+            return max(self._finish_s, slow_s)
+        allowed_s = max(self._stall_s, slow_s)
+        stepping = self._last[rank].phase in _STEPPING and rank in self._stepped
+        return allowed_s if stepping else max(allowed_s, self._startup_s)

@@ -123,11 +123,11 @@ def test_words_that_cannot_be_read_are_no_words(tmp_path, words):
 
 def test_the_tail_of_a_log_is_its_last_lines_whatever_its_bytes(tmp_path):
     (tmp_path / "rank0.log").write_bytes(b"\xff" * 50_000 + b"\n" + b"".join(b"line %d\n" % n for n in range(100)))
-    assert findings.log_tail(tmp_path, 0).splitlines() == [f"line {n}" for n in range(85, 100)]
+    assert findings.tail(findings.log_file(tmp_path, 0)).splitlines() == [f"line {n}" for n in range(85, 100)]
 
 
 def test_a_log_that_was_never_written_has_no_tail(tmp_path):
-    assert findings.log_tail(tmp_path, 0) == ""
+    assert findings.tail(findings.log_file(tmp_path, 0)) == ""
 
 
 @pytest.mark.parametrize(

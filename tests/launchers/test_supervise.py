@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from launchers.findings import furthest_behind
 from launchers.heartbeat import PHASES, Beat
-from launchers.watchdog import Watchdog, furthest_behind
+from launchers.supervise import Watchdog
 
 
 def beat(rank=0, phase="window", step=1, ms=1):
