@@ -10,7 +10,7 @@ import os
 import sys
 import time
 
-from launchers.slurm_commands import SlurmError, answer, run
+from launchers.sbatch import SlurmError, answer, run
 
 _DEAF_LOOKS = 60  # without an answer from Slurm, whose controller may be restarted; then nobody needs us any more
 

@@ -1,10 +1,11 @@
-"""A whole study as one Slurm job: the script that is submitted, and what the queue says of it.
+"""A whole study as one Slurm job: the script that is submitted, and what Slurm's own commands say of it.
 
 The job asks for the most nodes of any row. `bench` itself leads on the first of them, and each launch is one step of
 the job; see `launchers.slurm`.
 """
 
 import shlex
+import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,6 @@ from typing import Any
 
 from launchers import Request, interpreter
 from launchers.findings import tail
-from launchers.slurm_commands import SlurmError, answer, complaint, run
 
 _ASKS = ("partition", "account", "qos", "time", "constraint", "reservation", "mem")  # #SBATCH options of the same name
 _OPTIONS = (*_ASKS, "exclusive", "requeue", "extra", "setup")
@@ -20,6 +20,11 @@ _OPTIONS = (*_ASKS, "exclusive", "requeue", "extra", "setup")
 # Before the time limit, for what has been measured to be printed; the launch that runs then has no row.
 _WARNING_S = 60
 _WATCH_EVERY_S = 60
+_PATIENCE_S = 60.0  # a busy controller takes many seconds
+
+
+class SlurmError(RuntimeError):
+    """Slurm refuses, in its own words, or is not here."""
 
 
 def script(words: tuple[str, ...], request: Request) -> str:
@@ -141,3 +146,39 @@ def submit(words: tuple[str, ...], request: Request, folder: Path) -> SlurmJob:
     submitted = answer("sbatch", "--parsable", f"--output={log}/slurm-%j.log", str(job))
     name = submitted.partition(";")[0]  # NUMBER;CLUSTER where there are several clusters
     return SlurmJob(name=name, log=job.with_name(f"slurm-{name}.log"))
+
+
+def run(*argv: str, patience_s: float = _PATIENCE_S) -> subprocess.CompletedProcess[str]:
+    """A command that has ended, well or not.
+
+    Raises:
+        SlurmError: there is no such command, or it has not ended for `patience_s`.
+    """
+    try:
+        return subprocess.run(
+            argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=patience_s
+        )
+    except FileNotFoundError as error:
+        raise SlurmError(f"{argv[0]} is not here: a job is submitted where Slurm's commands are") from error
+    except subprocess.TimeoutExpired as error:
+        raise SlurmError(f"{argv[0]} has said nothing for {patience_s:g} s") from error
+
+
+def answer(*argv: str) -> str:
+    """What a command that ended well printed.
+
+    Raises:
+        SlurmError: it complained, or as `run`.
+    """
+    ended = run(*argv)
+    if ended.returncode:
+        raise SlurmError(complaint(ended))
+    return ended.stdout.strip()
+
+
+def complaint(ended: subprocess.CompletedProcess[str]) -> str:
+    """What a command that failed said."""
+    lines = [line.strip() for line in ended.stderr.splitlines() if line.strip()]
+    return "; ".join(line.removeprefix(f"{ended.args[0]}: ").removeprefix("error: ") for line in lines) or (
+        f"{ended.args[0]} ended with code {ended.returncode}"
+    )

@@ -13,14 +13,12 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
-from types import TracebackType
 from typing import Self
 
 from launchers import LEAD, SUBMIT, Command, LaunchEnd, Request, hosts, interpreter
 from launchers.agent_listener import AgentListener, NotAllHereError
 from launchers.heartbeat import Beat
-from launchers.sbatch import script, submit
-from launchers.slurm_commands import SlurmError, answer, run
+from launchers.sbatch import SlurmError, answer, run, script, submit
 from launchers.wire import KEY_NAME, key_of
 
 __all__ = ["SlurmError", "open", "role", "script", "submit"]
@@ -110,9 +108,7 @@ class _Step:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Wait for the agents, who have been told, to leave; a step that is not over by then is ended."""
         with suppress(subprocess.TimeoutExpired):
             self._srun.wait(_GOODBYE_S)
