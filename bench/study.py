@@ -25,7 +25,7 @@ from bench.store.commit import Store
 from bench.store.layout import Layout
 from bench.store.owner import Owner
 from bench.worker.job import Job
-from launchers import LaunchEnd, flight_recorder, interpreter
+from launchers import LaunchEnd, flight_recorder, module_argv
 from launchers.environment import asked_for
 from launchers.heartbeat import Beat
 
@@ -114,7 +114,7 @@ def command_of(plan: Plan, planned: PlannedLaunch, folder: Path, host: Host) -> 
     if configuration.cores_per_rank is not None:
         settings |= dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(configuration.cores_per_rank))
     return launchers.Command(
-        argv=interpreter.module("bench.worker"),
+        argv=module_argv("bench.worker"),
         ranks=configuration.processes,
         nodes=configuration.nodes,
         folder=folder,

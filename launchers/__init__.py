@@ -10,6 +10,7 @@ with
 and, where `role` can say so, `follow() -> int` and `submit(words, request, folder) -> Submitted`.
 """
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -93,6 +94,20 @@ class Submitted(Protocol):
 
     def log_tail(self) -> str:
         """The last lines that it wrote."""
+
+
+def module_argv(name: str, *arguments: str) -> tuple[str, ...]:
+    """The argv that runs a module of ours: by this interpreter, and in the packages that belong to it.
+
+    With -P, and by the name of the distribution: neither the current folder nor PYTHONPATH can put a `bench`,
+    `launchers` or `reports` of the user's in place of ours.
+    """
+    return (sys.executable, "-P", "-m", "scaling_bench.module", name, *arguments)
+
+
+def bench_argv(*words: str) -> tuple[str, ...]:
+    """The argv that runs `bench` itself; see `module_argv`."""
+    return (sys.executable, "-P", "-m", "scaling_bench", *words)
 
 
 def names() -> tuple[str, ...]:

@@ -53,38 +53,13 @@ PLANNED = (
 
 # Of the terminal, the desktop, the session and other tools: no model is expected to read them, so they are not listed.
 _OF_THE_SESSION = (
-    *(
-        "_",
-        "SHELL",
-        "SHLVL",
-        "PWD",
-        "OLDPWD",
-        "TERM*",
-        "COLORTERM",
-        "COLUMNS",
-        "LINES",
-        "PS?",
-        "LS_*",
-        "LESS*",
-        "HIST*",
-    ),
+    *("_", "SHELL", "SHLVL", "PWD", "OLDPWD", "TERM*", "COLORTERM", "COLUMNS", "LINES", "PS?", "LS_*", "LESS*"),
     *("EDITOR", "VISUAL", "PAGER", "MAIL", "HOSTNAME", "HOSTTYPE", "OSTYPE", "MACHTYPE", "DISPLAY", "WAYLAND_*"),
-    *("DBUS_*", "SSH_*", "GPG_*", "XAUTHORITY", "DESKTOP_*", "GNOME_*", "GTK_*", "KDE_*", "QT_*", "SESSION_*"),
+    *("HIST*", "DBUS_*", "SSH_*", "GPG_*", "XAUTHORITY", "DESKTOP_*", "GNOME_*", "GTK_*", "KDE_*", "QT_*", "SESSION_*"),
     *("INVOCATION_ID", "JOURNAL_STREAM", "SYSTEMD_*", "WINDOWID", "VTE_*", "TMUX*", "STY", "VSCODE_*", "JPY_*"),
     *("BASH_FUNC_*", "DEBIAN_FRONTEND", "MOTD_SHOWN", "NO_COLOR", "FORCE_COLOR", "CLICOLOR*", "MANPATH", "INFOPATH"),
-    *(
-        "PIP_*",
-        "UV_*",
-        "PYENV_*",
-        "RUST*",
-        "CARGO_*",
-        "NODE_*",
-        "NVM_*",
-        "GIT_*",
-        "NIX_*",
-        "*_CA_BUNDLE",
-        "*_CA_CERTS*",
-    ),
+    *("PIP_*", "UV_*", "PYENV_*", "RUST*", "CARGO_*", "NODE_*", "NVM_*", "GIT_*", "NIX_*"),
+    *("*_CA_BUNDLE", "*_CA_CERTS*"),
 )
 
 

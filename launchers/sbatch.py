@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from launchers import Request, interpreter
+from launchers import Request, bench_argv, module_argv
 from launchers.findings import tail
 
 _ASKS = ("partition", "account", "qos", "time", "constraint", "reservation", "mem")  # #SBATCH options of the same name
@@ -52,7 +52,7 @@ def script(words: tuple[str, ...], request: Request) -> str:
             *((_node_watch(),) if request.nodes > 1 else ()),
             "# A study of this name is begun once and gone on with afterwards: a requeued job repeats nothing.",
             f"export BENCH_STUDY={shlex.quote(_one_line(request.name))}",
-            f"exec {shlex.join(interpreter.verb(*words))}",
+            f"exec {shlex.join(bench_argv(*words))}",
             "",
         )
     )
@@ -86,7 +86,7 @@ def _node_watch() -> str:
     # It shares what it runs on, so that the launches' steps can have it all. What srun says when the job ends and takes
     # it along would stand below bench's own last words.
     step = "srun --overlap --relative=1 --nodes=1 --ntasks=1 --mem=0 --mpi=none --input=none"
-    watch = shlex.join(interpreter.module("launchers.node_watch"))
+    watch = shlex.join(module_argv("launchers.node_watch"))
     return f'{step} {watch} "$SLURMD_NODENAME" {_WATCH_EVERY_S} >/dev/null 2>&1 &'
 
 

@@ -15,7 +15,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from typing import Self
 
-from launchers import LEAD, SUBMIT, Command, LaunchEnd, Request, hosts, interpreter
+from launchers import LEAD, SUBMIT, Command, LaunchEnd, Request, hosts, module_argv
 from launchers.agent_listener import AgentListener, NotAllHereError
 from launchers.heartbeat import Beat
 from launchers.sbatch import SlurmError, answer, run, script, submit
@@ -186,7 +186,7 @@ def srun(command: Command, *, name: str, leader: str) -> tuple[str, ...]:
         "--label",
         # It says where it is, in srun's log: that is how a node's name becomes a number.
         *("sh", "-c", 'echo "on $SLURMD_NODENAME"; exec "$@" --node "$SLURM_PROCID"', "sh"),
-        *interpreter.module("launchers.agent", leader),
+        *module_argv("launchers.agent", leader),
     )
 
 

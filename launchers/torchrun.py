@@ -19,7 +19,7 @@ from typing import NoReturn
 
 import psutil
 
-from launchers import FOLLOW, LEAD, SUBMIT, Command, LaunchEnd, Request, agent, hosts, interpreter
+from launchers import FOLLOW, LEAD, SUBMIT, Command, LaunchEnd, Request, agent, bench_argv, hosts, module_argv
 from launchers.agent_listener import Agent, AgentListener
 from launchers.heartbeat import Beat
 from launchers.wire import KEY_NAME, key_of
@@ -47,7 +47,7 @@ def script(words: tuple[str, ...], request: Request) -> str:
         ValueError: no `--rdzv HOST:PORT` was given, or no way leads there.
     """
     settings = [f"{name}={value}" for name, value in _PORT_FOR_US.items()]
-    return shlex.join([*settings, *_argv(_bench(words), request)])
+    return shlex.join([*settings, *_argv(bench_argv(*words), request)])
 
 
 def submit(words: tuple[str, ...], request: Request, folder: Path) -> NoReturn:  # noqa: ARG001 - writes nothing
@@ -56,7 +56,7 @@ def submit(words: tuple[str, ...], request: Request, folder: Path) -> NoReturn: 
     Raises:
         ValueError: see `script`.
     """
-    become(_bench(words), request)
+    become(bench_argv(*words), request)
 
 
 def become(program: tuple[str, ...], request: Request) -> NoReturn:
@@ -65,10 +65,6 @@ def become(program: tuple[str, ...], request: Request) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     os.execve(argv[0], argv, {**os.environ, **_PORT_FOR_US})  # noqa: S606 - no shell is wanted
-
-
-def _bench(words: tuple[str, ...]) -> tuple[str, ...]:
-    return interpreter.verb(*words)
 
 
 def open(request: Request) -> "Torchrun":  # noqa: A001 - every launcher is opened alike
@@ -156,7 +152,7 @@ def _key(environ: Mapping[str, str]) -> bytes:
 def _own_agent(address: str, port: int) -> subprocess.Popen[bytes]:
     """This node's agent, which differs in nothing from the others'. It ends when its connection to us does."""
     return subprocess.Popen(
-        interpreter.module("launchers.agent", f"{address}:{port}", "--node", "0"),
+        module_argv("launchers.agent", f"{address}:{port}", "--node", "0"),
         env={**os.environ, KEY_NAME: os.environ.get(KEY_NAME) or os.environ.get("TORCHELASTIC_RUN_ID", "")},
         stdin=subprocess.DEVNULL,
         start_new_session=True,  # Ctrl-C is for us: the launch that runs is to end well

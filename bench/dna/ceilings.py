@@ -33,7 +33,7 @@ from bench.dna.fingerprint import Fingerprint
 from bench.dna.machine import Machine
 from bench.dna.numbers import circumstances
 from bench.dna.samples import summary
-from launchers import Command, interpreter, local
+from launchers import Command, local, module_argv
 
 METHOD = 1  # bump with any change to what is measured; earlier ceilings are then forgotten
 _TIMEOUT_S = 300
@@ -105,7 +105,7 @@ def _all_reduce(machine: Machine) -> Mapping[str, list[float]]:
         raise UnavailableError(f"{_RANKS} ranks need as many cores, and one is here")
     with tempfile.TemporaryDirectory(prefix="bench-allreduce-") as scratch:
         command = Command(
-            argv=interpreter.module("bench.dna.collective"),
+            argv=module_argv("bench.dna.collective"),
             ranks=_RANKS,
             folder=Path(scratch),
             environment=dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1"),

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from bench.dna.facts import UnavailableError, plain
-from launchers import interpreter
+from launchers import module_argv
 from launchers.environment import environment
 
 
@@ -45,7 +45,7 @@ class Child:
             return
         try:
             self._process = subprocess.Popen(
-                interpreter.module(module, *arguments),
+                module_argv(module, *arguments),
                 env=environment(variables or {}),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

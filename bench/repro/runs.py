@@ -15,9 +15,9 @@ from bench.planning import cores_of
 from bench.repro import capsule
 from bench.repro.capsule import Capsule, Part, RanksCheck, ReproRun
 from bench.worker import job
-from launchers import interpreter
+from launchers import module_argv
 
-RANK = interpreter.module("bench.worker.repro")
+RANK = module_argv("bench.worker.repro")
 NUDGES = 5  # runs with every weight nudged
 _WHOLE = 2**40  # elements: every one of them
 _TIMEOUT_S, _STALL_S = 3600.0, 600.0
