@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.dna.child import Child
 from bench.dna.machine import Machine
-from bench.health import capacity, demand, disk, gpu, host, load, software
+from bench.health import capacity, gpu, host, load, software
 from bench.health.check import OK, REFUSAL, WARNING, Check, refuse, tolerated
 from bench.health.gpu import PROCESSES as GPU_PROCESSES
 from bench.health.postflight import GpuMemory, postflight
@@ -42,7 +42,7 @@ def preflight(plan: Plan, machine: Machine, store: Path, *, share: bool = False,
         share: whether others on a GPU are only warned of: the user measures beside them, or waits for them first.
         nvml: stands in for the module `pynvml` in tests.
     """
-    asked = demand.of_plan(plan)
+    asked = capacity.of_plan(plan)
     checks = [*(gpu.present(machine) if asked.device == "cuda" else []), *_all(asked, machine, store, nvml)]
     return _sorted(tolerated(checks, GPU_PROCESSES) if share else checks)
 
@@ -56,22 +56,22 @@ def as_it_is(machine: Machine, store: Path, begun: Child | None = None, *, nvml:
         begun: also have torch run, in this process (`bench.dna.numbers.begin`), and compare its numbers with the last.
         nvml: stands in for the module `pynvml` in tests.
     """
-    looked = _all(demand.of_whole(machine), machine, store, nvml)  # first: the canaries are a load, and use the GPU
+    looked = _all(capacity.of_whole(machine), machine, store, nvml)  # first: the canaries are a load, and use the GPU
     numbers = _numbers(machine, begun) if begun else []
     return _sorted([*software.checks(machine), *gpu.present(machine), *numbers, *looked])
 
 
 def cards(plan: Plan, machine: Machine, *, nvml: Any = None) -> tuple[int, ...]:
     """The cards that a plan will use, for `GpuMemory.before`; none off CUDA."""
-    return gpu.planned(demand.of_plan(plan), machine, nvml)
+    return gpu.planned(capacity.of_plan(plan), machine, nvml)
 
 
-def _all(asked: demand.Demand, machine: Machine, store: Path, nvml: Any) -> list[Check]:
+def _all(asked: capacity.Demand, machine: Machine, store: Path, nvml: Any) -> list[Check]:
     return [
         *gpu.checks(gpu.planned(asked, machine, nvml), nvml),
         *capacity.checks(asked, machine),
         *host.checks(machine),
-        *disk.checks(asked, store),
+        *capacity.of_store(asked, store),
     ]
 
 

@@ -13,8 +13,8 @@ from bench.dna.facts import UnavailableError
 from bench.dna.gpu import held_down
 from bench.dna.machine import Machine
 from bench.dna.nvidia import visible_devices
+from bench.health.capacity import Demand
 from bench.health.check import Check, gathered, ok, refusal, warning
-from bench.health.demand import Demand
 
 PROCESSES = "gpu_processes"  # the check of who else computes on a card
 _MUCH_MEMORY = 0.10  # of the card: a driver keeps 1 % to itself, a desktop a few

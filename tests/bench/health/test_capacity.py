@@ -13,8 +13,8 @@ import psutil
 import pytest
 
 from bench.dna.machine import Machine
-from bench.health import capacity, demand, disk
-from bench.health.demand import Demand
+from bench.health import capacity
+from bench.health.capacity import Demand
 from bench.store import fsops
 
 TWO_RANKS = Demand(device="cpu", ranks=2, cuda_devices=0, oversubscribed=False, store_bytes=10**9)
@@ -89,7 +89,7 @@ def test_oversubscription_that_was_allowed_is_told_all_the_same(look):
 
 
 def test_a_plan_asks_for_its_largest_row(a_plan):
-    asked = demand.of_plan(a_plan())
+    asked = capacity.of_plan(a_plan())
     assert (asked.device, asked.ranks, asked.cuda_devices, asked.store_bytes) == ("cpu", 2, 0, 1000)
 
 
@@ -103,7 +103,7 @@ def test_a_plan_asks_for_its_largest_row(a_plan):
     ],
 )
 def test_the_whole_machine_is_its_accelerators_or_else_its_cores(machine, device, ranks, devices):
-    asked = demand.of_whole(machine)
+    asked = capacity.of_whole(machine)
     assert (asked.device, asked.ranks, asked.cuda_devices) == (device, ranks, devices)
 
 
@@ -112,7 +112,7 @@ def test_the_whole_machine_is_its_accelerators_or_else_its_cores(machine, device
 )
 def test_the_store_must_have_room_for_the_study_and_should_have_some_left(tmp_path, monkeypatch, free, level):
     monkeypatch.setattr(fsops, "room", lambda _: fsops.Room(bytes=free, files=None))
-    (check,) = disk.checks(TWO_RANKS, tmp_path / "not" / "there")
+    (check,) = capacity.of_store(TWO_RANKS, tmp_path / "not" / "there")
     assert (check.name, check.level) == ("store", level)
     assert not (tmp_path / "not").exists()
 
@@ -130,13 +130,13 @@ def test_a_disk_that_does_not_say_is_not_full_and_one_without_inodes_is(
     tmp_path, monkeypatch, bytes_left, files_left, level, found
 ):
     monkeypatch.setattr(fsops, "room", lambda _: fsops.Room(bytes=bytes_left, files=files_left))
-    (check,) = disk.checks(TWO_RANKS, tmp_path)
+    (check,) = capacity.of_store(TWO_RANKS, tmp_path)
     assert (check.level, found in check.text) == (level, True)
 
 
 def test_a_store_that_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "a-file").touch()
-    (check,) = disk.checks(ONE_RANK, tmp_path / "a-file" / "results")
+    (check,) = capacity.of_store(ONE_RANK, tmp_path / "a-file" / "results")
     assert check.level == "refusal"
     assert "Not a directory" in check.text
     assert "--store" in check.fix
@@ -151,7 +151,7 @@ import json
 from dataclasses import asdict
 from bench.dna.machine import here
 from bench.health import capacity
-from bench.health.demand import Demand
+from bench.health.capacity import Demand
 asked = Demand(device="cpu", ranks=2, cuda_devices=0, oversubscribed=False, store_bytes=0)
 print(json.dumps([asdict(check) for check in capacity.checks(asked, here())]))
 """

@@ -9,8 +9,8 @@ import pytest
 from bench.dna import nvidia
 from bench.dna.machine import Machine
 from bench.health import Check, GpuMemory, gpu, postflight
+from bench.health.capacity import Demand
 from bench.health.check import tolerated
-from bench.health.demand import Demand
 
 GIB = 2**30
 FOUR = Machine(cpu_ids=(0, 1), pinnable=True, memory_bytes=16 * GIB, cuda=("H100",) * 4)
