@@ -57,7 +57,7 @@ def as_it_is(machine: Machine, store: Path, begun: Child | None = None, *, nvml:
         nvml: stands in for the module `pynvml` in tests.
     """
     looked = _all(capacity.of_whole(machine), machine, store, nvml)  # first: the canaries are a load, and use the GPU
-    numbers = _numbers(machine, begun) if begun else []
+    numbers = software.numbers_checks(machine, begun) if begun else []
     return _sorted([*software.checks(machine), *gpu.present(machine), *numbers, *looked])
 
 
@@ -73,12 +73,6 @@ def _all(asked: capacity.Demand, machine: Machine, store: Path, nvml: Any) -> li
         *host.checks(machine),
         *capacity.of_store(asked, store),
     ]
-
-
-def _numbers(machine: Machine, begun: Child) -> list[Check]:
-    from bench.health import canary_check  # noqa: PLC0415 - it brings the driver's library, which a quick look needs not
-
-    return canary_check.checks(machine, begun)
 
 
 def _sorted(checks: list[Check]) -> list[Check]:
