@@ -11,7 +11,7 @@ from bench.dna.machine import Machine
 from bench.health import capacity, gpu, host, load, software
 from bench.health.check import OK, REFUSAL, WARNING, Check, refuse, tolerated
 from bench.health.gpu import PROCESSES as GPU_PROCESSES
-from bench.health.postflight import GpuMemory, postflight
+from bench.health.gpu import GpuMemory, postflight
 from bench.plan import Plan
 
 __all__ = [

@@ -1,10 +1,12 @@
-"""NVIDIA GPUs before a study: who else is on them, and whether they run as they should.
+"""NVIDIA GPUs around launches: who else is on them, whether they run as they should and give back their memory.
 
 What other people's processes are is nobody's business: they are counted, never named.
 """
 
 import os
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -18,10 +20,36 @@ from bench.health.check import Check, gathered, ok, refusal, warning
 
 PROCESSES = "gpu_processes"  # the check of who else computes on a card
 _MUCH_MEMORY = 0.10  # of the card: a driver keeps 1 % to itself, a desktop a few
+RETURN_WITHIN_S = 10.0
+_LOOK_EVERY_S = 0.25
+_SLACK_BYTES = 100 * 2**20  # what the driver itself takes and gives back; one CUDA context is several times that
 
 _UNCORRECTED, _SINCE_BOOT = 1, 0  # NVML_MEMORY_ERROR_TYPE_UNCORRECTED, NVML_VOLATILE_ECC
 
 _Look = Callable[[Any, int, Any], Check | None]  # (NVML, the driver's number of the card, its handle)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GpuMemory:
+    """How much memory of each card was in use at one moment."""
+
+    used_bytes: Mapping[int, int]  # by the driver's number of the card; empty off CUDA
+
+    @staticmethod
+    def before(cards: Sequence[int], nvml: Any = None) -> "GpuMemory":
+        """Now; where the driver does not tell, nothing is known and nothing is asked afterwards.
+
+        Args:
+            cards: the driver's numbers, see `planned`.
+            nvml: stands in for the module `pynvml` in tests.
+        """
+        if not cards:
+            return GpuMemory(used_bytes={})
+        try:
+            with binding.driver(nvml) as asked:
+                return GpuMemory(used_bytes={card: _used_bytes(asked, card) for card in cards})
+        except UnavailableError:
+            return GpuMemory(used_bytes={})
 
 
 def planned(demand: Demand, machine: Machine, nvml: Any = None) -> tuple[int, ...]:
@@ -160,4 +188,57 @@ def _power_limit(nvml: Any, card: int, handle: Any) -> Check:
         "gpu_power_limit",
         f"GPU {card}: power limit {limit:.0f} W, {default:.0f} W by default",
         f"sudo nvidia-smi -i {card} -pl {default:.0f}, unless the lower limit is meant",
+    )
+
+
+def postflight(
+    before: GpuMemory,
+    *,
+    nvml: Any = None,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> list[Check]:
+    """Wait up to 10 s for the memory to come back; empty when it has, which off CUDA costs nothing.
+
+    A card whose memory is held by a process that can be seen is not one for the next launch: a refusal. Where nobody
+    can be seen to hold it, it is only less memory: a warning.
+    """
+    if not before.used_bytes:
+        return []
+    ends = clock() + RETURN_WITHIN_S
+    try:
+        with binding.driver(nvml) as asked:
+            while held := _held(asked, before):
+                if clock() >= ends:
+                    return [_counted(asked, card, extra) for card, extra in held.items()]
+                sleep(_LOOK_EVERY_S)
+    except UnavailableError:
+        pass
+    return []
+
+
+def _held(nvml: Any, before: GpuMemory) -> dict[int, int]:
+    """Bytes that each card is still short of, where that is more than the driver's own ups and downs."""
+    extra = {card: _used_bytes(nvml, card) - used for card, used in before.used_bytes.items()}
+    return {card: many for card, many in extra.items() if many > _SLACK_BYTES}
+
+
+def _used_bytes(nvml: Any, card: int) -> int:
+    return int(nvml.nvmlDeviceGetMemoryInfo(nvml.nvmlDeviceGetHandleByIndex(card)).used)
+
+
+def _counted(nvml: Any, card: int, extra: int) -> Check:
+    short = f"GPU {card} holds {extra / 2**30:.1f} GiB more than before the launch, {RETURN_WITHIN_S:.0f} s after it"
+    try:
+        holders = sorted(others_on(nvml, nvml.nvmlDeviceGetHandleByIndex(card)))
+    except nvml.NVMLError:
+        holders = []
+    if not holders:
+        fix = "nvidia-smi may show more on the host than in a container; a reset or a reboot frees it"
+        return warning("gpu_memory_returned", f"{short}; nobody is seen to hold it", fix)
+    pids = ", ".join(map(str, holders))
+    return refusal(
+        "gpu_memory_returned",
+        f"{short}, in process{'es' * (len(holders) != 1)} {pids}",
+        f"if they are yours, end them (kill {pids.replace(',', '')}); then go on with --resume",
     )
