@@ -1,4 +1,4 @@
-"""What the study asks of this machine at its widest, against what it may have: cores, memory, files, room on the disk."""
+"""What the study asks of this machine at its widest, against what it may have: cores, memory, files, disk."""
 
 import os
 import resource

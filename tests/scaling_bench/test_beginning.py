@@ -30,7 +30,7 @@ def project(tmp_path):
 
 
 def test_packages_of_the_user_on_pythonpath_do_not_become_ours(project):
-    code = "import bench.cli, launchers.control_groups, profiles as a, reports as b; print(hasattr(a, 'WHOSE'), hasattr(b, 'WHOSE'))"
+    code = "import bench.cli, launchers, profiles as a, reports as b; print(hasattr(a, 'WHOSE'), hasattr(b, 'WHOSE'))"
     ran = python(code, cwd=project, PYTHONPATH=".")
     assert (ran.stdout, ran.stderr) == (b"False False\n", b"")
 
