@@ -18,9 +18,11 @@ Each ceiling is `{n, median, spread}`, in the unit of its name; spread is the ra
 """
 
 import json
+import statistics
 import sys
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,7 +34,6 @@ from bench.dna.facts import UnavailableError
 from bench.dna.fingerprint import Fingerprint
 from bench.dna.machine import Machine
 from bench.dna.numbers import circumstances
-from bench.dna.samples import summary
 from launchers import Command, local, module_argv
 
 METHOD = 1  # bump with any change to what is measured; earlier ceilings are then forgotten
@@ -119,3 +120,37 @@ def _all_reduce(machine: Machine) -> Mapping[str, list[float]]:
             raise UnavailableError(f"the ranks ended as {ending.status}")
         taken: Mapping[str, list[float]] = json.loads((Path(scratch) / "rank0.json").read_text())["taken"]
         return taken
+
+
+def summary(values: Sequence[float], **more: Any) -> dict[str, Any]:
+    """Count, median and spread of what was measured, in the unit of `values`.
+
+    Returns:
+        `n`, `median`, and `spread`: the range of the middle half over the median; with what is given besides.
+    """
+    low, median, high = statistics.quantiles(values, n=4, method="inclusive")
+    return {"n": len(values), "median": _rounded(median), "spread": _rounded((high - low) / median), **more}
+
+
+def times_s(
+    work: Callable[[], object], n: int, *, warm_up: int = 2, wait: Callable[[], object] = lambda: None
+) -> list[float]:
+    """Seconds that each of `n` calls took, after `warm_up` more.
+
+    Args:
+        work: what is timed.
+        n: calls that count.
+        warm_up: calls before them that do not.
+        wait: returns once what `work` began has ended.
+    """
+    taken = []
+    for _ in range(warm_up + n):
+        began = time.perf_counter()
+        work()
+        wait()
+        taken.append(time.perf_counter() - began)
+    return taken[warm_up:]
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.4g}")

@@ -10,7 +10,7 @@ import torch
 import torch.distributed as dist
 from torch.distributed import FileStore  # type: ignore[attr-defined]
 
-from bench.dna.samples import times_s
+from bench.dna.ceilings import times_s
 
 SIZES_BYTES = (4 * 2**10, 2**20, 64 * 2**20)
 _N = {4 * 2**10: 200, 2**20: 50, 64 * 2**20: 7}

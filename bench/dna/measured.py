@@ -20,8 +20,8 @@ import torch
 from torch import nn
 
 from bench.dna import gpu
+from bench.dna.ceilings import summary, times_s
 from bench.dna.facts import plain
-from bench.dna.samples import summary, times_s
 
 _MIB = 2**20
 _LEAST_SHARE = 0.9  # of the processors' time; with less of it, somebody else was using them

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from bench.dna import ceilings, measured, samples
+from bench.dna import ceilings, measured
 from bench.dna.fingerprint import fingerprint
 from bench.dna.machine import Machine, here
 
@@ -14,13 +14,13 @@ torch = measured.torch
 
 
 def test_a_summary_is_the_middle_and_the_spread_of_the_middle_half():
-    text = samples.summary([5.0, 1.0, 2.0, 3.0, 4.0])
+    text = ceilings.summary([5.0, 1.0, 2.0, 3.0, 4.0])
     assert text == {"n": 5, "median": 3.0, "spread": round(2 / 3, 4)}
 
 
 def test_times_leave_out_the_warm_up_and_wait_for_the_device():
     calls = []
-    taken = samples.times_s(
+    taken = ceilings.times_s(
         lambda: calls.append("work"), 3, warm_up=2, wait=lambda: (time.sleep(0.002), calls.append("wait"))
     )
     assert calls == ["work", "wait"] * 5
