@@ -8,7 +8,6 @@ import importlib.util
 import json
 import subprocess
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Any, Self
 
 from bench.dna.facts import UnavailableError, plain
@@ -82,12 +81,10 @@ class Child:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._process is not None:
-            self._process.kill()  # nothing where it has ended
-            self._process.__exit__(kind, error, trace)
+            with self._process:  # which closes its pipes and waits
+                self._process.kill()  # nothing where it has ended
 
 
 def document_of(

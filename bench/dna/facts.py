@@ -5,6 +5,8 @@ battery) or *unreadable* (it is there, or may be, and was not given: a hidden /s
 can differ from another machine's; an unreadable one contradicts nothing.
 """
 
+import hashlib
+import json
 import os
 import re
 import signal
@@ -100,6 +102,16 @@ def merge(*parts: Facts) -> Facts:
         values={name: value for part in parts for name, value in part.values.items()},
         unavailable={name: reason for part in parts for name, reason in part.unavailable.items()},
     )
+
+
+def canonical(document: Mapping[str, Any]) -> str:
+    """One text for one content: sorted, without spaces, ASCII whatever the locale."""
+    return json.dumps(document, sort_keys=True, separators=(",", ":"))
+
+
+def id_of(document: Mapping[str, Any]) -> str:
+    """The first 16 hexadecimal digits of BLAKE2b over a document as canonical JSON."""
+    return hashlib.blake2b(canonical(document).encode()).hexdigest()[:16]
 
 
 def text_of(file: Path) -> str:

@@ -1,13 +1,12 @@
 """A machine's fingerprint: two results with the same ids come from the same hardware, software and arithmetic."""
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench.dna import conditions, gpu, identity, machine, numbers, software
-from bench.dna.facts import AbsentError, UnavailableError, reason_of
+from bench.dna.facts import AbsentError, UnavailableError, canonical, id_of, reason_of
 
 if TYPE_CHECKING:
     from bench.store.schema import Dna
@@ -43,12 +42,12 @@ class Fingerprint:
             hw_id=self.hw_id,
             sw_id=self.sw_id,
             num_id=self.num_id,
-            identity=_canonical(self.identity),
-            conditions=_canonical(self.conditions),
-            software=_canonical(self.software),
-            numeric=None if self.numeric is None else _canonical(self.numeric),
-            measured=None if self.measured is None else _canonical(self.measured),
-            unavailable=_canonical(self.unavailable),
+            identity=canonical(self.identity),
+            conditions=canonical(self.conditions),
+            software=canonical(self.software),
+            numeric=None if self.numeric is None else canonical(self.numeric),
+            measured=None if self.measured is None else canonical(self.measured),
+            unavailable=canonical(self.unavailable),
         )
 
     def document(self) -> dict[str, Any]:
@@ -93,10 +92,10 @@ def fingerprint(ask: AskNumbers | None = None) -> Fingerprint:
         for layer, facts in (("identity", hardware), ("conditions", now), ("software", programs))
         for name, reason in facts.unavailable.items()
     }
-    hw_id = _id(identity.hashed(hardware.values))
+    hw_id = id_of(identity.hashed(hardware.values))
     if unread := identity.missing(hardware):
         gaps["hw_id"] = f"made without {', '.join(unread)}, which could not be read"
-    sw_id = _id(software.hashed(programs.values))
+    sw_id = id_of(software.hashed(programs.values))
     numeric = None
     try:
         if ask is None:
@@ -114,16 +113,6 @@ def fingerprint(ask: AskNumbers | None = None) -> Fingerprint:
         numeric=numeric,
         unavailable={**gaps, "measured": "only where it is asked for: bench dna --measure"},
     )
-
-
-def _id(facts: Mapping[str, Any]) -> str:
-    """The first 16 hexadecimal digits of BLAKE2b over the facts as canonical JSON."""
-    return hashlib.blake2b(_canonical(facts).encode()).hexdigest()[:16]
-
-
-def _canonical(document: Mapping[str, Any]) -> str:
-    """One text for one content: sorted, without spaces, ASCII whatever the locale."""
-    return json.dumps(document, sort_keys=True, separators=(",", ":"))
 
 
 _FIELDS = frozenset(Fingerprint.__dataclass_fields__)

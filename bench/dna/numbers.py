@@ -15,15 +15,13 @@ The document has
                     device
 """
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from bench.dna import cache
 from bench.dna.child import Child
-from bench.dna.facts import UnavailableError
+from bench.dna.facts import UnavailableError, id_of
 from bench.dna.variables import recorded
 from launchers.environment import environment
 
@@ -115,13 +113,12 @@ def kept(hw_id: str, sw_id: str, threads: int) -> Mapping[str, Any]:
 
 
 def num_id(numeric: Mapping[str, Any]) -> str:
-    """The first 16 hexadecimal digits of BLAKE2b over `one_thread` as canonical JSON.
+    """The id of `one_thread`.
 
     A canary that did not run is not in it, which is another identity. Accelerators are in none: their atomics may
     answer differently each time.
     """
-    text = json.dumps(numeric["one_thread"], sort_keys=True, separators=(",", ":"))
-    return hashlib.blake2b(text.encode()).hexdigest()[:16]
+    return id_of(numeric["one_thread"])
 
 
 def kept_in(hw_id: str, sw_id: str, threads: int) -> Path:
