@@ -169,16 +169,12 @@ ACCELERATORS: Mapping[str, Canary] = {
 }
 
 
-def _linear_init(device: torch.device) -> torch.Tensor:
-    return nn.Linear(784, 120, device=device).weight.detach()
-
-
 # Seeded alike on every machine: the generator is what is looked at.
 RANDOM: Mapping[str, Callable[[torch.device], torch.Tensor]] = {
     "randn": lambda device: torch.randn(10_007, device=device),
     "rand": lambda device: torch.rand(10_007, device=device),
     "randperm": lambda device: torch.randperm(10_007, device=device),
     "dropout": lambda device: functional.dropout(torch.ones(10_007, device=device), 0.1),
-    "linear_init": _linear_init,
+    "linear_init": lambda device: nn.Linear(784, 120, device=device).weight.detach(),
 }
 SEED = 20_26

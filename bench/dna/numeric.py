@@ -22,6 +22,7 @@ from bench.dna.facts import plain
 from bench.dna.numbers import METHOD, VARIABLES
 
 _CPU = torch.device("cpu")
+_REPEATS = 20  # of every canary on accelerators, where atomics may answer differently each time
 _DIGITS = 4  # of a distance: the last bits of the reference are this machine's own
 
 
@@ -112,21 +113,19 @@ def _seeded(draw: Any, device: torch.device) -> torch.Tensor:
     return drawn
 
 
-def document(threads: int, *, repeats: int = 1, repeats_accelerator: int = 20) -> dict[str, Any]:
+def document(threads: int) -> dict[str, Any]:
     """The numeric layer of this machine; fields as `bench.dna.numbers` documents them.
 
     Args:
         threads: the run's, beside the one thread that the identity is made from.
-        repeats: of every canary on the CPU.
-        repeats_accelerator: the same on accelerators, where atomics may answer differently each time.
     """
     torch.set_num_interop_threads(1)
     devices.set_float32_precision("fp32")  # cuDNN would use TF32 unasked
     runner = Runner()
     torch.set_num_threads(1)
-    on_one_thread = runner.on(_CPU, EVERYWHERE, repeats)
+    on_one_thread = runner.on(_CPU, EVERYWHERE)
     torch.set_num_threads(threads)
-    on_all_threads = on_one_thread if threads == 1 else runner.on(_CPU, EVERYWHERE, repeats)
+    on_all_threads = on_one_thread if threads == 1 else runner.on(_CPU, EVERYWHERE)
     layer = {
         "method": METHOD,
         "threads": threads,
@@ -139,14 +138,12 @@ def document(threads: int, *, repeats: int = 1, repeats_accelerator: int = 20) -
         "failed": on_one_thread["failed"],
         "accelerators": {},
     }
-    if repeats > 1:
-        layer |= {"repeats": repeats, "unstable": sorted({*on_one_thread["unstable"], *on_all_threads["unstable"]})}
     found = torch.accelerator.current_accelerator(check_available=True)
     if found is not None:
         device = torch.device(found.type, 0)  # the first: a machine's cards are alike
         layer["accelerators"][device.type] = {
-            "repeats": repeats_accelerator,
-            **runner.on(device, {**EVERYWHERE, **ACCELERATORS}, repeats_accelerator),
+            "repeats": _REPEATS,
+            **runner.on(device, {**EVERYWHERE, **ACCELERATORS}, _REPEATS),
         }
     return layer
 
@@ -166,12 +163,11 @@ def main() -> None:
     """Print the numeric layer as JSON."""
     parser = argparse.ArgumentParser(prog="python -P -m bench.dna.numeric", description=__doc__)
     parser.add_argument("--threads", type=int, required=True, help="the run's thread count, beside one thread")
-    parser.add_argument("--repeats", type=int, default=1, help="runs of every canary on the CPU (20 on accelerators)")
     parser.add_argument("--at-end-of-stdin", action="store_true", help="compute nothing before the end of stdin")
     given = parser.parse_args()
     if given.at_end_of_stdin:
         sys.stdin.read()
-    print(json.dumps(document(given.threads, repeats=given.repeats), allow_nan=False))
+    print(json.dumps(document(given.threads), allow_nan=False))
 
 
 if __name__ == "__main__":
