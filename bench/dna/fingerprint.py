@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 SCHEMA = "bench.dna/1"
 _LAYERS = ("identity", "conditions", "software", "numeric", "measured")
+_TEXTS = (*_LAYERS, "unavailable")  # of a row, as JSON
 
 # (hw_id, sw_id, threads) -> the numeric layer: `numbers.read`, `numbers.kept`, …
 AskNumbers = Callable[[str, str, int], Mapping[str, Any]]
@@ -32,29 +33,22 @@ class Fingerprint:
     numeric: Mapping[str, Any] | None = None
     measured: Mapping[str, Any] | None = None
 
+    @property
+    def _ids(self) -> dict[str, Any]:
+        return {"hw_id": self.hw_id, "sw_id": self.sw_id, "num_id": self.num_id}
+
     def row(self, study_id: str, launch_id: str) -> "Dna":
         """This fingerprint as the row of one launch."""
         from bench.store.schema import Dna  # noqa: PLC0415 - it brings pyarrow, which takes longer than all of this
 
-        return Dna(
-            study_id=study_id,
-            launch_id=launch_id,
-            hw_id=self.hw_id,
-            sw_id=self.sw_id,
-            num_id=self.num_id,
-            identity=canonical(self.identity),
-            conditions=canonical(self.conditions),
-            software=canonical(self.software),
-            numeric=None if self.numeric is None else canonical(self.numeric),
-            measured=None if self.measured is None else canonical(self.measured),
-            unavailable=canonical(self.unavailable),
-        )
+        layers = {name: getattr(self, name) for name in _TEXTS}
+        texts: dict[str, Any] = {name: None if layer is None else canonical(layer) for name, layer in layers.items()}
+        return Dna(study_id=study_id, launch_id=launch_id, **self._ids, **texts)
 
     def document(self) -> dict[str, Any]:
         """The fingerprint as `bench dna --json` prints it."""
-        ids = {"hw_id": self.hw_id, "sw_id": self.sw_id, "num_id": self.num_id}
         layers = {name: getattr(self, name) for name in _LAYERS}
-        return {"schema": SCHEMA, **ids, **layers, "unavailable": self.unavailable}
+        return {"schema": SCHEMA, **self._ids, **layers, "unavailable": self.unavailable}
 
 
 def of_document(document: Mapping[str, Any]) -> Fingerprint:
@@ -73,7 +67,7 @@ def of_document(document: Mapping[str, Any]) -> Fingerprint:
 
 def of_row(row: "Dna") -> Fingerprint:
     """The fingerprint that a launch left in the store."""
-    texts = {name: getattr(row, name) for name in (*_LAYERS, "unavailable")}
+    texts = {name: getattr(row, name) for name in _TEXTS}
     layers: dict[str, Any] = {name: None if text is None else json.loads(text) for name, text in texts.items()}
     return Fingerprint(hw_id=row.hw_id, sw_id=row.sw_id, num_id=row.num_id, **layers)
 
