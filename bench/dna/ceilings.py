@@ -33,7 +33,7 @@ from bench.dna.child import document_of
 from bench.dna.facts import UnavailableError
 from bench.dna.fingerprint import Fingerprint
 from bench.dna.machine import Machine
-from bench.dna.numbers import circumstances
+from bench.dna.numbers import Circumstances
 from launchers import Command, local, module_argv
 
 METHOD = 1  # bump with any change to what is measured; earlier ceilings are then forgotten
@@ -93,7 +93,7 @@ def today() -> str:
 
 
 def _kept_in(found: Fingerprint, threads: int) -> Path:
-    return cache.file_for("ceilings", {"method": METHOD, **circumstances(found.hw_id, found.sw_id, threads)})
+    return Circumstances(found.hw_id, found.sw_id, threads).file("ceilings", METHOD)
 
 
 def _all_reduce(machine: Machine) -> Mapping[str, list[float]]:

@@ -15,8 +15,8 @@ SCHEMA = "bench.dna/1"
 _LAYERS = ("identity", "conditions", "software", "numeric", "measured")
 _TEXTS = (*_LAYERS, "unavailable")  # of a row, as JSON
 
-# (hw_id, sw_id, threads) -> the numeric layer: `numbers.read`, `numbers.kept`, …
-AskNumbers = Callable[[str, str, int], Mapping[str, Any]]
+# Gives the numeric layer: `numbers.read`, `numbers.kept`, …
+AskNumbers = Callable[[numbers.Circumstances], Mapping[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +94,7 @@ def fingerprint(ask: AskNumbers | None = None) -> Fingerprint:
     try:
         if ask is None:
             raise AbsentError("not asked for")
-        numeric = ask(hw_id, sw_id, len(machine.usable_cpus()))
+        numeric = ask(numbers.Circumstances(hw_id, sw_id, len(machine.usable_cpus())))
     except UnavailableError as error:
         gaps |= dict.fromkeys(("num_id", "numeric"), f"canaries: {reason_of(error)}")
     return Fingerprint(

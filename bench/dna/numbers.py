@@ -16,6 +16,7 @@ The document has
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -44,69 +45,74 @@ _PATIENT = {"OMP_WAIT_POLICY": "passive"}
 _TIMEOUT_S = 30
 
 
-def read(hw_id: str, sw_id: str, threads: int, *, tell: Callable[[str], None] = lambda _: None) -> Mapping[str, Any]:
+@dataclass(frozen=True)
+class Circumstances:
+    """What decides how a machine computes and how fast; with the variables, what an answer is remembered by."""
+
+    hw_id: str
+    sw_id: str
+    threads: int  # the run's
+
+    def file(self, kind: str, method: int) -> Path:
+        """Where an answer of that kind, found by that version of the method, is kept."""
+        passed = environment({})
+        variables = recorded() | {name: passed[name] for name in _DEVICES if passed.get(name)}
+        return cache.file_for(kind, {"method": method, **asdict(self), "variables": variables})
+
+
+def read(here: Circumstances, *, tell: Callable[[str], None] = lambda _: None) -> Mapping[str, Any]:
     """The numeric layer, from the cache where this machine has been asked before.
 
     Args:
-        hw_id: of this machine; with the next two, and the variables, what the answer is remembered by.
-        sw_id: of its software.
-        threads: the run's.
+        here: hardware, software and threads of the run.
         tell: takes a line when there is something to wait for.
 
     Raises:
         UnavailableError: torch is not there, does not run, or took too long.
     """
-    found = remembered(hw_id, sw_id, threads)
+    found = remembered(here)
     if found is not None:
         return found
     tell("Looking how this machine computes, once for its hardware and software: a few seconds …")
-    return measure(hw_id, sw_id, threads)
+    return measure(here)
 
 
-def remembered(hw_id: str, sw_id: str, threads: int) -> Mapping[str, Any] | None:
+def remembered(here: Circumstances) -> Mapping[str, Any] | None:
     """What the canaries said the last time; None when they have not been asked under these circumstances."""
-    found = cache.load(kept_in(hw_id, sw_id, threads))
+    found = cache.load(kept_in(here))
     return found if isinstance(found, dict) else None
 
 
 def begin(threads: int) -> Child:
-    """Start the canaries' process, for `measure`; until that is called it imports torch and computes nothing.
-
-    Args:
-        threads: see `read`.
-    """
+    """Start the canaries' process, for `measure`; until that is called it imports torch and computes nothing."""
     return Child("bench.dna.numeric", ("--threads", str(threads), "--at-end-of-stdin"), variables=_PATIENT)
 
 
-def measure(
-    hw_id: str, sw_id: str, threads: int, *, keep: bool = True, begun: Child | None = None
-) -> Mapping[str, Any]:
+def measure(here: Circumstances, *, keep: bool = True, begun: Child | None = None) -> Mapping[str, Any]:
     """Run the canaries now.
 
     Args:
-        hw_id: see `read`.
-        sw_id: see `read`.
-        threads: see `read`.
+        here: hardware, software and threads of the run.
         keep: remember the answer.
-        begun: their process, of the same `threads`, where it was started before.
+        begun: their process, of the same number of threads, where it was started before.
 
     Raises:
         UnavailableError: torch is not there, does not run, or took too long.
     """
-    with begun or begin(threads) as child:
+    with begun or begin(here.threads) as child:
         answer: Mapping[str, Any] = child.answer(_TIMEOUT_S)
     if keep:
-        cache.save(kept_in(hw_id, sw_id, threads), answer)
+        cache.save(kept_in(here), answer)
     return answer
 
 
-def kept(hw_id: str, sw_id: str, threads: int) -> Mapping[str, Any]:
+def kept(here: Circumstances) -> Mapping[str, Any]:
     """What the canaries said the last time; runs nothing.
 
     Raises:
         UnavailableError: they have not been asked under these circumstances.
     """
-    found = remembered(hw_id, sw_id, threads)
+    found = remembered(here)
     if found is None:
         raise UnavailableError("not run here yet, and a study that is running must not be disturbed")
     return found
@@ -121,13 +127,6 @@ def num_id(numeric: Mapping[str, Any]) -> str:
     return id_of(numeric["one_thread"])
 
 
-def kept_in(hw_id: str, sw_id: str, threads: int) -> Path:
+def kept_in(here: Circumstances) -> Path:
     """The file with what the canaries said under these circumstances."""
-    return cache.file_for("numeric", {"method": METHOD, **circumstances(hw_id, sw_id, threads)})
-
-
-def circumstances(hw_id: str, sw_id: str, threads: int) -> Mapping[str, Any]:
-    """What decides how this machine computes and how fast, to remember an answer by."""
-    passed = environment({})
-    variables = recorded() | {name: passed[name] for name in _DEVICES if passed.get(name)}
-    return {"hw_id": hw_id, "sw_id": sw_id, "threads": threads, "variables": variables}
+    return here.file("numeric", METHOD)

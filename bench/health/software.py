@@ -56,10 +56,11 @@ def numbers_checks(machine: Machine, begun: Child) -> list[Check]:
     """
     if machine.torch_version is None:
         return []
-    here, threads = fingerprint(), len(machine.cpu_ids)
-    before = numbers.remembered(here.hw_id, here.sw_id, threads)
+    found = fingerprint()
+    here = numbers.Circumstances(found.hw_id, found.sw_id, len(machine.cpu_ids))
+    before = numbers.remembered(here)
     try:
-        now = numbers.measure(here.hw_id, here.sw_id, threads, keep=before is None, begun=begun)
+        now = numbers.measure(here, keep=before is None, begun=begun)
     except DoesNotRunError as error:
         fix = "see the whole error: python -c 'import torch; print(torch.ones(2) @ torch.ones(2))'"
         return [refusal("numbers", f"torch does not run here: {error}", fix)]
@@ -81,5 +82,5 @@ def numbers_checks(machine: Machine, begun: Child) -> list[Check]:
         return [ok("numbers", text)]
     text = f"numbers are not those of last time, on the same hardware and software: {', '.join(differ)}"
     fix = "look again: bits that change by themselves mean that memory or a CPU fails; bits that stay changed, that a\n"
-    fix += f"    library was replaced behind torch (then remove {numbers.kept_in(here.hw_id, here.sw_id, threads)})"
+    fix += f"    library was replaced behind torch (then remove {numbers.kept_in(here)})"
     return [warning("numbers", text, fix)]

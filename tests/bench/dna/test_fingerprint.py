@@ -18,7 +18,7 @@ from bench.dna import gpu, identity, linux, software
 from bench.dna.facts import Facts, UnavailableError
 from bench.dna.fingerprint import fingerprint, of_document, of_row
 from bench.dna.machine import usable_cpus
-from bench.dna.numbers import num_id
+from bench.dna.numbers import Circumstances, num_id
 from bench.store import schema
 from tests.bench.dna.linux_files import X86, a_linux
 
@@ -51,12 +51,12 @@ def test_the_ids_are_the_same_over_a_hundred_calls_and_under_load(busy):
 def test_the_numbers_are_asked_for_by_what_they_depend_on():
     asked = []
 
-    def ask(*about):
+    def ask(about):
         asked.append(about)
         return NUMERIC
 
     here = fingerprint(ask)
-    assert asked == [(here.hw_id, here.sw_id, len(usable_cpus()))]
+    assert asked == [Circumstances(here.hw_id, here.sw_id, len(usable_cpus()))]
     assert here.numeric == NUMERIC
     assert here.num_id == num_id(NUMERIC)
     assert set(here.unavailable) & {"num_id", "numeric"} == set()

@@ -14,7 +14,7 @@ def canaries(monkeypatch, **variables):
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    return numbers.measure("hw", "sw", 2, keep=False)
+    return numbers.measure(numbers.Circumstances("hw", "sw", 2), keep=False)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_a_switched_instruction_set_is_seen_and_named(plain, monkeypatch, variab
 
 @pytest.mark.slow
 def test_another_thread_count_is_told_from_another_machine(plain):
-    single = numbers.measure("hw", "sw", 1, keep=False)
+    single = numbers.measure(numbers.Circumstances("hw", "sw", 1), keep=False)
     assert numbers.num_id(single) == numbers.num_id(plain), "one thread is one thread"
     found = diagnose(single, plain)
     assert found.one_thread == ()

@@ -1,12 +1,14 @@
 """The numeric layer is asked of another process once, remembered, and missing with a reason."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from bench.dna import cache, numbers
 from bench.dna.facts import UnavailableError
 
+HERE = numbers.Circumstances("hw", "sw", 2)
 KEPT = {"method": numbers.METHOD, "threads": 2, "one_thread": {"mm": "00"}, "all_threads": {"mm": "00"}}
 
 
@@ -20,8 +22,8 @@ def asked(monkeypatch, tmp_path, canaries):
 
 def test_a_machine_is_asked_once(asked):
     waiting = []
-    first = numbers.read("hw", "sw", 2, tell=waiting.append)
-    assert numbers.read("hw", "sw", 2, tell=waiting.append) == first == numbers.kept("hw", "sw", 2)
+    first = numbers.read(HERE, tell=waiting.append)
+    assert numbers.read(HERE, tell=waiting.append) == first == numbers.kept(HERE)
     assert asked == [2]
     assert len(waiting) == 1
 
@@ -29,40 +31,40 @@ def test_a_machine_is_asked_once(asked):
 @pytest.mark.parametrize("variable", ["ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "MKL_CBWR", "CUDA_VISIBLE_DEVICES"])
 def test_what_changes_the_numbers_is_asked_anew(asked, monkeypatch, variable):
     monkeypatch.delenv(variable, raising=False)
-    numbers.read("hw", "sw", 2)
-    for machine in (("other", "sw", 2), ("hw", "other", 2), ("hw", "sw", 3)):
-        numbers.read(*machine)
+    numbers.read(HERE)
+    for changed in ({"hw_id": "other"}, {"sw_id": "other"}, {"threads": 3}):
+        numbers.read(replace(HERE, **changed))
     monkeypatch.setenv(variable, "AVX2")
-    numbers.read("hw", "sw", 2)
+    numbers.read(HERE)
     assert len(asked) == 5
 
 
 def test_what_the_ranks_never_see_is_not_asked_for(asked, monkeypatch):
-    numbers.read("hw", "sw", 2)
+    numbers.read(HERE)
     monkeypatch.setenv("MKL_ENABLE_INSTRUCTIONS", "AVX2")  # not passed on to a rank
     monkeypatch.setenv("HOSTNAME", "zebra")
-    numbers.read("hw", "sw", 2)
+    numbers.read(HERE)
     assert len(asked) == 1
 
 
 @pytest.mark.parametrize("content", ["", "{", "[1]"])
 def test_a_torn_cache_is_asked_again(asked, content):
-    numbers.read("hw", "sw", 2)
-    numbers.kept_in("hw", "sw", 2).write_text(content)
-    assert numbers.read("hw", "sw", 2)["call"] == 2
-    assert numbers.read("hw", "sw", 2)["call"] == 2
+    numbers.read(HERE)
+    numbers.kept_in(HERE).write_text(content)
+    assert numbers.read(HERE)["call"] == 2
+    assert numbers.read(HERE)["call"] == 2
 
 
 def test_a_home_that_cannot_be_written_costs_time_only(asked, monkeypatch, tmp_path):
     (tmp_path / "a-file").touch()
     monkeypatch.setenv("BENCH_CACHE_DIR", str(tmp_path / "a-file" / "cache"))
-    assert numbers.read("hw", "sw", 2)["call"] == 1
-    assert numbers.read("hw", "sw", 2)["call"] == 2
+    assert numbers.read(HERE)["call"] == 1
+    assert numbers.read(HERE)["call"] == 2
 
 
 def test_beside_a_study_nothing_is_run(asked):
     with pytest.raises(UnavailableError, match="must not be disturbed"):
-        numbers.kept("hw", "sw", 2)
+        numbers.kept(HERE)
     assert asked == []
 
 
