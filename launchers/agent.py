@@ -264,11 +264,7 @@ def command_from(document: Mapping[str, Any], folder: Path) -> Command:
 
 
 def _cores(command: Command, first: int) -> tuple[tuple[int, ...], ...] | None:
-    """CPU ids of each rank of this node: neighbouring blocks of those that this process may use.
-
-    Raises:
-        StartError: there are fewer than are asked for, and the ranks were not meant to share them.
-    """
+    """CPU ids of each rank of this node: neighbouring blocks of those that this process may use."""
     wanted = command.cores_per_rank
     if wanted is None or not hasattr(os, "sched_getaffinity"):
         return None

@@ -140,11 +140,7 @@ class RemoteRankPool:
         return [rank for rank in ranks if rank // self._command.ranks_per_node == node]
 
     def _start(self, nodes: Collection[int], meeting: Sequence[Any] | None) -> Sequence[Any] | None:
-        """Start the ranks of some nodes; returns where all will meet, None when one of these nodes is lost.
-
-        Raises:
-            StartError: a rank cannot be started.
-        """
+        """Start the ranks of some nodes; returns where all will meet, None when one of these nodes is lost."""
         for node in nodes:
             self._order(self._agents[node], meeting)
         answers = self._answers(nodes, {"started", "not_started"}, _START_S)

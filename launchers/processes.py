@@ -202,7 +202,9 @@ class LocalRankPool:
             for descriptor in self._pidfds.values():
                 os.close(descriptor)
             self._pidfds.clear()
-            self._dismiss_guard()
+            if self._guard is not None:
+                self._guard.kill()
+                self._guard.communicate()
         return self.living
 
     def _end_strays(self, until_s: float) -> None:
@@ -238,11 +240,6 @@ class LocalRankPool:
         if self._guard is not None and self._guard.stdin is not None:
             with suppress(BrokenPipeError):  # somebody killed the guard; the ranks' own parent-death signal is left
                 self._guard.stdin.write(f"{group}\n".encode())
-
-    def _dismiss_guard(self) -> None:
-        if self._guard is not None:
-            self._guard.kill()
-            self._guard.communicate()
 
 
 @contextmanager

@@ -97,11 +97,7 @@ def _kept_in(found: Fingerprint, threads: int) -> Path:
 
 
 def _all_reduce(machine: Machine) -> Mapping[str, list[float]]:
-    """Seconds of each all-reduce by size in bytes, as rank 0 saw them.
-
-    Raises:
-        UnavailableError: fewer cores than ranks, or a rank failed.
-    """
+    """Seconds of each all-reduce by size in bytes, as rank 0 saw them."""
     if len(machine.cpu_ids) < _RANKS:
         raise UnavailableError(f"{_RANKS} ranks need as many cores, and one is here")
     with tempfile.TemporaryDirectory(prefix="bench-allreduce-") as scratch:

@@ -8,6 +8,7 @@ of a processor is unknown, never zero, and never what is written of the board.
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,11 +111,10 @@ def kinds(info: CpuInfo) -> dict[str, int]:
 
 def core_names(root: Path = Path("/")) -> dict[int, str]:
     """What each CPU's core is called where the machine has several kinds; empty where it has one, or does not tell."""
-    try:
-        info = read(root)
-    except READ_FAILURES:
-        return {}
-    return {cpu: _kind(info, cpu) for cpu in info.processors} if len(kinds(info)) > 1 else {}
+    with suppress(*READ_FAILURES):
+        if len(kinds(info := read(root))) > 1:
+            return {cpu: _kind(info, cpu) for cpu in info.processors}
+    return {}
 
 
 def siblings(root: Path = Path("/")) -> dict[int, tuple[int, ...]]:

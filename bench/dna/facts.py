@@ -126,11 +126,9 @@ def text_of(file: Path) -> str:
 def first_text(files: Iterable[Path]) -> str | None:
     """The first of some files that can be read and is not empty."""
     for file in files:
-        try:
+        with suppress(OSError):
             if text := text_of(file):
                 return text
-        except OSError:
-            continue
     return None
 
 

@@ -7,6 +7,7 @@ and /proc/cpuinfo; where neither tells, every thread counts as a core of one kin
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -94,11 +95,9 @@ def cpu_set(text: str) -> tuple[int, ...]:
 def _siblings(root: Path, cpu: int) -> tuple[int, ...] | None:
     folder = root / f"sys/devices/system/cpu/cpu{cpu}/topology"
     for name in ("thread_siblings_list", "core_cpus_list"):
-        try:
+        with suppress(*READ_FAILURES):
             if (found := cpu_set(text_of(folder / name))) and cpu in found:
                 return found
-        except READ_FAILURES:
-            continue
     return cpuinfo.siblings(root).get(cpu)
 
 
@@ -106,10 +105,8 @@ def _names(root: Path) -> dict[int, str]:
     """What each CPU's core is called, where kinds of cores have names: ARM's parts, RISC-V's, Intel's hybrid PMUs."""
     names = cpuinfo.core_names(root)
     for name, kind in (("cpu_core", "P core"), ("cpu_atom", "E core"), ("cpu_lowpower", "LP E core")):
-        try:
+        with suppress(*READ_FAILURES):
             names |= dict.fromkeys(cpu_set(text_of(root / f"sys/devices/{name}/cpus")), kind)
-        except READ_FAILURES:
-            continue
     return names
 
 
@@ -117,11 +114,9 @@ def _strength(root: Path, cpu: int) -> float:
     """How much a core can do, on a scale of its machine: the scheduler's capacity, else the highest clock, else 1."""
     folder = root / f"sys/devices/system/cpu/cpu{cpu}"
     for name in ("cpu_capacity", "cpufreq/cpuinfo_max_freq"):
-        try:
+        with suppress(*READ_FAILURES):
             if (found := float(text_of(folder / name))) > 0:
                 return found
-        except READ_FAILURES:
-            continue
     return 1.0
 
 

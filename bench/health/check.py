@@ -1,6 +1,7 @@
 """One finding about the machine, and what follows from several."""
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from bench.dna.facts import READ_FAILURES
@@ -35,12 +36,9 @@ def gathered(readers: Iterable[Callable[[], Check | None]]) -> list[Check]:
     """What each reader found; one that cannot read its fact, or has none to tell, gives no check."""
     found = []
     for reader in readers:
-        try:
-            check = reader()
-        except READ_FAILURES:
-            continue
-        if check is not None:
-            found.append(check)
+        with suppress(*READ_FAILURES):
+            if (check := reader()) is not None:
+                found.append(check)
     return found
 
 

@@ -3,6 +3,7 @@
 import resource
 import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass
 
 import psutil
@@ -60,9 +61,7 @@ def _ours_s() -> float:
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
     own = time.process_time() + ended.ru_utime + ended.ru_stime
     for child in psutil.Process().children(recursive=True):
-        try:
+        with suppress(psutil.Error):  # it has just ended
             times = child.cpu_times()
-        except psutil.Error:  # it has just ended
-            continue
-        own += times.user + times.system + times.children_user + times.children_system
+            own += times.user + times.system + times.children_user + times.children_system
     return own
