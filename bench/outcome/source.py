@@ -1,11 +1,23 @@
-"""What source code a launch ran: the files of all its ranks as one text of the store."""
+"""What source code a launch ran: the files of all its ranks as one text of the store, with the commit they are of."""
 
 import json
-from collections.abc import Mapping, Sequence
+import os
+import subprocess
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from bench.dna import revision
 from bench.worker.job import RankResult
+
+_GIT_TIMEOUT_S = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Revision:
+    """A commit, and whether the files are as it has them."""
+
+    commit: str
+    dirty: bool  # one of the files differs from the commit, or is not in it
 
 
 def source_of(results: Sequence[RankResult], model: str) -> str:
@@ -18,7 +30,7 @@ def source_of(results: Sequence[RankResult], model: str) -> str:
     files = _together(results)
     place = model.rpartition(":")[0]
     folder = Path(place).expanduser().parent if place.endswith(".py") else Path()
-    commit = revision.of(folder, files)
+    commit = revision_of(folder, files)
     found = {
         "files": files,
         "commit": commit.commit if commit else None,
@@ -42,3 +54,38 @@ def _together(results: Sequence[RankResult]) -> Mapping[str, str]:
     for each in results:
         files = {**each.source, **files}
     return files
+
+
+def revision_of(folder: Path, names: Collection[str]) -> Revision | None:
+    """The commit of these files; writes nothing, not even an index.
+
+    Args:
+        folder: where they lie.
+        names: the files, relative to it; those that are elsewhere are not asked about.
+
+    Returns:
+        None where this is no repository, git is not installed, or it gives no answer.
+    """
+    here = [name for name in sorted(names) if (folder / name).is_file()]
+    commit = _git(folder, "rev-parse", "HEAD") if here else None
+    changed = _git(folder, "status", "--porcelain", "--ignored", "--", *here) if commit else None
+    return Revision(commit=commit.strip(), dirty=bool(changed.strip())) if commit and changed is not None else None
+
+
+def _git(folder: Path, *words: str) -> str | None:
+    # Without the lock it would refresh its index, in somebody else's repository.
+    settings = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+    try:
+        done = subprocess.run(
+            ("git", "-C", str(folder), *words),
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_GIT_TIMEOUT_S,
+            check=False,
+            env=settings,
+            stdin=subprocess.DEVNULL,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout if done.returncode == 0 else None

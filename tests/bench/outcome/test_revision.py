@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from bench.dna import revision
+from bench.outcome.source import revision_of
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 
@@ -26,7 +26,7 @@ def repository(tmp_path):
 
 
 def test_files_as_the_commit_has_them_are_clean(repository):
-    found = revision.of(repository, ["net.py", "pkg/layers.py", "elsewhere.py"])
+    found = revision_of(repository, ["net.py", "pkg/layers.py", "elsewhere.py"])
     assert (len(found.commit), found.dirty) == (40, False)
 
 
@@ -34,17 +34,17 @@ def test_files_as_the_commit_has_them_are_clean(repository):
 def test_a_file_that_was_edited_or_never_committed_is_said(repository, name):
     with (repository / name).open("a") as file:
         file.write("y = 2\n")
-    assert revision.of(repository, ["net.py", "pkg/layers.py", "new.py"]).dirty
+    assert revision_of(repository, ["net.py", "pkg/layers.py", "new.py"]).dirty
 
 
 def test_what_else_was_edited_is_nobodys_business_and_nothing_is_written(repository):
     (repository / "notes.py").write_text("draft")
     before = (repository / ".git" / "index").read_bytes()
-    assert not revision.of(repository, ["net.py"]).dirty
+    assert not revision_of(repository, ["net.py"]).dirty
     assert (repository / ".git" / "index").read_bytes() == before
 
 
 def test_outside_of_a_repository_there_is_no_commit(tmp_path):
     (tmp_path / "net.py").write_text("")
-    assert revision.of(tmp_path, ["net.py"]) is None
-    assert revision.of(tmp_path, []) is None
+    assert revision_of(tmp_path, ["net.py"]) is None
+    assert revision_of(tmp_path, []) is None
