@@ -84,13 +84,7 @@ def _watched(
         return LaunchFinding(status="crash", reason=str(error), rank=error.rank)
     now_s = time.monotonic()
     until_s = now_s + command.timeout_s
-    watchdog = Watchdog(
-        command.ranks,
-        now_s=now_s,
-        stall_s=command.stall_s,
-        startup_s=patience.startup_s,
-        finish_s=patience.finish_s,
-    )
+    watchdog = Watchdog(command.ranks, command.stall_s, patience, now_s)
     deaths: list[Death] = []
     while True:
         died = pool.wait(max(0.0, min(patience.look_s, until_s - time.monotonic())))
@@ -135,8 +129,8 @@ class Watchdog:
     has ended well, the others for `finish_s`.
     """
 
-    def __init__(self, ranks: int, *, now_s: float, stall_s: float, startup_s: float, finish_s: float) -> None:
-        self._stall_s, self._startup_s, self._finish_s = stall_s, startup_s, finish_s
+    def __init__(self, ranks: int, stall_s: float, patience: Patience, now_s: float) -> None:
+        self._stall_s, self._patience = stall_s, patience
         self._last = [silent(rank) for rank in range(ranks)]
         self._stepped: set[int] = set()
         self._living = ranks
@@ -168,7 +162,7 @@ class Watchdog:
     def _allowed_s(self, rank: int) -> float:
         slow_s = _SLOW_STEPS * self._longest_step_s
         if self._living < len(self._last):
-            return max(self._finish_s, slow_s)
+            return max(self._patience.finish_s, slow_s)
         allowed_s = max(self._stall_s, slow_s)
         stepping = self._last[rank].phase in _STEPPING and rank in self._stepped
-        return allowed_s if stepping else max(allowed_s, self._startup_s)
+        return allowed_s if stepping else max(allowed_s, self._patience.startup_s)

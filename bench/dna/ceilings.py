@@ -118,14 +118,14 @@ def _all_reduce(machine: Machine) -> Mapping[str, list[float]]:
         return taken
 
 
-def summary(values: Sequence[float], **more: Any) -> dict[str, Any]:
+def summary(values: Sequence[float]) -> dict[str, Any]:
     """Count, median and spread of what was measured, in the unit of `values`.
 
     Returns:
-        `n`, `median`, and `spread`: the range of the middle half over the median; with what is given besides.
+        `n`, `median`, and `spread`: the range of the middle half over the median.
     """
     low, median, high = statistics.quantiles(values, n=4, method="inclusive")
-    return {"n": len(values), "median": _rounded(median), "spread": _rounded((high - low) / median), **more}
+    return {"n": len(values), "median": _rounded(median), "spread": _rounded((high - low) / median)}
 
 
 def times_s(

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from launchers.findings import furthest_behind
 from launchers.heartbeat import PHASES, Beat
-from launchers.supervise import Watchdog
+from launchers.supervise import Patience, Watchdog
 
 
 def beat(rank=0, phase="window", step=1, ms=1):
@@ -14,7 +14,7 @@ def beat(rank=0, phase="window", step=1, ms=1):
 
 
 def watchdog(ranks=1, *, stall_s=10, startup_s=180, finish_s=60):
-    return Watchdog(ranks, now_s=0, stall_s=stall_s, startup_s=startup_s, finish_s=finish_s)
+    return Watchdog(ranks, stall_s, Patience(startup_s=startup_s, finish_s=finish_s), now_s=0)
 
 
 def silent_after(dog, beats, living=(0,)):
