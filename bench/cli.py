@@ -75,12 +75,6 @@ class Verbs(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in VERBS.items()])
 
 
-def _print_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
-    if asked:
-        click.echo(f"bench {bench.__version__}")
-        ctx.exit()
-
-
 @click.group(
     cls=Verbs,
     invoke_without_command=True,
@@ -89,7 +83,7 @@ def _print_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
     help=f"\b\n{EXAMPLES}\n\n{bench.__doc__}",
     epilog="Exit codes: 0 done, 1 a bug in bench, 2 usage, 3 this machine cannot, 4 a gate failed, 5 some rows failed.",
 )
-@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Which one.")
+@click.version_option(bench.__version__, message="bench %(version)s", help="Which one.")
 @click.option(
     "--debug", is_flag=True, expose_value=False, help="Show an error's whole traceback; anywhere in the line."
 )

@@ -211,11 +211,7 @@ def _looked(plan: Plan, planned: PlannedLaunch, host: Host) -> health.load.CpuTi
 
 
 def _checkpoints(plan: Plan, planned: PlannedLaunch, store: Store, attempt: int) -> Path | None:
-    """The folder of this attempt's checkpoints, with those of the attempts before it; None when none are kept.
-
-    Raises:
-        CannotError: the disk does not take it.
-    """
+    """The folder of this attempt's checkpoints, with those of the attempts before it; None when none are kept."""
     if not plan.keep.checkpoint:
         return None
     try:

@@ -18,7 +18,7 @@ from bench.planning.rows import rows_of
 from bench.recipe import Phase
 from bench.settings import Settings
 
-__all__ = ["build", "cores_of", "new_study_id", "workload_of"]
+__all__ = ["build", "cores_of", "new_study_id"]
 
 MINIMUM_ROUNDS = 3  # the fewest that give an interval
 VERDICT_ROUNDS = 6  # the fewest whose exact paired test can reach 5 %
@@ -56,14 +56,15 @@ def build(
         CannotError: no row that was asked for can run on this machine.
     """
     rows = rows_of(settings, machine, one_row=one_row)
-    workload = workload_of(settings)
+    workload = _workload(settings)
     recipe_for_run.check_rows(workload.recipe, rows.runnable)
     measure, study = settings.measure, settings.study
     origins = dict(settings.origins)
     samples = sum(data.training) if data is not None else 0
     if data is not None:
         _refuse_too_few(data, rows.runnable)
-    round_s = sum(cost.launch_s(workload, row, samples) for row in rows.runnable)
+    estimates = {row.key: cost.parts_s(workload, row, samples) for row in rows.runnable}
+    round_s = sum(map(sum, estimates.values()))
     rounds = measure.rounds
     if study.budget is not None:
         affordable = max(MINIMUM_ROUNDS, math.floor(study.budget / round_s))
@@ -103,7 +104,7 @@ def build(
         notes=(*recipe_for_run.notes(settings, workload.recipe, rows.runnable), *_notes(workload, rows.runnable)),
         not_passed=settings.not_passed,
         estimated_s=rounds * round_s,
-        estimates={row.key: cost.parts_s(workload, row, samples) for row in rows.runnable},
+        estimates=estimates,
         estimated_bytes=rounds * sum(cost.launch_bytes(workload, row, samples) for row in rows.runnable),
     )
 
@@ -139,12 +140,8 @@ def _said(phase: Phase) -> dict[str, Any]:
     return {name: value for name, value in asdict(phase).items() if value is not None}
 
 
-def workload_of(settings: Settings) -> Workload:
-    """What is trained, the same in every row.
-
-    Raises:
-        UsageError: the recipe contradicts itself, or does not fit into the run.
-    """
+def _workload(settings: Settings) -> Workload:
+    """What is trained, the same in every row."""
     measure, data = settings.measure, settings.data
     return Workload(
         model=settings.model.name or "",

@@ -18,14 +18,8 @@ _FEWEST_STEPS = 20  # of a window of seconds, however slow a step is
 _LAUNCH_BYTES, _STEP_BYTES = 40_000, 20  # small tables and logs; a row of a step in compressed parquet
 
 
-def launch_s(workload: Workload, row: Configuration, samples: int) -> float:
-    """Seconds from start to end: start-up, warm-up and window. `samples`: of an epoch, where epochs are trained."""
-    start_s, training_s = parts_s(workload, row, samples)
-    return start_s + training_s
-
-
 def parts_s(workload: Workload, row: Configuration, samples: int) -> tuple[float, float]:
-    """Of those, the seconds until the first step, and from there to the end."""
+    """Seconds until the first step, and from there to the end. `samples`: of an epoch, where epochs are trained."""
     step_s = _step_s(workload, row)
     warmup_s = 0.0 if workload.epochs else workload.warmup_steps * step_s  # of whole epochs it is a part
     window_s = max(workload.seconds or 0.0, _window_steps(workload, row, samples) * step_s)

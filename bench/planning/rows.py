@@ -129,11 +129,7 @@ def _settle(settings: Settings, machine: Machine, *, one_row: bool) -> _Request:
 
 
 def _nodes(settings: Settings, places: int) -> tuple[tuple[int, ...], int]:
-    """Numbers of hosts, ascending, and the ranks on each; no hosts at all where none were asked for.
-
-    Raises:
-        UsageError: hosts without a launcher that reaches them, or ranks counted in two ways.
-    """
+    """Numbers of hosts, ascending, and the ranks on each; no hosts at all where none were asked for."""
     scale, launcher = settings.scale, settings.study.launcher
     if scale.nodes is None:
         if launcher != "local":

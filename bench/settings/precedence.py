@@ -24,7 +24,6 @@ from bench.recipe import IN_EPOCHS, Recipe
 from bench.settings.document import (
     DataSettings,
     Document,
-    KeepSettings,
     MeasureSettings,
     ModelSettings,
     PhaseSettings,
@@ -44,14 +43,6 @@ SEED, SEEDS, ROUNDS = "measure.seed", "measure.seeds", "measure.rounds"
 WINDOW_S, WINDOW_QUICK_S = 6.0, 3.0  # half of the first, which a cut may leave, is still enough (analysis.validity)
 QUICK = {"measure.rounds": 3, "measure.warmup": 5}  # what `quick` means, besides the shorter window
 
-_SECTIONS: dict[str, type[Section]] = {
-    "data": DataSettings,
-    "measure": MeasureSettings,
-    "scale": ScaleSettings,
-    "study": StudySettings,
-    "keep": KeepSettings,
-}
-
 # What flags and environment variables call a setting: `--data-dir`, `BENCH_DATA_DIR`.
 NAMES = {
     "model": "model.name",
@@ -59,8 +50,8 @@ NAMES = {
     "data_dir": "data.dir",
     **{
         key: f"{section}.{key}"
-        for section, kind in _SECTIONS.items()
-        for key in kind.model_fields
+        for section in ("data", "measure", "scale", "study", "keep")
+        for key in type(getattr(Document(), section)).model_fields
         if key not in {"name", "dir", "start"}
     },
     "from": "keep.start",

@@ -52,11 +52,7 @@ def _items(value: Any) -> Any:
 def _numbers_of(
     value: Any, kind: Callable[[str], float], meant: str, *, least: float, how_many: int = 0
 ) -> tuple[Any, ...]:
-    """Numbers of one kind, from a list or from text.
-
-    Raises:
-        ValueError: they are none, and `meant` is what should be there.
-    """
+    """Numbers of one kind, from a list or from text."""
     try:
         found = tuple(kind(part) if isinstance(part, str) else part for part in _items(value))
     except ValueError:

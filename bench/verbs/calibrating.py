@@ -72,11 +72,7 @@ def _plan(settings: Settings, machine: Machine, words: tuple[str, ...]) -> Plan:
 
 
 def _judged(plan: Plan, study: Study) -> Calibration:
-    """What the launches say.
-
-    Raises:
-        CannotError: too few of them gave a number, or their numbers must not be used.
-    """
+    """What the launches say."""
     row = study.rows[0]
     if (why := comparable.no_number(row)) is not None or study.hw_id is None:
         raise CannotError(

@@ -150,12 +150,7 @@ def _ids(name: str, found: "Fingerprint") -> dict[str, Any]:
 
 
 def _found(name: str, store: Path) -> "Fingerprint":
-    """The fingerprint of that file or study.
-
-    Raises:
-        UsageError: a file that is no fingerprint, or no such study.
-        CannotError: a study of several machines, or one without a fingerprint.
-    """
+    """The fingerprint of that file or study."""
     if Path(name).is_file():
         return _of_file(Path(name))
     if name.endswith(".json") or os.sep in name:

@@ -13,7 +13,6 @@ from bench.errors import CANNOT, DONE
 from bench.verbs.options import json_option, store_option
 
 if TYPE_CHECKING:
-    from bench.dna.child import Child
     from bench.health import Check
 
 SCHEMA = "bench.doctor/1"
@@ -42,14 +41,16 @@ def command(fast: bool, store: Path, as_json: bool) -> int:
     which that would slow.
     """
     from bench import host_lock
+    from bench.dna import machine, numbers
 
-    with nullcontext() if fast or host_lock.is_held() else _torch_begun() as begun:
+    # Importing torch is most of what this verb takes, so its own process begins first.
+    begins = nullcontext() if fast or host_lock.is_held() else numbers.begin(len(machine.usable_cpus()))
+    with begins as begun:
         if not as_json:
             import reports.text.paragraphs  # noqa: F401 - while torch is imported elsewhere, not after it
-        from bench.dna.machine import here
         from bench.health import REFUSAL, as_it_is
 
-        checks = [*as_it_is(here(), store, begun), *_unseen()]
+        checks = [*as_it_is(machine.here(), store, begun), *_unseen()]
     ready = all(check.level != REFUSAL for check in checks)
     code = DONE if ready else CANNOT
     if as_json:
@@ -67,13 +68,6 @@ def _unseen() -> list["Check"]:
 
     unseen = host_lock.unseen()
     return [Check(name="other_studies", level=OK, text=unseen)] if unseen else []
-
-
-def _torch_begun() -> "Child":
-    """Torch's own process: importing it is most of what this verb takes, so it begins first."""
-    from bench.dna import machine, numbers
-
-    return numbers.begin(len(machine.usable_cpus()))
 
 
 def _show(checks: list["Check"], *, ready: bool) -> None:

@@ -115,11 +115,7 @@ def _host_for(
     output: OutputOptions,
     demo: bool = False,
 ) -> Iterator[Host]:
-    """This host, found fit for the plan and kept from others while it runs.
-
-    Raises:
-        CannotError: nothing may run here.
-    """
+    """This host, found fit for the plan and kept from others while it runs."""
     checks = health.preflight(plan, machine, store.path, share=when_busy != "refuse")
     health.refuse(checks)
     if not output.as_json:

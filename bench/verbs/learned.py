@@ -73,7 +73,8 @@ class Learned:
 
     def document(self, *, why: bool) -> dict[str, Any]:
         """What it adds to the card's document."""
-        document = {"learned": [_row(row) for row in self.rows], **accuracy_table.document(self.study)}
+        rows = [{"configuration": row.key, "accuracy": row.accuracy, "times_to": row.times_to} for row in self.rows]
+        document = {"learned": rows, **accuracy_table.document(self.study)}
         if self.reached:
             document["reached"] = self.reached
         if why:
@@ -100,14 +101,6 @@ class Learned:
                 epochs = profile["measure"]["epochs"]
                 return f"Known to be possible: {significant(best, 6)} % after {epochs} epochs, with --profile {name}."
         return None
-
-
-def _row(row: Row) -> dict[str, Any]:
-    return {
-        "configuration": row.key,
-        "accuracy": row.accuracy,
-        "times_to": row.times_to,
-    }
 
 
 def _plain(text: str) -> str:

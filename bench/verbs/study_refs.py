@@ -110,15 +110,12 @@ def paired_off(a: Wanted, b: Wanted) -> list[tuple[Wanted, Wanted]]:
     Raises:
         UsageError: a store without a study, or both sides are the same.
     """
-    mine, theirs = ([a], [b])
-    if a.study_id is None or b.study_id is None:
+    if a.study_id is not None and b.study_id is not None:
+        pairs = [(a, b)]
+    else:
         of_a, of_b = (_newest_by_work(each) for each in (a, b))
-        shared = [key for key in of_a if key in of_b]
-        if shared:
-            mine, theirs = [of_a[key] for key in shared], [of_b[key] for key in shared]
-        else:
-            mine, theirs = [next(iter(of_a.values()))], [next(iter(of_b.values()))]
-    pairs = list(zip(mine, theirs, strict=True))
+        newest = (next(iter(of_a.values())), next(iter(of_b.values())))
+        pairs = [(of_a[key], of_b[key]) for key in of_a if key in of_b] or [newest]
     for one, other in pairs:
         _refuse_the_same(one, other)
     return pairs

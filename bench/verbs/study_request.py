@@ -81,7 +81,26 @@ class StudyRequest:
 
     def for_launcher(self) -> launchers.Request:
         """What is asked of a launcher beyond this host."""
-        return launcher_request(self.settings, self.study_id, self.options.words)
+        scale, slurm, study_id = self.settings.scale, self.settings.slurm, self.study_id
+        gpus = slurm.gpus_per_node or (scale.ranks_per_node or 0 if scale.device == "cuda" else 0)
+        options = (
+            slurm.model_dump(exclude_none=True, exclude={"gpus_per_node"})
+            if self.settings.study.launcher == "slurm"
+            else {}
+        )
+        if self.settings.study.launcher == "torchrun":
+            options = {"rdzv": self.settings.study.rdzv}
+            # Every node must come to the same name, of the same command; the leader names the study itself.
+            same = repr(forwarded_words(self.options.words, "torchrun")).encode()
+            study_id = f"bench-{hashlib.blake2b(same, digest_size=6).hexdigest()}"
+        return launchers.Request(
+            name=study_id,
+            nodes=max(scale.nodes or (1,)),
+            ranks_per_node=scale.ranks_per_node or gpus or 1,
+            cores_per_rank=scale.cores_per_rank,
+            gpus_per_node=gpus,
+            options=options,
+        )
 
     def plan(self, machine: Machine) -> Plan:
         """The whole study on this machine, its data looked at.
@@ -236,34 +255,6 @@ def as_bench_errors() -> Iterator[None]:
         raise UsageError(str(error), "see what is started where: --dry-run") from error
     except (OSError, RuntimeError, LookupError) as error:
         raise CannotError(str(error), "see what is started where: --dry-run") from error
-
-
-def launcher_request(settings: Settings, study_id: str, words: Sequence[str]) -> launchers.Request:
-    """What the settings ask of a launcher beyond this host.
-
-    Args:
-        settings: of the study.
-        study_id: its name; torchrun's nodes meet under one that is made of `words`.
-        words: the command line.
-    """
-    scale, slurm = settings.scale, settings.slurm
-    gpus = slurm.gpus_per_node or (scale.ranks_per_node or 0 if scale.device == "cuda" else 0)
-    options = (
-        slurm.model_dump(exclude_none=True, exclude={"gpus_per_node"}) if settings.study.launcher == "slurm" else {}
-    )
-    if settings.study.launcher == "torchrun":
-        options = {"rdzv": settings.study.rdzv}
-        # Every node must come to the same name, of the same command; the leader names the study itself.
-        same = repr(forwarded_words(words, "torchrun")).encode()
-        study_id = f"bench-{hashlib.blake2b(same, digest_size=6).hexdigest()}"
-    return launchers.Request(
-        name=study_id,
-        nodes=max(scale.nodes or (1,)),
-        ranks_per_node=scale.ranks_per_node or gpus or 1,
-        cores_per_rank=scale.cores_per_rank,
-        gpus_per_node=gpus,
-        options=options,
-    )
 
 
 def forwarded_words(words: Sequence[str], launcher: str) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from bench.store import schema
 from bench.store.commit import Store
 from bench.store.rows import LaunchRows
 from bench.verbs import study_request, submission
+from bench.verbs.options import Options
 from launchers import Request
 
 REQUEST = Request(name="2611220824-lenet-0a1b", nodes=2, ranks_per_node=1, cores_per_rank=1, gpus_per_node=0)
@@ -93,7 +94,15 @@ def test_a_launcher_asks_for_what_the_settings_say(tmp_path) -> None:
     (tmp_path / "bench.toml").write_text('[slurm]\npartition = "gpu"\nsetup = ["module load cuda"]\n')
     flags = {"model": "lenet-small", "nodes": "1,4", "launcher": "slurm", "ranks_per_node": "2"}
     settings = resolve(flags, {}, tmp_path, user_file=tmp_path / "none.toml")
-    request = study_request.launcher_request(settings, "name", ("scale",))
+    asked = study_request.StudyRequest(
+        options=Options(flags=flags, words=("scale",)),
+        one_row=False,
+        settings=settings,
+        gates=(),
+        study_id="name",
+        is_named_outside=False,
+    )
+    request = asked.for_launcher()
     assert (request.name, request.nodes, request.ranks_per_node, request.gpus_per_node) == ("name", 4, 2, 0)
     assert request.options["partition"] == "gpu"
     assert request.options["setup"] == ("module load cuda",)
