@@ -7,13 +7,14 @@ import os
 import platform
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 
 from bench.dna import cgroup, nvidia, topology
 from bench.dna.facts import first_text
+from bench.dna.nvidia import NvidiaCards
 from bench.dna.topology import Topology
 
 CPU_ONLY = "CPU-only"
@@ -28,12 +29,8 @@ class Machine:
     memory_bytes: int  # physical, or what the container allows
     cpu_quota: float | None = None  # CPUs' worth of time that the control groups allow; None: no limit
     topology: Topology | None = None  # which CPUs are cores; None: each counts as one
-    cuda: tuple[str, ...] = ()  # names of the NVIDIA GPUs that CUDA_VISIBLE_DEVICES leaves visible and that answer
-    cuda_trouble: tuple[str, ...] = ()  # cards, or their driver, that are there and do not work, and in which way
-    cuda_notes: tuple[str, ...] = ()  # what else has to be said of the cards
-    cuda_hidden: int = 0  # GPUs that it hides
-    cuda_visible_devices: str | None = None  # its value; None: not set
-    cuda_driver: str | None = None  # NVIDIA driver's version; None: no driver answers
+    cards: NvidiaCards = field(default_factory=NvidiaCards)
+    cuda_visible_devices: str | None = None  # the variable's value; None: not set
     torch_version: str | None = None  # None: torch is not installed
     torch_build: str | None = None  # "CUDA 13.2", "ROCm 6.4" or CPU_ONLY; None: not known
     mps: bool = False  # Apple GPU
@@ -41,7 +38,7 @@ class Machine:
     @property
     def cuda_devices(self) -> int:
         """CUDA devices that this torch can drive."""
-        return 0 if self.torch_build == CPU_ONLY else len(self.cuda)
+        return 0 if self.torch_build == CPU_ONLY else len(self.cards.names)
 
     @property
     def cores(self) -> Topology:
@@ -54,20 +51,15 @@ def here() -> Machine:
     """This machine, as this process may use it."""
     version, build = _torch()
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    cards = nvidia.look(visible, drives_cuda=build not in {None, CPU_ONLY})
-    cpus, quota = usable_cpus(), cgroup.cpu_quota()
+    cpus = usable_cpus()
     return Machine(
         cpu_ids=cpus,
         pinnable=hasattr(os, "sched_setaffinity"),
         memory_bytes=usable_memory_bytes(),
-        cpu_quota=quota,
+        cpu_quota=cgroup.cpu_quota(),
         topology=topology.read(cpus),
-        cuda=cards.names,
-        cuda_trouble=cards.trouble,
-        cuda_notes=cards.notes,
-        cuda_hidden=cards.hidden,
+        cards=nvidia.look(visible, drives_cuda=build not in {None, CPU_ONLY}),
         cuda_visible_devices=visible,
-        cuda_driver=cards.driver,
         torch_version=version,
         torch_build=build,
         mps=sys.platform == "darwin" and platform.machine() == "arm64" and version is not None,

@@ -21,11 +21,11 @@ _TORCH_TIMEOUT_S = 120
 class NvidiaCards:
     """What was found."""
 
-    names: tuple[str, ...] = ()  # of those that CUDA shows and that answer
-    hidden: int = 0  # that CUDA_VISIBLE_DEVICES hides
+    names: tuple[str, ...] = ()  # of those that CUDA_VISIBLE_DEVICES leaves visible and that answer
+    hidden: int = 0  # that it hides
     driver: str | None = None  # its version; None: no driver answers
-    trouble: tuple[str, ...] = ()  # what is there and does not work
-    notes: tuple[str, ...] = ()
+    trouble: tuple[str, ...] = ()  # cards, or their driver, that are there and do not work, and in which way
+    notes: tuple[str, ...] = ()  # what else has to be said of the cards
 
 
 @dataclass(frozen=True, kw_only=True)

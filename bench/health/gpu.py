@@ -77,8 +77,8 @@ def present(machine: Machine) -> list[Check]:
     )
     broken += "    fit its library with a reload"
     return [
-        *(warning("gpu_broken", text, broken) for text in machine.cuda_trouble),
-        *(warning("gpu_cards", text, "numbers are of these GPUs as they are") for text in machine.cuda_notes),
+        *(warning("gpu_broken", text, broken) for text in machine.cards.trouble),
+        *(warning("gpu_cards", text, "numbers are of these GPUs as they are") for text in machine.cards.notes),
     ]
 
 

@@ -15,8 +15,8 @@ def checks(machine: Machine) -> list[Check]:
         fix = "uv pip install --torch-backend=auto torch torchvision"
         return [refusal("torch", "torch is not installed", fix)]
     torch = f"torch {machine.torch_version}"
-    if machine.cuda and machine.torch_build == CPU_ONLY:
-        gpus = f"{len(machine.cuda)} NVIDIA GPU{'s' * (len(machine.cuda) != 1)}"
+    if machine.cards.names and machine.torch_build == CPU_ONLY:
+        gpus = f"{len(machine.cards.names)} NVIDIA GPU{'s' * (len(machine.cards.names) != 1)}"
         return [
             warning(
                 "torch",
@@ -24,7 +24,7 @@ def checks(machine: Machine) -> list[Check]:
                 "uv pip install --torch-backend=auto --reinstall torch torchvision",
             )
         ]
-    if machine.cuda_hidden and not machine.cuda:
+    if machine.cards.hidden and not machine.cards.names:
         return [
             warning(
                 "torch",
@@ -32,7 +32,7 @@ def checks(machine: Machine) -> list[Check]:
                 "unset CUDA_VISIBLE_DEVICES, unless that is meant",
             )
         ]
-    devices = [counted(machine.cuda)] if machine.cuda_devices else []
+    devices = [counted(machine.cards.names)] if machine.cuda_devices else []
     devices += ["the Apple GPU"] if machine.mps else []
     devices += [_cores(machine)]
     return [ok("torch", f"{torch} ({machine.torch_build or 'unknown'} build): {', '.join(devices)}")]

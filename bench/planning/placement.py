@@ -17,11 +17,11 @@ def device_of(asked: str, machine: Machine) -> str:
         return asked
     if machine.cuda_devices:
         return "cuda"
-    if machine.cuda_trouble and machine.torch_build != CPU_ONLY:
-        more = len(machine.cuda_trouble) - 1
+    if machine.cards.trouble and machine.torch_build != CPU_ONLY:
+        more = len(machine.cards.trouble) - 1
         others = f" (and {more} more)" if more else ""
         raise CannotError(
-            f"there is a GPU, and it cannot be used: {machine.cuda_trouble[0]}{others}",
+            f"there is a GPU, and it cannot be used: {machine.cards.trouble[0]}{others}",
             "nvidia-smi and bench doctor tell more; to measure the CPU instead: --device cpu",
         )
     return "mps" if machine.mps else "cpu"
@@ -58,8 +58,8 @@ def notes(configurations: Sequence[Configuration], machine: Machine, asked: str)
     """What of this machine stands beside every number of the study."""
     device = configurations[0].device if configurations else "cpu"
     if device == "cuda":
-        yield from (f"{text}; it is not measured" for text in machine.cuda_trouble)
-        yield from machine.cuda_notes
+        yield from (f"{text}; it is not measured" for text in machine.cards.trouble)
+        yield from machine.cards.notes
     elif asked == "auto":
         yield from _not_taken(machine)
     if device == "cpu":
@@ -76,11 +76,11 @@ def notes(configurations: Sequence[Configuration], machine: Machine, asked: str)
 
 def _not_taken(machine: Machine) -> Iterator[str]:
     """Why `auto` measures something else than the GPUs that are here."""
-    if machine.cuda and machine.torch_build == CPU_ONLY:
-        yield f"the GPUs here are not measured ({', '.join(machine.cuda)}): torch is a {CPU_ONLY} build"
-    elif machine.cuda_hidden and not machine.cuda:
+    if machine.cards.names and machine.torch_build == CPU_ONLY:
+        yield f"the GPUs here are not measured ({', '.join(machine.cards.names)}): torch is a {CPU_ONLY} build"
+    elif machine.cards.hidden and not machine.cards.names:
         yield f"CUDA_VISIBLE_DEVICES={machine.cuda_visible_devices!r} hides every GPU; the CPU is measured"
-    yield from machine.cuda_notes
+    yield from machine.cards.notes
 
 
 def _cores(configurations: Sequence[Configuration], machine: Machine) -> Iterator[str]:

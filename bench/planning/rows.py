@@ -262,7 +262,7 @@ def _refusal(request: _Request, unrunnable: tuple[Unrunnable, ...]) -> CannotErr
     if request.capacity and request.strategies != ("dp",):
         spread = f"--gpus {','.join(str(ranks) for ranks in _ladder(request.capacity))}"
     hint = f"try:  {request.verb} {what} {spread}"
-    if machine.torch_build == CPU_ONLY and machine.cuda:
+    if machine.torch_build == CPU_ONLY and machine.cards.names:
         hint = f"fix:  uv pip install --torch-backend=auto --reinstall torch torchvision\n{hint}"
     asked = _count(request.ranks[-1], "CUDA device")
     return CannotError(f"asked for {asked}, this machine shows {request.capacity}\n{_cuda_facts(machine)}", hint)
@@ -270,15 +270,15 @@ def _refusal(request: _Request, unrunnable: tuple[Unrunnable, ...]) -> CannotErr
 
 def _cuda_facts(machine: Machine) -> str:
     """Everything that decides how many CUDA devices are seen, in one line."""
-    driver = f"NVIDIA driver {machine.cuda_driver}" if machine.cuda_driver else "no NVIDIA driver answers"
+    driver = f"NVIDIA driver {machine.cards.driver}" if machine.cards.driver else "no NVIDIA driver answers"
     visible = machine.cuda_visible_devices
     hiding = "CUDA_VISIBLE_DEVICES is not set" if visible is None else f"CUDA_VISIBLE_DEVICES={visible!r}"
-    if machine.cuda_hidden:
-        hiding += f" hides {machine.cuda_hidden}"
+    if machine.cards.hidden:
+        hiding += f" hides {machine.cards.hidden}"
     build = machine.torch_build or "unknown"
     torch = f"torch {machine.torch_version} is a {build} build" if machine.torch_version else "torch is not installed"
-    present = f"{_count(len(machine.cuda), 'NVIDIA GPU')} present" if machine.cuda else ""
-    return "; ".join(filter(None, (*machine.cuda_trouble, torch, driver, present, hiding, *machine.cuda_notes)))
+    present = f"{_count(len(machine.cards.names), 'NVIDIA GPU')} present" if machine.cards.names else ""
+    return "; ".join(filter(None, (*machine.cards.trouble, torch, driver, present, hiding, *machine.cards.notes)))
 
 
 def _count(number: int, noun: str) -> str:

@@ -7,6 +7,7 @@ import pytest
 import profiles
 from bench import planning
 from bench.dna.machine import Machine
+from bench.dna.nvidia import NvidiaCards
 from bench.learn.catalogue import check_data, check_model
 from bench.plan import from_json, to_json
 from bench.settings import resolve
@@ -29,7 +30,13 @@ def test_the_known_answers_are_arithmetic(tmp_path):
 
 
 EXPERIMENTS = [name for name in profiles.names() if name.startswith(("s1-", "s2-", "s3-", "s4-", "s5-"))]
-TWO_GPUS = Machine(cpu_ids=(0, 1), pinnable=True, memory_bytes=2**36, cuda=("A GPU", "A GPU"), torch_build="CUDA 13.0")
+TWO_GPUS = Machine(
+    cpu_ids=(0, 1),
+    pinnable=True,
+    memory_bytes=2**36,
+    cards=NvidiaCards(names=("A GPU", "A GPU")),
+    torch_build="CUDA 13.0",
+)
 
 
 def resolved(name, tmp_path, **flags):

@@ -6,7 +6,7 @@ import pytest
 
 from bench.dna.cgroup import cpu_quota
 from bench.dna.machine import CPU_ONLY, Machine, here, torch_build, usable_cpus, usable_memory_bytes
-from bench.dna.nvidia import visible_devices
+from bench.dna.nvidia import NvidiaCards, visible_devices
 
 GPUS = {"GPU-aa11": "H100", "GPU-aa22": "H100", "GPU-bb33": "L4", "GPU-cc44": "T4"}
 
@@ -108,5 +108,7 @@ def test_the_build_of_torch_is_read_from_its_files(version, source, build):
 
 
 def test_gpus_count_for_nothing_with_a_torch_that_cannot_drive_them():
-    machine = Machine(cpu_ids=(0,), pinnable=True, memory_bytes=1, cuda=("H100",), torch_build=CPU_ONLY)
+    machine = Machine(
+        cpu_ids=(0,), pinnable=True, memory_bytes=1, cards=NvidiaCards(names=("H100",)), torch_build=CPU_ONLY
+    )
     assert machine.cuda_devices == 0

@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from bench.dna.machine import Machine
+from bench.dna.nvidia import NvidiaCards
 from bench.health import capacity
 from bench.health.capacity import Demand
 from bench.store import fsops
@@ -98,7 +99,7 @@ def test_a_plan_asks_for_its_largest_row(a_plan):
     [
         (TWO, "cpu", 2, 0),
         (Machine(cpu_ids=tuple(range(64)), pinnable=True, memory_bytes=1), "cpu", 8, 0),
-        (Machine(cpu_ids=(0,), pinnable=True, memory_bytes=1, cuda=("H100",) * 4), "cuda", 4, 4),
+        (Machine(cpu_ids=(0,), pinnable=True, memory_bytes=1, cards=NvidiaCards(names=("H100",) * 4)), "cuda", 4, 4),
         (Machine(cpu_ids=(0, 1), pinnable=False, memory_bytes=1, mps=True), "mps", 1, 0),
     ],
 )

@@ -13,7 +13,7 @@ from bench.health.capacity import Demand
 from bench.health.check import tolerated
 
 GIB = 2**30
-FOUR = Machine(cpu_ids=(0, 1), pinnable=True, memory_bytes=16 * GIB, cuda=("H100",) * 4)
+FOUR = Machine(cpu_ids=(0, 1), pinnable=True, memory_bytes=16 * GIB, cards=nvidia.NvidiaCards(names=("H100",) * 4))
 TWO_CARDS = Demand(device="cuda", ranks=2, cuda_devices=2, oversubscribed=False, store_bytes=0)
 
 
@@ -158,7 +158,7 @@ def test_a_card_that_fell_off_the_bus_is_a_warning_and_no_error():
             raise NVMLError("GPU is lost")
 
     nvml = Lost()
-    machine = replace(FOUR, cuda=(), cuda_trouble=nvidia.look(None, library=nvml).trouble)
+    machine = replace(FOUR, cards=nvidia.look(None, library=nvml))
     assert gpu.planned(TWO_CARDS, machine, nvml) == ()
     checks = gpu.present(machine)
     assert [(check.name, check.level) for check in checks] == [("gpu_broken", "warning")] * 4

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from bench.dna.machine import CPU_ONLY, here
+from bench.dna.nvidia import NvidiaCards
 from bench.errors import CannotError
 from bench.health import Check, as_it_is, cards, preflight, refuse, software
 
@@ -50,7 +51,7 @@ def test_a_plan_on_cuda_looks_at_its_cards(a_plan, tmp_path):
 
             return ask
 
-    machine = replace(here(), cuda=("H100",), cuda_visible_devices=None)
+    machine = replace(here(), cards=NvidiaCards(names=("H100",)), cuda_visible_devices=None)
     assert cards(plan, machine, nvml=Busy()) == (0,)
     found = preflight(plan, machine, tmp_path, nvml=Busy())
     assert (found[0].name, found[0].level) == ("gpu_processes", "refusal")
@@ -87,10 +88,14 @@ def test_of_several_refusals_the_first_is_told_and_the_others_counted():
     ("changes", "level", "words"),
     [
         ({"torch_version": None}, "refusal", "not installed"),
-        ({"torch_build": CPU_ONLY, "cuda": ("H100", "H100")}, "warning", "of no use to the 2 NVIDIA GPUs"),
-        ({"torch_build": "CUDA 13.2", "cuda": ("H100", "H100")}, "ok", "2 x H100"),
-        ({"cuda": (), "cuda_hidden": 2, "cuda_visible_devices": ""}, "warning", "hides every GPU"),
-        ({"torch_build": CPU_ONLY, "cuda": ()}, "ok", "CPU cores"),
+        (
+            {"torch_build": CPU_ONLY, "cards": NvidiaCards(names=("H100", "H100"))},
+            "warning",
+            "of no use to the 2 NVIDIA GPUs",
+        ),
+        ({"torch_build": "CUDA 13.2", "cards": NvidiaCards(names=("H100", "H100"))}, "ok", "2 x H100"),
+        ({"cards": NvidiaCards(hidden=2), "cuda_visible_devices": ""}, "warning", "hides every GPU"),
+        ({"torch_build": CPU_ONLY, "cards": NvidiaCards()}, "ok", "CPU cores"),
         ({"mps": True}, "ok", "the Apple GPU"),
     ],
 )

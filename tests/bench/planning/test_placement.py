@@ -3,6 +3,7 @@
 import pytest
 
 from bench.dna.machine import CPU_ONLY, Machine
+from bench.dna.nvidia import NvidiaCards
 from bench.errors import CannotError
 from bench.plan import Configuration
 from bench.planning import placement
@@ -32,14 +33,14 @@ def row(device="cpu", ranks=1, cores=1):
 )
 def test_auto_measures_nothing_else_in_place_of_a_gpu_that_is_broken(trouble):
     with pytest.raises(CannotError) as refused:
-        placement.device_of("auto", machine(cuda_trouble=trouble))
+        placement.device_of("auto", machine(cards=NvidiaCards(trouble=trouble)))
     assert trouble[0] in refused.value.message
     assert "--device cpu" in refused.value.hint
-    assert placement.device_of("cpu", machine(cuda_trouble=trouble)) == "cpu"
+    assert placement.device_of("cpu", machine(cards=NvidiaCards(trouble=trouble))) == "cpu"
 
 
 def test_auto_takes_the_cards_that_work_and_names_the_one_that_does_not():
-    half = machine(cuda=("A",), cuda_trouble=(LOST,))
+    half = machine(cards=NvidiaCards(names=("A",), trouble=(LOST,)))
     assert placement.device_of("auto", half) == "cuda"
     assert any(LOST in note for note in placement.notes([row("cuda")], half, "auto"))
 
@@ -47,9 +48,12 @@ def test_auto_takes_the_cards_that_work_and_names_the_one_that_does_not():
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"cuda": ("A",), "torch_build": CPU_ONLY}, "torch is a CPU-only build"),
-        ({"cuda_hidden": 2, "cuda_visible_devices": ""}, "hides every GPU"),
-        ({"cuda_notes": ("this host has 1 NVIDIA GPU, and this process was given none",)}, "was given none"),
+        ({"cards": NvidiaCards(names=("A",)), "torch_build": CPU_ONLY}, "torch is a CPU-only build"),
+        ({"cards": NvidiaCards(hidden=2), "cuda_visible_devices": ""}, "hides every GPU"),
+        (
+            {"cards": NvidiaCards(notes=("this host has 1 NVIDIA GPU, and this process was given none",))},
+            "was given none",
+        ),
     ],
 )
 def test_auto_says_why_it_measures_the_cpu_of_a_machine_with_gpus(changes, words):

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from bench import planning
 from bench.account import Account, LeftOut
 from bench.dna.machine import CPU_ONLY, Machine
+from bench.dna.nvidia import NvidiaCards
 from bench.errors import CANNOT, USAGE, CannotError, UsageError
 from bench.plan import Plan, from_json, to_json
 from bench.settings import resolve
@@ -20,9 +21,10 @@ from bench.settings import resolve
 NOWHERE = Path("/nowhere")
 
 
-def machine(cores=2, gpus=0, **facts) -> Machine:
+def machine(cores=2, gpus=0, *, hidden=0, driver=None, **facts) -> Machine:
+    cards = NvidiaCards(names=("H100",) * gpus, hidden=hidden, driver=driver)
     usual = {"memory_bytes": 2**33, "pinnable": True, "torch_version": "2.15.0", "torch_build": "CUDA 13.2"}
-    return Machine(**{"cpu_ids": tuple(range(cores)), "cuda": ("H100",) * gpus, **usual, **facts})
+    return Machine(**{"cpu_ids": tuple(range(cores)), "cards": cards, **usual, **facts})
 
 
 MAC = machine(cores=8, pinnable=False, mps=True, torch_build=CPU_ONLY)
@@ -176,7 +178,7 @@ def test_run_takes_no_lists_but_does_not_mind_those_of_a_profile():
 
 @pytest.mark.parametrize("gpus", [0, 2])
 def test_too_few_gpus_exit_3_with_everything_that_decides_it(gpus):
-    on = machine(4, gpus=gpus, cuda_visible_devices="0,1", cuda_hidden=2, cuda_driver="580.65")
+    on = machine(4, gpus=gpus, cuda_visible_devices="0,1", hidden=2, driver="580.65")
     error = refused(CannotError, CANNOT, on, gpus="4")
     assert f"asked for 4 CUDA devices, this machine shows {gpus}" in error
     assert "CUDA_VISIBLE_DEVICES='0,1' hides 2" in error
@@ -185,7 +187,7 @@ def test_too_few_gpus_exit_3_with_everything_that_decides_it(gpus):
 
 
 def test_a_torch_without_cuda_beside_a_gpu_is_told_with_its_fix():
-    error = refused(CannotError, CANNOT, machine(2, gpus=1, torch_build=CPU_ONLY, cuda_driver="580"), gpus="1,2")
+    error = refused(CannotError, CANNOT, machine(2, gpus=1, torch_build=CPU_ONLY, driver="580"), gpus="1,2")
     assert "CPU-only build" in error
     assert "1 NVIDIA GPU present" in error
     assert "--torch-backend=auto --reinstall torch" in error

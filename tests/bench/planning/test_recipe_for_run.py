@@ -11,9 +11,7 @@ from bench.plan import Plan, from_json, to_json
 from bench.settings import resolve
 
 NOWHERE = Path("/nowhere")
-HERE = Machine(
-    cpu_ids=(0, 1, 2, 3), cuda=(), memory_bytes=2**33, pinnable=True, torch_version="2.15.0", torch_build="CPU"
-)
+HERE = Machine(cpu_ids=(0, 1, 2, 3), memory_bytes=2**33, pinnable=True, torch_version="2.15.0", torch_build="CPU")
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import pytest
 
 from bench.analysis.repro.agreement import Agreement, Difference
 from bench.dna.machine import Machine
+from bench.dna.nvidia import NvidiaCards
 from bench.errors import CannotError, UsageError
 from bench.plan import Configuration, Workload
 from bench.repro import capsule
@@ -81,7 +82,7 @@ def test_a_capsule_of_another_device_names_what_is_missing_and_what_to_do():
     with pytest.raises(CannotError, match="needs 1 cuda devices; this machine has 0") as error:
         repro_inputs.placed(REPRO_RUN, TWO_CORES, "cuda", None, None)
     assert "--device cpu" in error.value.hint
-    on_gpu = repro_inputs.placed(REPRO_RUN, replace(TWO_CORES, cuda=("A GPU",)), "cuda", None, None)
+    on_gpu = repro_inputs.placed(REPRO_RUN, replace(TWO_CORES, cards=NvidiaCards(names=("A GPU",))), "cuda", None, None)
     assert (on_gpu.configuration.device, on_gpu.configuration.cores_per_rank) == ("cuda", None)
 
 
