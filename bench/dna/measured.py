@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from bench import devices
 from bench.dna import gpu
 from bench.dna.ceilings import summary, times_s
 from bench.dna.facts import plain
@@ -98,11 +99,11 @@ class CeilingMeter:
         found = {}
         for name in wanted.get(self.device.type, ("fp32", "tf32", "bf16", "fp16")):
             dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(name, torch.float32)
-            with _fp32_precision("tf32" if name == "tf32" else "ieee"):
-                # Random: products of zeros draw less power, and clocks stay higher than training ever sees them.
-                a, b = (torch.randn(side, side, device=self.device).to(dtype) for _ in range(2))
-                out = torch.empty_like(a)
-                taken = self._busy(partial(torch.mm, a, b, out=out), 20, warm_up=5)
+            devices.set_float32_precision("tf32" if name == "tf32" else "fp32")
+            # Random: products of zeros draw less power, and clocks stay higher than training ever sees them.
+            a, b = (torch.randn(side, side, device=self.device).to(dtype) for _ in range(2))
+            out = torch.empty_like(a)
+            taken = self._busy(partial(torch.mm, a, b, out=out), 20, warm_up=5)
             found[name] = summary([2 * side**3 / each for each in taken])
         return found
 
@@ -154,17 +155,6 @@ def _throttled() -> Iterator[str]:
         reasons = int(card.get("throttle_reasons", "0x0"), 16) & ~(_IDLE | _SET_BY_HAND)
         if reasons:
             yield f"GPU {number} was throttled (reasons {reasons:#x})"
-
-
-@contextmanager
-def _fp32_precision(wanted: str) -> Iterator[None]:
-    """Products of float32 as IEEE says, or in TF32."""
-    before = torch.backends.cuda.matmul.fp32_precision
-    torch.backends.cuda.matmul.fp32_precision = wanted
-    try:
-        yield
-    finally:
-        torch.backends.cuda.matmul.fp32_precision = before
 
 
 @contextmanager
