@@ -58,7 +58,7 @@ def as_it_is(machine: Machine, store: Path, begun: Child | None = None, *, nvml:
     """
     looked = _all(capacity.of_whole(machine), machine, store, nvml)  # first: the canaries are a load, and use the GPU
     numbers = software.numbers_checks(machine, begun) if begun else []
-    return _sorted([*software.checks(machine), *gpu.present(machine), *numbers, *looked])
+    return _sorted([software.torch_check(machine), *gpu.present(machine), *numbers, *looked])
 
 
 def cards(plan: Plan, machine: Machine, *, nvml: Any = None) -> tuple[int, ...]:

@@ -9,33 +9,29 @@ from bench.dna.nvidia import counted
 from bench.health.check import Check, ok, refusal, warning
 
 
-def checks(machine: Machine) -> list[Check]:
+def torch_check(machine: Machine) -> Check:
     """The installed torch against the devices that are here. Told from its files: importing it takes seconds."""
     if machine.torch_version is None:
         fix = "uv pip install --torch-backend=auto torch torchvision"
-        return [refusal("torch", "torch is not installed", fix)]
+        return refusal("torch", "torch is not installed", fix)
     torch = f"torch {machine.torch_version}"
     if machine.cards.names and machine.torch_build == CPU_ONLY:
         gpus = f"{len(machine.cards.names)} NVIDIA GPU{'s' * (len(machine.cards.names) != 1)}"
-        return [
-            warning(
-                "torch",
-                f"{torch} is a {CPU_ONLY} build, of no use to the {gpus} here",
-                "uv pip install --torch-backend=auto --reinstall torch torchvision",
-            )
-        ]
+        return warning(
+            "torch",
+            f"{torch} is a {CPU_ONLY} build, of no use to the {gpus} here",
+            "uv pip install --torch-backend=auto --reinstall torch torchvision",
+        )
     if machine.cards.hidden and not machine.cards.names:
-        return [
-            warning(
-                "torch",
-                f"CUDA_VISIBLE_DEVICES={machine.cuda_visible_devices!r} hides every GPU of this machine",
-                "unset CUDA_VISIBLE_DEVICES, unless that is meant",
-            )
-        ]
+        return warning(
+            "torch",
+            f"CUDA_VISIBLE_DEVICES={machine.cuda_visible_devices!r} hides every GPU of this machine",
+            "unset CUDA_VISIBLE_DEVICES, unless that is meant",
+        )
     devices = [counted(machine.cards.names)] if machine.cuda_devices else []
     devices += ["the Apple GPU"] if machine.mps else []
     devices += [_cores(machine)]
-    return [ok("torch", f"{torch} ({machine.torch_build or 'unknown'} build): {', '.join(devices)}")]
+    return ok("torch", f"{torch} ({machine.torch_build or 'unknown'} build): {', '.join(devices)}")
 
 
 def _cores(machine: Machine) -> str:

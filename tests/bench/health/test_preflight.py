@@ -100,7 +100,7 @@ def test_of_several_refusals_the_first_is_told_and_the_others_counted():
     ],
 )
 def test_torch_is_held_against_the_devices(changes, level, words):
-    (check,) = software.checks(replace(here(), **changes))
+    check = software.torch_check(replace(here(), **changes))
     assert check.level == level
     assert words in check.text
     assert bool(check.fix) == (level != "ok")
