@@ -100,7 +100,7 @@ def build(
         keep=settings.keep,
         machine_notes=tuple(placement.notes(rows.runnable, machine, settings.scale.device)),
         placement=placement.words(rows.runnable, machine),
-        data_notes=_data_notes(data),
+        data_notes=data.sentences if data is not None and data.found else (),
         notes=(*recipe_for_run.notes(settings, workload.recipe, rows.runnable), *_notes(workload, rows.runnable)),
         not_passed=settings.not_passed,
         estimated_s=rounds * round_s,
@@ -113,11 +113,6 @@ def _notes(workload: Workload, rows: Sequence[Configuration]) -> Iterator[str]:
     """What a reader would want to know before waiting for it."""
     if workload.precision == "fp16" and any(row.device == "cpu" for row in rows):
         yield "fp16: most CPUs compute it a hundred times slower than bf16, which is --precision bf16."
-
-
-def _data_notes(data: Account | None) -> tuple[str, ...]:
-    """Of data that lie on a disk: what they are, and everything that was left out or is remarkable."""
-    return data.sentences if data is not None and data.found else ()
 
 
 def _refuse_too_few(data: Account, rows: Sequence[Configuration]) -> None:

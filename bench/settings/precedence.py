@@ -32,8 +32,8 @@ from bench.settings.document import (
     Section,
     SlurmSettings,
     StudySettings,
+    suggestion,
 )
-from bench.settings.values import suggestion
 from launchers.environment import not_passed
 
 DEMO = "demo"  # the profile that runs when nothing is asked for

@@ -24,7 +24,7 @@ def command(name: str | None, as_json: bool) -> None:
         _list(as_json)
         return
     if name not in profiles.names():
-        from bench.settings.values import suggestion
+        from bench.settings.document import suggestion
 
         raise UsageError(f"no profile '{name}'.{suggestion(name, profiles.names())}", "all of them: bench profiles")
     file = profiles.path(name)

@@ -3,7 +3,7 @@
 import pytest
 
 from bench import plan
-from bench.settings.values import suggestion
+from bench.settings.document import suggestion
 
 
 @pytest.mark.parametrize(
