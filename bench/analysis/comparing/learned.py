@@ -12,8 +12,7 @@ from bench.analysis.comparing.quantities import shown
 from bench.analysis.digits import significant
 from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER, Estimate, Verdict
 from bench.analysis.statistics import unpaired
-from bench.analysis.statistics.intervals import LEVEL, SIGNIFICANCE, LogMean
-from bench.analysis.statistics.shares import share_bounds, share_mean
+from bench.analysis.statistics.intervals import LEVEL, SIGNIFICANCE, LogMean, share_bounds, share_mean
 from bench.analysis.statistics.unpaired import Arm
 from bench.plan import Workload
 from bench.store.schema import Launch

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from bench.analysis.result import Estimate
-from bench.analysis.statistics.shares import share_mean
+from bench.analysis.statistics.intervals import share_mean
 from bench.store.schema import Epoch, Launch
 
 

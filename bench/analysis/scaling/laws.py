@@ -21,8 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.analysis.result import Estimate, Law, Row
-from bench.analysis.statistics.intervals import LAUNCHES_FOR_AN_INTERVAL, LEVEL, LogMean, rate_interval
-from bench.analysis.statistics.shares import share_estimate
+from bench.analysis.statistics.intervals import LAUNCHES_FOR_AN_INTERVAL, LEVEL, LogMean, rate_interval, share_estimate
 
 AMDAHL, GUNTHER = "Amdahl's law", "the Universal Scalability Law"
 COUNTS = 4  # of resources, the baseline's among them: fewer cannot tell two parameters from noise

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.analysis.statistics.shares import share_estimate
+from bench.analysis.statistics.intervals import share_estimate
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
