@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.analysis.learning import macro
+from bench.analysis.learning import accuracy
 from bench.analysis.result import Study
 from bench.analysis.statistics.steady import Steps
 from bench.exporting.record import Point, Record, Run, Setting
@@ -115,7 +115,7 @@ def _values(row: Epoch) -> dict[str, float]:
 
 def _last(classes: Sequence[ClassScore]) -> tuple[ClassScore, ...]:
     last = max((each.epoch for each in classes), default=None)
-    return macro.scored(sorted((each for each in classes if each.epoch == last), key=lambda each: each.label))
+    return accuracy.scored(sorted((each for each in classes if each.epoch == last), key=lambda each: each.label))
 
 
 def _weights(store: Path, launch: Launch, epochs: Sequence[Epoch]) -> Path | None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from bench.analysis.learning import macro
+from bench.analysis.learning import accuracy
 from bench.exporting.record import Point, Record, Run, Setting, ids, scalars
 from bench.store.schema import ClassScore
 from reports.text import fmt
@@ -111,7 +111,7 @@ def classification_report(run: Run) -> str:
         f"{name:{width}}{_share(each.precision)}{_share(each.recall)}{_share(each.f1)}{each.support:11d}"
         for name, each in zip(names, run.classes, strict=True)
     ]
-    means = macro.mean(run.classes)
+    means = accuracy.macro_means(run.classes)
     images = sum(each.support for each in run.classes)
     right = sum(each.confusion[place] for place, each in enumerate(run.classes))
     lines += [

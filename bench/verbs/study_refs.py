@@ -20,7 +20,7 @@ from bench.analysis.comparing.comparable import workload_key
 from bench.analysis.comparing.compare import compare
 from bench.analysis.comparing.nouns import Calibration, Comparison
 from bench.analysis.comparing.operands import Operand
-from bench.analysis.learning.seeds import last_top1
+from bench.analysis.learning.accuracy import last_top1
 from bench.documents import noun_of
 from bench.errors import BenchError, CannotError, UsageError
 from bench.plan import Plan

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.analysis.ended import by_row
+from bench.analysis.learning.accuracy import by_launch
 from bench.analysis.learning.nouns import Classes, ClassResult, EpochPoint, Learned
 from bench.analysis.result import Study
 from bench.analysis.statistics.intervals import share_estimate
@@ -20,15 +21,11 @@ def curves(study: Study, launches: Sequence[Launch], epochs: Sequence[Epoch]) ->
     The curve ends with the epoch that the shortest launch trained, so that each of its points has all launches in it;
     the result is that of each launch's own last epoch, as in the table.
     """
-    by_launch: dict[str, list[Epoch]] = defaultdict(list)
-    for epoch in epochs:
-        by_launch[epoch.launch_id].append(epoch)
-    for curve in by_launch.values():
-        curve.sort(key=lambda each: each.epoch)
+    trained = by_launch(epochs)
     found = []
     finals: dict[str, dict[int, float]] = {}  # row -> round -> top-1 after the last epoch
-    for key, mine in by_row(study, [each for each in launches if each.launch_id in by_launch]).items():
-        curves = [by_launch[each.launch_id] for each in mine]
+    for key, mine in by_row(study, [each for each in launches if each.launch_id in trained]).items():
+        curves = [trained[each.launch_id] for each in mine]
         points = _points(curves)
         if not points:
             continue

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.analysis.learning.divergence import Divergence
+from bench.analysis.learning.accuracy import Divergence
 from bench.plan import Workload
 from bench.store.schema import Epoch
 

@@ -3,10 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bench.analysis.learning import macro
-from bench.analysis.learning.accuracy import by_seed
-from bench.analysis.learning.macro import Macro
-from bench.analysis.learning.seeds import last_epochs, over_seeds
+from bench.analysis.learning import accuracy
+from bench.analysis.learning.accuracy import Macro, by_seed, last_epochs, over_seeds
 from bench.analysis.result import Estimate, PublishedComparison, Row
 from bench.plan import PERCENT, Plan, Published
 from bench.store.schema import ClassScore, Epoch, Launch
@@ -148,12 +146,12 @@ class _Study:
         for launch_id in sorted({each.launch_id for each in self.classes}):
             every = [each for each in self.classes if each.launch_id == launch_id]
             epoch = max(each.epoch for each in every) if at is None else at - 1
-            mine = macro.scored(sorted((each for each in every if each.epoch == epoch), key=lambda each: each.label))
+            mine = accuracy.scored(sorted((each for each in every if each.epoch == epoch), key=lambda each: each.label))
             if published.class_name is not None:
                 name = published.class_name.lower()
                 score = next((value(each) for each in mine if each.name.lower() == name), None)
             elif mean is not None:
-                score = mean(macro.mean(mine))
+                score = mean(accuracy.macro_means(mine))
             else:
                 score = min((each.recall for each in mine if each.recall is not None), default=None)
             if score is not None:

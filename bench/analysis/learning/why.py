@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from bench.analysis.digits import significant
-from bench.analysis.learning import diagnosis, divergence
+from bench.analysis.learning import accuracy, diagnosis
 from bench.analysis.learning.diagnosis import Cause, Diagnosis
 from bench.analysis.result import Row
 from bench.plan import Plan, Workload
@@ -39,7 +39,7 @@ def diagnose(plan: Plan, row: Row, epochs: Sequence[Epoch]) -> Diagnosis:
         epochs: of the row's launches; without any, what only they can show is left out.
     """
     run = _Run(plan, row, epochs)
-    if broken := divergence.of_launches(epochs):
+    if broken := accuracy.divergences(epochs):
         return Diagnosis(
             configuration=row.key,
             top1=row.accuracy.top1 if row.accuracy else None,

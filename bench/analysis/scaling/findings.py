@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from bench.analysis.learning import accuracy, divergence, published
-from bench.analysis.learning.divergence import Divergence
+from bench.analysis.learning import accuracy, published
+from bench.analysis.learning.accuracy import Divergence
 from bench.analysis.result import Row, Study, Target, Title
 from bench.analysis.scaling import advice, laws, rows, speedup
 from bench.analysis.scaling.replicates import Replicates, gather, row_status
@@ -45,7 +45,7 @@ def analyse(
         variables: of the environment that were not the same in all launches.
     """
     quick = plan.quick or plan.rounds < ROUNDS_FOR_A_VERDICT
-    repeats = _gathered(plan, launches, steps, divergence.of_launches(epochs), variables)
+    repeats = _gathered(plan, launches, steps, accuracy.divergences(epochs), variables)
     baseline = repeats.get(plan.baseline.key)
     found = []
     for key, each in repeats.items():

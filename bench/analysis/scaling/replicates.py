@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.analysis.learning.divergence import Divergence
+from bench.analysis.learning.accuracy import Divergence
 from bench.analysis.statistics import steady
 from bench.analysis.statistics.steady import Steps, Window
 from bench.analysis.validity import changed, limited, rules

@@ -1,6 +1,6 @@
-"""Intervals first, verdicts second: what repeated launches say about a rate and about a ratio of rates.
+"""Intervals first, verdicts second: what repeated launches say about a rate, a ratio of rates, or a share.
 
-Everything is done on logarithms, where a ratio is a difference: intervals are symmetric there, stay positive, and
+Of rates, everything is done on logarithms, where a ratio is a difference: intervals are symmetric there, stay positive, and
 agree with Fieller's while launches differ by less than about 5 %. The unit is the launch (or the complete round), never
 the step: steps of one launch share its luck, and pooling them names two thirds of all equal pairs different
 (tests/statistics). No bootstrap: over 3 to 10 launches its "95 %" covers 79 to 92 %.
@@ -26,6 +26,7 @@ LEVEL = 0.95
 SIGNIFICANCE = 0.05
 POWER = 0.80
 EXACT_ROUNDS = 14  # 16384 choices of signs; with more rounds the mean of logs is near enough to normal
+SAME = 1e-12  # of shares
 _EQUAL = 1e-13  # of the numbers' size: sums of the same numbers in another order differ by less
 
 
@@ -275,6 +276,29 @@ def rounds_needed(spread: float, margin: float, at_least: int = ROUNDS_FOR_A_VER
     return rounds
 
 
+def share_estimate(values: Sequence[float], method: str) -> Estimate:
+    """A share or a difference of shares with its t interval, without logarithms; none for fewer than three.
+
+    Values that are all the same are shown as they are: launches of one seed often learn the same to the last bit, and a
+    standard error of rounding is no spread.
+    """
+    if float(np.ptp(values)) < SAME:
+        return Estimate(estimate=values[0], low=values[0], high=values[0], n=len(values), method=method)
+    return share_mean(values, method)
+
+
+def share_mean(values: Sequence[float], method: str) -> Estimate:
+    """The plain mean of shares, with a t interval for three or more."""
+    low, high = share_bounds(LogMean.of(values), LEVEL) if len(values) > 2 else (None, None)
+    return Estimate(estimate=float(np.mean(values)), low=low, high=high, n=len(values), method=method)
+
+
+def share_bounds(seen: LogMean, level: float) -> tuple[float, float]:
+    """`LogMean.interval` without its exponential."""
+    low, high = seen.interval(level)
+    return math.log(low), math.log(high)
+
+
 def _exact_test_applies(rounds: int) -> bool:
     """Whether the sign-flip test can reach 5 % at all, and can still try every choice of signs."""
     return 2 / 2**rounds < SIGNIFICANCE and rounds <= EXACT_ROUNDS
@@ -303,33 +327,3 @@ def _check(rates: Sequence[float]) -> None:
 @lru_cache(maxsize=1024)
 def _t(probability: float, dof: float) -> float:
     return float(special.stdtrit(dof, probability))
-
-
-SAME = 1e-12  # of shares
-
-
-def share_estimate(values: Sequence[float], method: str) -> Estimate:
-    """A share or a difference of shares with its t interval, without logarithms; none for fewer than three.
-
-    Values that are all the same are shown as they are: launches of one seed often learn the same to the last bit, and a
-    standard error of rounding is no spread.
-    """
-    mean = float(np.mean(values))
-    if float(np.ptp(values)) < SAME:
-        return Estimate(estimate=values[0], low=values[0], high=values[0], n=len(values), method=method)
-    if len(values) < 3:
-        return Estimate(estimate=mean, low=None, high=None, n=len(values), method=method)
-    low, high = share_bounds(LogMean.of(values), LEVEL)
-    return Estimate(estimate=mean, low=low, high=high, n=len(values), method=method)
-
-
-def share_mean(values: Sequence[float], method: str) -> Estimate:
-    """The plain mean of shares, with a t interval for three or more."""
-    low, high = share_bounds(LogMean.of(values), LEVEL) if len(values) > 2 else (None, None)
-    return Estimate(estimate=float(np.mean(values)), low=low, high=high, n=len(values), method=method)
-
-
-def share_bounds(seen: LogMean, level: float) -> tuple[float, float]:
-    """`LogMean.interval` without its exponential."""
-    low, high = seen.interval(level)
-    return math.log(low), math.log(high)

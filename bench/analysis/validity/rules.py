@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from bench.analysis.learning.divergence import Divergence
+from bench.analysis.learning.accuracy import Divergence
 from bench.analysis.statistics.steady import SLOWING, Window
 from bench.analysis.validity import same_data, source
 from bench.store import schema

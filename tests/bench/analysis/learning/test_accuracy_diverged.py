@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from bench.analysis.learning import accuracy, divergence
+from bench.analysis.learning import accuracy
 from bench.analysis.result import INVALID
 from bench.analysis.scaling import findings
 from bench.store import schema
@@ -32,7 +32,7 @@ def curve(launch_id, train, validation=None):
     ],
 )
 def test_the_first_epoch_without_a_number_is_named(train, validation, given):
-    found = divergence.of_launches(reversed(curve("a", train, validation)))
+    found = accuracy.divergences(reversed(curve("a", train, validation)))
     assert [str(each) for each in found.values()] == ([given] if given else [])
 
 

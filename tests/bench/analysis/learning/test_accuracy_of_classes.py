@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bench.analysis.learning import macro
+from bench.analysis.learning import accuracy
 from bench.store.schema import ClassScore
 
 
@@ -53,23 +53,23 @@ MATRICES = {
 @pytest.mark.parametrize("matrix", [*MATRICES.values(), np.random.default_rng(3).integers(0, 9, (7, 7)).tolist()])
 @pytest.mark.parametrize("stored", [None, 0.9])
 def test_the_means_are_those_of_counting_every_sample(matrix, stored):
-    found = macro.mean(scores(matrix, f1=stored))
+    found = accuracy.macro_means(scores(matrix, f1=stored))
     assert (found.precision, found.recall, found.f1) == pytest.approx(tuple(one_by_one(matrix)))
 
 
 def test_a_model_that_calls_everything_one_class_of_nine_has_the_f1_of_that():
     matrix = [[4] + [0] * 8 for _ in range(9)]
-    found = macro.mean(scores(matrix))
+    found = accuracy.macro_means(scores(matrix))
     assert found.f1 == pytest.approx(2 * 4 / (4 + 36) / 9)
     assert (found.classes, found.never_called) == (9, 8)
 
 
 def test_without_a_sample_there_is_no_mean():
-    found = macro.mean(scores(((0, 0), (0, 0))))
+    found = accuracy.macro_means(scores(((0, 0), (0, 0))))
     assert (found.precision, found.recall, found.f1, found.classes) == (None, None, None, 0)
 
 
 def test_the_precision_of_a_class_never_called_stays_missing_and_its_f1_is_0():
-    first, second = macro.scored(scores(((0, 4), (0, 4))))
+    first, second = accuracy.scored(scores(((0, 4), (0, 4))))
     assert (first.precision, first.f1) == (None, 0.0)
     assert second.f1 == pytest.approx(2 / 3)
