@@ -4,9 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bench.analysis.comparing.nouns import Comparison, Difference
-from bench.analysis.learning.nouns import Classes, Learned
-from bench.analysis.result import Study
-from bench.analysis.scaling.nouns import Energy, Reached, StepParts, Traces
+from bench.analysis.result import Classes, Energy, Learned, Reached, StepParts, Study, Traces
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,6 @@
 """The findings of a study: what every output tells, and nothing that an output still has to compute."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -196,3 +197,128 @@ class Study:
     def baseline(self) -> Row | None:
         """The row everything is compared with: the plain single-device run."""
         return next((row for row in self.rows if row.is_baseline), None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochPoint:
+    """One epoch of a row: means over its launches."""
+
+    epoch: int  # epochs trained, from 1
+    samples: float  # trained on so far, all ranks
+    seconds: float  # of training so far, evaluation left out
+    learning_rate: float
+    train_loss: float
+    train_top1: float
+    validation_loss: float
+    top1: float
+    top5: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learned:
+    """What one row learned. Launches that patience ended early count with the last epoch of their own."""
+
+    configuration: str
+    launches: int
+    points: tuple[EpochPoint, ...]  # over the epochs that all of them trained
+    train_s: float  # to the last epoch of each, evaluation left out; mean over launches
+    final_top1: Estimate  # share of the validation set right after the last epoch, over launches
+    best_top1: float  # of the best epoch of the mean curve
+    best_epoch: int
+    gap: Estimate | None  # final top-1 minus the baseline's, in shares, paired by round; None for the baseline
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassResult:
+    """One class after the last epoch, all launches of the row pooled."""
+
+    name: str
+    support: int
+    precision: float | None
+    recall: float | None
+    f1: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Classes:
+    """Every class of one row, and how often each was called which."""
+
+    configuration: str
+    epoch: int  # epochs trained, by the launch that trained most
+    launches: int  # pooled
+    classes: tuple[ClassResult, ...]
+    confusion: tuple[tuple[int, ...], ...]  # row: what it is; column: what it was called
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trace:
+    """Step times of one launch in order, warm-up included; the slowest rank of each step."""
+
+    configuration: str
+    round: int
+    step_ms: tuple[float, ...]
+    warmup_steps: int  # the first so many stand before the window
+    cut_steps: int  # and so many after them were cut as not yet steady
+
+
+@dataclass(frozen=True, kw_only=True)
+class Traces:
+    """The traces of one row, and how they were chosen."""
+
+    configuration: str
+    traces: tuple[Trace, ...]
+    launches: int  # that have steps; more than `traces` when only some are drawn
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A part of a step."""
+
+    name: str
+    ms: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepParts:
+    """Where the median step of a row goes; the parts add up to it."""
+
+    configuration: str
+    total_ms: float
+    parts: tuple[Part, ...]
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for parts that are not the step: nobody may be shown what was not measured."""
+        if any(part.ms < 0 for part in self.parts):
+            raise ValueError(f"{self.configuration}: a negative part of a step")
+        together = math.fsum(part.ms for part in self.parts)
+        if self.parts and not math.isclose(together, self.total_ms, rel_tol=1e-3):
+            what = f"the parts of a step come to {together:g} ms, not to {self.total_ms:g}"
+            raise ValueError(f"{self.configuration}: {what}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ceiling:
+    """What the hardware of a row can do at most."""
+
+    name: str  # e.g. "published peak, bf16", "measured product of matrices, fp32"
+    flop_per_s: float  # over all devices of the row
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reached:
+    """Arithmetic that a row reached beneath its ceilings."""
+
+    configuration: str
+    flop_per_s: float
+    ceilings: tuple[Ceiling, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Energy:
+    """Joules per sample of a row, or why there are none."""
+
+    configuration: str
+    per_sample_j: Estimate | None
+    mean_w: float | None
+    reason: str | None

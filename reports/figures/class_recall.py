@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Self
 
-from bench.analysis.learning.nouns import ClassResult
 from bench.analysis.report import StudyReport
+from bench.analysis.result import ClassResult
 from reports.figures.chart import Chart, DataTable
 from reports.figures.kinds import bars
 from reports.figures.svg import marks

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from bench.analysis.learning.nouns import Classes
 from bench.analysis.report import StudyReport
+from bench.analysis.result import Classes
 from reports.figures.chart import Chart, DataTable
 from reports.figures.svg import marks
 from reports.text import captions, fmt

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from bench.analysis.report import StudyReport
-from bench.analysis.scaling.nouns import Ceiling, Reached
+from bench.analysis.result import Ceiling, Reached
 from reports.figures.chart import Chart, DataTable
 from reports.figures.kinds import bars
 from reports.figures.svg import marks

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, Self
 
-from bench.analysis.learning.nouns import Learned
 from bench.analysis.report import Report, StudyReport
+from bench.analysis.result import Learned
 from reports.figures.chart import Chart, DataTable
 from reports.figures.kinds.lines import not_drawn
 from reports.figures.kinds.thinning import LISTED_EPOCHS, spread

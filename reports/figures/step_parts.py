@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from bench.analysis.report import StudyReport
-from bench.analysis.scaling.nouns import StepParts
+from bench.analysis.result import StepParts
 from reports.figures.chart import Chart, DataTable, left_out
 from reports.figures.kinds import bars
 from reports.figures.svg import marks

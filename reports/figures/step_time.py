@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Self
 
 from bench.analysis.report import StudyReport
-from bench.analysis.scaling.nouns import Trace, Traces
+from bench.analysis.result import Trace, Traces
 from reports.figures.chart import Chart, DataTable, left_out
 from reports.figures.kinds.thinning import LISTED_LAUNCHES, spread
 from reports.figures.svg import marks

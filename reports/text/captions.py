@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from bench.analysis.learning.nouns import Classes
 from bench.analysis.report import StudyReport
-from bench.analysis.result import Study
+from bench.analysis.result import Classes, Study
 from reports.text import fmt, names
 
 

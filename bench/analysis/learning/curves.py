@@ -9,8 +9,7 @@ import numpy.typing as npt
 
 from bench.analysis.ended import by_row
 from bench.analysis.learning.accuracy import by_launch
-from bench.analysis.learning.nouns import Classes, ClassResult, EpochPoint, Learned
-from bench.analysis.result import Study
+from bench.analysis.result import Classes, ClassResult, EpochPoint, Learned, Study
 from bench.analysis.statistics.intervals import share_estimate
 from bench.store.schema import ClassScore, Epoch, Launch
 

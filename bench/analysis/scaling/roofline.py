@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.analysis.ended import ended, why_null
-from bench.analysis.result import Row, Study
+from bench.analysis.result import Ceiling, Energy, Part, Reached, Row, StepParts, Study
 from bench.analysis.scaling.mfu import utilisation
-from bench.analysis.scaling.nouns import Ceiling, Energy, Part, Reached, StepParts
 from bench.analysis.statistics import intervals
 from bench.plan import Configuration
 from bench.store.schema import Dna, Launch

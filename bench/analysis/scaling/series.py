@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from bench.analysis.ended import by_row
-from bench.analysis.result import Study
-from bench.analysis.scaling.nouns import Trace, Traces
+from bench.analysis.result import Study, Trace, Traces
 from bench.analysis.statistics import steady
 from bench.analysis.statistics.steady import Steps
 from bench.store.schema import Launch

@@ -1,6 +1,6 @@
 import pytest
 
-from bench.analysis.scaling.nouns import Part, StepParts
+from bench.analysis.result import Part, StepParts
 
 
 def test_the_parts_of_a_step_have_to_be_the_step():

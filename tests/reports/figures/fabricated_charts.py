@@ -5,9 +5,19 @@ import random
 import xml.etree.ElementTree as ET
 from functools import cache
 
-from bench.analysis.learning.nouns import Classes, ClassResult, EpochPoint, Learned
-from bench.analysis.result import Estimate
-from bench.analysis.scaling.nouns import Ceiling, Part, Reached, StepParts, Trace, Traces
+from bench.analysis.result import (
+    Ceiling,
+    Classes,
+    ClassResult,
+    EpochPoint,
+    Estimate,
+    Learned,
+    Part,
+    Reached,
+    StepParts,
+    Trace,
+    Traces,
+)
 from reports.figures.class_recall import ClassRecall
 from reports.figures.confusion import Confusion, ConfusionShares
 from reports.figures.efficiency import Efficiency

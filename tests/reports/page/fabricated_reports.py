@@ -2,10 +2,20 @@
 
 from dataclasses import replace
 
-from bench.analysis.learning.nouns import Classes, ClassResult, EpochPoint, Learned
 from bench.analysis.report import Attempted, Card, Report, StudyReport
-from bench.analysis.result import Estimate, Study
-from bench.analysis.scaling.nouns import Energy, Part, StepParts, Trace, Traces
+from bench.analysis.result import (
+    Classes,
+    ClassResult,
+    Energy,
+    EpochPoint,
+    Estimate,
+    Learned,
+    Part,
+    StepParts,
+    Study,
+    Trace,
+    Traces,
+)
 from tests.reports import fabricated_studies as studies
 
 
