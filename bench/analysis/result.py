@@ -1,4 +1,4 @@
-"""The findings of a study: what every output tells, and nothing that an output still has to compute."""
+"""The findings of a study: what every output tells of it and of its rows, and has not to compute any more: nouns only."""
 
 import math
 from collections.abc import Mapping

@@ -6,21 +6,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bench.analysis import cards
 from bench.analysis.comparing import dna_effects
-from bench.analysis.comparing.nouns import Comparison
+from bench.analysis.comparing.nouns import Comparison, Difference
 from bench.analysis.digits import significant
 from bench.analysis.ended import ended
 from bench.analysis.learning import curves
-from bench.analysis.learning.recipe_facts import recipe_facts
-from bench.analysis.report import Attempted, Report, StudyReport
+from bench.analysis.report import Attempted, Card, Report, StudyReport
 from bench.analysis.result import Study
 from bench.analysis.scaling import findings, roofline, series
 from bench.analysis.statistics.steady import Steps
 from bench.analysis.validity import same_data
 from bench.plan import Plan
+from bench.recipe import Recipe
 from bench.store import schema
 from bench.store.schema import ClassScore, Dna, Epoch, Launch
+
+_LAYERS = ("identity", "software", "conditions", "numeric", "measured")  # of a fingerprint
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,8 +74,8 @@ def of_stored(stored: Stored, peaks: Mapping[str, Any] | None = None) -> StudyRe
         classes=curves.classes(study, launches, stored.classes),
         energy=roofline.energy(study, launches),
         reached=roofline.reached(study, launches, stored.dna, peaks),
-        cards=cards.cards(stored.dna),
-        drift=cards.drift(stored.dna),
+        cards=cards(stored.dna),
+        drift=drift(stored.dna),
     )
 
 
@@ -96,9 +97,66 @@ def combine(
     return Report(
         studies=tuple(of_stored(each, peaks) for each in stored),
         title=title,
-        differences=cards.between(stored[0].dna, stored[1].dna) if len(stored) > 1 else (),
+        differences=between(stored[0].dna, stored[1].dna) if len(stored) > 1 else (),
         comparison=comparison,
     )
+
+
+def recipe_facts(recipe: Recipe, notes: Sequence[str] = ()) -> dict[str, str]:
+    """What a reader has to know to train alike: name of a fact -> its words.
+
+    Args:
+        recipe: how the weights were trained.
+        notes: what it came to in this study, as the plan says it.
+    """
+    if recipe.optimizer == "sgd":
+        optimizer = f"SGD, momentum {recipe.momentum:g}, weight decay {recipe.weight_decay:g}"
+    else:
+        optimizer = f"AdamW, betas {recipe.betas[0]:g} and {recipe.betas[1]:g}, weight decay {recipe.weight_decay:g}"
+    optimizer += ", Nesterov" * recipe.nesterov + " (of weights alone)" * (recipe.decay == "weights")
+    rate = f"{recipe.learning_rate:g}, {recipe.schedule}"
+    if recipe.warmup_epochs:
+        rate += f", rising from {recipe.warmup_rate:g} over the first {recipe.warmup_epochs:g} epochs"
+    facts = {"optimizer": optimizer, "learning rate": rate}
+    numbers = {
+        "label smoothing": recipe.label_smoothing,
+        "MixUp": recipe.mixup,
+        "CutMix": recipe.cutmix,
+        "gradients clipped to": recipe.clip_norm,
+        "averaged weights": recipe.ema_decay,
+    }
+    facts |= {name: f"{value:g}" for name, value in numbers.items() if value}
+    if recipe.patience:
+        facts["patience"] = f"{recipe.patience} epochs without a better top-1"
+    if recipe.phases:
+        facts["phases"] = "from epochs " + ", ".join(str(each.from_epoch) for each in recipe.phases)
+    if notes:
+        facts["recipe here"] = " ".join(notes)
+    return facts
+
+
+def cards(rows: Sequence[Dna]) -> tuple[Card, ...]:
+    """Each machine with its software once, in the order in which they first ran; conditions are those of that time."""
+    groups: dict[tuple[str, str, str | None], list[Dna]] = {}
+    for row in rows:
+        groups.setdefault((row.hw_id, row.sw_id, row.num_id), []).append(row)
+    return tuple(_card(each) for each in groups.values())
+
+
+def drift(rows: Sequence[Dna]) -> tuple[Difference, ...]:
+    """Fields that differ between the launches of one study: all values of each, the weightiest first."""
+    facts, unread = dna_effects.facts(rows)
+    first, _ = dna_effects.facts(rows[:1])
+    others = {field: values - first.get(field, set()) for field, values in facts.items()}
+    changed = {field: values for field, values in others.items() if values}
+    return dna_effects.differences({field: first.get(field, set()) for field in changed}, changed, unread)
+
+
+def between(a: Sequence[Dna], b: Sequence[Dna]) -> tuple[Difference, ...]:
+    """Fields that differ between the machines of two studies, without each canary's digest."""
+    (mine, unread_a), (theirs, unread_b) = dna_effects.facts(a), dna_effects.facts(b)
+    found = dna_effects.differences(mine, theirs, unread_a | unread_b)
+    return tuple(each for each in found if not each.field.startswith("numeric."))
 
 
 def _machine(rows: Sequence[Dna]) -> str:
@@ -168,3 +226,23 @@ def _facts(plan: Plan, launches: Sequence[Launch]) -> dict[str, str]:
 
 def _is_known(value: object) -> bool:
     return not (isinstance(value, float) and not math.isfinite(value))
+
+
+def _card(rows: Sequence[Dna]) -> Card:
+    first = rows[0]
+    layers = {layer: _texts(first, layer) for layer in _LAYERS}
+    return Card(
+        hw_id=first.hw_id,
+        sw_id=first.sw_id,
+        num_id=first.num_id,
+        launches=len(rows),
+        unavailable={str(name): str(why) for name, why in json.loads(first.unavailable).items()},
+        **layers,
+    )
+
+
+def _texts(row: Dna, layer: str) -> Mapping[str, str]:
+    """One layer's facts as texts, by the field's name without the layer."""
+    alone: Any = dict.fromkeys((name for name in _LAYERS if name != layer), "{}")
+    facts, _ = dna_effects.facts([replace(row, **alone)])
+    return {field.removeprefix(f"{layer}."): " / ".join(sorted(values)) for field, values in sorted(facts.items())}

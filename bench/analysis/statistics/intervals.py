@@ -1,8 +1,8 @@
 """Intervals first, verdicts second: what repeated launches say about a rate, a ratio of rates, or a share.
 
-Of rates, everything is done on logarithms, where a ratio is a difference: intervals are symmetric there, stay positive, and
-agree with Fieller's while launches differ by less than about 5 %. The unit is the launch (or the complete round), never
-the step: steps of one launch share its luck, and pooling them names two thirds of all equal pairs different
+Of rates, everything is done on logarithms, where a ratio is a difference: intervals are symmetric there, stay positive,
+and agree with Fieller's while launches differ by less than about 5 %. The unit is the launch (or the complete round),
+never the step: steps of one launch share its luck, and pooling them names two thirds of all equal pairs different
 (tests/statistics). No bootstrap: over 3 to 10 launches its "95 %" covers 79 to 92 %.
 
 Quantiles are from `scipy.special`: importing `scipy.stats`, which asks it for the same ones, takes half a second.

@@ -2,7 +2,7 @@
 
 from dataclasses import fields
 
-from bench.analysis.learning.recipe_facts import recipe_facts
+from bench.analysis.study_report import recipe_facts
 from bench.recipe import Phase, Recipe
 
 
