@@ -1,4 +1,4 @@
-"""The findings of a study: what every output tells of it and of its rows, and has not to compute any more: nouns only."""
+"""The findings of a study and of its rows: what every output tells, and has not to compute any more. Nouns only."""
 
 import math
 from collections.abc import Mapping

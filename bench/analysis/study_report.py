@@ -13,7 +13,7 @@ from bench.analysis.ended import ended
 from bench.analysis.learning import curves
 from bench.analysis.report import Attempted, Card, Report, StudyReport
 from bench.analysis.result import Study
-from bench.analysis.scaling import findings, roofline, series
+from bench.analysis.scaling import findings, row_details
 from bench.analysis.statistics.steady import Steps
 from bench.analysis.validity import same_data
 from bench.plan import Plan
@@ -68,12 +68,12 @@ def of_stored(stored: Stored, peaks: Mapping[str, Any] | None = None) -> StudyRe
         command=plan.command,
         facts=_facts(plan, launches),
         launches=_attempts(study, launches),
-        traces=series.traces(study, launches, stored.steps),
-        parts=roofline.step_parts(study),
+        traces=row_details.traces(study, launches, stored.steps),
+        parts=row_details.step_parts(study),
         learned=curves.curves(study, launches, stored.epochs),
         classes=curves.classes(study, launches, stored.classes),
-        energy=roofline.energy(study, launches),
-        reached=roofline.reached(study, launches, stored.dna, peaks),
+        energy=row_details.energy(study, launches),
+        reached=row_details.reached(study, launches, stored.dna, peaks),
         cards=cards(stored.dna),
         drift=drift(stored.dna),
     )

@@ -8,7 +8,7 @@ from typing import Any
 from bench.analysis.learning import accuracy, published
 from bench.analysis.learning.accuracy import Divergence
 from bench.analysis.result import Row, Study, Target, Title
-from bench.analysis.scaling import advice, laws, rows, speedup
+from bench.analysis.scaling import advice, laws, rows
 from bench.analysis.scaling.replicates import Replicates, gather, row_status
 from bench.analysis.statistics.intervals import ROUNDS_FOR_A_VERDICT
 from bench.analysis.statistics.steady import Steps
@@ -51,7 +51,7 @@ def analyse(
     for key, each in repeats.items():
         is_baseline = key == plan.baseline.key
         if each.launches:
-            comparison = speedup.compare(each, baseline, margin=plan.margin, quick=quick)
+            comparison = rows.compare(each, baseline, margin=plan.margin, quick=quick)
             found.append(
                 rows.measured(each, comparison, epochs, peaks, is_baseline=is_baseline, target=plan.targets.get("top1"))
             )

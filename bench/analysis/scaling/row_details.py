@@ -1,18 +1,22 @@
-"""Where a row's time and energy go, and how far below the hardware's limits it stays."""
+"""What is told of a row beyond the table: its launches step by step, where its time goes, its energy, its ceilings."""
 
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.analysis.ended import ended, why_null
-from bench.analysis.result import Ceiling, Energy, Part, Reached, Row, StepParts, Study
-from bench.analysis.scaling.mfu import utilisation
-from bench.analysis.statistics import intervals
+import numpy as np
+
+from bench.analysis.ended import by_row, ended, why_null
+from bench.analysis.result import Ceiling, Energy, Part, Reached, Row, StepParts, Study, Trace, Traces
+from bench.analysis.scaling.rows import utilisation
+from bench.analysis.statistics import intervals, steady
+from bench.analysis.statistics.steady import Steps
 from bench.plan import Configuration
 from bench.store.schema import Dna, Launch
 
 WAIT, COMPUTE, EXPOSED = "data wait", "compute and rest", "communication"
 _ENERGY = next(iter(dict(energy_j=None)))  # the column's name, as a keyword that is checked
+LAUNCHES_OF_A_ROW = 8  # told step by step at most: more lines in one panel cannot be distinguished
 
 
 def step_parts(study: Study) -> tuple[StepParts, ...]:
@@ -25,23 +29,12 @@ def step_parts(study: Study) -> tuple[StepParts, ...]:
     for row in study.rows:
         if row.step_ms is None or row.is_invalid:
             continue
-        total = row.step_ms.p50
-        shares = {EXPOSED: row.communication or 0.0, WAIT: row.data_wait or 0.0}
-        rest = max(0.0, 1 - sum(shares.values()))
-        scale = total / max(sum(shares.values()) + rest, 1.0)
-        parts = {WAIT: shares[WAIT] * scale, COMPUTE: rest * scale, EXPOSED: shares[EXPOSED] * scale}
-        known = {
-            WAIT: row.data_wait is not None,
-            COMPUTE: True,
-            EXPOSED: row.communication is not None,
-        }
-        found.append(
-            StepParts(
-                configuration=row.key,
-                total_ms=total,
-                parts=tuple(Part(name=name, ms=ms) for name, ms in parts.items() if known[name]),
-            )
-        )
+        taken = (row.communication or 0.0) + (row.data_wait or 0.0)
+        rest = max(0.0, 1 - taken)
+        shares = {WAIT: row.data_wait, COMPUTE: rest, EXPOSED: row.communication}
+        scale = row.step_ms.p50 / max(taken + rest, 1.0)
+        parts = tuple(Part(name=name, ms=share * scale) for name, share in shares.items() if share is not None)
+        found.append(StepParts(configuration=row.key, total_ms=row.step_ms.p50, parts=parts))
     return tuple(found)
 
 
@@ -52,27 +45,12 @@ def energy(study: Study, launches: Sequence[Launch]) -> tuple[Energy, ...]:
         mine = [each for each in ended(launches, row.key) if each.energy_j is not None and each.energy_j > 0]
         mine = [each for each in mine if each.window_samples and each.window_ns]
         if not mine:
-            reason = why_null(ended(launches, row.key), _ENERGY)
-            found.append(
-                Energy(
-                    configuration=row.key,
-                    per_sample_j=None,
-                    mean_w=None,
-                    reason=reason or ("not measured" if row.launches else row.status),
-                )
-            )
+            reason = why_null(ended(launches, row.key), _ENERGY) or ("not measured" if row.launches else row.status)
+            found.append(Energy(configuration=row.key, per_sample_j=None, mean_w=None, reason=reason))
             continue
-        joules = [(each.energy_j or 0.0) / (each.window_samples or 1) for each in mine]
-        watts = [(each.energy_j or 0.0) / (each.window_ns or 1) * 1e9 for each in mine]
-        estimate = intervals.rate_interval(joules)
-        found.append(
-            Energy(
-                configuration=row.key,
-                per_sample_j=estimate,
-                mean_w=intervals.rate_interval(watts).estimate,
-                reason=None,
-            )
-        )
+        joules = intervals.rate_interval([(each.energy_j or 0.0) / (each.window_samples or 1) for each in mine])
+        watts = intervals.rate_interval([(each.energy_j or 0.0) / (each.window_ns or 1) * 1e9 for each in mine])
+        found.append(Energy(configuration=row.key, per_sample_j=joules, mean_w=watts.estimate, reason=None))
     return tuple(found)
 
 
@@ -96,6 +74,21 @@ def reached(
     return tuple(found)
 
 
+def traces(study: Study, launches: Sequence[Launch], steps: Mapping[str, Steps]) -> tuple[Traces, ...]:
+    """The step times of each row's launches; where a row has many, of some that are evenly spread over its rounds."""
+    found = by_row(study, [each for each in launches if each.launch_id in steps])
+    cuts = {row.key: row.cut_steps for row in study.rows}
+    return tuple(
+        Traces(
+            configuration=key,
+            traces=tuple(_trace(each, steps[each.launch_id], cuts[key]) for each in _spread(mine, LAUNCHES_OF_A_ROW)),
+            launches=len(mine),
+        )
+        for key, mine in found.items()
+        if mine
+    )
+
+
 def _published(row: Row, launch: Launch, done: float, peaks: Mapping[str, Any] | None) -> tuple[Ceiling, ...]:
     used = utilisation(
         rate_sps=row.throughput.estimate if row.throughput else 0.0,
@@ -107,13 +100,8 @@ def _published(row: Row, launch: Launch, done: float, peaks: Mapping[str, Any] |
     )
     if not used.value:
         return ()
-    return (
-        Ceiling(
-            name=f"published peak, {launch.precision}",
-            flop_per_s=done / used.value,
-            source="profiles/hardware/peaks.toml",
-        ),
-    )
+    name, source = f"published peak, {launch.precision}", "profiles/hardware/peaks.toml"
+    return (Ceiling(name=name, flop_per_s=done / used.value, source=source),)
 
 
 def _measured(row: Configuration, launch: Launch, dna: Sequence[Dna]) -> tuple[Ceiling, ...]:
@@ -132,4 +120,22 @@ def _measured(row: Configuration, launch: Launch, dna: Sequence[Dna]) -> tuple[C
             flop_per_s=devices * float(products[launch.precision]["median"]),
             source="bench dna --measure",
         ),
+    )
+
+
+def _spread(launches: list[Launch], at_most: int) -> list[Launch]:
+    if len(launches) <= at_most:
+        return launches
+    places = np.unique(np.linspace(0, len(launches) - 1, at_most).round().astype(int))
+    return [launches[place] for place in places]
+
+
+def _trace(launch: Launch, steps: Steps, cut: int) -> Trace:
+    times = steady.slowest_rank(steps) / 1e6
+    return Trace(
+        configuration=launch.configuration,
+        round=launch.round,
+        step_ms=tuple(times.tolist()),
+        warmup_steps=len(times) - len(steady.slowest_rank(steady.kept(steps, 0))),
+        cut_steps=cut,
     )

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import profiles
-from bench.analysis.scaling.mfu import utilisation
+from bench.analysis.scaling.rows import utilisation
 
 PEAKS = {"chip": [{"match": ["Chip A"], "dense_flops": {"bf16": 100e12}}]}
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.analysis.result import StepTime
-from bench.analysis.scaling import roofline
+from bench.analysis.scaling import row_details
 from bench.analysis.scaling.findings import analyse
 from bench.store import schema
 from bench.store.schema import Dna
@@ -55,7 +55,7 @@ def test_the_parts_of_a_step_are_never_negative_and_add_up_to_it(wait, communica
         communication=communication,
         step_ms=StepTime(p50=p50, p95=p50, p99=p50),
     )
-    (facts,) = roofline.step_parts(replace(found, rows=(row,)))
+    (facts,) = row_details.step_parts(replace(found, rows=(row,)))
     assert sum(part.ms for part in facts.parts) == pytest.approx(p50)
     assert all(part.ms >= 0 for part in facts.parts)
 
@@ -66,27 +66,27 @@ ANALYSED = analysed()
 def test_a_part_that_was_not_measured_is_absent_and_not_nothing():
     found, _ = ANALYSED
     row = replace(found.rows[1], communication=None, data_wait=0.1)
-    (facts,) = roofline.step_parts(replace(found, rows=(row,)))
-    assert [part.name for part in facts.parts] == [roofline.WAIT, roofline.COMPUTE]
-    (facts,) = roofline.step_parts(replace(found, rows=(replace(row, communication=0.0),)))
-    assert [(part.name, part.ms) for part in facts.parts][-1] == (roofline.EXPOSED, 0.0)
+    (facts,) = row_details.step_parts(replace(found, rows=(row,)))
+    assert [part.name for part in facts.parts] == [row_details.WAIT, row_details.COMPUTE]
+    (facts,) = row_details.step_parts(replace(found, rows=(replace(row, communication=0.0),)))
+    assert [(part.name, part.ms) for part in facts.parts][-1] == (row_details.EXPOSED, 0.0)
 
 
 def test_the_shares_are_those_of_the_row():
     found, _ = ANALYSED
     row = replace(found.rows[1], communication=0.3, data_wait=0.1, step_ms=StepTime(p50=200.0, p95=0, p99=0))
-    (facts,) = roofline.step_parts(replace(found, rows=(row,)))
+    (facts,) = row_details.step_parts(replace(found, rows=(row,)))
     assert {part.name: round(part.ms, 9) for part in facts.parts} == {
-        roofline.WAIT: 20.0,
-        roofline.COMPUTE: 120.0,
-        roofline.EXPOSED: 60.0,
+        row_details.WAIT: 20.0,
+        row_details.COMPUTE: 120.0,
+        row_details.EXPOSED: 60.0,
     }
 
 
 def test_an_invalid_row_is_divided_into_nothing():
     its, launches, timed = study({SINGLE: [100.0] * 3, DDP2: [190.0] * 3})
     found = analyse(its, changed(launches, DDP2, closure_error=0.2), timed, [])
-    assert [each.configuration for each in roofline.step_parts(found)] == [SINGLE.key]
+    assert [each.configuration for each in row_details.step_parts(found)] == [SINGLE.key]
 
 
 # Energy.
@@ -95,7 +95,7 @@ def test_an_invalid_row_is_divided_into_nothing():
 def test_energy_is_joules_over_samples_and_watts_over_the_window():
     found, launches = analysed()
     launches = [replace(each, energy_j=80.0, window_samples=40, window_ns=2 * 10**9) for each in launches]
-    for row in roofline.energy(found, launches):
+    for row in row_details.energy(found, launches):
         assert row.per_sample_j.estimate == pytest.approx(2.0)
         assert row.mean_w == pytest.approx(40.0)
         assert (row.per_sample_j.n, row.reason) == (3, None)
@@ -103,19 +103,19 @@ def test_energy_is_joules_over_samples_and_watts_over_the_window():
 
 def test_energy_that_was_not_measured_has_the_reason_of_who_should_have():
     found, launches = analysed(unavailable=schema.unavailable(energy_j="no counter can be read"))
-    assert {each.reason for each in roofline.energy(found, launches)} == {"no counter can be read"}
-    assert {each.per_sample_j for each in roofline.energy(found, launches)} == {None}
+    assert {each.reason for each in row_details.energy(found, launches)} == {"no counter can be read"}
+    assert {each.per_sample_j for each in row_details.energy(found, launches)} == {None}
 
 
 @pytest.mark.parametrize("energy_j", [0.0, -5.0])
 def test_a_counter_that_stood_still_or_ran_over_is_no_energy(energy_j):
     found, launches = analysed(energy_j=energy_j, window_ns=10**9)
-    assert {each.per_sample_j for each in roofline.energy(found, launches)} == {None}
+    assert {each.per_sample_j for each in row_details.energy(found, launches)} == {None}
 
 
 def test_a_row_that_never_ended_says_its_status_for_its_energy():
     found, launches = analysed({SINGLE: [100.0] * 3, DDP2: [None] * 3})
-    assert [each.reason for each in roofline.energy(found, launches)] == ["not measured", "crash"]
+    assert [each.reason for each in row_details.energy(found, launches)] == ["not measured", "crash"]
 
 
 # Ceilings.
@@ -123,7 +123,7 @@ def test_a_row_that_never_ended_says_its_status_for_its_energy():
 
 def test_what_was_reached_is_the_rate_times_the_operations_of_a_sample():
     found, launches = analysed({GPU: [100.0] * 3, GPUS: [190.0] * 3}, flop_per_sample=FLOP, device_names=("Chip",))
-    document = {each.configuration: each for each in roofline.reached(found, launches, (), PEAKS)}
+    document = {each.configuration: each for each in row_details.reached(found, launches, (), PEAKS)}
     found_gpu, found_gpus = document[GPU.key], document[GPUS.key]
     assert found_gpu.flop_per_s == pytest.approx(100 * FLOP)
     assert found_gpu.ceilings[0].flop_per_s == pytest.approx(1e9)
@@ -134,19 +134,19 @@ def test_what_was_reached_is_the_rate_times_the_operations_of_a_sample():
 
 def test_without_any_ceiling_a_row_is_absent():
     found, launches = analysed(flop_per_sample=FLOP)
-    assert roofline.reached(found, launches, (), PEAKS) == ()
-    assert roofline.reached(found, launches, [card(each) for each in launches], None) == ()
+    assert row_details.reached(found, launches, (), PEAKS) == ()
+    assert row_details.reached(found, launches, [card(each) for each in launches], None) == ()
 
 
 def test_operations_that_were_not_counted_are_held_beneath_nothing():
     found, launches = analysed({GPU: [100.0] * 3}, device_names=("Chip",))
-    assert roofline.reached(found, launches, (), PEAKS) == ()
+    assert row_details.reached(found, launches, (), PEAKS) == ()
 
 
 def test_a_measured_ceiling_is_held_over_rows_that_use_as_many_cores_as_it_was_measured_with():
     whole = configuration(cores=2)
     found, launches = analysed({SINGLE: [100.0] * 3, whole: [180.0] * 3, DDP2: [190.0] * 3}, flop_per_sample=FLOP)
-    facts = roofline.reached(found, launches, [card(each, **CEILINGS) for each in launches], None)
+    facts = row_details.reached(found, launches, [card(each, **CEILINGS) for each in launches], None)
     assert {each.configuration for each in facts} == {whole.key, DDP2.key}
     assert {each.ceilings[0].flop_per_s for each in facts} == {4e8}
     assert facts[0].ceilings[0].source == "bench dna --measure"
@@ -155,10 +155,10 @@ def test_a_measured_ceiling_is_held_over_rows_that_use_as_many_cores_as_it_was_m
 def test_a_ceiling_measured_beside_other_programs_says_so():
     found, launches = analysed(flop_per_sample=FLOP)
     flags = ["gemm_flop_per_s: had 8% of the cores' time; other programs had the rest"]
-    (facts,) = roofline.reached(found, launches, [card(each, **CEILINGS, flags=flags) for each in launches], None)
+    (facts,) = row_details.reached(found, launches, [card(each, **CEILINGS, flags=flags) for each in launches], None)
     assert facts.ceilings[0].name == "measured product of matrices, fp32, disturbed"
     other = [card(each, **CEILINGS, flags=["fsync_s: had 50%"]) for each in launches]
-    assert roofline.reached(found, launches, other, None)[0].ceilings[0].name == "measured product of matrices, fp32"
+    assert row_details.reached(found, launches, other, None)[0].ceilings[0].name == "measured product of matrices, fp32"
 
 
 @pytest.mark.parametrize(
@@ -172,15 +172,15 @@ def test_a_ceiling_measured_beside_other_programs_says_so():
 )
 def test_a_ceiling_of_something_else_is_none_of_this_row(measured):
     found, launches = analysed(flop_per_sample=FLOP)
-    assert roofline.reached(found, launches, [card(each, **measured) for each in launches], None) == ()
+    assert row_details.reached(found, launches, [card(each, **measured) for each in launches], None) == ()
 
 
 def test_an_invalid_row_reached_nothing():
     its, launches, timed = study({GPU: [100.0] * 3})
     launches = [replace(each, flop_per_sample=FLOP, device_names=("Chip",), closure_error=0.2) for each in launches]
-    assert roofline.reached(analyse(its, launches, timed, []), launches, (), PEAKS) == ()
+    assert row_details.reached(analyse(its, launches, timed, []), launches, (), PEAKS) == ()
 
 
 def test_more_than_a_published_peak_is_a_wrong_count_and_not_drawn():
     found, launches = analysed({GPU: [100.0] * 3}, flop_per_sample=1e9, device_names=("Chip",))
-    assert roofline.reached(found, launches, (), PEAKS) == ()
+    assert row_details.reached(found, launches, (), PEAKS) == ()
