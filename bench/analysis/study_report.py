@@ -15,7 +15,7 @@ from bench.analysis.report import Attempted, Card, Report, StudyReport
 from bench.analysis.result import Study
 from bench.analysis.scaling import findings, row_details
 from bench.analysis.statistics.steady import Steps
-from bench.analysis.validity import same_data
+from bench.analysis.validity import same_work
 from bench.plan import Plan
 from bench.recipe import Recipe
 from bench.store import schema
@@ -200,7 +200,7 @@ def _attempts(study: Study, launches: Sequence[Launch]) -> tuple[Attempted, ...]
 def _facts(plan: Plan, launches: Sequence[Launch]) -> dict[str, str]:
     """What method, captions and citation speak of, as texts."""
     work = plan.workload
-    account = same_data.account_of(launches)
+    account = same_work.account_of(launches)
     first = next((each for each in launches if each.status in schema.ENDED), None)
     facts: dict[str, object] = {
         "model": work.model,

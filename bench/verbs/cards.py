@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.account import TRAINING, VALIDATION, Account
 from bench.analysis.digits import significant
-from bench.analysis.validity import source
+from bench.analysis.validity import same_work
 from bench.plan import Configuration, Plan
 from bench.store import checkpoints, index
 from bench.store.attempts import Attempt
@@ -71,7 +71,7 @@ class StudyCard:
                     "machine": _each_once(map(_machine, self.dna)),
                     "dna": _each_once(map(_ids, self.dna)),
                     "logs": str(self.layout.logs(plan.study_id)),
-                    **({"source": summary} if (summary := source.summary(self.launches)) else {}),
+                    **({"source": summary} if (summary := same_work.summary(self.launches)) else {}),
                     **({"not passed": f"{', '.join(plan.not_passed)} (--env NAME)"} if plan.not_passed else {}),
                     "repeat": plan.command,
                     "table": f"bench report {plan.study_id}",

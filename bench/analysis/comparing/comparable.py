@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.analysis.result import Row, Study
 from bench.analysis.scaling.advice import OTHERS
-from bench.analysis.validity import same_data, source
+from bench.analysis.validity import same_work
 from bench.analysis.validity.rules import MISSED, UNSTEADY
 from bench.plan import SHARED_HOST, Configuration, Plan, Workload
 from bench.store.schema import SUSPECT, Launch
@@ -48,13 +48,13 @@ def obstacles(a: Study, b: Study, a_plan: Plan, b_plan: Plan) -> tuple[str, ...]
 
 def other_code(a: Sequence[Launch], b: Sequence[Launch]) -> Iterator[str]:
     """That the user's own files are not the same on both sides."""
-    if names := source.different(a, b):
-        yield f"source of the model differs ({source.named(names)}); --other-source compares two all the same"
+    if names := same_work.different(a, b):
+        yield f"source of the model differs ({same_work.named(names)}); --other-source compares two all the same"
 
 
 def other_data(a: Sequence[Launch], b: Sequence[Launch]) -> Iterator[str]:
     """That the two were trained on other pictures, labels or classes."""
-    if (apart := same_data.different(a, b)) is not None:
+    if (apart := same_work.different_data(a, b)) is not None:
         yield f"the data differ: {apart}"
 
 

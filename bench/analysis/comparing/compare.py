@@ -18,7 +18,7 @@ from bench.analysis.comparing.nouns import (
 )
 from bench.analysis.comparing.operands import Operand
 from bench.analysis.result import INCONCLUSIVE, INVALID, Row, Verdict
-from bench.analysis.validity import source
+from bench.analysis.validity import same_work
 from bench.store.schema import NOT_APPLICABLE
 
 
@@ -59,7 +59,7 @@ def fingerprints(a: Operand, b: Operand) -> tuple[Difference, ...]:
     """Where the machines, their software and the threads of their ranks differ."""
     (mine, gaps), (theirs, more_gaps) = (dna_effects.facts(side.dna) for side in (a, b))
     mine, theirs = (
-        {**operand, **_of_launches(side), **source.facts(side.launches)} for operand, side in ((mine, a), (theirs, b))
+        {**facts, **_of_launches(side), **same_work.facts(side.launches)} for facts, side in ((mine, a), (theirs, b))
     )
     return dna_effects.differences(mine, theirs, gaps | more_gaps)
 

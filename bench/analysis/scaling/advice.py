@@ -8,7 +8,7 @@ import numpy as np
 from bench.analysis.result import Row
 from bench.analysis.scaling.replicates import Replicates
 from bench.analysis.statistics.steady import line
-from bench.analysis.validity import changed, limited, same_data
+from bench.analysis.validity import changed, limited, same_work
 from bench.analysis.validity.rules import WARNING, Finding
 from bench.plan import Plan
 
@@ -183,7 +183,7 @@ def _costly_supervisor(repeats: Mapping[str, Replicates]) -> Iterator[Finding]:
 
 def _of_the_data(repeats: Mapping[str, Replicates]) -> Iterator[Finding]:
     """What was left out of the data, and what a reader must know of the rest."""
-    account = same_data.account_of([launch for each in repeats.values() for launch in each.launches])
+    account = same_work.account_of([launch for each in repeats.values() for launch in each.launches])
     for what, fix in account.notes if account is not None else ():
         yield _warning(f"data: {what}", fix)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from bench.analysis.learning.accuracy import Divergence
 from bench.analysis.statistics.steady import SLOWING, Window
-from bench.analysis.validity import same_data, source
+from bench.analysis.validity import same_work
 from bench.store import schema
 from bench.store.schema import Launch
 
@@ -113,9 +113,9 @@ def _plan_was_met(launch: Launch) -> Iterator[Finding]:
 
 
 def _code_was_one(launch: Launch) -> Iterator[Finding]:
-    if names := source.unequal_ranks(launch):
+    if names := same_work.unequal_ranks(launch):
         yield invalid(
-            f"the ranks loaded {source.named(names)} with different contents",
+            f"the ranks loaded {same_work.named(names)} with different contents",
             "edit nothing while a launch starts, and have the same files on every host",
         )
 
@@ -215,7 +215,7 @@ def study_findings(launches: Sequence[Launch], variables: Sequence[str] = ()) ->
             "numbers may have changed between them; repeat the study with one version",
         )
     yield from _code_stayed(launches)
-    for change in same_data.changes(launches):
+    for change in same_work.data_changes(launches):
         yield invalid(f"the data changed {change}", "leave the data alone, and repeat")
     for change in variables:
         yield invalid(f"a variable changed in the study ({change})", "repeat it in one shell")
@@ -227,9 +227,9 @@ def study_findings(launches: Sequence[Launch], variables: Sequence[str] = ()) ->
 
 
 def _code_stayed(launches: Sequence[Launch]) -> Iterator[Finding]:
-    if changes := list(source.changes(launches)):
+    if changes := list(same_work.changes(launches)):
         yield invalid(
-            f"file {source.named(changes)}, so the launches did not run one and the same code",
+            f"file {same_work.named(changes)}, so the launches did not run one and the same code",
             "repeat the study whole, and edit a copy while it runs",
         )
 

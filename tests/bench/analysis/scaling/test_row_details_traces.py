@@ -24,9 +24,8 @@ def test_a_trace_is_the_slowest_rank_of_each_step_with_its_warm_up_in_front():
     found, launches, timed = analysed()
     (launch, *_) = of(launches, DDP2)
     timed[launch.launch_id] = steps([[5.0, 4.0, 2.0, 2.0], [1.0, 6.0, 3.0, 1.0]], ranks=2, warmup=2)
-    trace = next(each for each in row_details.traces(found, launches, timed) if each.configuration == DDP2.key).traces[
-        0
-    ]
+    mine = next(each for each in row_details.traces(found, launches, timed) if each.configuration == DDP2.key)
+    trace = mine.traces[0]
     assert trace.step_ms == (5.0, 6.0, 3.0, 2.0)
     assert trace.warmup_steps == 2
     assert trace.round == launch.round

@@ -8,7 +8,7 @@ import pytest
 from bench.analysis.comparing import dna_effects
 from bench.analysis.comparing.compare import compare
 from bench.analysis.scaling import findings
-from bench.analysis.validity import rules, source
+from bench.analysis.validity import rules, same_work
 from tests.bench.analysis.analysis_fakes import SINGLE, row, study
 from tests.bench.analysis.comparing.operands import dna, side
 
@@ -39,7 +39,7 @@ def test_a_helper_that_was_edited_long_after_and_put_back_is_seen_both_times():
         text(net="a", helper="2"),
         text(net="a", helper="1"),
     )
-    assert list(source.changes(launches)) == [
+    assert list(same_work.changes(launches)) == [
         "helper.py changed between round 1 and round 3",
         "helper.py changed between round 3 and round 4",
     ]
@@ -47,7 +47,7 @@ def test_a_helper_that_was_edited_long_after_and_put_back_is_seen_both_times():
 
 def test_launches_that_do_not_tell_their_files_contradict_nothing():
     _, launches, _ = study({SINGLE: [1000.0] * 3})
-    assert list(source.changes(with_sources(launches, None, text(net="a"), None))) == []
+    assert list(same_work.changes(with_sources(launches, None, text(net="a"), None))) == []
 
 
 def test_ranks_that_loaded_different_files_are_no_one_training():

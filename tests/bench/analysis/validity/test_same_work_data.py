@@ -6,7 +6,7 @@ from bench.account import Account, LeftOut
 from bench.analysis.comparing.compare import compare
 from bench.analysis.result import INVALID
 from bench.analysis.scaling import findings
-from bench.analysis.validity import same_data
+from bench.analysis.validity import same_work
 from tests.bench.analysis.analysis_fakes import SINGLE, configuration, study
 from tests.bench.analysis.comparing.operands import side
 
@@ -65,4 +65,4 @@ def test_studies_of_the_same_data_elsewhere_are_comparable_and_so_are_those_that
 def test_where_one_side_has_no_account_its_digest_still_tells():
     found = compare(side(launches_changed=ONE), side(name="B", launches_changed={"data_hash": "x"}), 0.02)
     assert found.obstacles == ("the data differ: other content",)
-    assert same_data.account_of([]) is None
+    assert same_work.account_of([]) is None
