@@ -8,9 +8,10 @@ import numpy as np
 from bench.analysis.result import Row
 from bench.analysis.scaling.replicates import Replicates
 from bench.analysis.statistics.steady import line
-from bench.analysis.validity import changed, limited, same_work
-from bench.analysis.validity.rules import WARNING, Finding
+from bench.analysis.validity import circumstances, same_work
+from bench.analysis.validity.rules import Finding, warning
 from bench.plan import Plan
+from bench.store.schema import Launch
 
 SPREAD = 0.05  # between launches of one row, as a share
 LOAD_PER_CORE = 0.25
@@ -31,8 +32,9 @@ def warnings(plan: Plan, rows: Sequence[Row], repeats: Mapping[str, Replicates])
         rows: the table.
         repeats: the launches behind each row, by configuration key.
     """
+    launches = [launch for each in repeats.values() for launch in each.launches]
     yield from _superlinear(rows)
-    yield from (_warning(text, "bench doctor tells more of this machine") for text in plan.machine_notes)
+    yield from (warning(text, "bench doctor tells more of this machine") for text in plan.machine_notes)
     yield from _oversubscribed(plan)
     yield from _busy_machine(plan, repeats)
     yield from _spinning(plan, rows, repeats)
@@ -41,18 +43,18 @@ def warnings(plan: Plan, rows: Sequence[Row], repeats: Mapping[str, Replicates])
     yield from _starved(rows)
     yield from _communicating(rows)
     yield from _outliers(repeats)
-    yield from _costly_supervisor(repeats)
-    yield from changed.warnings([launch for each in repeats.values() for launch in each.launches])
-    yield from _of_the_data(repeats)
-    yield from limited.warnings([launch for each in repeats.values() for launch in each.launches])
-    yield from _warned_by_launches(repeats)
+    yield from _costly_supervisor(launches)
+    yield from circumstances.code_warnings(launches)
+    yield from _of_the_data(launches)
+    yield from circumstances.limit_warnings(launches)
+    yield from _warned_by_launches(launches)
 
 
 def _superlinear(rows: Sequence[Row]) -> Iterator[Finding]:
     for row in rows:
         efficiency = row.efficiency
         if efficiency is not None and efficiency.low is not None and efficiency.low > 1:
-            yield _warning(
+            yield warning(
                 f"{_name(row)} is {efficiency.estimate:.0%} efficient, more than the hardware added",
                 "look for what holds the baseline back (cache, memory, power) before quoting it",
             )
@@ -60,7 +62,7 @@ def _superlinear(rows: Sequence[Row]) -> Iterator[Finding]:
 
 def _oversubscribed(plan: Plan) -> Iterator[Finding]:
     if plan.oversubscribed:
-        yield _warning(
+        yield warning(
             "more ranks than cores: ranks take turns, so their speedup says nothing of a machine with enough",
             "lower --ranks or --cores-per-rank",
         )
@@ -72,7 +74,7 @@ def _busy_machine(plan: Plan, repeats: Mapping[str, Replicates]) -> Iterator[Fin
     used = [each.others_share for each in launches if each.others_share is not None]
     if used:
         if (share := sum(used) / len(used)) > OTHERS:
-            yield _warning(
+            yield warning(
                 f"other programs took {share:.0%} of the ranks' cores while they were measured "
                 f"(up to {max(used):.0%} in a launch), which slows rows unevenly",
                 "close other programs and repeat",
@@ -81,7 +83,7 @@ def _busy_machine(plan: Plan, repeats: Mapping[str, Replicates]) -> Iterator[Fin
     first = min(launches, key=lambda launch: (launch.round, launch.position), default=None)
     cores = max((each.processes * (each.cores_per_rank or 1) for each in plan.configurations), default=1)
     if first is not None and first.load_before is not None and first.load_before > max(0.5, LOAD_PER_CORE * cores):
-        yield _warning(
+        yield warning(
             f"the machine was busy before the start (load {first.load_before:.1f}), which slows rows unevenly",
             "close other programs and repeat",
         )
@@ -108,7 +110,7 @@ def _spinning(plan: Plan, rows: Sequence[Row], repeats: Mapping[str, Replicates]
             continue
         share, taken_off = np.median(seen, axis=0)
         if share > OTHERS and taken_off > TAKEN_OFF:
-            yield _warning(
+            yield warning(
                 f"the {threads} threads of each process of {_name(row)} wait for each other by spinning "
                 f"(OpenMP), and others used {share:.0%} of their cores and took them off {taken_off:.0f} times a CPU "
                 "second: its rate is a small part of what it is alone",
@@ -125,7 +127,7 @@ def _drifting_machine(baseline: Replicates | None) -> Iterator[Finding]:
     slope, p_value = line(logs)
     change = math.expm1(slope * (len(logs) - 1))
     if p_value < 0.05 and abs(change) > 0.02:
-        yield _warning(
+        yield warning(
             f"the baseline's rate changed by {change:+.1%} over the study; ratios are paired by round and keep, "
             "absolute rates do not",
             "let the machine reach a steady temperature first",
@@ -135,7 +137,7 @@ def _drifting_machine(baseline: Replicates | None) -> Iterator[Finding]:
 def _scattered(rows: Sequence[Row]) -> Iterator[Finding]:
     for row in rows:
         if len(row.rates) > 1 and (spread := float(np.std(np.log(row.rates), ddof=1))) > SPREAD:
-            yield _warning(
+            yield warning(
                 f"launches of {_name(row)} differ by {spread:.0%} (standard deviation), so its intervals are wide",
                 "close other programs, or raise --rounds",
             )
@@ -145,7 +147,7 @@ def _starved(rows: Sequence[Row]) -> Iterator[Finding]:
     waiting = [row for row in rows if row.data_wait is not None and row.data_wait > DATA_WAIT]
     if waiting:
         worst = max(row.data_wait or 0 for row in waiting)
-        yield _warning(
+        yield warning(
             f"up to {worst:.0%} of the time is spent waiting for data, so the speedup is partly the loader's",
             "compare with --data synthetic",
         )
@@ -154,7 +156,7 @@ def _starved(rows: Sequence[Row]) -> Iterator[Finding]:
 def _communicating(rows: Sequence[Row]) -> Iterator[Finding]:
     for row in rows:
         if row.communication is not None and row.communication > COMMUNICATION:
-            yield _warning(
+            yield warning(
                 f"{_name(row)} spends {row.communication:.0%} of a step in the all-reduce, outside compute: "
                 "communication is what holds it back",
                 "a faster link between the ranks, or a larger --batch per rank",
@@ -165,38 +167,32 @@ def _outliers(repeats: Mapping[str, Replicates]) -> Iterator[Finding]:
     windows = [window for each in repeats.values() for window in each.windows]
     count, steps = sum(window.outliers for window in windows), sum(len(window.step_ns) for window in windows)
     if steps and count > OUTLIERS * steps:
-        yield _warning(
+        yield warning(
             f"{count} of {steps} timed steps lie far outside the others; they are kept in every number",
             "look at their times in the steps table for what else ran then",
         )
 
 
-def _costly_supervisor(repeats: Mapping[str, Replicates]) -> Iterator[Finding]:
-    shares = [launch.supervisor_cpu for each in repeats.values() for launch in each.launches]
-    worst = max((share for share in shares if share is not None), default=0.0)
+def _costly_supervisor(launches: Sequence[Launch]) -> Iterator[Finding]:
+    worst = max((each.supervisor_cpu for each in launches if each.supervisor_cpu is not None), default=0.0)
     if worst > SUPERVISOR:
-        yield _warning(
+        yield warning(
             f"watching the ranks took up to {worst:.0%} of a core, which they lacked",
             "please report it with the launch's files",
         )
 
 
-def _of_the_data(repeats: Mapping[str, Replicates]) -> Iterator[Finding]:
+def _of_the_data(launches: Sequence[Launch]) -> Iterator[Finding]:
     """What was left out of the data, and what a reader must know of the rest."""
-    account = same_work.account_of([launch for each in repeats.values() for launch in each.launches])
+    account = same_work.account_of(launches)
     for what, fix in account.notes if account is not None else ():
-        yield _warning(f"data: {what}", fix)
+        yield warning(f"data: {what}", fix)
 
 
-def _warned_by_launches(repeats: Mapping[str, Replicates]) -> Iterator[Finding]:
-    launches = [launch for each in repeats.values() for launch in each.launches]
+def _warned_by_launches(launches: Sequence[Launch]) -> Iterator[Finding]:
     for text in dict.fromkeys(text for launch in launches for text in launch.warnings):
         count = sum(text in launch.warnings for launch in launches)
-        yield _warning(f"{text} (in {count} of {len(launches)} launches)", "see the launches table")
-
-
-def _warning(text: str, fix: str) -> Finding:
-    return Finding(severity=WARNING, text=text, fix=fix)
+        yield warning(f"{text} (in {count} of {len(launches)} launches)", "see the launches table")
 
 
 def _name(of: Row) -> str:

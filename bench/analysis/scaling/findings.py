@@ -12,7 +12,7 @@ from bench.analysis.scaling import advice, laws, rows
 from bench.analysis.scaling.replicates import Replicates, gather, row_status
 from bench.analysis.statistics.intervals import ROUNDS_FOR_A_VERDICT
 from bench.analysis.statistics.steady import Steps
-from bench.analysis.validity import changed, rules
+from bench.analysis.validity import circumstances, rules
 from bench.plan import STRATEGIES, Configuration, Plan, Workload
 from bench.store import schema
 from bench.store.schema import ClassScore, Epoch, Launch
@@ -182,7 +182,7 @@ def _title(plan: Plan, launches: Sequence[Launch]) -> Title:
         model=workload.model,
         params=next((launch.params for launch in launches if launch.params is not None), None),
         data=workload.data,
-        precision=changed.precision(workload.precision, launches),
+        precision=circumstances.precision(workload.precision, launches),
         memory_format=workload.memory_format,
         scaling=plan.scaling,
         batch=baseline.batch_per_rank if plan.scaling == "weak" else baseline.batch_global,

@@ -10,7 +10,7 @@ import numpy as np
 from bench.analysis.learning.accuracy import Divergence
 from bench.analysis.statistics import steady
 from bench.analysis.statistics.steady import Steps, Window
-from bench.analysis.validity import changed, limited, rules
+from bench.analysis.validity import circumstances, rules
 from bench.analysis.validity.rules import Finding
 from bench.plan import Configuration
 from bench.store import schema
@@ -90,7 +90,9 @@ def gather(
         for launch, window in zip(ended, windows, strict=True)
         for each in rules.launch_findings(launch, window, (diverged or {}).get(launch.launch_id))
     ]
-    of_launches += [each for launch in ended for each in (*changed.marks(launch), *limited.marks(launch))]
+    of_launches += [
+        each for launch in ended for each in (*circumstances.code_marks(launch), *circumstances.limit_marks(launch))
+    ]
     together = rules.row_findings(ended, [window for _, window in timed], fixed_work=fixed_work)
     return Replicates(
         configuration=configuration,

@@ -50,6 +50,10 @@ def suspect(text: str, fix: str) -> Finding:
     return Finding(severity=SUSPECT, text=text, fix=fix)
 
 
+def warning(text: str, fix: str) -> Finding:
+    return Finding(severity=WARNING, text=text, fix=fix)
+
+
 def launch_findings(launch: Launch, window: Window | None, divergence: Divergence | None = None) -> Iterator[Finding]:
     """What casts doubt on one launch that ended well.
 

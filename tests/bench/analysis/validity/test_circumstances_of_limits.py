@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from bench.analysis.comparing import dna_effects
-from bench.analysis.validity import limited
+from bench.analysis.validity import circumstances
 from bench.analysis.validity.rules import SUSPECT
 from bench.dna.fingerprint import fingerprint
 from bench.store.schema import Launch
@@ -44,7 +44,7 @@ def a_launch(**changes):
     ],
 )
 def test_a_launch_that_was_held_down_is_suspect(changes, words):
-    (mark,) = limited.marks(a_launch(**changes))
+    (mark,) = circumstances.limit_marks(a_launch(**changes))
     assert mark.severity == SUSPECT
     assert words in mark.text
 
@@ -60,7 +60,7 @@ def test_a_launch_that_was_held_down_is_suspect(changes, words):
     ],
 )
 def test_a_launch_that_had_what_it_was_given_is_not(changes):
-    assert list(limited.marks(a_launch(**changes))) == []
+    assert list(circumstances.limit_marks(a_launch(**changes))) == []
 
 
 @pytest.mark.parametrize(
@@ -74,14 +74,14 @@ def test_a_launch_that_had_what_it_was_given_is_not(changes):
     ],
 )
 def test_what_holds_the_machine_down_is_warned_of(changes, words):
-    (text,) = limited.warnings([a_launch(), a_launch(**changes)])
+    (text,) = circumstances.limit_warnings([a_launch(), a_launch(**changes)])
     assert words in text.text
     assert "in 1 of 2 launches" in text.text
 
 
 def test_an_ordinary_machine_is_nothing_to_speak_of():
     sound = a_launch(turbo=True, governor="schedutil", memory_limit_bytes=2**31, memory_left_bytes=2**30)
-    assert list(limited.warnings([sound])) == []
+    assert list(circumstances.limit_warnings([sound])) == []
 
 
 def a_row(without=(), absent=(), **values):

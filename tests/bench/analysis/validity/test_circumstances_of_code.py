@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from bench.analysis.scaling.findings import analyse
-from bench.analysis.validity import changed
+from bench.analysis.validity import circumstances
 from tests.bench.analysis.analysis_fakes import DDP2, SINGLE, launch, plan, study
 
 
@@ -15,13 +15,13 @@ def launched(**found):
 
 
 def marks(**found):
-    return [str(each) for each in changed.marks(launched(**found))]
+    return [str(each) for each in circumstances.code_marks(launched(**found))]
 
 
 def test_a_launch_that_changed_nothing_has_no_word():
     assert marks() == []
-    assert list(changed.warnings([launched()])) == []
-    assert changed.precision("fp32", [launched()]) == "fp32"
+    assert list(circumstances.code_warnings([launched()])) == []
+    assert circumstances.precision("fp32", [launched()]) == "fp32"
 
 
 def test_threads_are_said_as_they_were_found_with_both_ways_out():
@@ -45,7 +45,7 @@ def test_threads_are_said_as_they_were_found_with_both_ways_out():
 )
 def test_ranks_that_share_cores_are_counted_on_each_host(cores, nodes, words):
     moved = replace(launched(cores=["0-1", "0"]), cores=cores, nodes=nodes)
-    (found,) = map(str, changed.marks(moved))
+    (found,) = map(str, circumstances.code_marks(moved))
     assert words in found
 
 
@@ -58,7 +58,7 @@ def test_ranks_that_share_cores_are_counted_on_each_host(cores, nodes, words):
         ({"computed": ["float32", "bfloat16"]}, "its forward computes in bfloat16, not float32"),
         ({"computed": ["float32", "bfloat16"], "weights": ["float32", "bfloat16"]}, "the weights are bfloat16"),
         ({"default_dtype": ["float32", "float64"]}, "made float64 the default dtype"),
-        ({"input": ["as given", changed.UNSEEN]}, "wrote into its input past torch"),
+        ({"input": ["as given", circumstances.UNSEEN]}, "wrote into its input past torch"),
     ],
 )
 def test_what_makes_the_title_untrue_makes_the_row_suspect(found, words):
@@ -68,7 +68,7 @@ def test_what_makes_the_title_untrue_makes_the_row_suspect(found, words):
 
 def test_what_makes_no_promise_untrue_is_a_warning_and_leaves_the_row():
     launches = [launched(anomaly_detection=[False, True], seed=[0, 42]), launched()]
-    text = [str(each) for each in changed.warnings(launches)]
+    text = [str(each) for each in circumstances.code_warnings(launches)]
     assert "slows every step (in 1 of 2 launches)" in text[0]
     assert "a seed of its own (42)" in text[1]
     assert marks(anomaly_detection=[False, True], seed=[0, 42]) == []
@@ -76,9 +76,9 @@ def test_what_makes_no_promise_untrue_is_a_warning_and_leaves_the_row():
 
 def test_a_switch_without_effect_is_a_warning_and_one_with_effect_a_mark():
     switch = ["ieee", "mkldnn.matmul bf16"]
-    (text,) = changed.warnings([launched(float32_precision=switch)])
+    (text,) = circumstances.code_warnings([launched(float32_precision=switch)])
     assert "had no effect on this device" in text.text
-    assert not list(changed.warnings([launched(float32_precision=switch, products=["fp32", "bf16"])]))
+    assert not list(circumstances.code_warnings([launched(float32_precision=switch, products=["fp32", "bf16"])]))
 
 
 def test_the_title_has_the_precision_that_was_found_and_the_row_is_suspect():
