@@ -322,3 +322,25 @@ class Energy:
     per_sample_j: Estimate | None
     mean_w: float | None
     reason: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cause:
+    """One thing that usually costs accuracy, as this run did it."""
+
+    name: str
+    seen: str  # what the record says
+    low: float | None  # its usual cost in points of top-1; None: all that was to be learned
+    high: float | None
+    source: str
+    fix: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diagnosis:
+    """What was looked for in one row, and what of it was found."""
+
+    configuration: str
+    top1: float | None
+    causes: tuple[Cause, ...]  # the costliest first
+    sound: tuple[str, ...]  # names of the causes that this run does not have

@@ -9,8 +9,7 @@ import profiles
 from bench import study
 from bench.analysis.digits import significant
 from bench.analysis.learning import accuracy, why
-from bench.analysis.learning.diagnosis import Diagnosis
-from bench.analysis.result import Row, Study, TimeTo
+from bench.analysis.result import Diagnosis, Row, Study, TimeTo
 from bench.plan import Plan
 from bench.store import index, read
 from bench.store.schema import Epoch, Launch

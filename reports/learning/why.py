@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Iterator
 
 from bench.analysis.digits import significant
-from bench.analysis.learning.diagnosis import Cause, Diagnosis
+from bench.analysis.result import Cause, Diagnosis
 from reports.text import fmt
 
 _WIDTH = 100

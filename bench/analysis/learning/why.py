@@ -5,12 +5,11 @@ orders the causes; it does not add up, and it is no measurement of this run.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from bench.analysis.digits import significant
-from bench.analysis.learning import accuracy, diagnosis
-from bench.analysis.learning.diagnosis import Cause, Diagnosis
-from bench.analysis.result import Row
+from bench.analysis.learning.accuracy import Divergence, divergences
+from bench.analysis.result import Cause, Diagnosis, Row
 from bench.plan import Plan, Workload
 from bench.store.schema import Epoch
 
@@ -27,6 +26,7 @@ _NORMED = re.compile(r"resnet|wrn-|densenet|mobilenet|efficientnet|regnet|resnex
 # Points of top-1, by the most epochs, and by the most samples on a rank, that they are the cost of.
 _COST_OF_LENGTH = ((12, (10.0, 33.0)), (30, (2.0, 3.0)), (60, (1.0, 2.0)), (LONG_RUN, (0.5, 1.0)))
 _COST_OF_BATCH = ((2, (8.0, 11.0)), (4, (3.0, 4.0)), (BATCH_NORM_NEEDS, (0.3, 1.2)))
+_NARROW = {"fp16": "65 504", "bf16": "3.4e38"}
 _MARGIN = 0.001  # of top-1: less between the best and the last epoch is luck
 
 
@@ -39,11 +39,11 @@ def diagnose(plan: Plan, row: Row, epochs: Sequence[Epoch]) -> Diagnosis:
         epochs: of the row's launches; without any, what only they can show is left out.
     """
     run = _Run(plan, row, epochs)
-    if broken := accuracy.divergences(epochs):
+    if broken := divergences(epochs):
         return Diagnosis(
             configuration=row.key,
             top1=row.accuracy.top1 if row.accuracy else None,
-            causes=tuple(diagnosis.of_divergence(broken, run.epochs, plan.workload)),
+            causes=tuple(_of_divergence(broken, run.epochs, plan.workload)),
             sound=(),  # what a recipe costs is not asked of a training that ended in no number
         )
     found = {name: cause for name, look in _CAUSES.items() if (cause := look(run)) is not None}
@@ -80,6 +80,43 @@ class _Run:
 
 def _up_to(value: int, costs: Sequence[tuple[int, tuple[float, float]]]) -> tuple[float, float]:
     return next(cost for most, cost in costs if value <= most)
+
+
+def _of_divergence(broken: Mapping[str, Divergence], epochs: Sequence[Epoch], workload: Workload) -> Iterator[Cause]:
+    """A loss that is no number any more: the rate first, then what the numbers were kept in."""
+    precision = workload.precision
+    launches = len({each.launch_id for each in epochs})
+    several = f" in {len(broken)} of {launches} launches" if launches > 1 else ""
+    seen = "; ".join(dict.fromkeys(map(str, sorted(broken.values(), key=lambda each: each.epoch))))
+    rates = [each.learning_rate for each in epochs]
+    highest = f"{max(rates):g}"
+    if all(not each.in_training for each in broken.values()):
+        yield Cause(
+            name="diverged",
+            seen=f"{seen}{several}, while training's loss stayed finite",
+            low=None,
+            high=None,
+            source="this run",
+            fix="look at running statistics and at averaged weights ([recipe] ema_decay)",
+        )
+        return
+    yield Cause(
+        name="learning rate",
+        seen=f"{seen}{several}, at a learning rate of up to {highest}",
+        low=None,
+        high=None,
+        source="this run: from there on nothing was learned, and its accuracy is that of broken weights",
+        fix="a tenth of that rate, [recipe] warmup_epochs or clip_norm; then look for NaN in the data itself",
+    )
+    if precision in _NARROW:
+        yield Cause(
+            name="precision",
+            seen=f"{precision} holds numbers up to {_NARROW[precision]} only, or with few digits",
+            low=None,
+            high=None,
+            source="docs.pytorch.org/docs/stable/notes/amp_examples.html",
+            fix=f"--precision fp32 tells whether that is it{'; bf16 has the range of fp32' * (precision == 'fp16')}",
+        )
 
 
 def _stem(run: _Run) -> Cause | None:

@@ -6,8 +6,7 @@ from dataclasses import replace
 import pytest
 
 from bench.analysis import report
-from bench.analysis.learning.diagnosis import Cause, Diagnosis
-from bench.analysis.result import Estimate, PublishedComparison, Target, TimeTo
+from bench.analysis.result import Cause, Diagnosis, Estimate, PublishedComparison, Target, TimeTo
 from bench.plan import Published
 from reports.formats import md
 from reports.learning import table, why
