@@ -243,6 +243,6 @@ def _card(rows: Sequence[Dna]) -> Card:
 
 def _texts(row: Dna, layer: str) -> Mapping[str, str]:
     """One layer's facts as texts, by the field's name without the layer."""
-    alone: Any = dict.fromkeys((name for name in _LAYERS if name != layer), "{}")
-    facts, _ = dna_effects.facts([replace(row, **alone)])
+    emptied: Any = dict.fromkeys((name for name in _LAYERS if name != layer), "{}")
+    facts, _ = dna_effects.facts([replace(row, **emptied)])
     return {field.removeprefix(f"{layer}."): " / ".join(sorted(values)) for field, values in sorted(facts.items())}
