@@ -17,7 +17,7 @@ from bench.store.attempts import Attempt, open_attempts
 from bench.store.attempts import attempts as every_attempt
 from bench.store.commit import AlreadyCommittedError, ClaimedError, Store
 from bench.store.layout import StorePath, UnreadableError, existing
-from bench.store.rows import LaunchRows
+from bench.store.schema import LaunchRows
 from bench.store.survey import survey
 from bench.store.sweeping import sweep_claims, sweep_packs, sweep_staging
 

@@ -22,7 +22,7 @@ import numpy as np
 from bench.plan import Configuration, Plan, PlannedLaunch, Unrunnable, Workload, in_rounds, to_json
 from bench.store import packing, schema, step_table
 from bench.store.commit import Store
-from bench.store.rows import LaunchRows
+from bench.store.schema import LaunchRows
 
 BATCH, RATE_SPS, WARMUP = 64, 1300.0, 10
 CLASSES = ("plane", "car", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")

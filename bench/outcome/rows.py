@@ -13,7 +13,7 @@ from bench.outcome.reasons import about_patience, why_no_energy, why_not_found, 
 from bench.outcome.source import about_source, source_of
 from bench.plan import Plan, PlannedLaunch
 from bench.store import schema, step_table
-from bench.store.rows import LaunchRows
+from bench.store.schema import LaunchRows
 from bench.worker.job import EpochResult
 from launchers import LaunchEnd
 

@@ -19,8 +19,7 @@ from bench.errors import CannotError
 from bench.store import fsops, parquet
 from bench.store.index import DataFile, Marker
 from bench.store.layout import LAYOUT_VERSION, Layout, StorePath, entries, existing
-from bench.store.rows import LaunchRows
-from bench.store.schema import TABLES, Launch
+from bench.store.schema import TABLES, Launch, LaunchRows
 
 _WRITTEN = {*TABLES, "studies", "commits", "packs"}
 

@@ -7,8 +7,7 @@ unless a result has taken its place by then: the first that was committed counts
 from bench.plan import Plan
 from bench.store import attempts, index
 from bench.store.commit import AlreadyCommittedError, Store
-from bench.store.rows import LaunchRows
-from bench.store.schema import Launch
+from bench.store.schema import Launch, LaunchRows
 
 
 def commit(store: Store, plan: Plan, rows: LaunchRows) -> tuple[Launch, str | None]:

@@ -12,7 +12,7 @@ from bench.dna import numbers
 from bench.plan import Configuration, Plan, Unrunnable, Workload, in_rounds, to_json
 from bench.store import schema, step_table
 from bench.store.commit import Store
-from bench.store.rows import LaunchRows
+from bench.store.schema import LaunchRows
 
 SINGLE = Configuration(
     strategy="single", ranks=1, device="cpu", backend=None, cores_per_rank=1, batch_per_rank=64, batch_global=64

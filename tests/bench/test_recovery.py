@@ -17,7 +17,7 @@ from bench.store import attempts, fsops, index, read
 from bench.store.attempts import begin
 from bench.store.commit import Store
 from bench.store.owner import Owner
-from bench.store.rows import LaunchRows
+from bench.store.schema import LaunchRows
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from bench.dna.fingerprint import fingerprint
 from bench.plan import to_json
 from bench.store import read
 from bench.store.commit import Store
-from bench.store.rows import LaunchRows
+from bench.store.schema import LaunchRows
 
 PLANTED = "zebra-of-arc"
 SERIALS = (

@@ -12,7 +12,7 @@ from bench.exporting.record import Record
 from bench.plan import Plan, Workload, to_json
 from bench.store import schema
 from bench.store.commit import Store
-from bench.store.rows import LaunchRows
+from bench.store.schema import LaunchRows
 from bench.study import analyse
 
 STUDY = "2611241200-lenet-c0de"

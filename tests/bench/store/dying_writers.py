@@ -28,7 +28,7 @@ from bench.plan import to_json
 from bench.store import fsops, packing, packs, step_table
 from bench.store.attempts import begin
 from bench.store.commit import Store
-from bench.store.rows import LaunchRows
+from bench.store.schema import LaunchRows
 from bench.worker import job
 
 SAID, ODD = 3, 70  # exit codes of a child: it said what went wrong; it did not

@@ -15,7 +15,7 @@ from bench.store import attempts, index
 from bench.store.attempts import StaleAttemptError, begin
 from bench.store.commit import Store
 from bench.store.owner import Owner
-from bench.store.rows import LaunchRows
+from bench.store.schema import LaunchRows
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from bench.plan import Checkpointing, from_json, to_json
 from bench.store import attempts, checkpoints, index, schema
 from bench.store.commit import Store
 from bench.store.layout import Layout
-from bench.store.rows import LaunchRows
+from bench.store.schema import LaunchRows
 
 
 def test_each_attempt_takes_over_what_the_one_before_it_left(tmp_path):

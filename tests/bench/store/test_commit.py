@@ -19,7 +19,7 @@ from bench.plan import to_json
 from bench.store import fsops, index, read, schema
 from bench.store.commit import AlreadyCommittedError, Store
 from bench.store.layout import NoStoreError
-from bench.store.rows import LaunchRows
+from bench.store.schema import LaunchRows
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from bench.plan import to_json
 from bench.store import attempts, index, late, lease, read
 from bench.store.commit import Store
 from bench.store.owner import Owner
-from bench.store.rows import LaunchRows
+from bench.store.schema import LaunchRows
 from tests.bench.store import dying_writers
 
 LEASE_S = 0.6

@@ -16,7 +16,7 @@ from bench import recovery, verifying
 from bench.plan import to_json
 from bench.store import fsops, index, packing, packs, parquet, read, schema
 from bench.store.commit import Store
-from bench.store.rows import LaunchRows
+from bench.store.schema import LaunchRows
 from tests.bench.store import dying_writers
 
 OLD = "2611220824-lenet-0a1b"

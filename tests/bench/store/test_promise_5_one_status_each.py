@@ -15,7 +15,7 @@ from bench.store import attempts, index, read
 from bench.store.attempts import StaleAttemptError
 from bench.store.commit import AlreadyCommittedError, Store
 from bench.store.owner import Owner
-from bench.store.rows import LaunchRows
+from bench.store.schema import LaunchRows
 from tests.bench.store import dying_writers
 
 LATER = ("crash", "hang", "cancelled", "ok")

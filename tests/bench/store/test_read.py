@@ -18,7 +18,7 @@ import bench
 from bench.errors import UsageError
 from bench.store import index, parquet, read, schema
 from bench.store.commit import Store
-from bench.store.rows import LaunchRows
+from bench.store.schema import LaunchRows
 
 OLD, NEW = "2611220824-lenet-0a1b", "2611230900-lenet-77ff"
 

@@ -1,7 +1,7 @@
 """One launch's rows are one value, whose tables come in the order of the store."""
 
 from bench.store import schema
-from bench.store.rows import LaunchRows
+from bench.store.schema import LaunchRows
 
 
 def test_only_tables_with_rows_are_there_and_in_the_order_of_the_store(a_plan, a_launch, a_dna, some_steps):

@@ -18,7 +18,7 @@ from bench.store import fsops, index, place, read
 from bench.store.commit import Store
 from bench.store.layout import NoStoreError
 from bench.store.place import Place
-from bench.store.rows import LaunchRows
+from bench.store.schema import LaunchRows
 from bench.store.transfer import transfer
 from bench.study import analyse
 from reports import build

@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from bench.store.attempts import begin
-from bench.store.rows import LaunchRows
+from bench.store.schema import LaunchRows
 from bench.verbs.ls import command as ls_command
 from bench.verbs.recover import command
 from bench.verbs.show import command as show_command

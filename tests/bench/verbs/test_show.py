@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from bench.errors import CannotError, UsageError
 from bench.plan import to_json
-from bench.store.rows import LaunchRows
+from bench.store.schema import LaunchRows
 from bench.verbs.show import command
 
 OLD, NEW = "2611220824-lenet-0a1b", "2611230900-lenet-77ff"

@@ -11,7 +11,7 @@ from bench.plan import to_json
 from bench.settings import resolve
 from bench.store import schema
 from bench.store.commit import Store
-from bench.store.rows import LaunchRows
+from bench.store.schema import LaunchRows
 from bench.verbs import study_request, submission
 from bench.verbs.options import Options
 from launchers import Request

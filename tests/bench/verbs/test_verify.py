@@ -10,7 +10,7 @@ from bench.plan import to_json
 from bench.store import parquet, schema
 from bench.store.attempts import begin
 from bench.store.commit import Store
-from bench.store.rows import LaunchRows
+from bench.store.schema import LaunchRows
 from bench.verbs.verify import command
 
 OLD, NEW = "2611220824-lenet-0a1b", "2611230900-lenet-77ff"
