@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.plan import Configuration, Plan, PlannedLaunch, Unrunnable, Workload, in_rounds, to_json
-from bench.store import packing, schema, step_table
+from bench.store import packing, schema
 from bench.store.commit import Store
 from bench.store.schema import LaunchRows
 
@@ -152,7 +152,7 @@ def write(
         if launch.status not in schema.ENDED:
             store.commit(LaunchRows(launch=launch, dna=dna))
             continue
-        table = step_table.of_ranks(plan.study_id, planned.launch_id, [_rank(row, rate, steps, rng)])
+        table = schema.steps_of_ranks(plan.study_id, planned.launch_id, [_rank(row, rate, steps, rng)])
         learned = [_epoch(launch, each, epochs, rate, rng) for each in range(epochs)]
         scores = _classes(launch, epochs, rng) if epochs else []
         store.commit(LaunchRows(launch=launch, steps=table, epochs=learned, classes=scores, dna=dna))

@@ -12,7 +12,7 @@ from bench.outcome.ranks import RankOutput
 from bench.outcome.reasons import about_patience, why_no_energy, why_not_found, why_null
 from bench.outcome.source import about_source, source_of
 from bench.plan import Plan, PlannedLaunch
-from bench.store import schema, step_table
+from bench.store import schema
 from bench.store.schema import LaunchRows
 from bench.worker.job import EpochResult
 from launchers import LaunchEnd
@@ -125,7 +125,7 @@ def _steps(launch: schema.Launch, ranks: Sequence[RankOutput]) -> pa.Table | Non
     """None when some rank timed no step."""
     if not all(rank.arrays for rank in ranks):
         return None
-    return step_table.of_ranks(launch.study_id, launch.launch_id, [rank.arrays for rank in ranks])
+    return schema.steps_of_ranks(launch.study_id, launch.launch_id, [rank.arrays for rank in ranks])
 
 
 def _epoch(launch: schema.Launch, epoch: EpochResult, ranks: Sequence[RankOutput]) -> schema.Epoch:

@@ -6,7 +6,7 @@ float64 or int64 from the first version on.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cache
 from types import NoneType
@@ -344,3 +344,24 @@ class LaunchRows:
         if self.steps is not None:
             found["steps"] = self.steps
         return {table: found[table] for table in TABLES if table in found}
+
+
+def steps_of_ranks(study_id: str, launch_id: str, ranks: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """The step table of one launch from each rank's arrays (in order of ranks), as the worker leaves them.
+
+    Each rank's mapping holds int64 arrays of one length: epoch, step, in_window (0 or 1), start_ns, step_ns,
+    data_wait_ns, samples, steps and, where there are several, segment.
+    """
+    schema, pieces, phases = arrow_schema("steps"), [], (WARMUP, WINDOW)
+    alike = dict(study_id=study_id, launch_id=launch_id, schema_version=SCHEMA_VERSION, method_version=METHOD_VERSION)
+    for rank, arrays in enumerate(ranks):
+        of_all = {"segment": 0, **alike, "rank": rank}
+        known = {**arrays, "phase": [phases[bool(inside)] for inside in arrays["in_window"]]}
+        columns = [
+            pa.array(known[column.name], column.type)
+            if column.name in known
+            else pa.repeat(pa.scalar(of_all[column.name], column.type), len(arrays["step"]))
+            for column in schema
+        ]
+        pieces.append(pa.Table.from_arrays(columns, schema=schema))
+    return pa.concat_tables(pieces) if pieces else schema.empty_table()

@@ -10,7 +10,7 @@ import pytest
 
 from bench.dna import numbers
 from bench.plan import Configuration, Plan, Unrunnable, Workload, in_rounds, to_json
-from bench.store import schema, step_table
+from bench.store import schema
 from bench.store.commit import Store
 from bench.store.schema import LaunchRows
 
@@ -155,7 +155,7 @@ def some_steps() -> Callable[..., Any]:
             "samples": [64] * count,
             "steps": [1] * count,
         }
-        return step_table.of_ranks(launch.study_id, launch.launch_id, [rank] * launch.ranks)
+        return schema.steps_of_ranks(launch.study_id, launch.launch_id, [rank] * launch.ranks)
 
     return make
 

@@ -25,7 +25,7 @@ from bench import recovery
 from bench.errors import CannotError
 from bench.outcome.ranks import read_ranks
 from bench.plan import to_json
-from bench.store import fsops, packing, packs, step_table
+from bench.store import fsops, packing, packs, schema
 from bench.store.attempts import begin
 from bench.store.commit import Store
 from bench.store.schema import LaunchRows
@@ -53,7 +53,7 @@ def processes_of(launch):
 def steps_left(folder, launch):
     """The step table that the ranks of a launch have left."""
     arrays = [rank.arrays for rank in read_ranks(folder, processes_of(launch))]
-    return step_table.of_ranks(launch.study_id, launch.launch_id, arrays)
+    return schema.steps_of_ranks(launch.study_id, launch.launch_id, arrays)
 
 
 def run_one(store, launch, dna, *, until="committed"):

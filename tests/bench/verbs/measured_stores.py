@@ -5,7 +5,7 @@ import math
 from dataclasses import replace
 
 from bench.plan import Configuration, Plan, Workload, in_rounds, to_json
-from bench.store import schema, step_table
+from bench.store import schema
 from bench.store.commit import Store
 from bench.store.schema import LaunchRows
 
@@ -140,7 +140,7 @@ def _steps(launch, rate):
         "samples": [64] * STEPS,
         "steps": [1] * STEPS,
     }
-    return step_table.of_ranks(launch.study_id, launch.launch_id, [rank])
+    return schema.steps_of_ranks(launch.study_id, launch.launch_id, [rank])
 
 
 def _epoch(launch, top1):
