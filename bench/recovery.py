@@ -16,9 +16,9 @@ from bench.store import fsops, index, late, lease, schema
 from bench.store.attempts import Attempt, open_attempts
 from bench.store.attempts import attempts as every_attempt
 from bench.store.commit import AlreadyCommittedError, ClaimedError, Store
+from bench.store.index import survey
 from bench.store.layout import StorePath, UnreadableError, existing
 from bench.store.schema import LaunchRows
-from bench.store.survey import survey
 from bench.store.sweeping import sweep_claims, sweep_packs, sweep_staging
 
 OUTCOME = "outcome.json"

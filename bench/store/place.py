@@ -20,8 +20,8 @@ from bench import folders
 from bench.errors import BenchError, CannotError, UsageError
 from bench.store import fsops, index
 from bench.store.commit import Store
+from bench.store.index import survey
 from bench.store.layout import LAYOUT_VERSION, NoStoreError, existing
-from bench.store.survey import survey
 
 _FORMAT = (json.dumps({"layout": LAYOUT_VERSION}, indent=1) + "\n").encode()
 

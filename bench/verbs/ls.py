@@ -13,9 +13,8 @@ import click
 from bench.errors import CannotError
 from bench.printable import printable
 from bench.store.attempts import Attempt, open_attempts
-from bench.store.index import UNSETTLED, Damage, markers, study_plan
+from bench.store.index import UNSETTLED, Damage, markers, study_plan, survey
 from bench.store.layout import UnreadableError
-from bench.store.survey import survey
 from bench.verbs.options import json_option, store_option
 
 SCHEMA = "bench.ls/1"

@@ -26,8 +26,8 @@ from bench.errors import BenchError, CannotError, UsageError
 from bench.plan import Plan
 from bench.store import index
 from bench.store import read as tables
+from bench.store.index import survey
 from bench.store.layout import Layout, NoStoreError, existing
-from bench.store.survey import survey
 
 CALIBRATION = "calibration.json"  # beside the plan of the study that was calibrated on
 

@@ -10,7 +10,7 @@ import click
 from bench.errors import DONE, GATE, PARTIAL
 from bench.printable import printable
 from bench.store import index
-from bench.store.survey import survey
+from bench.store.index import survey
 from bench.verbs.options import json_option, store_option
 
 if TYPE_CHECKING:

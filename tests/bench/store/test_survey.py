@@ -14,9 +14,9 @@ import bench
 from bench import recovery, resuming, verifying
 from bench.errors import CannotError, UsageError
 from bench.store import attempts, index, layout
+from bench.store.index import survey
 from bench.store.layout import UnreadableError
 from bench.store.place import Place
-from bench.store.survey import survey
 from bench.store.transfer import transfer
 from bench.verbs import ls, show, verify
 
