@@ -12,9 +12,8 @@ from bench.errors import CannotError
 from bench.outcome import rows as outcome
 from bench.outcome.ranks import read_ranks
 from bench.plan import Plan, PlannedLaunch
-from bench.store import fsops, index, late, lease, schema
-from bench.store.attempts import Attempt, open_attempts
-from bench.store.attempts import attempts as every_attempt
+from bench.store import attempts, fsops, index, schema
+from bench.store.attempts import Attempt
 from bench.store.commit import AlreadyCommittedError, ClaimedError, Store
 from bench.store.index import survey
 from bench.store.layout import StorePath, UnreadableError, existing
@@ -132,7 +131,7 @@ def close_stale(
     """Close the attempts of one study that nobody runs any more; those this process itself began count among them.
 
     One that had ended is committed from what its folder keeps. Any other gets a row of its own that says `lost`. Owners
-    that cannot be looked for are listened for: see bench/store/lease.py.
+    that cannot be looked for are listened for: see bench/store/attempts.py.
 
     Args:
         store: to write into.
@@ -147,7 +146,7 @@ def close_stale(
     finished: list[schema.Launch] = []
     lost: list[schema.Launch] = []
     unclosed: list[str] = []
-    found = lease.owners(store.path, open_attempts(store.path, study_id), force=force, tell=tell)
+    found = attempts.owners(store.path, attempts.open_attempts(store.path, study_id), force=force, tell=tell)
     for attempt in found.gone:
         try:
             launch = _close(store, attempt)
@@ -172,14 +171,14 @@ def _came_late(store: Store, study_id: str, *, force: bool, tell: Callable[[str]
     }
     ended = {
         each: saved
-        for each in (every_attempt(store.path, study_id) if lost else ())
+        for each in (attempts.attempts(store.path, study_id) if lost else ())
         if (each.launch_id, each.attempt) in lost
         and (saved := _saved(layout.folder(study_id, each.launch_id, each.attempt), each)) is not None
     }
-    for attempt in lease.owners(store.path, list(ended), force=force, tell=tell).gone:
+    for attempt in attempts.owners(store.path, list(ended), force=force, tell=tell).gone:
         plan, planned = _planned(store, attempt)
         with contextlib.suppress(*_UNREADABLE):  # then it stays lost
-            row, _ = late.commit(store, plan, _whole(store, planned, ended[attempt]))
+            row, _ = store.commit_late(plan, _whole(store, planned, ended[attempt]))
             if row.attempt != attempt.attempt:
                 yield row
 

@@ -20,7 +20,7 @@ from bench.outcome.ranks import RankOutput, read_ranks
 from bench.outcome.rows import Supervised, rows_of
 from bench.plan import Plan, PlannedLaunch
 from bench.planning import cores_of
-from bench.store import attempts, checkpoints, index, late, lease, packing, read, schema
+from bench.store import attempts, checkpoints, index, packing, read, schema
 from bench.store.commit import Store
 from bench.store.layout import Layout
 from bench.store.owner import Owner
@@ -74,7 +74,7 @@ def run(plan: Plan, store: Store, host: Host, watcher: Watcher, draining: Callab
             launch; somebody else runs this study; or the machine is no longer fit for the next launch.
     """
     store.try_out(plan.study_id)
-    with lease.held(store.path, plan.study_id, Owner.of_this_process().token, lease.LEASE_S):
+    with attempts.held(store.path, plan.study_id, Owner.of_this_process().token, attempts.LEASE_S):
         _launches(plan, store, host, watcher, draining)
     packing.pack(store, plan.study_id)
 
@@ -140,7 +140,7 @@ def _one(plan: Plan, planned: PlannedLaunch, store: Store, host: Host, watcher: 
     seen, ranks, refused = _run(plan, planned, host, watcher, attempt=attempt, folder=folder)
     rows = rows_of(plan, planned, seen, ranks)
     recovery.keep(folder, rows)
-    launch, remark = late.commit(store, plan, rows)
+    launch, remark = store.commit_late(plan, rows)
     if remark is not None:
         warnings.warn(index.StoreWarning(remark), stacklevel=2)
     if remark is None or launch.attempt != attempt:
@@ -154,7 +154,7 @@ def _one(plan: Plan, planned: PlannedLaunch, store: Store, host: Host, watcher: 
 def _begin(plan: Plan, planned: PlannedLaunch, store: Store, host: Host) -> tuple[int, Path]:
     """Write down that a launch begins, and what its ranks have to do; returns which attempt it is, and its folder."""
     again = index.run_again(plan)
-    attempt = attempts.begin(store, plan.study_id, planned.launch_id, again=again, lease_s=lease.LEASE_S).attempt
+    attempt = attempts.begin(store, plan.study_id, planned.launch_id, again=again, lease_s=attempts.LEASE_S).attempt
     folder = Layout(store.path).folder(plan.study_id, planned.launch_id, attempt)
     folder.mkdir(parents=True, exist_ok=True)
     recovery.reserve(folder)

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from bench.errors import CannotError
 from bench.plan import Plan, PlannedLaunch
-from bench.store import index, lease, packs, parquet, read, schema
+from bench.store import attempts, index, packs, parquet, read, schema
 from bench.store.attempts import open_attempts
 from bench.store.layout import Layout, StorePath, UnreadableError, entries, existing
 
@@ -66,7 +66,7 @@ def check(store: StorePath, study_id: str) -> Checked:
         wrong += _against_the_plan(plan, rows)
     wrong += _methods(rows)
     with _noted(unread):
-        owners = lease.owners(layout.root, open_attempts(store, study_id), own_ended=False)
+        owners = attempts.owners(layout.root, open_attempts(store, study_id), own_ended=False)
         notes += [f"{attempt} is running ({attempt.owner})" for attempt in owners.running]
         ended = [*owners.unknown, *owners.gone]
         wrong += [f"{attempt} was begun and never ended: bench recover {study_id}" for attempt in ended]

@@ -2,12 +2,20 @@
 
 An attempt is open until it has a marker. Its marker is created exclusively, so closing an attempt of a dead owner as
 `lost` is the fence: an owner that was only slow finds the name taken, and its rows stay files that nobody reads.
+
+Where no process can be looked for, on another host or in another container, whoever runs a study changes a small file
+in its store every few seconds. Who wants to know watches that file for longer than the lease, by a clock of their own:
+only the living change it, and no two clocks are ever compared. An owner that was only slow is found out too late, and
+loses nothing by it: see `Store.commit_late`.
 """
 
+import contextlib
 import json
 import re
+import threading
+import time
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +31,9 @@ if TYPE_CHECKING:
     from bench.store.commit import Store  # it brings pyarrow, and `bench ls` reads attempts
 
 ATTEMPT_SCHEMA = "bench.attempt/1"
+LEASE_S = 60.0  # network mounts keep what they saw for up to a minute
+_BEATS = 12  # within a lease
+_LOOK_EVERY_S = 0.5
 _NOTE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.a\d+\.json")  # a copy of one has another name, and is none
 
 
@@ -74,7 +85,7 @@ def begin(
         launch_id: of a launch without a result.
         force: an owner that cannot be looked for, on another machine, counts as dead.
         again: statuses that are no result, so that the launch may be begun once more (`index.run_again`).
-        lease_s: how often this process gives a sign of life (`bench.store.lease.held`).
+        lease_s: how often this process gives a sign of life (`held`).
 
     Raises:
         StaleAttemptError: an earlier attempt is open, and its owner is dead.
@@ -223,3 +234,106 @@ def _read(file: Path, study_id: str) -> Attempt:
     except (OSError, ValueError, TypeError, KeyError):
         pass
     return Attempt(study_id=study_id, launch_id=launch_id, attempt=number, owner=Owner.unknown(), started_at="")
+
+
+@contextlib.contextmanager
+def held(root: Path, study_id: str, token: str, lease_s: float) -> Iterator[None]:
+    """Say that this process lives, for as long as the block lasts; a disk that takes no sign costs the sign alone."""
+    file, ended = Layout(root).beat(study_id, token), threading.Event()
+
+    def beat() -> None:
+        number = 0
+        while True:
+            with contextlib.suppress(OSError):
+                fsops.beat(file, number)
+            number += 1
+            if ended.wait(lease_s / _BEATS):
+                return
+
+    # A thread of its own: a mount that hangs must not keep the supervisor from its ranks.
+    thread = threading.Thread(target=beat, name="lease", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join(timeout=1.0)
+        with contextlib.suppress(OSError):
+            file.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Owners:
+    """Attempts by what is known of whoever runs them."""
+
+    running: Sequence[Attempt]
+    unknown: Sequence[Attempt]  # they cannot be looked for, and promised no sign of life
+    gone: Sequence[Attempt]
+
+
+def owners(
+    root: Path,
+    attempts: Sequence[Attempt],
+    *,
+    own_ended: bool = True,
+    force: bool = False,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Owners:
+    """Look for the owners of attempts, and listen for those that cannot be looked for.
+
+    Args:
+        root: the store's folder.
+        attempts: of one study.
+        own_ended: what this process itself began counts as gone.
+        force: an owner that cannot be looked for counts as gone.
+        tell: takes a line when there is somebody to listen for.
+    """
+    alive = {each: False if own_ended and each.owner.is_this_process else each.owner.alive() for each in attempts}
+    unseen = {each for each in attempts if alive[each] is None}
+    promised = {each for each in unseen if each.lease_s > 0 and not force}
+    if promised:
+        most_s, one = max(each.lease_s for each in promised), min(map(str, promised))
+        tell(f"Listening for up to {most_s:.0f} s whether {one} still runs on another host or in another container …")
+    gone = unseen if force else silent(root, promised)
+    return Owners(
+        running=[each for each in attempts if alive[each] or each in promised - gone],
+        unknown=[each for each in attempts if each in unseen - promised - gone],
+        gone=[each for each in attempts if alive[each] is False or each in gone],
+    )
+
+
+def silent(
+    root: Path,
+    attempts: Collection[Attempt],
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> set[Attempt]:
+    """Those of some attempts whose owners gave no sign of life for as long as they had promised one.
+
+    Takes the longest of their leases, or less where all of them are heard sooner. An attempt without a lease, of an
+    earlier bench, is never silent: nothing is known of it.
+    """
+    layout = Layout(root)
+    waiting = {each: _sign(layout, each) for each in attempts if each.lease_s > 0}
+    watched_s, before, gone = 0.0, clock(), set[Attempt]()
+    while waiting:
+        sleep(min(_LOOK_EVERY_S, min(each.lease_s for each in waiting) / _BEATS))
+        now = clock()
+        watched_s += min(now - before, 2 * _LOOK_EVERY_S)  # of a watcher that was stopped, or whose mount hung
+        before = now
+        for each, first in list(waiting.items()):
+            if _sign(layout, each) != first:
+                del waiting[each]
+            elif watched_s >= each.lease_s:
+                gone.add(each)
+                del waiting[each]
+    return gone
+
+
+def _sign(layout: Layout, attempt: Attempt) -> object:
+    """Whatever a sign of life changes; opened anew each time, so that a network mount looks again."""
+    try:
+        with layout.beat(attempt.study_id, attempt.owner.token).open("rb") as file:
+            return file.read(64)
+    except OSError:
+        return None

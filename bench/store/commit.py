@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import CannotError
-from bench.store import fsops, parquet
+from bench.plan import Plan
+from bench.store import attempts, fsops, index, parquet
 from bench.store.index import DataFile, Marker
 from bench.store.layout import LAYOUT_VERSION, Layout, StorePath, entries, existing
 from bench.store.schema import TABLES, Launch, LaunchRows
@@ -146,6 +147,48 @@ class Store:
                 f"launch {launch_id} could not be saved in {self.path}: {fsops.why(error, self.path)}",
                 hint="launches saved before it are kept; --resume goes on with the study",
             ) from error
+
+    def commit_late(self, plan: Plan, rows: LaunchRows) -> tuple[Launch, str | None]:
+        """Commit a launch, as its own attempt or as a later one; returns its row as the store has it, and what to say.
+
+        Who closed its attempt meanwhile believed its owner dead, or was told so by `--force`: what was finished is
+        never thrown away. The result becomes a later attempt of the launch, unless a result has taken its place by
+        then: the first that was committed counts, and this one is named.
+
+        Raises:
+            CannotError: the disk does not take it.
+        """
+        launch = rows.launch
+        try:
+            self.commit(rows)
+        except AlreadyCommittedError:
+            closed_as = self._status(launch)
+            if closed_as not in index.UNSETTLED:  # saved by whoever recovered it, from what its folder keeps
+                return launch, None
+        else:
+            return launch, None
+        while True:
+            latest = index.settled(self.path, plan.study_id, []).get(launch.launch_id)
+            again = index.run_again(plan)
+            if launch.status in again or (latest is not None and latest.status not in again):
+                kept = self.folder(plan.study_id, launch.launch_id, launch.attempt)
+                why = f"launch {launch.launch_id} had been given up by another process, and has another result by now"
+                return launch, f"{why}: this one ({launch.status}) is kept in {kept}"
+            attempt = attempts.begin_late(self, plan.study_id, launch.launch_id)
+            if attempt is None:
+                continue
+            warning = f"attempt {launch.attempt} had been given up as {closed_as} by another process while it ran"
+            later = rows.as_attempt(attempt.attempt, warning)
+            self.commit(later)
+            return (
+                later.launch,
+                f"launch {launch.launch_id}: {warning}; its result is kept as attempt {attempt.attempt}",
+            )
+
+    def _status(self, launch: Launch) -> str:
+        every = index.every_marker(self.path, launch.study_id, [])
+        own = (each.status for each in every if (each.launch_id, each.attempt) == (launch.launch_id, launch.attempt))
+        return next(own, "lost")
 
     def _publish_rows(self, table: str, launch: Launch, data: bytes) -> DataFile:
         # A name may be taken by a commit that died before its marker, or by one that is under way: leave it alone.

@@ -28,7 +28,7 @@ from bench.dna.fingerprint import Fingerprint
 from bench.dna.machine import Machine
 from bench.errors import CannotError
 from bench.plan import to_json
-from bench.store import fsops, index, lease, packing
+from bench.store import attempts, fsops, index, packing
 from bench.store.commit import Store
 from bench.store.place import Place
 from bench.store.transfer import transfer
@@ -202,7 +202,7 @@ def main(work: Path, seconds: float, seed: int) -> int:
 
 if __name__ == "__main__":
     fsops._sync = lambda _: None  # SIGKILL takes nothing that the kernel has: there is no need to wait for a disk
-    lease.LEASE_S = LEASE_S
+    attempts.LEASE_S = LEASE_S
     packing.pack = lambda *_: False  # a copy of what is looked at here
     words = sys.argv[1:]
     if words[0] == "host":

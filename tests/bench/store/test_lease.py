@@ -9,7 +9,7 @@ import pytest
 from bench import recovery, resuming
 from bench.errors import CannotError
 from bench.plan import to_json
-from bench.store import attempts, index, late, lease, read
+from bench.store import attempts, index, read
 from bench.store.commit import Store
 from bench.store.owner import Owner
 from bench.store.schema import LaunchRows
@@ -68,14 +68,14 @@ def beat(store, attempt, text):
 def test_who_is_heard_lives_and_the_listening_ends_at_once(store, begun):
     attempt, clock = begun(60.0), Clock()
     clock.meanwhile = lambda now_s: beat(store, attempt, "1") if now_s > 4 else None
-    assert lease.silent(store.path, [attempt], clock.sleep, clock) == set()
+    assert attempts.silent(store.path, [attempt], clock.sleep, clock) == set()
     assert clock.now_s < 6
 
 
 def test_who_is_silent_for_a_whole_lease_is_gone_and_not_before(store, begun):
     attempt, clock = begun(60.0), Clock()
     beat(store, attempt, "1")
-    assert lease.silent(store.path, [attempt], clock.sleep, clock) == {attempt}
+    assert attempts.silent(store.path, [attempt], clock.sleep, clock) == {attempt}
     assert 60 <= clock.now_s < 62
 
 
@@ -89,24 +89,24 @@ def test_no_two_clocks_are_compared(store, begun, age_s):
         os.utime(file, (1_700_000_000 + age_s, 1_700_000_000 + age_s))
 
     clock.meanwhile = meanwhile
-    assert lease.silent(store.path, [attempt], clock.sleep, clock) == set()
+    assert attempts.silent(store.path, [attempt], clock.sleep, clock) == set()
 
 
 def test_a_listener_that_was_stopped_has_not_listened_meanwhile(store, begun):
     attempt, clock = begun(60.0), Clock(stopped_s=3600.0)
     clock.meanwhile = lambda now_s: beat(store, attempt, "1") if now_s > 3650 else None
-    assert lease.silent(store.path, [attempt], clock.sleep, clock) == set()
+    assert attempts.silent(store.path, [attempt], clock.sleep, clock) == set()
 
 
 def test_of_an_attempt_that_promised_no_sign_nothing_is_known(store, begun):
     attempt = begun(0.0)
-    assert lease.silent(store.path, [attempt]) == set()
-    assert lease.owners(store.path, [attempt]).unknown == [attempt]
+    assert attempts.silent(store.path, [attempt]) == set()
+    assert attempts.owners(store.path, [attempt]).unknown == [attempt]
 
 
 def test_whoever_holds_a_lease_is_heard_and_leaves_nothing_behind(store, begun):
     attempt = begun()
-    with lease.held(store.path, attempt.study_id, attempt.owner.token, LEASE_S):
+    with attempts.held(store.path, attempt.study_id, attempt.owner.token, LEASE_S):
         assert recovery.close_stale(store, attempt.study_id).running == [attempt]
         with pytest.raises(CannotError, match=r"run by process \d+ of another host or container"):
             resuming.prepare_resume(store, attempt.study_id)
@@ -115,7 +115,7 @@ def test_whoever_holds_a_lease_is_heard_and_leaves_nothing_behind(store, begun):
 
 
 def test_a_disk_that_takes_no_sign_costs_the_sign_alone(tmp_path):
-    with lease.held(tmp_path / "nowhere", "study", "token", LEASE_S):
+    with attempts.held(tmp_path / "nowhere", "study", "token", LEASE_S):
         pass
 
 
@@ -143,7 +143,7 @@ def finish(store, a_study):
         recovery.keep(folder, rows)
         if not commit:
             return launch, None
-        return late.commit(store, plan, rows)
+        return store.commit_late(plan, rows)
 
     return write
 
