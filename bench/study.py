@@ -20,7 +20,7 @@ from bench.outcome.ranks import RankOutput, read_ranks
 from bench.outcome.rows import Supervised, rows_of
 from bench.plan import Plan, PlannedLaunch
 from bench.planning import cores_of
-from bench.store import attempts, checkpoints, index, packing, read, schema
+from bench.store import attempts, index, packing, read, schema
 from bench.store.commit import Store
 from bench.store.layout import Layout
 from bench.store.owner import Owner
@@ -215,7 +215,7 @@ def _checkpoints(plan: Plan, planned: PlannedLaunch, store: Store, attempt: int)
     if not plan.keep.checkpoint:
         return None
     try:
-        return checkpoints.resumed_folder(Layout(store.path), plan.study_id, planned.launch_id, attempt)
+        return attempts.resumed_checkpoints(Layout(store.path), plan.study_id, planned.launch_id, attempt)
     except OSError as error:
         raise CannotError(
             f"no checkpoints of launch {planned.launch_id} can be kept in {store.path}: {error.strerror or error}",

@@ -11,7 +11,7 @@ from bench.account import TRAINING, VALIDATION, Account
 from bench.analysis.digits import significant
 from bench.analysis.validity import same_work
 from bench.plan import Configuration, Plan
-from bench.store import checkpoints, index
+from bench.store import attempts, index
 from bench.store.attempts import Attempt
 from bench.store.layout import Layout
 
@@ -170,7 +170,7 @@ class LaunchCard:
 
     @property
     def _checkpoints(self) -> list[Path]:
-        return checkpoints.kept(self.layout, self.launch.study_id, self.launch.launch_id, self.launch.attempt)
+        return attempts.checkpoints_of(self.layout, self.launch.study_id, self.launch.launch_id, self.launch.attempt)
 
     @property
     def _logs(self) -> Path:

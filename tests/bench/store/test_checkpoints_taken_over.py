@@ -6,7 +6,7 @@ import pytest
 
 from bench.errors import CannotError
 from bench.plan import Checkpointing, from_json, to_json
-from bench.store import attempts, checkpoints, index, schema
+from bench.store import attempts, index, schema
 from bench.store.commit import Store
 from bench.store.layout import Layout
 from bench.store.schema import LaunchRows
@@ -14,14 +14,14 @@ from bench.store.schema import LaunchRows
 
 def test_each_attempt_takes_over_what_the_one_before_it_left(tmp_path):
     layout = Layout(tmp_path)
-    first = checkpoints.resumed_folder(layout, "study", "study.r00p00", 0)
+    first = attempts.resumed_checkpoints(layout, "study", "study.r00p00", 0)
     (first / "epoch0001.pt").write_bytes(b"one")
-    assert checkpoints.resumed_folder(layout, "study", "study.r00p01", 0) != first
-    third = checkpoints.resumed_folder(layout, "study", "study.r00p00", 2)  # attempt 1 died before it had a folder
+    assert attempts.resumed_checkpoints(layout, "study", "study.r00p01", 0) != first
+    third = attempts.resumed_checkpoints(layout, "study", "study.r00p00", 2)  # attempt 1 died before it had a folder
     assert (third / "epoch0001.pt").read_bytes() == b"one"
     assert not first.exists(), "a rank of the first attempt that still runs has nowhere to write"
-    assert [file.name for file in checkpoints.kept(layout, "study", "study.r00p00", 2)] == ["epoch0001.pt"]
-    assert checkpoints.kept(layout, "study", "study.r00p00", 0) == []
+    assert [file.name for file in attempts.checkpoints_of(layout, "study", "study.r00p00", 2)] == ["epoch0001.pt"]
+    assert attempts.checkpoints_of(layout, "study", "study.r00p00", 0) == []
 
 
 @pytest.mark.parametrize("status", ["crash", "killed", "oom_kill", "timeout", "hang", "lost", "cancelled"])
