@@ -10,7 +10,7 @@ from pathlib import Path
 from bench.documents import noun_of
 from bench.errors import CannotError
 from bench.outcome import rows as outcome
-from bench.outcome.ranks import read_ranks
+from bench.outcome.measured import read_ranks
 from bench.plan import Plan, PlannedLaunch
 from bench.store import attempts, fsops, index, schema
 from bench.store.attempts import Attempt

@@ -16,7 +16,7 @@ from bench.analysis import result
 from bench.dna.fingerprint import Fingerprint
 from bench.dna.machine import Machine
 from bench.errors import BenchError, CannotError
-from bench.outcome.ranks import RankOutput, read_ranks
+from bench.outcome.measured import RankOutput, read_ranks
 from bench.outcome.rows import Supervised, rows_of
 from bench.plan import Plan, PlannedLaunch
 from bench.planning import cores_of

@@ -1,16 +1,56 @@
-"""What the ranks of a launch measured, as columns of its row: of what each says, how it becomes one value."""
+"""What the ranks of a launch left, as columns of its row: of what each measured, how it becomes one value."""
 
 import json
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
-from bench.analysis.statistics.steady import launch_rate
-from bench.outcome import limits
-from bench.outcome.ranks import RankOutput, as_steps
+import numpy as np
+
+from bench.analysis.statistics.steady import Steps, launch_rate
 from bench.outcome.reasons import LOOKED_INTO, about_checks, about_hosts
 from bench.store import schema
+from bench.worker import job
 from bench.worker.job import RankResult
+from launchers import heartbeat
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankOutput:
+    """What one rank left: its own words, and its steps when it got that far."""
+
+    rank: int
+    folder: Path
+    document: Mapping[str, Any]  # how it ended, in its own words; empty when it said nothing
+    arrays: Mapping[str, np.ndarray]  # int64 columns of its steps; empty when it timed none
+
+    @cached_property
+    def result(self) -> RankResult:
+        """What it measured; only of a rank that ended well."""
+        return RankResult.from_json(self.document)
+
+    def forget(self) -> None:
+        """Remove what the store now holds; logs stay."""
+        for file in (job.steps_file(self.folder, self.rank), heartbeat.path(self.folder, self.rank)):
+            file.unlink(missing_ok=True)
+
+
+def read_ranks(folder: Path, processes: int) -> list[RankOutput]:
+    """What every rank of a launch left in its folder."""
+    ranks = []
+    for rank in range(processes):
+        arrays: dict[str, np.ndarray] = {}
+        file = job.steps_file(folder, rank)
+        # A rank that died while it wrote, on a full disk or not, leaves a part: it has timed nothing that can be read.
+        with suppress(FileNotFoundError, EOFError, ValueError, zipfile.BadZipFile), np.load(file) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+        document = job.read_result(folder, rank) or {}
+        ranks.append(RankOutput(rank=rank, folder=folder, document=document, arrays=arrays))
+    return ranks
 
 
 def _first(values: Sequence[Any]) -> Any:
@@ -54,20 +94,33 @@ _TOGETHER: Mapping[str, Callable[[Sequence[Any]], Any]] = dict(
 )
 
 
-def measured(launch: schema.Launch, ranks: Sequence[RankOutput], started_ns: int) -> schema.Launch:
-    """The row of a launch whose ranks all ended well, with what they measured.
+def _words(values: Sequence[str]) -> str:
+    """Every word that some rank said, once."""
+    return ", ".join(sorted({word for text in values for word in filter(None, text.split(", "))}))
 
-    Args:
-        launch: the row so far.
-        ranks: what they left.
-        started_ns: the supervisor's monotonic clock when it started them.
-    """
-    results, steps = [rank.result for rank in ranks], as_steps(ranks)
+
+# Column -> the rank's word for it, and how the ranks' values become one. Those of one host read the same control group:
+# nothing is added up.
+_LIMITS: Mapping[str, tuple[str, Callable[[Sequence[Any]], Any]]] = dict(
+    cpu_quota=("cpu_quota", min),
+    throttled_s=("throttled", max),
+    governor=("governor", _words),
+    clock_cap_mhz=("clock_cap", min),
+    turbo=("turbo", all),
+    memory_limit_bytes=("memory_limit", min),
+    memory_left_bytes=("memory_left", min),
+    gpu_throttling=("gpu_throttling", _words),
+)
+
+
+def measured(launch: schema.Launch, ranks: Sequence[RankOutput], started_ns: int) -> schema.Launch:
+    """The row of a launch whose ranks all ended well, with what they measured since they were started."""
+    results, steps = [rank.result for rank in ranks], _as_steps(ranks)
     kept, own = steps.in_window, steps.rank == 0
     launch = replace(
         launch,
         **{name: together([getattr(each, name) for each in results]) for name, together in _TOGETHER.items()},
-        **limits.columns(results),
+        **limits_of(results),
         device_names=tuple(each.device_name for each in results),
         threads_per_rank=max(each.threads for each in results),
         cores=tuple(each.cores for each in results if each.cores is not None),
@@ -113,3 +166,29 @@ def _changed(results: Sequence[RankResult]) -> dict[str, list[Any]]:
         seen = changed.setdefault(name, [])
         seen += [value for value in values if value not in seen]
     return changed
+
+
+def limits_of(results: Sequence[RankResult]) -> dict[str, Any]:
+    """Every column of limits; None where no rank could tell, or there is no such limit: see `why_null`."""
+    found = {}
+    for column, (word, together) in _LIMITS.items():
+        values = [each.limits["values"][word] for each in results if word in each.limits["values"]]
+        found[column] = together(values) if values else None
+    return found
+
+
+def why_no_limits(results: Sequence[RankResult]) -> dict[str, str]:
+    """A reason for each column that is None."""
+    gaps = [each.limits["gaps"] for each in results]
+    return {
+        column: next((each[word] for each in gaps if (word := _LIMITS[column][0]) in each), "no rank looked at it")
+        for column, value in limits_of(results).items()
+        if value is None
+    }
+
+
+def _as_steps(ranks: Sequence[RankOutput]) -> Steps:
+    """All ranks' steps of one launch, as the analysis takes them."""
+    columns = {name: np.concatenate([rank.arrays[name] for rank in ranks]) for name in ranks[0].arrays}
+    numbers = np.concatenate([np.full(len(rank.arrays["step"]), rank.rank, dtype=np.int64) for rank in ranks])
+    return Steps(**{**columns, "rank": numbers, "in_window": columns["in_window"].astype(bool)})

@@ -6,9 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from bench.outcome import limits
-from bench.outcome.measured import measured
-from bench.outcome.ranks import RankOutput
+from bench.outcome.measured import RankOutput, measured, why_no_limits
 from bench.outcome.reasons import about_patience, why_no_energy, why_not_found, why_null
 from bench.outcome.source import about_source, source_of
 from bench.plan import Plan, PlannedLaunch
@@ -58,7 +56,7 @@ def rows_of(plan: Plan, planned: PlannedLaunch, seen: Supervised, ranks: Sequenc
     launch = measured(launch, ranks, seen.started_ns)
     said = (*launch.warnings, *about_patience(workload, results[0]), *about_source(results))
     launch = replace(launch, warnings=said, source=source_of(results, workload.model))
-    why = dict(energy_j=why_no_energy(results)) | why_not_found(results) | limits.why_null(results)
+    why = dict(energy_j=why_no_energy(results)) | why_not_found(results) | why_no_limits(results)
     return beside(_explained(launch, **why), ranks, dna)
 
 

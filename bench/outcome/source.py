@@ -3,7 +3,7 @@
 import json
 import os
 import subprocess
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,13 +21,9 @@ class Revision:
 
 
 def source_of(results: Sequence[RankResult], model: str) -> str:
-    """The user's files of a launch, and the commit that they are of, as the JSON text of a row's `source`.
-
-    Args:
-        results: what each rank says.
-        model: as it was asked for.
-    """
-    files = _together(results)
+    """The user's files of a launch, and the commit that they are of, as the JSON text of a row's `source`."""
+    # Of every file the content that the first rank to load it saw.
+    files = {name: content for each in reversed(results) for name, content in each.source.items()}
     place = model.rpartition(":")[0]
     folder = Path(place).expanduser().parent if place.endswith(".py") else Path()
     commit = revision_of(folder, files)
@@ -46,14 +42,6 @@ def about_source(results: Sequence[RankResult]) -> list[str]:
     """What is to be said beside the number of a file that somebody edited meanwhile."""
     names = sorted({name for each in results for name in each.edited})
     return [f"{name} was edited while the launch ran, which used what it had loaded before" for name in names]
-
-
-def _together(results: Sequence[RankResult]) -> Mapping[str, str]:
-    """Of every file the content that the first rank to load it saw."""
-    files: dict[str, str] = {}
-    for each in results:
-        files = {**each.source, **files}
-    return files
 
 
 def revision_of(folder: Path, names: Collection[str]) -> Revision | None:

@@ -12,8 +12,7 @@ from bench.dna.fingerprint import Fingerprint
 from bench.dna.machine import Machine
 from bench.errors import BenchError, CannotError
 from bench.outcome import reasons
-from bench.outcome.measured import energy_j
-from bench.outcome.ranks import read_ranks
+from bench.outcome.measured import energy_j, read_ranks
 from bench.outcome.rows import beside
 from bench.plan import in_rounds, to_json
 from bench.store import index, packs, read

@@ -23,7 +23,7 @@ import pandas as pd  # noqa: F401 - pyarrow would import it in every child anew
 
 from bench import recovery
 from bench.errors import CannotError
-from bench.outcome.ranks import read_ranks
+from bench.outcome.measured import read_ranks
 from bench.plan import to_json
 from bench.store import fsops, packing, packs, schema
 from bench.store.attempts import begin

@@ -7,7 +7,7 @@ import torch
 
 from bench.dna import cgroup
 from bench.dna.facts import AbsentError
-from bench.outcome import limits as of_launch
+from bench.outcome import measured as of_launch
 from bench.worker.limits import Watch
 
 CPU = torch.device("cpu")
@@ -58,7 +58,7 @@ def test_a_system_that_counts_no_pauses_has_a_reason(monkeypatch):
 def test_every_limit_has_a_value_or_a_reason():
     found = Watch(CPU).facts()
     assert not found["values"].keys() & found["gaps"].keys()
-    assert found["values"].keys() | found["gaps"].keys() == {word for word, _ in of_launch._TOGETHER.values()}
+    assert found["values"].keys() | found["gaps"].keys() == {word for word, _ in of_launch._LIMITS.values()}
 
 
 def rank(**values):
@@ -70,10 +70,10 @@ def test_of_several_ranks_the_one_that_was_limited_most_speaks():
         rank(throttled=1.0, cpu_quota=2.0, governor="performance", memory_left=5),
         rank(throttled=3.0, cpu_quota=0.5, governor="powersave", memory_left=7),
     ]
-    found = of_launch.columns(lines)
+    found = of_launch.limits_of(lines)
     assert (found["throttled_s"], found["cpu_quota"], found["memory_left_bytes"]) == (3.0, 0.5, 5)
     assert found["governor"] == "performance, powersave"
-    why = of_launch.why_null(lines)
+    why = of_launch.why_no_limits(lines)
     assert why["turbo"] == "absent: no switch"
     assert "throttled_s" not in why
     assert set(why) == {name for name, value in found.items() if value is None}
@@ -81,5 +81,5 @@ def test_of_several_ranks_the_one_that_was_limited_most_speaks():
 
 def test_ranks_of_an_older_bench_said_nothing():
     older = SimpleNamespace(limits={"values": {}, "gaps": {}})
-    assert set(of_launch.columns([older]).values()) == {None}
-    assert set(of_launch.why_null([older]).values()) == {"no rank looked at it"}
+    assert set(of_launch.limits_of([older]).values()) == {None}
+    assert set(of_launch.why_no_limits([older]).values()) == {"no rank looked at it"}
