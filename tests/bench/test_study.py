@@ -163,7 +163,7 @@ def test_every_launch_is_committed_as_it_ends_and_read_back_as_a_table(carry_out
     assert watcher.heard[0] == "started"
     assert watcher.heard[-1] == "finished"
     found = study.analyse(store.path, plan.study_id)
-    assert {row.strategy: row.speedup.estimate for row in found.rows if row.speedup} == pytest.approx(
+    assert {row.configuration.strategy: row.speedup.estimate for row in found.rows if row.speedup} == pytest.approx(
         {"single": 1.0, "ddp": 2.0}
     )
 
