@@ -186,7 +186,7 @@ def _run(
         end = host.launcher.launch(command, watcher.beats)
     except BaseException as error:  # noqa: BLE001 - however it is ended, it has begun and needs its one end
         refused, end = error, _cancelled(command, error, started_ns)
-    others_share = health.load.others(looked, _looked(plan, planned, host))
+    others_share = health.host.others(looked, _looked(plan, planned, host))
     ranks = read_ranks(folder, planned.configuration.processes)
     if hopeless := _hopeless(ranks):
         refused, end = hopeless, replace(end, status="cancelled", reason=hopeless.message, failed_rank=None)
@@ -203,11 +203,11 @@ def _run(
     return seen, ranks, refused
 
 
-def _looked(plan: Plan, planned: PlannedLaunch, host: Host) -> health.load.CpuTimes | None:
+def _looked(plan: Plan, planned: PlannedLaunch, host: Host) -> health.host.CpuTimes | None:
     """What was used so far of the launch's cores; None where its ranks are not of this process, as Slurm's."""
     blocks = cores_of(planned.configuration, host.machine)
     cores = {core for block in blocks for core in block} if blocks else host.machine.cpu_ids
-    return health.load.look(cores) if plan.launcher != "slurm" else None
+    return health.host.cpu_times(cores) if plan.launcher != "slurm" else None
 
 
 def _checkpoints(plan: Plan, planned: PlannedLaunch, store: Store, attempt: int) -> Path | None:

@@ -21,7 +21,7 @@ import time
 from scipy import stats
 
 from bench.dna.machine import here
-from bench.health import load
+from bench.health import host
 
 POLICIES = {
     "passive": {"OMP_WAIT_POLICY": "PASSIVE"},
@@ -106,17 +106,17 @@ def main() -> None:
     pair = [started(options, {}), started(options, POLICIES[options.policy])]
     for each in pair:
         each.stdout.readline()
-    before = load.look(cores)
+    before = host.cpu_times(cores)
     busy = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in range(options.busy)]
     try:
         logs, own = [], []
         until = time.monotonic() + options.patience
         while len(logs) < options.blocks and time.monotonic() < until:
-            while math.isfinite(options.quiet) and load.others_now(cores) > options.quiet and time.monotonic() < until:
+            while math.isfinite(options.quiet) and host.others_now(cores) > options.quiet and time.monotonic() < until:
                 pass
-            began = load.look(cores)
+            began = host.cpu_times(cores)
             a, b, b_again, a_again = (ask(pair[which]) for which in (0, 1, 1, 0))
-            if math.isfinite(options.quiet) and load.others(began, load.look(cores)) > options.quiet:
+            if math.isfinite(options.quiet) and host.others(began, host.cpu_times(cores)) > options.quiet:
                 continue  # chosen by what others did, never by what was measured
             logs.append(math.log(b * b_again / (a * a_again)) / 2)
             own.append(math.sqrt(a * a_again))
@@ -128,7 +128,7 @@ def main() -> None:
     n, mean = len(logs), statistics.fmean(logs)
     half = stats.t.ppf(0.975, n - 1) * statistics.stdev(logs) / math.sqrt(n)
     outcome = dict(vars(options), ratio=math.exp(mean), low=math.exp(mean - half), high=math.exp(mean + half), n=n)
-    outcome |= dict(own_steps_per_s=statistics.median(own), others=load.others(before, load.look(cores)))
+    outcome |= dict(own_steps_per_s=statistics.median(own), others=host.others(before, host.cpu_times(cores)))
     print(json.dumps({name: round(value, 4) if isinstance(value, float) else value for name, value in outcome.items()}))
 
 

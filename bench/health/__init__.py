@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.dna.child import Child
 from bench.dna.machine import Machine
-from bench.health import capacity, gpu, host, load, software
+from bench.health import capacity, gpu, host, software
 from bench.health.check import OK, REFUSAL, WARNING, Check, refuse, tolerated
 from bench.health.gpu import PROCESSES as GPU_PROCESSES
 from bench.health.gpu import GpuMemory, postflight
@@ -23,7 +23,7 @@ __all__ = [
     "GpuMemory",
     "as_it_is",
     "cards",
-    "load",
+    "host",
     "postflight",
     "preflight",
     "refuse",

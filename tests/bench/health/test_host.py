@@ -6,7 +6,7 @@ import psutil
 import pytest
 
 from bench.dna.machine import Machine
-from bench.health import host, load
+from bench.health import host
 
 FOUR = Machine(cpu_ids=(0, 1, 2, 3), pinnable=True, memory_bytes=16 * 2**30)
 CLOCK = "sys/devices/system/clocksource/clocksource0/current_clocksource"
@@ -22,7 +22,7 @@ def look(tmp_path, monkeypatch):
             file = tmp_path / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text)
-        monkeypatch.setattr(load, "others_now", lambda _: share)
+        monkeypatch.setattr(host, "others_now", lambda _: share)
         monkeypatch.setattr(psutil, "swap_memory", lambda: SimpleNamespace(used=swapped))
         monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=16 * 2**30))
         return {check.name: check for check in host.checks(FOUR, tmp_path)}
@@ -94,6 +94,6 @@ def test_a_machine_that_hides_everything_gives_no_check_and_no_error(look, monke
     def hidden(*_):
         raise OSError("not here")
 
-    for module, name in ((load, "others_now"), (psutil, "swap_memory")):
+    for module, name in ((host, "others_now"), (psutil, "swap_memory")):
         monkeypatch.setattr(module, name, hidden)
     assert host.checks(FOUR, tmp_path) == []

@@ -10,13 +10,13 @@ import psutil
 import pytest
 
 from bench.dna.machine import here
-from bench.health import load
+from bench.health import host
 
 BUSY = "import time\nuntil = time.monotonic() + {}\nwhile time.monotonic() < until: pass"
 
 
 def at(seconds, used, ours=0.0, cores=2):
-    return load.CpuTimes(at_s=seconds, cores=cores, used_s=used, ours_s=ours)
+    return host.CpuTimes(at_s=seconds, cores=cores, used_s=used, ours_s=ours)
 
 
 @pytest.mark.parametrize(
@@ -33,14 +33,14 @@ def at(seconds, used, ours=0.0, cores=2):
     ],
 )
 def test_others_are_all_that_was_used_without_what_is_ours(before, after, share):
-    assert load.others(before, after) == (None if share is None else pytest.approx(share))
+    assert host.others(before, after) == (None if share is None else pytest.approx(share))
 
 
 def test_a_program_that_has_just_ended_is_not_counted_although_the_load_average_remembers_it(monkeypatch):
     used = iter((100.0, 100.004))
     monkeypatch.setattr(os, "getloadavg", lambda: (9.0, 9.0, 9.0))
     monkeypatch.setattr(psutil, "cpu_times", lambda percpu: [SimpleNamespace(user=next(used), system=0.0, idle=1.0)])
-    assert load.others_now([0], lambda _: time.sleep(0.02)) < 0.25
+    assert host.others_now([0], lambda _: time.sleep(0.02)) < 0.25
 
 
 def test_a_quiet_machine_costs_a_glance_and_a_burst_a_second_look(monkeypatch):
@@ -49,9 +49,9 @@ def test_a_quiet_machine_costs_a_glance_and_a_burst_a_second_look(monkeypatch):
     found = {"quiet": [at(0, 0), at(1, 0.1)], "burst": [at(0, 0), at(1, 2), at(6, 2)]}
     for kind, pauses in (("quiet", 1), ("burst", 2)):
         looks = iter(found[kind])
-        monkeypatch.setattr(load, "look", lambda _, looks=looks: next(looks))
+        monkeypatch.setattr(host, "cpu_times", lambda _, looks=looks: next(looks))
         slept.clear()
-        assert load.others_now([0, 1], lambda _: slept.append(next(clock))) <= load.SHARED
+        assert host.others_now([0, 1], lambda _: slept.append(next(clock))) <= host.SHARED
         assert len(slept) == pauses
 
 
@@ -60,25 +60,26 @@ def test_a_machine_that_does_not_tell_has_no_number(monkeypatch):
         raise FileNotFoundError("/proc/stat")
 
     monkeypatch.setattr(psutil, "cpu_times", hidden)
-    assert load.others_now([0], lambda _: None) is None
+    assert host.others_now([0], lambda _: None) is None
 
 
 def test_what_this_process_starts_is_ours_while_it_runs_and_after_it_ended():
     cores = here().cpu_ids
-    before = load.look(cores)
+    before = host.cpu_times(cores)
     child = subprocess.Popen([sys.executable, "-c", BUSY.format(0.5)])
     time.sleep(0.3)
-    running = load.look(cores)
+    running = host.cpu_times(cores)
     child.wait()
-    ended = load.look(cores)
+    ended = host.cpu_times(cores)
     assert before.ours_s < running.ours_s <= ended.ours_s
 
 
 def test_a_program_of_somebody_else_is_seen():
     """Told by a process that did not start it; other load may be there too, and only adds to it."""
     tell = (
-        "from bench.health import load\nfrom bench.dna.machine import here\nimport time\n"
-        "cores = here().cpu_ids\nfirst = load.look(cores)\ntime.sleep(0.5)\nprint(load.others(first, load.look(cores)))"
+        "from bench.health import host\nfrom bench.dna.machine import here\nimport time\n"
+        "cores = here().cpu_ids\nfirst = host.cpu_times(cores)\ntime.sleep(0.5)\n"
+        "print(host.others(first, host.cpu_times(cores)))"
     )
     busy = [subprocess.Popen([sys.executable, "-c", BUSY.format(30)]) for _ in here().cpu_ids]
     try:
@@ -87,4 +88,4 @@ def test_a_program_of_somebody_else_is_seen():
         for each in busy:
             each.kill()
             each.wait()
-    assert float(ran.stdout) > load.SHARED
+    assert float(ran.stdout) > host.SHARED
