@@ -103,7 +103,6 @@ class RemoteRankPool:
         return deaths
 
     def beats(self) -> list[Beat]:
-        """The last sign of life of every rank that came through."""
         return list(self._beats)
 
     def states(self, ranks: Collection[int]) -> dict[int, str]:
@@ -116,7 +115,6 @@ class RemoteRankPool:
         return {rank: known.get(rank, "?") for rank in ranks}
 
     def signal(self, ranks: Collection[int], number: signal.Signals) -> None:
-        """Signal living ranks."""
         for node, agent in self._agents.items():
             if theirs := self._of(node, ranks):
                 agent.send("signal", ranks=theirs, number=int(number))

@@ -76,7 +76,6 @@ class LocalRankPool:
 
     @property
     def living(self) -> list[int]:
-        """Ranks that have started and not been seen to end."""
         return sorted(self._living)
 
     @property
@@ -154,7 +153,6 @@ class LocalRankPool:
                 self._wakes.register(self._pidfds[rank], select.POLLIN)
 
     def wait(self, timeout_s: float) -> list[Death]:
-        """Block until ranks die, at most this long; returns those that did."""
         until_s = time.monotonic() + timeout_s
         while True:
             deaths = [self._reap(rank) for rank in self.living if _has_ended(self._living[rank])]
@@ -167,7 +165,6 @@ class LocalRankPool:
                 time.sleep(min(left_s, _BLIND_POLL_S))
 
     def beats(self) -> list[Beat]:
-        """The last sign of life of every rank of this host."""
         return [heartbeat.read(self._command.folder, rank) for rank in self._spec.ranks]
 
     def signal(self, ranks: Collection[int], number: signal.Signals) -> None:
@@ -178,7 +175,6 @@ class LocalRankPool:
             os.kill(self._living[rank].pid, number)
 
     def states(self, ranks: Collection[int]) -> dict[int, str]:
-        """What the kernel says of living ranks."""
         return {rank: _state(self._living[rank].pid) for rank in ranks}
 
     def end(self, polite_s: float) -> list[int]:
