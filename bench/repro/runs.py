@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import launchers
-from bench.analysis.repro import envelope, sharding
+from bench.analysis.repro import distance
 from bench.dna.machine import Machine
 from bench.errors import CannotError, UsageError
 from bench.plan import Configuration
@@ -143,7 +143,7 @@ def ranks_checks(repro_run: ReproRun, ranks: Sequence[int], stage: Stage) -> tup
     checks = []
     for count in sorted(set(ranks) - {1}):
         stage.say(f"Holding {count} ranks against one process")
-        checks.append(sharding.check(found, backwards, first_gradients(_spread(repro_run.configuration, count))))
+        checks.append(distance.check_ranks(found, backwards, first_gradients(_spread(repro_run.configuration, count))))
     return tuple(checks)
 
 
@@ -183,11 +183,11 @@ def _envelopes(
         stage.say(f"Measuring how far rounding goes: on {other} thread{'s' * (other > 1)}")
         configuration = replace(repro_run.configuration, cores_per_rank=other)
         perturbed[f"threads {other}"] = parts_of(replace(repro_run, configuration=configuration), stage)
-    near = envelope.measured(reference, perturbed, repro_run.workload.precision)
+    near = distance.measured(reference, perturbed, repro_run.workload.precision)
     if repro_run.workload.precision != "fp32":
         return near, None
     kernels = again(" on another device", (replace(repro_run, other_kernels=seed) for seed in range(nudges)))
-    return near, envelope.measured(reference, perturbed | kernels, "fp32", envelope.OTHER_DEVICE_FACTOR)
+    return near, distance.measured(reference, perturbed | kernels, "fp32", distance.OTHER_DEVICE_FACTOR)
 
 
 def _failure(folder: Path, ending: launchers.LaunchEnd, processes: int) -> Exception:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bench.analysis.comparing import machine_verdicts
+from bench.analysis.comparing import machines
 from bench.analysis.comparing.machines import could_name, outliers
 from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER
 from bench.analysis.statistics.unpaired import Arm, Noise, detectable_ratio, launches_needed, verdict
@@ -152,8 +152,8 @@ def test_the_outlier_said_to_be_named_is_named_four_times_in_five(machines, note
 
 
 def fleet(values):
-    found = machine_verdicts.over_the_others(values)
-    return [each.word for each in machine_verdicts.verdicts(found, [()] * len(found), MARGIN)]
+    found = machines.over_the_others(values)
+    return [each.word for each in machines.machine_verdicts(found, [()] * len(found), MARGIN)]
 
 
 @pytest.mark.parametrize("noise", NOISE)

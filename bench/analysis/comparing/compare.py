@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bench.analysis.comparing import comparable, dna_effects, learned, quantities
+from bench.analysis.comparing import comparable, dna_effects, quantities
 from bench.analysis.comparing.nouns import (
     ACCURACY,
     EFFICIENCY,
@@ -116,8 +116,8 @@ def _quantities(a: Operand, b: Operand, mine: Row, theirs: Row, margin: float, *
         else quantities.throughput(a, b, mine, theirs, margin)
     )
     seeds = a.accuracy.get(mine.key, {}), b.accuracy.get(theirs.key, {})
-    loss = learned.loss(a.plan.workload, *launches, margin, same_work=same_work)
-    learnt = learned.accuracy(*seeds, same_losses=learned.same_bits(loss)) if any(seeds) and same_work else None
+    loss = quantities.loss(a.plan.workload, *launches, margin, same_work=same_work)
+    learnt = quantities.accuracy(*seeds, same_losses=quantities.same_bits(loss)) if any(seeds) and same_work else None
     found = {
         (THROUGHPUT, "samples/s"): _doubted(speed, doubts),
         (EFFICIENCY, ""): None if paired else _doubted(quantities.efficiency(a, b, mine, theirs, margin), doubts),

@@ -4,12 +4,13 @@ Each rung of the ladder is judged only when the one above it does not hold.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from bench.analysis.comparing import learned
+from bench.analysis.comparing import quantities
 from bench.analysis.comparing.nouns import DIVERGED
-from bench.analysis.repro import causes, distance, envelope
+from bench.analysis.repro import distance
 from bench.analysis.repro.agreement import (
     BITWISE,
     DIFFERENT,
@@ -21,9 +22,43 @@ from bench.analysis.repro.agreement import (
     Difference,
 )
 from bench.analysis.result import EQUIVALENT
-from bench.repro.capsule import BEFORE_TRAINING, INIT, LOSS, RANDOM, STAGES, Capsule, Envelope, Fact
+from bench.repro.capsule import (
+    AUGMENTED,
+    BEFORE_TRAINING,
+    FORWARD,
+    INDICES,
+    INIT,
+    LOCAL,
+    LOSS,
+    RANDOM,
+    RAW,
+    REDUCED,
+    STAGES,
+    WEIGHTS,
+    Capsule,
+    Envelope,
+    Fact,
+)
 
 ROUNDING_ULP = 8.0  # scaled; what an affine map of pixels or an initialiser's logarithm may round otherwise
+# What the first difference alone says. The causes below it are told as well, and come first where rounding is possible.
+_STAGES: Mapping[str, Callable[[Fact], str]] = {
+    INDICES: lambda _: "the data pipeline: other samples, or another order of them",
+    RAW: lambda _: "the files or their decoder: the same samples have other pixels",
+    AUGMENTED: lambda _: "the augmentation's random numbers, or its arithmetic: the same pixels came out otherwise",
+    INIT: lambda _: "the seed, the random numbers, or another version of the model: training begins from other weights",
+    FORWARD: lambda fact: f"the kernel of {fact.kind or 'the operation'} in module {fact.tensor}",
+    LOCAL: lambda fact: f"the backward kernel that makes the gradient of {fact.tensor}",
+    REDUCED: lambda _: "the order in which the ranks' gradients are added, or what the sum is divided by",
+    LOSS: lambda _: "the loss function, or an operation that does not repeat itself",
+    WEIGHTS: lambda fact: (
+        "the optimizer: its numbers or its kernel; all gradients of step 0 are equal"
+        if fact.step == 1
+        else "the optimizer's numbers or kernel, or an operation that does not repeat itself: step 0 is equal"
+    ),
+    RANDOM: lambda _: "somebody else draws from torch's random numbers",
+}
+_ISA = ("cpu_capability", "variables")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +94,7 @@ def judge(reference: Capsule, here: Capsule) -> Agreement:
     return Agreement(
         verdict=verdict,
         first_difference=_difference(first),
-        cause=causes.of(first.there, reference.conditions, here.conditions, rounding=decisive is None),
+        cause=cause(first.there, reference.conditions, here.conditions, rounding=decisive is None),
         curve=curve,
         reasons=(*reasons, *_growth(curve)),
     )
@@ -68,6 +103,47 @@ def judge(reference: Capsule, here: Capsule) -> Agreement:
 def wants_seeds(agreement: Agreement, reference: Capsule) -> bool:
     """Whether runs of several seeds here would decide what the numbers could not."""
     return reference.finals is not None and agreement.verdict in (DIFFERENT, INCONCLUSIVE)
+
+
+def cause(first: Fact, reference: Mapping[str, Any], here: Mapping[str, Any], *, rounding: bool) -> str:
+    """The likely cause, in words without a full stop.
+
+    Args:
+        first: the first fact that differs.
+        reference: conditions of the capsule.
+        here: conditions of the run that is compared with it.
+        rounding: it may be no more than that; else no number of threads explains it, at most another version.
+    """
+    place = _STAGES[first.stage](first)
+    if rounding:
+        otherwise = other_conditions(reference, here)
+        return f"{'; '.join(otherwise)} (first seen in {place})" if otherwise else place
+    versions = _versions(reference, here) if first.stage != INDICES else []
+    return "; ".join([place, *versions])
+
+
+def other_conditions(reference: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
+    """What may change numbers and is not the same on both sides, the most telling first."""
+    found = []
+    if reference["device"] != here["device"]:
+        return [f"another kind of device: {reference['device']} there, {here['device']} here"]
+    if reference["device_name"] != here["device_name"]:
+        found.append(f"another device: {reference['device_name']} there, {here['device_name']} here")
+    found += _versions(reference, here)
+    if any(reference[name] != here[name] for name in _ISA):
+        found.append(f"another instruction set: {_instructions(reference)} there, {_instructions(here)} here")
+    if reference["threads"] != here["threads"]:
+        found.append(f"another number of threads: {reference['threads']} there, {here['threads']} here")
+    if reference["world_size"] != here["world_size"] or reference["buckets"] != here["buckets"]:
+        found.append("gradients are reduced in other portions")
+    # An id says only that something differs; it is told when nothing above says what.
+    if not found and _differ(reference, here, "num_id"):
+        found.append("the two machines compute the same operations with other bits (num_id differs)")
+    if not found and _differ(reference, here, "sw_id"):
+        found.append("other software (sw_id differs)")
+    if not found and _differ(reference, here, "hw_id"):
+        found.append("other hardware (hw_id differs)")
+    return found
 
 
 def _obstacle(reference: Capsule, here: Capsule) -> str | None:
@@ -138,7 +214,7 @@ def _numerics(reference: Capsule, here: Capsule, decisive: _Pair | None) -> tupl
     escaped = [
         found
         for there, now in zip(reference.parts, here.parts, strict=True)
-        if (found := envelope.escape(there, now, allowed))
+        if (found := distance.escape(there, now, allowed))
     ]
     if escaped:
         return DIFFERENT, (str(escaped[0]),)
@@ -160,7 +236,7 @@ def _envelope(reference: Capsule, here: Capsule) -> Envelope | None:
 def _statistics(reference: Capsule, here: Capsule) -> tuple[str, str]:
     if here.finals is None or reference.finals is None:
         return INCONCLUSIVE, "the capsule holds the accuracy of several seeds, and none were trained here"
-    judged = learned.accuracy(reference.finals, here.finals).verdict
+    judged = quantities.accuracy(reference.finals, here.finals).verdict
     if judged is None:
         return INCONCLUSIVE, "no seeds were trained"
     words = {EQUIVALENT: STATISTICS, DIVERGED: DIFFERENT}
@@ -186,3 +262,21 @@ def _growth(curve: tuple[tuple[int, float], ...]) -> list[str]:
         return ["every recorded loss is equal all the same"]
     furthest = max(value for _, value in apart)
     return [f"the loss differs first at step {apart[0][0]}, and at most by {furthest:.2g} of itself"]
+
+
+def _versions(reference: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
+    pairs = {
+        name: (reference["versions"].get(name), here["versions"].get(name))
+        for name in sorted({**reference["versions"], **here["versions"]})
+    }
+    return [f"another version of {name}: {a} there, {b} here" for name, (a, b) in pairs.items() if a != b]
+
+
+def _differ(reference: Mapping[str, Any], here: Mapping[str, Any], name: str) -> bool:
+    there, now = reference.get(name), here.get(name)
+    return there is not None and now is not None and there != now
+
+
+def _instructions(conditions: Mapping[str, Any]) -> str:
+    variables = [f"{name}={value}" for name, value in sorted(conditions["variables"].items())]
+    return " ".join([str(conditions["cpu_capability"]), *(["with", *variables] if variables else [])])
