@@ -30,8 +30,8 @@ from torch import nn
 
 from bench import devices
 from bench.learn.models import build
+from bench.worker.afterwards import clock_ns_per_step
 from bench.worker.group import Group
-from bench.worker.overhead import clock_ns_per_step
 from bench.worker.train import Trainer, train_segment
 from launchers.heartbeat import Heart
 

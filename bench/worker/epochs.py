@@ -9,7 +9,7 @@ import torch
 from bench.learn import WorkloadError
 from bench.learn import evaluate as evaluation
 from bench.measured import MeasuredClass
-from bench.worker import job, phases
+from bench.worker import job
 from bench.worker.checkpoint_file import Place
 from bench.worker.session import Session
 from bench.worker.train import Segment
@@ -70,7 +70,7 @@ class EpochLoop:
         """What changes at the start of an epoch. Of the first epoch after a resumption it is all that has changed."""
         session = self.session
         if session.recipe.phases:
-            phases.enter(session.recipe.phase_at(epoch), session.trainer, session.unwrapped, session.batches)
+            session.enter(session.recipe.phase_at(epoch))
 
     def _out_of_patience(self) -> bool:
         """Whether so many epochs have brought nothing better: rank 0's word, so that all ranks stop or none does."""

@@ -11,10 +11,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from bench.learn import rng
 from bench.learn.batches import Batch
 from bench.learn.copying import aside, copy_of
-from bench.worker.agreement import NotProvenError, agreed
-from bench.worker.group import Group
+from bench.worker.group import Group, NotProvenError, agreed
+from bench.worker.session import synchronised
 from bench.worker.train import Trainer
-from bench.worker.wrapping import synchronised
 
 SAME = 0.01  # relative; TF32 rounds to a tenth of it, a wrong divisor is off by a third at least
 BY_RANK = "rank"  # a rank's model alone computes another gradient of the same samples than rank 0's

@@ -1,16 +1,31 @@
-"""The process group: joined without guessing a port, asserted against the plan, asked for small agreements."""
+"""The ranks of one launch: how a rank joins them, compared with the plan, and asks them for small agreements."""
 
+import hashlib
+import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import nn
 from torch.distributed import HashStore, PrefixStore, TCPStore  # type: ignore[attr-defined]
 
+from bench import devices
+from bench.dna import gpu, identity
+from bench.learn.copying import NotCopiedError
 from bench.plan import Configuration
+from bench.version import __version__
+from bench.worker.bootstrap import Rank
+from launchers.heartbeat import Heart
+
+_COLLECTIVE_TIMEOUT_S = 300.0
+T = TypeVar("T")
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class WorldMismatchError(RuntimeError):
@@ -73,7 +88,7 @@ class Group:
             dist.destroy_process_group()
 
 
-def join(configuration: Configuration, *, rank: int, world_size: int, launch_id: str, timeout_s: float) -> Group:
+def form(configuration: Configuration, *, rank: int, world_size: int, launch_id: str, timeout_s: float) -> Group:
     """Form the process group of a DDP launch; a group of one otherwise, with nothing underneath.
 
     Rank 0 opens the store on the listening socket that it was handed, so no port is guessed and none can collide. Under
@@ -136,3 +151,103 @@ def assert_world(
     if planned is not None and any(count != planned for _, _, count, *_ in seen):
         raise WorldMismatchError(f"threads per rank are {[count for _, _, count, *_ in seen]}; {planned} were planned")
     return places
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """Where one rank trains, and among whom."""
+
+    configuration: Configuration  # the row that it was compared with
+    backend: ModuleType  # of bench.devices
+    device: torch.device
+    group: Group
+    heart: Heart
+    places: list[str]  # every rank's piece of hardware
+
+
+def join(
+    rank: Rank,
+    configuration: Configuration,
+    precision: str,
+    *,
+    launch_id: str,
+    oversubscribed: bool,
+    stall_s: float = 0.0,
+) -> World:
+    """Take the place; without a step for `stall_s` the supervisor ends the launch.
+
+    Raises:
+        WorldMismatchError: the ranks that met are not those that were planned.
+    """
+    rank.heart.enter("joining")
+    backend = devices.load(configuration.device)
+    devices.set_float32_precision(precision)
+    device = backend.prepare(rank.local_rank, configuration.cores_per_rank)
+    group = form(
+        configuration,
+        rank=rank.rank,
+        world_size=rank.world_size,
+        launch_id=launch_id,
+        # After the supervisor, who names the culprit of a hang; a collective that gives up first names a victim.
+        timeout_s=max(2 * stall_s, _COLLECTIVE_TIMEOUT_S),
+    )
+    places = assert_world(
+        group,
+        configuration,
+        node=rank.node,
+        place=backend.place(device),
+        threads=torch.get_num_threads(),
+        software=f"torch {torch.__version__}, bench {__version__}",
+        oversubscribed=oversubscribed,
+    )
+    return World(
+        configuration=configuration, backend=backend, device=device, group=group, heart=rank.heart, places=places
+    )
+
+
+class NotProvenError(Exception):
+    """Why something could not be found out: a part of a sentence, in one line."""
+
+
+def agreed(group: Group, local: Callable[[], T]) -> T:
+    """This rank's own value, once every rank has one.
+
+    Raises:
+        NotProvenError: on all ranks, when one of them has none.
+    """
+    value, why = None, None
+    try:
+        value = local()
+    except Exception as error:  # noqa: BLE001 - the user's model may raise anything, and the others wait
+        why = in_words(error)
+    for rank, each in enumerate(group.gather(why)):
+        if each is not None:
+            raise NotProvenError(each if rank == 0 else f"rank {rank}: {each}")
+    return value  # type: ignore[return-value] # None only where `local` gives it
+
+
+def in_words(error: BaseException) -> str:
+    """One line; a reason of ours as it is, anything else with the name of its kind."""
+    first = (str(error).splitlines() or [""])[0]
+    if isinstance(error, NotProvenError | NotCopiedError):
+        return first
+    return f"{type(error).__name__}: {first}" if first else type(error).__name__
+
+
+def host_tags(rank: Rank, nodes: int) -> tuple[str | None, str | None]:
+    """A tag of the hardware (of each host's first rank) and one of the running machine; both None on one node.
+
+    Unlike hosts, and one host under two names, must be seen; a tag tells nothing but whether two are equal.
+    """
+    if nodes == 1:
+        return None, None
+    hardware = identity.read(gpu.read()).values if rank.local_rank == 0 else None
+    try:
+        boot = _BOOT_ID.read_text()
+    except OSError:  # not Linux
+        boot = None
+    return _tag(json.dumps(hardware, sort_keys=True, default=str) if hardware else None), _tag(boot)
+
+
+def _tag(text: str | None) -> str | None:
+    return None if text is None else hashlib.blake2b(text.encode(), digest_size=4).hexdigest()

@@ -76,7 +76,7 @@ class RankResult:
     window_switches: int
     energy_j: float | None = None  # None: another rank reads it for this one, or `energy_gap` says why
     energy_gap: str | None = None
-    # What limited it, by name ("values"), and for what could not be read, why ("gaps"): see `bench.worker.limits`.
+    # What limited it, by name ("values"), and for what could not be read, why ("gaps"): see `bench.worker.meters`.
     limits: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: {"values": {}, "gaps": {}})
     hardware_tag: str | None = None  # of its host, from the host's first rank; None on one node
     boot_tag: str | None = None  # equal on hosts that are one running machine; None on one node

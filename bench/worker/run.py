@@ -8,20 +8,16 @@ import torch
 
 from bench.learn.batches import Batch
 from bench.learn.models.causes import in_users_words
-from bench.worker import anatomy, bootstrap, checkpoint, checks, forward, host, process, variable_reads
+from bench.worker import afterwards, anatomy, bootstrap, checkpoint, group, process, variable_reads
 from bench.worker import session as sessions
-from bench.worker import world as worlds
-from bench.worker.afterwards import Afterwards
 from bench.worker.epochs import EpochLoop, Trained
 from bench.worker.job import EpochResult, Job, RankResult, steps_file, write_result
 from bench.worker.meters import Meters
 from bench.worker.process_state import Watch
-from bench.worker.proof import find_out
-from bench.worker.record import Record
 from bench.worker.session import Session
 from bench.worker.source import Loaded
 from bench.worker.train import Segment, train_segment
-from bench.worker.window import Window
+from bench.worker.window import Record, Window
 
 
 def run(rank: bootstrap.Rank, job: Job) -> None:
@@ -98,7 +94,7 @@ class _Launch:
 def _begin(rank: bootstrap.Rank, job: Job) -> _Launch:
     """Up to the first step: join, load, prepare, go on from a checkpoint where there is one."""
     workload, configuration = job.workload, job.configuration
-    world = worlds.join(
+    world = group.join(
         rank,
         configuration,
         workload.precision,
@@ -115,7 +111,7 @@ def _begin(rank: bootstrap.Rank, job: Job) -> _Launch:
     watch.look()
     process.put_back()
     session = sessions.prepare(world, workload, data, model)
-    digest_before = checks.weights_digest(session.unwrapped)
+    digest_before = afterwards.weights_digest(session.unwrapped)
     checkpoints = checkpoint.of(job, session)
     launch = _Launch(
         rank=rank,
@@ -139,8 +135,12 @@ def _train_steps(launch: _Launch) -> list[EpochResult]:
     """Warm up, then one window of the asked steps, or of as many as the asked seconds hold on the slowest rank."""
     batches, record, workload = iter(launch.session.batches), launch.record, launch.job.workload
     launch.train(batches, workload.warmup_steps, epoch=0, in_window=False)
-    group = launch.session.world.group
-    window = Window(record=record, group=group, workload=workload, minimum_steps=launch.job.minimum_steps)
+    window = Window(
+        record=record,
+        group=launch.session.world.group,
+        workload=workload,
+        minimum_steps=launch.job.minimum_steps,
+    )
     window.time(
         lambda steps, step_ns: launch.train(batches, steps, epoch=0, in_window=True, step_ns=step_ns),
         start_over=lambda: launch.meters.start_over(record),
@@ -171,7 +171,7 @@ def _result(launch: _Launch, epochs: list[EpochResult]) -> RankResult:
     record, session, checkpoints, meters = launch.record, launch.session, launch.checkpoints, launch.meters
     world, trainer, configuration = session.world, session.trainer, launch.job.configuration
     is_first = world.group.rank == 0
-    hardware_tag, boot_tag = host.tags(launch.rank, configuration.nodes)
+    hardware_tag, boot_tag = group.host_tags(launch.rank, configuration.nodes)
     came_from = checkpoints.came_from
     by_device = configuration.strategy == "dp"  # one process drives them all
     return RankResult(
@@ -180,15 +180,15 @@ def _result(launch: _Launch, epochs: list[EpochResult]) -> RankResult:
         device_name=world.backend.name(world.device),
         distinct_devices=configuration.ranks if by_device else len(set(world.places)),
         threads=torch.get_num_threads(),
-        params=checks.parameter_count(session.unwrapped),
+        params=afterwards.parameter_count(session.unwrapped),
         epoch_samples=session.batches.samples_per_epoch,
         first_step_monotonic_ns=record.first_step_monotonic_ns,
         closure_error=max(record.closure_errors, default=None),
-        loss_first=checks.finite(trainer.first_loss),
-        loss_last=checks.finite(trainer.last_loss),
+        loss_first=afterwards.finite(trainer.first_loss),
+        loss_last=afterwards.finite(trainer.last_loss),
         losses_finite=record.losses_finite,
         peak_memory_bytes=world.backend.peak_memory_bytes(world.device),  # before anything is tried on a copy
-        weights_moved=checks.weights_digest(session.unwrapped) != launch.digest_before,
+        weights_moved=afterwards.weights_digest(session.unwrapped) != launch.digest_before,
         window_cpu_s=record.window_cpu_s,
         window_switches=record.window_switches,
         collection_s=record.window_collection_ns / 1e9,
@@ -218,19 +218,19 @@ def _finish(launch: _Launch, epochs: list[EpochResult]) -> None:
     rank.heart.enter("finishing")
     launch.look()
     launch.record.save(steps_file(rank.folder, rank.rank))
-    after = Afterwards(
+    after = afterwards.Afterwards(
         _result(launch, epochs),
         lambda result: write_result(rank.folder, rank.rank, {"status": "ok", **asdict(result)}),
     )
 
     def changed() -> dict[str, list[Any]]:
-        seen = forward.look_into(session.trainer, session.unwrapped, next(iter(session.batches))[0])
+        seen = afterwards.look_into(session.trainer, session.unwrapped, next(iter(session.batches))[0])
         return launch.watch.look_into_forward(seen.dtypes, seen.threads)
 
     after.find(changed=changed)
     if launch.anatomy is not None:
         after.find(layers=launch.anatomy.end)
     counts_flop = world.device.type != "cpu" or (launch.job.has_ceilings and world.group.rank == 0)
-    find_out(after, session, step_ns=launch.record.median_step_ns(), counts_flop=counts_flop)
+    afterwards.find_out(after, session, step_ns=launch.record.median_step_ns(), counts_flop=counts_flop)
     after.find(group=world.group.leave)
     rank.heart.enter("done")

@@ -5,20 +5,21 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.modules.dropout import _DropoutNd
+from torch.nn.parallel import DataParallel, DistributedDataParallel
 
-from bench.learn import WorkloadError, first_batch, rng
+from bench import ddp
+from bench.learn import WorkloadError, first_batch, mixing, rng
 from bench.learn import recipe as recipes
 from bench.learn.averaging import Ema
 from bench.learn.batches import Batches
 from bench.learn.data import DataSet, of_workload
 from bench.learn.models import build
 from bench.learn.schedules import scheduler
-from bench.plan import Workload
-from bench.recipe import Recipe
-from bench.worker import phases
+from bench.plan import Configuration, Workload
+from bench.recipe import Phase, Recipe
+from bench.worker.group import World
 from bench.worker.train import Trainer, autocast
-from bench.worker.world import World
-from bench.worker.wrapping import wrapped
 
 _MEMORY_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 
@@ -39,6 +40,15 @@ class Session:
     def wrap(self, model: nn.Module) -> nn.Module:
         """Put a copy into the wrapper that the model is trained in."""
         return wrapped(model, self.world.configuration, self.world.device)
+
+    def enter(self, phase: Phase) -> None:
+        """Change what a phase says; the learning rate is the scheduler's business."""
+        if phase.dropout is not None:
+            for module in _dropouts(self.unwrapped):
+                module.p = phase.dropout
+        if phase.label_smoothing is not None:
+            self.trainer.loss = recipes.loss_function(phase.label_smoothing)
+        self.batches.change(phase.augment, phase.mixup, phase.cutmix)
 
 
 def load(world: World, workload: Workload) -> tuple[DataSet, nn.Module]:
@@ -88,7 +98,7 @@ def prepare(
     _try_out(workload, unwrapped, next(iter(batches))[0].to(tried_on or world.device), data.classes)
     # Now that layers which their first batch makes have weights.
     unwrapped.to(world.device).to(memory_format=memory_format)
-    phases.check(recipe, unwrapped, batches)
+    check_phases(recipe, unwrapped, batches)
     optimizer, warnings = optimizer_of(workload, recipe, unwrapped, batches)
     return Session(
         world=world,
@@ -169,3 +179,44 @@ def _scheduler(
         raise WorkloadError("Synthetic data has no epochs.", "Use --steps or --seconds, or real --data.")
     steps = schedule_steps or (epochs or 0) * (steps_per_epoch or 0)
     return scheduler(optimizer, recipe, steps, steps_per_epoch or steps) if steps else None
+
+
+def wrapped(model: nn.Module, configuration: Configuration, device: torch.device) -> nn.Module:
+    """A model on its device, wrapped; DDP gets the options of the row's configuration."""
+    if configuration.strategy == "ddp":
+        ids = [device.index] if device.type == "cuda" else None
+        return DistributedDataParallel(model, device_ids=ids, **ddp.options(configuration.ddp))
+    if configuration.strategy == "dp":
+        return DataParallel(model, device_ids=list(range(configuration.ranks)))
+    return model
+
+
+def synchronised(model: nn.Module) -> dict[str, nn.Parameter]:
+    """The parameters that DDP keeps equal on all ranks: trainable, and not left out by the model itself."""
+    # What a model says so that DDP leaves them alone; torch has the setter for it, and no getter.
+    left_out = set(getattr(model, "_ddp_params_and_buffers_to_ignore", ()))
+    return {name: each for name, each in model.named_parameters() if each.requires_grad and name not in left_out}
+
+
+def check_phases(recipe: Recipe, unwrapped: nn.Module, batches: Batches) -> None:
+    """Say before training what a later phase would stumble over.
+
+    Raises:
+        WorkloadError: dropout of a model that has none, an augmentation that the images cannot have, or samples to
+            mix where a rank has one.
+    """
+    before = batches.augmentations, batches.mixup, batches.cutmix
+    for phase in recipe.phases:
+        if phase.dropout is not None and not _dropouts(unwrapped):
+            raise WorkloadError(
+                f"The phase from epoch {phase.from_epoch} sets dropout; the model has no dropout layers.",
+                "Build the model with dropout (as in [model.options] dropout = 0.3), or leave it out of the phases.",
+            )
+        batches.change(phase.augment, phase.mixup, phase.cutmix)
+    batches.augmentations, batches.mixup, batches.cutmix = before
+    if recipe.mixes:
+        mixing.check(recipes.loss_function(recipe.label_smoothing), batches.batch_per_rank)
+
+
+def _dropouts(model: nn.Module) -> list[_DropoutNd]:
+    return [each for each in model.modules() if isinstance(each, _DropoutNd)]

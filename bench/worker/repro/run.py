@@ -21,12 +21,11 @@ from bench.learn import evaluate as evaluation
 from bench.learn import mixing
 from bench.repro import capsule
 from bench.repro.capsule import Fact, Part, ReproRun
-from bench.worker import bootstrap
+from bench.worker import bootstrap, group
 from bench.worker import session as sessions
-from bench.worker import world as worlds
+from bench.worker.group import World
 from bench.worker.repro import perturb, tensor_digest
 from bench.worker.session import Session
-from bench.worker.world import World
 
 
 def join(rank: bootstrap.Rank, asked: ReproRun) -> World:
@@ -37,7 +36,7 @@ def join(rank: bootstrap.Rank, asked: ReproRun) -> World:
     """
     precision = asked.workload.precision
     # Nothing is timed, so ranks may share a device.
-    world = worlds.join(rank, asked.configuration, precision, launch_id="repro", oversubscribed=True)
+    world = group.join(rank, asked.configuration, precision, launch_id="repro", oversubscribed=True)
     be_deterministic(world.device.type)
     return world
 

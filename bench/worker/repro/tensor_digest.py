@@ -12,17 +12,16 @@ import torch
 from torch import Tensor, nn
 
 from bench.repro.capsule import FORWARD, LOCAL, SAMPLE, Fact
+from bench.worker.afterwards import raw_bytes
 
 _STRIDE = 2_654_435_761  # a prime (Knuth's, of multiplicative hashing): its multiples visit every place once
 
 
 def digest(tensor: Tensor) -> str:
     """BLAKE2b over dtype, shape and little-endian bytes in row-major order, NaN payloads included."""
-    # Flat first: some layouts count as contiguous with strides that no view of bytes takes.
-    flat = tensor.detach().cpu().contiguous().reshape(-1)
-    raw = flat.view(torch.uint8)
+    raw = raw_bytes(tensor)
     if sys.byteorder == "big":
-        raw = raw.view(-1, flat.element_size()).flip(1).contiguous()
+        raw = raw.view(-1, tensor.element_size()).flip(1).contiguous()
     bits = hashlib.blake2b(f"{str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)} ".encode(), digest_size=16)
     bits.update(raw.numpy().data)
     return bits.hexdigest()

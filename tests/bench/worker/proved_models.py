@@ -21,10 +21,9 @@ from bench import devices
 from bench.learn import recipe, rng
 from bench.plan import Configuration
 from bench.worker import gradients
-from bench.worker.agreement import in_words
-from bench.worker.group import Group
+from bench.worker.group import Group, in_words
+from bench.worker.session import wrapped
 from bench.worker.train import Trainer
-from bench.worker.wrapping import wrapped
 from launchers.heartbeat import Heart
 
 CPU = torch.device("cpu")

@@ -7,10 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from bench.worker import afterwards, checks
+from bench.worker import afterwards
 from bench.worker.afterwards import Afterwards
-from bench.worker.agreement import NotProvenError, agreed
-from bench.worker.group import Group
+from bench.worker.group import Group, NotProvenError, agreed
 from bench.worker.job import RankResult
 
 RESULT = RankResult(
@@ -107,7 +106,7 @@ class Recurrent(nn.Module):
 
 def test_operations_are_counted_in_training_mode_of_a_copy():
     model = Recurrent()
-    assert checks.flop_per_sample(model, torch.rand(2, 4)) > 0
+    assert afterwards.flop_per_sample(model, torch.rand(2, 4)) > 0
     assert model.modes == []
     assert model.norm.num_batches_tracked == 0
     assert model.head.weight.grad is None
@@ -121,7 +120,7 @@ def test_the_digest_is_of_what_ddp_keeps_equal():
         model._ddp_params_and_buffers_to_ignore = ["0.bias"]
         with torch.no_grad():
             change(model)
-        return checks.weights_digest(model)
+        return afterwards.weights_digest(model)
 
     same = digest(lambda model: None)
     assert digest(lambda model: model[0].weight.add_(1)) != same
@@ -136,7 +135,7 @@ def test_the_digest_is_of_what_ddp_keeps_equal():
 @pytest.mark.parametrize("kind", [torch.complex64, torch.float64, torch.bfloat16, torch.float16])
 def test_weights_of_any_kind_have_a_digest(kind):
     model = nn.Linear(3, 2).to(kind)
-    before = checks.weights_digest(model)
+    before = afterwards.weights_digest(model)
     with torch.no_grad():
         model.weight[0, 0] += 1
-    assert checks.weights_digest(model) != before
+    assert afterwards.weights_digest(model) != before

@@ -12,12 +12,10 @@ from bench.devices import cpu
 from bench.learn import WorkloadError
 from bench.plan import Configuration, Workload
 from bench.recipe import Phase, Recipe
-from bench.worker import phases
 from bench.worker.epochs import EpochLoop, Trained, epochs_since_best
-from bench.worker.group import Group
-from bench.worker.session import prepare
+from bench.worker.group import Group, World
+from bench.worker.session import check_phases, prepare
 from bench.worker.train import train_segment
-from bench.worker.world import World
 from launchers import heartbeat
 from tests.bench.learn.loading import load
 
@@ -198,14 +196,14 @@ def test_phases_that_the_model_or_the_images_cannot_follow_are_found_before_trai
         (Phase(from_epoch=3, augment=("blur",)), "no augmentation"),
     ):
         with pytest.raises(WorkloadError, match=complaint):
-            phases.check(Recipe(phases=(phase,)), loop.session.unwrapped, loop.session.batches)
+            check_phases(Recipe(phases=(phase,)), loop.session.unwrapped, loop.session.batches)
     with pytest.raises(WorkloadError, match="the model has no dropout layers"):
-        phases.check(Recipe(phases=(Phase(from_epoch=3, dropout=0.1),)), nn.Linear(2, 2), loop.session.batches)
+        check_phases(Recipe(phases=(Phase(from_epoch=3, dropout=0.1),)), nn.Linear(2, 2), loop.session.batches)
     one = loop_of(tmp_path, batch=1).session.batches
     with pytest.raises(WorkloadError, match="a rank has 1"):
-        phases.check(Recipe(phases=(Phase(from_epoch=3, mixup=0.1),)), loop.session.unwrapped, one)
+        check_phases(Recipe(phases=(Phase(from_epoch=3, mixup=0.1),)), loop.session.unwrapped, one)
     before = loop.session.batches.augmentations, loop.session.batches.mixup
-    phases.check(PHASED, loop.session.unwrapped, loop.session.batches)
+    check_phases(PHASED, loop.session.unwrapped, loop.session.batches)
     assert (loop.session.batches.augmentations, loop.session.batches.mixup) == before
 
 

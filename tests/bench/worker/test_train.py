@@ -12,7 +12,7 @@ from torch import nn
 
 from bench.devices import cpu
 from bench.plan import Configuration
-from bench.worker import checks, group, overhead
+from bench.worker import afterwards, group
 from bench.worker.group import Group, WorldMismatchError
 from bench.worker.train import Trainer, train_segment
 from launchers import heartbeat
@@ -69,20 +69,20 @@ def test_gradients_do_not_pile_up_from_step_to_step(tmp_path) -> None:
 
 def test_training_moves_the_weights_and_the_digest_sees_it(tmp_path) -> None:
     model = nn.Linear(4, 3)
-    before = checks.weights_digest(model)
-    assert checks.weights_digest(model) == before
+    before = afterwards.weights_digest(model)
+    assert afterwards.weights_digest(model) == before
     trainer = trainer_of(model, tmp_path)
     segment_of(trainer, steps=20)
-    assert checks.weights_digest(model) != before
+    assert afterwards.weights_digest(model) != before
     assert trainer.last_loss < trainer.first_loss
 
 
 def test_the_digest_sees_a_single_bit() -> None:
     model = nn.Linear(4, 3)
-    before = checks.weights_digest(model)
+    before = afterwards.weights_digest(model)
     with torch.no_grad():
         model.weight.view(torch.int32)[1, 2] ^= 1
-    assert checks.weights_digest(model) != before
+    assert afterwards.weights_digest(model) != before
 
 
 def test_the_digest_takes_weights_of_any_layout_and_kind() -> None:
@@ -90,8 +90,8 @@ def test_the_digest_takes_weights_of_any_layout_and_kind() -> None:
     wide = nn.Conv2d(3, 8, 3).to(memory_format=torch.channels_last)
     same = nn.Conv2d(3, 8, 3)
     same.load_state_dict(wide.state_dict())
-    assert checks.weights_digest(wide) == checks.weights_digest(same)
-    assert len({checks.weights_digest(each) for each in (pointwise, wide, nn.Linear(3, 2).bfloat16())}) == 3
+    assert afterwards.weights_digest(wide) == afterwards.weights_digest(same)
+    assert len({afterwards.weights_digest(each) for each in (pointwise, wide, nn.Linear(3, 2).bfloat16())}) == 3
 
 
 def test_one_loss_that_is_not_a_number_spoils_the_sum_of_the_segment(tmp_path) -> None:
@@ -183,14 +183,14 @@ def test_our_own_calls_cost_little_beside_even_the_smallest_step(tmp_path) -> No
     trainer = trainer_of(nn.Linear(4, 3), tmp_path)
     segment_of(trainer, steps=50)
     step_ns = statistics.median(segment_of(trainer, steps=200).times.step_ns)
-    cost_ns = overhead.clock_ns_per_step(cpu, torch.device("cpu"), heartbeat.Heart(tmp_path, 0))
+    cost_ns = afterwards.clock_ns_per_step(cpu, torch.device("cpu"), heartbeat.Heart(tmp_path, 0))
     assert 0 < cost_ns < step_ns / 20
 
 
 def test_operations_are_counted_forward_and_backward_per_sample() -> None:
     """A 4x3 matrix: 24 operations forward, 24 for the weights' gradient; the input's gradient is not needed."""
     model = nn.Linear(4, 3, bias=False)
-    assert checks.flop_per_sample(model, torch.randn(2, 4)) == 48
+    assert afterwards.flop_per_sample(model, torch.randn(2, 4)) == 48
 
 
 def configuration_of(ranks: int = 2, cores: int | None = 1, nodes: int = 1) -> Configuration:

@@ -10,9 +10,8 @@ from bench.analysis.statistics.steady import Steps, equal_cut
 from bench.devices import StepTimes
 from bench.plan import Workload
 from bench.worker.group import Group
-from bench.worker.record import Record
 from bench.worker.train import Segment
-from bench.worker.window import Window
+from bench.worker.window import Record, Window
 
 WARMUP, BATCH = 10, 16
 

@@ -19,10 +19,9 @@ from bench.plan import Configuration, Recipe, Workload
 from bench.repro import capsule
 from bench.repro.capsule import ReproRun
 from bench.worker import session
-from bench.worker.group import Group
+from bench.worker.group import Group, World
 from bench.worker.repro import run as repro_run
 from bench.worker.repro import tensor_digest
-from bench.worker.world import World
 from launchers.heartbeat import Heart
 
 ROW = Configuration(

@@ -9,7 +9,7 @@ from torch import nn
 
 from bench.learn.copying import NotCopiedError
 from bench.worker import train
-from bench.worker.forward import look_into
+from bench.worker.afterwards import look_into
 from bench.worker.process_state import Watch
 
 CPU = torch.device("cpu")

@@ -8,7 +8,7 @@ import torch
 from bench.dna import cgroup
 from bench.dna.facts import AbsentError
 from bench.outcome import measured as of_launch
-from bench.worker.limits import Watch
+from bench.worker.meters import Limits
 
 CPU = torch.device("cpu")
 
@@ -22,7 +22,7 @@ def paused(monkeypatch):
 
 
 def test_pauses_are_added_over_the_segments_and_not_between_them(paused):
-    watch = Watch(CPU)
+    watch = Limits(CPU)
     for within, between in ((2 * 10**8, 10**9), (3 * 10**8, 0)):
         watch.start()
         paused[0] += within
@@ -32,7 +32,7 @@ def test_pauses_are_added_over_the_segments_and_not_between_them(paused):
 
 
 def test_what_was_warm_up_in_the_end_does_not_count(paused):
-    watch = Watch(CPU)
+    watch = Limits(CPU)
     watch.start()
     paused[0] += 10**9
     watch.stop()
@@ -47,7 +47,7 @@ def test_a_system_that_counts_no_pauses_has_a_reason(monkeypatch):
         raise AbsentError("no control group counts it")
 
     monkeypatch.setattr(cgroup, "throttled_ns", nothing)
-    watch = Watch(CPU)
+    watch = Limits(CPU)
     watch.start()
     watch.stop()
     found = watch.facts()
@@ -56,7 +56,7 @@ def test_a_system_that_counts_no_pauses_has_a_reason(monkeypatch):
 
 
 def test_every_limit_has_a_value_or_a_reason():
-    found = Watch(CPU).facts()
+    found = Limits(CPU).facts()
     assert not found["values"].keys() & found["gaps"].keys()
     assert found["values"].keys() | found["gaps"].keys() == {word for word, _ in of_launch._LIMITS.values()}
 
