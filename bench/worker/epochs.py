@@ -54,9 +54,6 @@ class EpochLoop:
 
         `first` is not 0 where an earlier run is resumed; `results` then holds that run's epochs, and where its
         patience was over nothing is trained.
-
-        Raises:
-            WorkloadError: the data is synthetic.
         """
         for epoch in range(first, epochs):
             if self._out_of_patience():
@@ -80,9 +77,7 @@ class EpochLoop:
         return bool(self.session.world.group.gather(epochs_since_best(self.results) >= patience)[0])
 
     def _trained(self, epoch: int) -> Trained:
-        steps = self.session.batches.steps_per_epoch
-        if steps is None:
-            raise WorkloadError("Synthetic data has no epochs.", "Use --steps or --seconds, or real --data.")
+        steps = self.session.batches.steps_per_epoch or 0  # never 0: what has no epochs makes no session
         done, self.part = self.part or Trained(), None
         batches = self.session.batches.epoch(epoch, first=done.steps)
         warm = done.steps + min(self.warmup_steps, steps - done.steps)

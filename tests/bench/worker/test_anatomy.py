@@ -10,7 +10,7 @@ from bench.learn.models import build
 from bench.plan import Checkpointing
 from bench.worker import anatomy
 from bench.worker import run as launch
-from bench.worker.layers import layer_costs
+from bench.worker.anatomy import layer_costs
 from tests.bench.worker.tiny_training import EVERYTHING, ended, job_of, rank_of, stand_in, what_was_learned
 
 

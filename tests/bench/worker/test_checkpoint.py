@@ -10,7 +10,7 @@ import torch
 
 from bench.learn import WorkloadError, rng
 from bench.plan import Checkpointing
-from bench.worker import checkpoint_compat, checkpoint_file
+from bench.worker import checkpoint, checkpoint_file
 from bench.worker import run as launch
 from tests.bench.worker.tiny_training import (
     EVERYTHING,
@@ -187,19 +187,19 @@ def test_a_launch_whose_newest_checkpoint_is_damaged_goes_on_from_the_one_before
 
 def test_another_number_of_ranks_is_converted_at_an_epochs_end_and_refused_within_one():
     content = {"configuration": {"batch_global": 16}, "ranks": [{}, {}], "step": 0}
-    assert checkpoint_compat.converted(Path("a.pt"), content, 2, 16) == []
-    (note,) = checkpoint_compat.converted(Path("a.pt"), content, 1, 16)
+    assert checkpoint.converted(Path("a.pt"), content, 2, 16) == []
+    (note,) = checkpoint.converted(Path("a.pt"), content, 1, 16)
     assert "of 2 ranks, converted to 1" in note
     assert "not bitwise" in note
     with pytest.raises(WorkloadError, match=r"global batch of 16, asked for are 32.*--scaling strong --batch 16"):
-        checkpoint_compat.converted(Path("a.pt"), content, 2, 32)
+        checkpoint.converted(Path("a.pt"), content, 2, 32)
     with pytest.raises(WorkloadError, match="saved within an epoch by 2 ranks"):
-        checkpoint_compat.converted(Path("a.pt"), {**content, "step": 3}, 1, 16)
+        checkpoint.converted(Path("a.pt"), {**content, "step": 3}, 1, 16)
 
 
 def test_data_is_known_by_its_labels_and_pictures():
-    assert checkpoint_compat.data_digest(data()) == checkpoint_compat.data_digest(data())
-    assert checkpoint_compat.data_digest(data()) != checkpoint_compat.data_digest(data(shift=1))
+    assert checkpoint.data_digest(data()) == checkpoint.data_digest(data())
+    assert checkpoint.data_digest(data()) != checkpoint.data_digest(data(shift=1))
 
 
 @pytest.mark.slow

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from bench.worker import energy
-from bench.worker.energy import Cards, Meter, NoCounterError, Packages, meter
+from bench.worker import meters
+from bench.worker.meters import Cards, EnergyMeter, NoCounterError, Packages, energy_meter
 
 ROUND_UJ = 262_143_328_850
 
@@ -34,7 +34,7 @@ def count(powercap, *joules):
 
 
 def test_packages_are_added_and_neither_their_parts_nor_the_platform(powercap):
-    found = Meter(lambda: Packages(powercap))
+    found = EnergyMeter(lambda: Packages(powercap))
     found.start()
     count(powercap, 31, 11, 500)
     found.stop()
@@ -42,7 +42,7 @@ def test_packages_are_added_and_neither_their_parts_nor_the_platform(powercap):
 
 
 def test_segments_are_added_and_what_passes_between_them_is_not(powercap):
-    found = Meter(lambda: Packages(powercap))
+    found = EnergyMeter(lambda: Packages(powercap))
     for before, after in ((1, 3), (50, 54)):
         count(powercap, before, before)
         found.start()
@@ -52,7 +52,7 @@ def test_segments_are_added_and_what_passes_between_them_is_not(powercap):
 
 
 def test_a_counter_that_begins_again_has_not_run_backwards(powercap):
-    found = Meter(lambda: Packages(powercap))
+    found = EnergyMeter(lambda: Packages(powercap))
     count(powercap, ROUND_UJ / 1e6 - 5, 0)
     found.start()
     count(powercap, 7, 3)
@@ -61,14 +61,14 @@ def test_a_counter_that_begins_again_has_not_run_backwards(powercap):
 
 
 def test_a_host_without_counters_has_a_reason_and_no_joules(tmp_path):
-    found = Meter(lambda: Packages(tmp_path))
+    found = EnergyMeter(lambda: Packages(tmp_path))
     found.start()
     found.stop()
     assert (found.joules, found.gap) == (None, "this host shows no RAPL counter")
 
 
 def test_a_counter_that_is_lost_in_the_window_costs_the_joules_and_not_the_launch(powercap):
-    found = Meter(lambda: Packages(powercap))
+    found = EnergyMeter(lambda: Packages(powercap))
     found.start()
     (powercap / "intel-rapl:1" / "energy_uj").unlink()
     found.stop()
@@ -112,7 +112,7 @@ def two_cards(monkeypatch):
 @pytest.mark.usefixtures("two_cards")
 def test_a_rank_reads_its_own_card_and_one_process_of_two_reads_both():
     driver = Driver(1000, 1000)
-    own, both = Meter(lambda: Cards([1], driver)), Meter(lambda: Cards([0, 1], driver))
+    own, both = EnergyMeter(lambda: Cards([1], driver)), EnergyMeter(lambda: Cards([0, 1], driver))
     own.start()
     both.start()
     driver.counts = {"GPU-a": 3500, "GPU-b": 2000}
@@ -123,24 +123,24 @@ def test_a_rank_reads_its_own_card_and_one_process_of_two_reads_both():
 
 @pytest.mark.usefixtures("two_cards")
 def test_a_card_without_a_counter_is_a_reason():
-    assert Meter(lambda: Cards([0], Driver(refuses=True))).gap == "NVIDIA driver: Not Supported"
+    assert EnergyMeter(lambda: Cards([0], Driver(refuses=True))).gap == "NVIDIA driver: Not Supported"
 
 
 def test_only_the_first_rank_of_a_host_reads_its_packages():
-    second = meter(torch.device("cpu"), devices=1, first_of_host=False)
+    second = energy_meter(torch.device("cpu"), devices=1, first_of_host=False)
     assert (second.joules, second.gap) == (None, None)
-    assert meter(torch.device("mps"), devices=1, first_of_host=True).gap == "no counter is read on mps"
+    assert energy_meter(torch.device("mps"), devices=1, first_of_host=True).gap == "no counter is read on mps"
 
 
 def test_a_counter_that_stands_still_is_no_training_without_energy(powercap):
-    found = Meter(lambda: Packages(powercap))
+    found = EnergyMeter(lambda: Packages(powercap))
     found.start()
     found.stop()
     assert (found.joules, found.gap) == (None, "the energy counter of package-0, package-1 stood still over the window")
 
 
 def test_one_package_that_stands_still_is_named_and_the_other_s_part_is_not_taken_for_the_whole(powercap):
-    found = Meter(lambda: Packages(powercap))
+    found = EnergyMeter(lambda: Packages(powercap))
     found.start()
     count(powercap, 31, 1)
     found.stop()
@@ -155,7 +155,7 @@ def test_a_card_that_counts_nothing_has_a_reason(monkeypatch):
         nvmlDeviceGetHandleByUUID=lambda uuid: uuid,
         nvmlDeviceGetTotalEnergyConsumption=lambda handle: 5,
     )
-    found = Meter(lambda: Cards([0], nvml))
+    found = EnergyMeter(lambda: Cards([0], nvml))
     found.start()
     found.stop()
     assert (found.joules, found.gap) == (None, "the energy counter of GPU 0 stood still over the window")
@@ -179,8 +179,8 @@ def test_a_window_that_may_hold_a_whole_round_of_the_counter_has_no_number(
             file = powercap / f"intel-rapl:{package}" / "constraint_0_power_limit_uw"
             file.write_text(f"{limit_w * 10**6}\n")
     now = [0.0]
-    monkeypatch.setattr(energy.time, "monotonic", lambda: now[0])
-    found = Meter(lambda: Packages(powercap))
+    monkeypatch.setattr(meters.time, "monotonic", lambda: now[0])
+    found = EnergyMeter(lambda: Packages(powercap))
     found.start()
     now[0] += seconds
     count(powercap, 11, 11)
