@@ -88,30 +88,30 @@ class Group:
             dist.destroy_process_group()
 
 
-def form(configuration: Configuration, *, rank: int, world_size: int, launch_id: str, timeout_s: float) -> Group:
+def _form(rank: Rank, configuration: Configuration, launch_id: str, timeout_s: float) -> Group:
     """Form the process group of a DDP launch; a group of one otherwise, with nothing underneath.
 
     Rank 0 opens the store on the listening socket that it was handed, so no port is guessed and none can collide. Under
     torchrun there is no such socket, and its own rendezvous is used.
     """
     if configuration.strategy != "ddp":
-        return Group(rank=rank, world_size=world_size, backend=None)
+        return Group(rank=rank.rank, world_size=rank.world_size, backend=None)
     limit = timedelta(seconds=timeout_s)
     options: dict[str, Any] = {"backend": configuration.backend, "timeout": limit}
-    if world_size == 1:
+    if rank.world_size == 1:
         options |= {"store": HashStore(), "rank": 0, "world_size": 1}
     elif "BENCH_RUN_FOLDER" in os.environ:
-        handed = os.environ.get("BENCH_LISTEN_FD")
+        first, handed = rank.rank == 0, os.environ.get("BENCH_LISTEN_FD")
         store = TCPStore(
             os.environ["MASTER_ADDR"],
             int(os.environ["MASTER_PORT"]),
-            world_size,
-            is_master=rank == 0,
+            rank.world_size,
+            is_master=first,
             timeout=limit,
             wait_for_workers=False,
-            master_listen_fd=int(handed) if rank == 0 and handed is not None else None,
+            master_listen_fd=int(handed) if first and handed is not None else None,
         )
-        options |= {"store": PrefixStore(launch_id, store), "rank": rank, "world_size": world_size}
+        options |= {"store": PrefixStore(launch_id, store), "rank": rank.rank, "world_size": rank.world_size}
     dist.init_process_group(**options)
     return Group(rank=dist.get_rank(), world_size=dist.get_world_size(), backend=configuration.backend)
 
@@ -183,14 +183,8 @@ def join(
     backend = devices.load(configuration.device)
     devices.set_float32_precision(precision)
     device = backend.prepare(rank.local_rank, configuration.cores_per_rank)
-    group = form(
-        configuration,
-        rank=rank.rank,
-        world_size=rank.world_size,
-        launch_id=launch_id,
-        # After the supervisor, who names the culprit of a hang; a collective that gives up first names a victim.
-        timeout_s=max(2 * stall_s, _COLLECTIVE_TIMEOUT_S),
-    )
+    # After the supervisor, who names the culprit of a hang; a collective that gives up first names a victim.
+    group = _form(rank, configuration, launch_id, timeout_s=max(2 * stall_s, _COLLECTIVE_TIMEOUT_S))
     places = assert_world(
         group,
         configuration,

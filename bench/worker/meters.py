@@ -151,7 +151,7 @@ class NoCounterError(Exception):
 class Packages:
     """All CPU packages of this host, by counters (RAPL, on Linux) that the first rank there reads for all.
 
-    They run for whoever uses a package, other programs and the memory's controller included. Counters begin again at zero
+    They run for whoever uses a package, other programs and the memory's controller included, and begin again at zero
     after minutes of full load (65 to 262 kJ).
     """
 
