@@ -363,12 +363,12 @@ PLANTS = {
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--rank"]:
-        from bench.worker import process
+        from bench.worker import bootstrap
         from bench.worker.repro import __main__ as repro_rank
 
         def planted(rank) -> None:
             PLANTS[sys.argv[2]]()
             repro_rank.record(rank)
 
-        process.run(planted)
+        bootstrap.run(planted)
     main()

@@ -3,7 +3,7 @@
 The launch is described in `job.json`, in the folder that BENCH_RUN_FOLDER names.
 """
 
-from bench.worker import bootstrap, job, process
+from bench.worker import bootstrap, job
 
 
 def measure(rank: bootstrap.Rank) -> None:
@@ -13,4 +13,4 @@ def measure(rank: bootstrap.Rank) -> None:
 
 
 if __name__ == "__main__":
-    process.run(measure)
+    bootstrap.run(measure)

@@ -1,4 +1,4 @@
-"""The first thing a rank does, before torch is imported: make sure that it can be ended, asked and watched. No torch.
+"""A rank as a process, before torch is imported: able to be ended, asked and watched, and its end told. No torch.
 
 Reads the environment contract of torchrun (RANK, WORLD_SIZE, LOCAL_RANK, GROUP_RANK), and of ours BENCH_RUN_FOLDER and
 BENCH_SUPERVISOR_PID. Cores are not set here: the launcher starts a rank on its own.
@@ -10,10 +10,17 @@ import os
 import signal
 import sys
 import threading
+import time
+import traceback
+import warnings
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NoReturn
 
+from bench.learn import TrainingError, WorkloadError
+from bench.worker import job, variable_reads
 from launchers.heartbeat import Heart
 
 _PR_SET_PDEATHSIG = 1
@@ -145,3 +152,52 @@ def _wait_for_sigterm(reader: int) -> None:
         pass  # another signal with a Python handler, such as SIGCHLD
     flush()
     os._exit(_TERMINATED)
+
+
+def run(work: Callable[[Rank], None]) -> NoReturn:
+    """Be one rank: do the work and end this process, with 0 only when the work is done.
+
+    Args:
+        work: imports torch itself, so that cores, threads and signals are settled before; leaves "ok" on disk.
+    """
+    rank = start()
+    variable_reads.listen()
+    try:
+        work(rank)
+    except BaseException as error:  # noqa: BLE001 - whatever it is, the supervisor must hear of it
+        say(traceback.format_exc())
+        # When it failed decides who failed first; a file's own time is rounded to the kernel's tick.
+        failure = _failure(error)
+        if unseen := variable_reads.warnings():
+            failure["hint"] = ". ".join(filter(None, (*unseen, failure.get("hint"))))
+        job.write_result(rank.folder, rank.rank, {**failure, "monotonic_ns": time.monotonic_ns()})
+        code = 1
+    else:
+        code = 0
+    flush()
+    # Everything is on disk. Leaving the ordinary way takes torch a second, and a communicator that waits for a peer
+    # which will never come would not let go at all.
+    os._exit(code)
+
+
+def put_back() -> None:
+    """Take back what of a user's settings could lose a launch, and changes nothing of what is measured.
+
+    Warnings that raise are for whoever mends them: torch's own would end a launch that is finished.
+    """
+    arm_again()
+    if any(action == "error" for action, *_ in warnings.filters):
+        warnings.simplefilter("default")
+
+
+def _failure(error: BaseException) -> dict[str, Any]:
+    """A failure in the words of a result file."""
+    if isinstance(error, WorkloadError):
+        return {"status": "refused", "reason": error.message, "hint": error.hint, "exit_code": error.exit_code}
+    first_line = next(iter(str(error).splitlines()), "")
+    # By name: torch itself may be what failed to import. MPS raises a plain RuntimeError.
+    if type(error).__name__ == "OutOfMemoryError" or "backend out of memory" in first_line:
+        return {"status": "oom_device", "reason": first_line}
+    if isinstance(error, TrainingError):
+        return {"status": "crash", "reason": first_line}
+    return {"status": "crash", "reason": f"{type(error).__name__}: {first_line}"}

@@ -8,7 +8,7 @@ import torch
 
 from bench.learn.batches import Batch
 from bench.learn.models.causes import in_users_words
-from bench.worker import afterwards, anatomy, bootstrap, checkpoint, group, process, variable_reads
+from bench.worker import afterwards, anatomy, bootstrap, checkpoint, group, variable_reads
 from bench.worker import session as sessions
 from bench.worker.epochs import EpochLoop, Trained
 from bench.worker.job import EpochResult, Job, RankResult, steps_file, write_result
@@ -54,7 +54,7 @@ class _Launch:
     def look(self) -> None:
         """Between what is timed: note what the model's code has changed, and take back what would lose the launch."""
         self.watch.look()
-        process.put_back()
+        bootstrap.put_back()
 
     def train(
         self,
@@ -109,7 +109,7 @@ def _begin(rank: bootstrap.Rank, job: Job) -> _Launch:
     source = Loaded().look()
     watch.model = model
     watch.look()
-    process.put_back()
+    bootstrap.put_back()
     session = sessions.prepare(world, workload, data, model)
     digest_before = afterwards.weights_digest(session.unwrapped)
     checkpoints = checkpoint.of(job, session)

@@ -4,7 +4,7 @@ What is run stands in the folder that BENCH_RUN_FOLDER names.
 """
 
 from bench.repro import capsule
-from bench.worker import bootstrap, job, process
+from bench.worker import bootstrap, job
 
 
 def record(rank: bootstrap.Rank) -> None:
@@ -20,4 +20,4 @@ def record(rank: bootstrap.Rank) -> None:
 
 
 if __name__ == "__main__":
-    process.run(record)
+    bootstrap.run(record)
