@@ -141,7 +141,6 @@ class Capsule:
 
 
 _OF_THE_FILE = ("schema", "deterministic", "world", "rehearsal")  # what `capsule.json` says in its own way
-_FACT_FIELDS = ("stage", "step", "tensor", "hash", "kind", "count", "largest", "total")
 
 
 def write_part(folder: Path, part: Part) -> None:
@@ -217,11 +216,11 @@ def _without_places(repro_run: ReproRun) -> ReproRun:
 def _put(archive: zipfile.ZipFile, part: Part) -> None:
     facts, numbers = [], [np.empty(0, np.float32)]
     for fact in part.facts:
-        kept = len(fact.sample) if fact.sample is not None else None
-        fields = {name: getattr(fact, name) for name in _FACT_FIELDS}
-        facts.append({**fields, "kept": kept})
-        if fact.sample is not None:
-            numbers.append(fact.sample)
+        fields = dict(vars(fact))
+        sample = fields.pop("sample")
+        facts.append({**fields, "kept": None if sample is None else len(sample)})
+        if sample is not None:
+            numbers.append(sample)
     rest = {name: getattr(part, name) for name in ("rank", "losses", "warnings", "nudge", "top1")}
     document = {**rest, "conditions": dict(part.conditions), "facts": facts}
     archive.writestr(f"rank{part.rank}.json", json.dumps(document))
@@ -238,11 +237,5 @@ def _take(archive: zipfile.ZipFile, rank: int) -> Part:
         kept = each.pop("kept")
         facts.append(Fact(**each, sample=None if kept is None else numbers[start : start + kept]))
         start += kept or 0
-    return Part(
-        **{
-            **document,
-            "facts": tuple(facts),
-            "losses": tuple(document["losses"]),
-            "warnings": tuple(document["warnings"]),
-        }
-    )
+    document |= {name: tuple(document[name]) for name in ("losses", "warnings")}
+    return Part(**document, facts=tuple(facts))

@@ -75,7 +75,9 @@ def observed(repro_run: ReproRun, stage: Stage) -> Capsule:
     """What is compared with a capsule: one repro run here."""
     stage.say(f"Rehearsing {repro_run.workload.steps} steps here")
     parts = parts_of(repro_run, stage)
-    return Capsule(created_at=_now(), repro_run=repro_run, parts=parts, ids=stage.ids)
+    return Capsule(
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"), repro_run=repro_run, parts=parts, ids=stage.ids
+    )
 
 
 def recorded(
@@ -92,7 +94,9 @@ def recorded(
     """
     stage.say(f"Rehearsing {repro_run.workload.steps} steps, every one written down")
     parts = parts_of(repro_run, stage)
-    found = Capsule(created_at=_now(), repro_run=repro_run, parts=parts, ids=stage.ids)
+    found = Capsule(
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"), repro_run=repro_run, parts=parts, ids=stage.ids
+    )
     if nudges:
         near, far = _envelopes(repro_run, parts, stage, nudges)
         found = replace(found, envelope=near, envelope_other_device=far)
@@ -197,7 +201,3 @@ def _failure(folder: Path, ending: launchers.LaunchEnd, processes: int) -> Excep
             return UsageError(result["reason"], result.get("hint") or "")
     last = ending.log_tail.strip().splitlines()[-1:] or [""]
     return CannotError(f"the rehearsal ended as {ending.status}: {ending.reason}", last[0][:200])
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -8,7 +8,6 @@ import gc
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -30,52 +29,37 @@ _ROUNDED = (
 _SWITCHES = {"cpu": ("mkldnn.matmul", "mkldnn.conv", "mkldnn.rnn"), "cuda": ("cuda.matmul", "cudnn.conv", "cudnn.rnn")}
 
 
-@dataclass(frozen=True, kw_only=True)
-class ProcessState:
-    """What held at one moment; of the calling thread, where a system keeps it by thread."""
+def _read(device: torch.device, model: nn.Module | None, variables: Mapping[str, str]) -> dict[str, Any]:
+    """What holds now; of the calling thread, where a system keeps it by thread.
 
-    threads: int  # within an operation
-    interop_threads: int
-    cores: str  # that this rank may run on, as "0-3,8"; empty where the system does not tell
-    float32_precision: str  # the switches of the libraries that multiply on this device
-    weights: str  # dtypes of the model's weights
-    default_dtype: str
-    default_device: str
-    autocast: str  # the dtype it casts to everywhere, or "off"
-    deterministic: bool
-    kernels: str  # which libraries of kernels are off
-    autotuner: bool  # cuDNN's
-    anomaly_detection: bool
-    denormals: str  # "kept" or "flushed to zero"
-    collector: str  # "on" or "off", and its thresholds
-    traced: bool  # a profiler or a debugger is called for every line or function
-    priority: int  # nice value
-    seed: int  # that torch's generator was last started from
-    variables: str  # of the environment, set since the process began
-
-
-def read(device: torch.device, model: nn.Module | None, variables: Mapping[str, str]) -> ProcessState:
-    """What holds now. `variables`: the environment that the process began with."""
-    return ProcessState(
-        threads=torch.get_num_threads(),
-        interop_threads=torch.get_num_interop_threads(),
-        cores=spans(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else "",
-        float32_precision=_switches(device),
-        weights=_dtypes(model) if model is not None else "float32",
-        default_dtype=_name(torch.get_default_dtype()),
-        default_device=torch.get_default_device().type,
-        autocast=_name(torch.get_autocast_dtype(device.type)) if torch.is_autocast_enabled(device.type) else "off",
-        deterministic=torch.are_deterministic_algorithms_enabled(),
-        kernels=", ".join(name for name in ("cudnn", "mkldnn") if not getattr(torch.backends, name).enabled),
-        autotuner=torch.backends.cudnn.benchmark,
-        anomaly_detection=torch.is_anomaly_enabled(),
-        denormals="kept" if float("5e-324") * torch.get_num_threads() else "flushed to zero",
-        collector=f"on, thresholds {', '.join(map(str, gc.get_threshold()))}" if gc.isenabled() else "off",
-        traced=sys.gettrace() is not None or sys.getprofile() is not None,
-        priority=os.getpriority(os.PRIO_PROCESS, 0),
-        seed=torch.initial_seed(),
-        variables=", ".join(sorted(_changed_variables(variables))),
-    )
+    `variables`: the environment that the process began with.
+    """
+    return {
+        "threads": torch.get_num_threads(),  # within an operation
+        "interop_threads": torch.get_num_interop_threads(),
+        # That this rank may run on, as "0-3,8"; empty where the system does not tell.
+        "cores": spans(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else "",
+        "float32_precision": _switches(device),  # of the libraries that multiply on this device
+        "weights": _dtypes(model) if model is not None else "float32",
+        "default_dtype": _name(torch.get_default_dtype()),
+        "default_device": torch.get_default_device().type,
+        # The dtype it casts to everywhere.
+        "autocast": _name(torch.get_autocast_dtype(device.type)) if torch.is_autocast_enabled(device.type) else "off",
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+        # Libraries of them that are off.
+        "kernels": ", ".join(name for name in ("cudnn", "mkldnn") if not getattr(torch.backends, name).enabled),
+        "autotuner": torch.backends.cudnn.benchmark,
+        "anomaly_detection": torch.is_anomaly_enabled(),
+        "denormals": "kept" if float("5e-324") * torch.get_num_threads() else "flushed to zero",
+        "collector": f"on, thresholds {', '.join(map(str, gc.get_threshold()))}" if gc.isenabled() else "off",
+        # A profiler or a debugger is called for every line or function.
+        "traced": sys.gettrace() is not None or sys.getprofile() is not None,
+        "priority": os.getpriority(os.PRIO_PROCESS, 0),
+        "seed": torch.initial_seed(),  # that torch's generator was last started from
+        "variables": ", ".join(
+            sorted(_changed_variables(variables))
+        ),  # of the environment, set since the process began
+    }
 
 
 class Watch:
@@ -86,13 +70,13 @@ class Watch:
         self._device, self._precision, self._variables = device, precision, dict(os.environ)
         self.model: nn.Module | None = None
         self._cores = ""
-        self._seen = {name: [value] for name, value in asdict(read(device, None, self._variables)).items()}
+        self._seen = {name: [value] for name, value in _read(device, None, self._variables).items()}
         self._seen["seed"] = [seed]
         self._seen["products"] = ["tf32" if precision == "tf32" and device.type == "cuda" else "fp32"]
 
     def look(self) -> None:
         """Note what has another value than before. Not to be called while anything is timed."""
-        now = asdict(read(self._device, self.model, self._variables))
+        now = _read(self._device, self.model, self._variables)
         self._cores = now["cores"]
         if now["float32_precision"] != self._seen["float32_precision"][0]:
             now["products"] = rounding(self._device)
