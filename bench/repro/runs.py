@@ -71,12 +71,14 @@ def parts_of(repro_run: ReproRun, stage: Stage) -> tuple[Part, ...]:
         return tuple(capsule.read_part(folder, rank) for rank in range(configuration.processes))
 
 
-def observed(repro_run: ReproRun, stage: Stage) -> Capsule:
+def observed(repro_run: ReproRun, stage: Stage, how: str = " here") -> Capsule:
     """What is compared with a capsule: one repro run here."""
-    stage.say(f"Rehearsing {repro_run.workload.steps} steps here")
-    parts = parts_of(repro_run, stage)
+    stage.say(f"Rehearsing {repro_run.workload.steps} steps{how}")
     return Capsule(
-        created_at=datetime.now(UTC).isoformat(timespec="seconds"), repro_run=repro_run, parts=parts, ids=stage.ids
+        parts=parts_of(repro_run, stage),
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        repro_run=repro_run,
+        ids=stage.ids,
     )
 
 
@@ -92,13 +94,9 @@ def recorded(
         seeds: runs that train with other seeds, for the accuracy they come to.
         ranks: numbers of ranks to be compared with one process.
     """
-    stage.say(f"Rehearsing {repro_run.workload.steps} steps, every one written down")
-    parts = parts_of(repro_run, stage)
-    found = Capsule(
-        created_at=datetime.now(UTC).isoformat(timespec="seconds"), repro_run=repro_run, parts=parts, ids=stage.ids
-    )
+    found = observed(repro_run, stage, how=", every one written down")
     if nudges:
-        near, far = _envelopes(repro_run, parts, stage, nudges)
+        near, far = _envelopes(repro_run, found.parts, stage, nudges)
         found = replace(found, envelope=near, envelope_other_device=far)
     if seeds:
         first = repro_run.workload.seed
