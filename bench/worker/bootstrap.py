@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from bench.learn import TrainingError, WorkloadError
+from bench.printable import first_line
 from bench.worker import job, variable_reads
 from launchers.heartbeat import Heart
 
@@ -38,7 +39,6 @@ class Rank:
     node: int  # number of its host
     folder: Path  # of the launch: heartbeats, logs, results
     heart: Heart
-    cores: tuple[int, ...] | None  # this process may run on; None where the system does not tell
 
 
 def start() -> Rank:
@@ -64,7 +64,6 @@ def start() -> Rank:
         node=int(os.environ.get("GROUP_RANK", "0")),
         folder=folder,
         heart=Heart(folder, rank),
-        cores=tuple(sorted(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else None,
     )
 
 
@@ -194,10 +193,10 @@ def _failure(error: BaseException) -> dict[str, Any]:
     """A failure in the words of a result file."""
     if isinstance(error, WorkloadError):
         return {"status": "refused", "reason": error.message, "hint": error.hint, "exit_code": error.exit_code}
-    first_line = next(iter(str(error).splitlines()), "")
+    first = first_line(error, "")
     # By name: torch itself may be what failed to import. MPS raises a plain RuntimeError.
-    if type(error).__name__ == "OutOfMemoryError" or "backend out of memory" in first_line:
-        return {"status": "oom_device", "reason": first_line}
+    if type(error).__name__ == "OutOfMemoryError" or "backend out of memory" in first:
+        return {"status": "oom_device", "reason": first}
     if isinstance(error, TrainingError):
-        return {"status": "crash", "reason": first_line}
-    return {"status": "crash", "reason": f"{type(error).__name__}: {first_line}"}
+        return {"status": "crash", "reason": first}
+    return {"status": "crash", "reason": f"{type(error).__name__}: {first}"}

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from bench.learn import WorkloadError
+from bench.printable import first_line
 from bench.store import fsops
 
 SCHEMA = "bench.checkpoint/1"
@@ -117,7 +118,7 @@ def read(file: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise WorkloadError(f"There is no checkpoint {file}.", _HINT) from None
     except (OSError, EOFError, ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile) as error:
-        why = str(error).splitlines()[0] if str(error) else type(error).__name__
+        why = first_line(error)
         raise WorkloadError(f"{file} is torn, or no checkpoint ({why}).", _HINT) from None
     except Exception as error:  # pickle's own, of which a user can make nothing
         raise WorkloadError(f"{file} holds more than tensors and plain values.", _HINT) from error

@@ -19,6 +19,7 @@ from bench import devices
 from bench.dna import gpu, identity
 from bench.learn.copying import NotCopiedError
 from bench.plan import Configuration
+from bench.printable import first_line
 from bench.version import __version__
 from bench.worker.bootstrap import Rank
 from launchers.heartbeat import Heart
@@ -222,7 +223,7 @@ def agreed(group: Group, local: Callable[[], T]) -> T:
 
 def in_words(error: BaseException) -> str:
     """One line; a reason of ours as it is, anything else with the name of its kind."""
-    first = (str(error).splitlines() or [""])[0]
+    first = first_line(error, "")
     if isinstance(error, NotProvenError | NotCopiedError):
         return first
     return f"{type(error).__name__}: {first}" if first else type(error).__name__

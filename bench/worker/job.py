@@ -29,11 +29,9 @@ class Job:
     pictures: str | None = None  # folder of the anatomy's; None: none
     has_ceilings: bool = False  # of this machine were measured, so operations are counted on a CPU too
 
-    def write(self, folder: Path) -> Path:
-        """Put the job where its ranks will look; returns the file."""
-        file = folder / JOB
-        file.write_text(json.dumps(asdict(self)))
-        return file
+    def write(self, folder: Path) -> None:
+        """Put the job where its ranks will look."""
+        (folder / JOB).write_text(json.dumps(asdict(self)))
 
     @classmethod
     def read(cls, file: Path) -> "Job":

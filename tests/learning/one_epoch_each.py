@@ -30,7 +30,6 @@ def main(number: int, world_size: int, folders: list[Path]) -> None:
             node=0,
             folder=folder,
             heart=Heart(folder, number),
-            cores=None,
         )
         run(rank, job.Job.read(folder / job.JOB))
         torch.set_num_interop_threads = lambda _: None  # a process can set it once

@@ -96,7 +96,7 @@ def stand_in(patch=setattr, *, width: int = 6, shift: int = 0) -> None:
 def rank_of(folder: Path, rank: int = 0, world: int = 1) -> Rank:
     folder.mkdir(parents=True, exist_ok=True)
     places = {"rank": rank, "world_size": world, "local_rank": rank, "node": 0}
-    return Rank(**places, folder=folder, heart=Heart(folder, rank), cores=None)
+    return Rank(**places, folder=folder, heart=Heart(folder, rank))
 
 
 def die_at(step: int) -> None:
