@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from bench.learn.augment_words import AFFINE, CROP, CUTOUT, FLIP, HUE, JITTER, Augmentation
+from bench.learn.catalogue import AFFINE, CROP, CUTOUT, FLIP, HUE, JITTER, Augmentation
 
 PADDING = 4  # pixels of black on each side before the crop
 WHITE = 255.0

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from bench.learn import WorkloadError, augment, mixing
-from bench.learn.augment_words import CROP, CUTOUT, FLIP, HUE, Augmentation, parse
-from bench.learn.data.dataset import DataSet
+from bench.learn.catalogue import CROP, CUTOUT, FLIP, HUE, Augmentation, parse_augmentations
+from bench.learn.data import DataSet
 
 # Images [batch, channels, height, width] in `dtype`; labels int64 [batch]; where samples are mixed, their rows of
 # `mixing.draw`.
@@ -107,7 +107,7 @@ class Batches:
             WorkloadError: an unknown augmentation, or one that these images cannot have.
         """
         if augmentations is not None:
-            self.augmentations: tuple[Augmentation, ...] = parse(augmentations)
+            self.augmentations: tuple[Augmentation, ...] = parse_augmentations(augmentations)
         if mixup is not None:
             self.mixup = mixup
         if cutmix is not None:

@@ -10,7 +10,7 @@ from torch.nn.parallel import DataParallel, DistributedDataParallel
 
 from bench.learn import WorkloadError
 from bench.learn.batches import Normalise
-from bench.learn.data.dataset import DataSet
+from bench.learn.data import DataSet
 
 _TOP5_FROM = 6  # with five classes or fewer the label is always among the first five
 

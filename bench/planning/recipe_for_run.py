@@ -5,7 +5,7 @@ from typing import NoReturn
 
 from bench.errors import UsageError
 from bench.learn import WorkloadError
-from bench.learn.augment_words import parse
+from bench.learn.catalogue import parse_augmentations
 from bench.plan import Configuration
 from bench.recipe import Recipe
 from bench.settings import Settings
@@ -78,7 +78,7 @@ def check_rows(recipe: Recipe, rows: Sequence[Configuration]) -> None:
 def _check_words(settings: Settings, recipe: Recipe) -> None:
     try:
         for words in (settings.data.augment, *(each.augment for each in recipe.phases)):
-            parse(words or ())
+            parse_augmentations(words or ())
     except WorkloadError as error:
         raise UsageError(error.message.rstrip("."), error.hint) from None
     mean, std = settings.data.mean, settings.data.std

@@ -18,8 +18,7 @@ from bench.account import Account
 from bench.dna.machine import Machine
 from bench.errors import BenchError, CannotError, UsageError
 from bench.learn import WorkloadError
-from bench.learn.augment_words import HUE, parse
-from bench.learn.catalogue import check_data, check_model
+from bench.learn.catalogue import HUE, check_data, check_model, parse_augmentations
 from bench.learn.sources import DataRequest, Source, find
 from bench.output import say
 from bench.plan import Plan
@@ -237,7 +236,7 @@ def account_of(settings: Settings, *, quiet: bool = False) -> Account | None:
 def _refuse_hue(settings: Settings, source: Source) -> None:
     """What every rank would say, once it has its data."""
     words = [settings.data.augment, *(each.augment or () for each in settings.recipe.phases)]
-    if source.shape[0] != 3 and any(each.name == HUE for some in words for each in parse(some)):
+    if source.shape[0] != 3 and any(each.name == HUE for some in words for each in parse_augmentations(some)):
         raise WorkloadError(f"{source.name} is not in colour, and has no hue.", "Leave hue out of augment.")
 
 

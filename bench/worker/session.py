@@ -9,12 +9,14 @@ from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.parallel import DataParallel, DistributedDataParallel
 
 from bench import ddp
-from bench.learn import WorkloadError, first_batch, mixing, rng
+from bench.learn import WorkloadError, mixing, rng
 from bench.learn import recipe as recipes
 from bench.learn.averaging import Ema
 from bench.learn.batches import Batches
+from bench.learn.catalogue import is_users
 from bench.learn.data import DataSet, of_workload
 from bench.learn.models import build
+from bench.learn.models.trial import first_batch
 from bench.learn.schedules import scheduler
 from bench.plan import Configuration, Workload
 from bench.recipe import Phase, Recipe
@@ -143,7 +145,7 @@ def _batches(world: World, workload: Workload, recipe: Recipe, data: DataSet) ->
 def _try_out(workload: Workload, model: nn.Module, images: torch.Tensor, classes: int) -> None:
     """A user's model, in the numbers that it is trained in."""
     with autocast(workload.precision, images.device):
-        first_batch.begin(
+        first_batch(
             workload.model,
             model,
             images,
@@ -161,7 +163,7 @@ def optimizer_of(
     Raises:
         WorkloadError: torch has no such update for these weights.
     """
-    users = first_batch.is_users(workload.model)
+    users = is_users(workload.model)
     sparse = recipes.sparse_weights(model, next(iter(batches))[0][:2]) if users else []
     warnings = (f"{recipes.UNFUSED} ({', '.join(sparse[:3])})",) if sparse else ()
     return recipes.optimizer(model, recipe, sparse), warnings

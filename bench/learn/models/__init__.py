@@ -27,7 +27,7 @@ _TORCHVISION_OPTIONS = {"googlenet": _PLAIN_OUTPUT, "inception_v3": _PLAIN_OUTPU
 def build(name: str, input_shape: Shape, classes: int, options: Mapping[str, Any] | None = None) -> nn.Module:
     """An untrained model on the CPU that takes [batch, *input_shape] and returns [batch, classes].
 
-    A user's own is not tried here: see `bench.learn.first_batch`. Weights are drawn from torch's global generator: seed
+    A user's own is not tried here: see `trial.first_batch`. Weights are drawn from torch's global generator: seed
     it first. `options` are keyword arguments of a named model.
 
     Raises:

@@ -6,12 +6,57 @@ from contextlib import suppress
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn.parameter import is_lazy
 
 from bench.learn import WorkloadError
+from bench.learn.catalogue import is_users
 from bench.learn.copying import NotCopiedError, aside, copy_of
 from bench.learn.models.causes import Shape, Situation, about_output, hint, in_words
 
 _LOOK_FOR_S = 10.0  # something that it takes, where it does not take what it should
+
+
+def first_batch(
+    name: str,
+    model: nn.Module,
+    images: Tensor,
+    classes: int,
+    *,
+    evaluated: bool = False,
+    shape_is_free: bool = False,
+) -> None:
+    """Try a copy of a user's model on its first batch; where that made the copy's weights, make the model's own.
+
+    Some models are made by it: lazy layers take their width from it, norms of flows their scale, and many users build a
+    layer in the first forward. So nothing else is shown to them before.
+
+    Args:
+        name: of the model; one that is not a user's own was tried when it was built.
+        model: on its device, in training mode.
+        images: its first batch, on its device.
+        classes: of the data.
+        evaluated: it is asked in evaluation mode too, after an epoch.
+        shape_is_free: the data can have another shape or number of classes.
+
+    Raises:
+        WorkloadError: it cannot take the batch, or returns anything but [batch, classes].
+    """
+    if not is_users(name):
+        return
+    tried = check_forward(name, model, images.clone(), classes, shape_is_free=shape_is_free)
+    if any(map(is_lazy, (*model.parameters(), *model.buffers()))) or (
+        tried is not None and _names(tried) != _names(model)
+    ):
+        with torch.no_grad():
+            model(images.clone())
+        model.to(images.device)
+    if evaluated:
+        check_forward(name, model.eval(), images.clone(), classes, shape_is_free=shape_is_free)
+        model.train()
+
+
+def _names(model: nn.Module) -> set[str]:
+    return {name for name, _ in model.named_parameters()}
 
 
 def check_forward(

@@ -13,8 +13,16 @@ from bench.account import Account, LeftOut
 from bench.learn import WorkloadError
 from bench.learn.naming import named
 from bench.learn.sources import hub, pickles
-from bench.learn.sources.places import data_folder, missing
-from bench.learn.sources.source import DataRequest, Labels, Source, Split, refuse_empty_classes, refuse_other_sizes
+from bench.learn.sources.source import (
+    DataRequest,
+    Labels,
+    Source,
+    Split,
+    data_folder,
+    missing,
+    refuse_empty_classes,
+    refuse_other_sizes,
+)
 
 _SHAPE = (3, 32, 32)
 _PUBLISHED = (50_000, 10_000)  # training and test pictures of either

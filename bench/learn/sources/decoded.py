@@ -18,8 +18,7 @@ import PIL
 
 from bench import whole_file
 from bench.account import PicturesSeen
-from bench.learn.sources.places import cache_folder
-from bench.learn.sources.source import Split
+from bench.learn.sources.source import Split, cache_folder
 
 _PAGE_BYTES = 4096
 _FORMAT = 2  # raise it when the same files would decode to something else

@@ -8,8 +8,7 @@ from pathlib import Path, PurePath
 
 from bench.account import LeftOut
 from bench.learn import WorkloadError
-from bench.learn.sources.progress import SlowWork
-from bench.learn.sources.source import Tell
+from bench.learn.sources.source import SlowWork, Tell
 
 PICTURES = frozenset(
     {

@@ -15,9 +15,17 @@ from bench.learn.naming import named
 from bench.learn.sources.decoded import remembered
 from bench.learn.sources.file_tree import Tree, Where, shown, walked
 from bench.learn.sources.pictures import CHANNELS, PictureFacts, PixelsError, decode, summary, threads
-from bench.learn.sources.places import data_folder, missing
-from bench.learn.sources.progress import SlowWork
-from bench.learn.sources.source import DataRequest, Shape, Source, Split, digest_of, refuse_empty_classes
+from bench.learn.sources.source import (
+    DataRequest,
+    Shape,
+    SlowWork,
+    Source,
+    Split,
+    data_folder,
+    digest_of,
+    missing,
+    refuse_empty_classes,
+)
 from bench.learn.sources.tree_layout import Classes, TreeLayout, understood
 from bench.printable import first_line
 

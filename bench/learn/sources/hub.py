@@ -13,14 +13,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from bench.learn import WorkloadError
 from bench.learn.sources.decoded import remembered
 from bench.learn.sources.pictures import PictureFacts, PixelsError, decode, summary
-from bench.learn.sources.places import torn
-from bench.learn.sources.progress import SlowWork
-from bench.learn.sources.source import DataRequest, Labels, Shape, Split, digest_of
+from bench.learn.sources.source import DataRequest, Labels, Shape, SlowWork, Split, digest_of, refuse_labels, torn
 from bench.printable import first_line
 
 _PICTURE_COLUMNS = ("img", "image")
@@ -144,21 +141,6 @@ def _labels(file: Path, classes: int) -> Labels:
     numbers = column.to_numpy()
     refuse_labels(numbers, classes, f"{file}: row {{row}} of column {name}")
     return numbers.astype(np.int64)  # type: ignore[no-any-return]
-
-
-def refuse_labels(numbers: NDArray[Any], classes: int, where: str) -> None:
-    """Labels that are no class.
-
-    Raises:
-        WorkloadError: there is one; `where` names its place, with {row} for its number.
-    """
-    wrong = (numbers < 0) | (numbers >= classes)
-    if wrong.any():
-        row = int(wrong.argmax())
-        trouble = f"{where.format(row=row)} is {numbers[row]}; there are classes 0 to {classes - 1}"
-        if (numbers >= classes).any():
-            trouble += f", and {int(numbers.max()) + 1} in this file"
-        raise WorkloadError(f"{trouble}.", "Check --data and --data-dir, or mend the labels.")
 
 
 def _blobs(file: Path) -> list[bytes | None]:

@@ -9,9 +9,7 @@ import numpy as np
 
 from bench.account import PicturesSeen
 from bench.learn import WorkloadError
-from bench.learn.sources.hub import refuse_labels
-from bench.learn.sources.places import torn
-from bench.learn.sources.source import Images, Labels, Shape, Split, digest_of
+from bench.learn.sources.source import Images, Labels, Shape, Split, digest_of, refuse_labels, torn
 from bench.printable import first_line
 
 _SAVED_AS = "Save uint8 rows of all red, then green, then blue values"

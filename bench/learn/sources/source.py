@@ -1,13 +1,18 @@
-"""The nouns: what is asked of a data set, what was found of it, and its pictures as arrays."""
+"""What data sets are spoken of with: what is asked for, where it is looked for, what was found, why it is refused."""
 
+import os
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from platformdirs import user_cache_path
 
+from bench import folders
 from bench.account import TRAINING, VALIDATION, Account, PicturesSeen
 from bench.learn import WorkloadError
 
@@ -16,6 +21,8 @@ Images = NDArray[np.uint8]  # [n, channels, height, width]
 Labels = NDArray[np.int64]  # [n]
 Digests = NDArray[np.uint64]  # [n], of each picture as it is stored
 Tell = Callable[[str], None]
+
+_EVERY_S = 2.0  # a word of how far slow work is
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,3 +156,57 @@ def refuse_empty_classes(request: DataRequest, account: Account) -> None:
                 f"Class {lacking[0]!r} has {each_part[0]} and no {each_part[1]}{more}.",
                 "Every class needs some in every part; if that is meant: --allow-empty-classes",
             )
+
+
+def refuse_labels(numbers: NDArray[Any], classes: int, where: str) -> None:
+    """Labels that are no class.
+
+    Raises:
+        WorkloadError: there is one; `where` names its place, with {row} for its number.
+    """
+    wrong = (numbers < 0) | (numbers >= classes)
+    if wrong.any():
+        row = int(wrong.argmax())
+        trouble = f"{where.format(row=row)} is {numbers[row]}; there are classes 0 to {classes - 1}"
+        if (numbers >= classes).any():
+            trouble += f", and {int(numbers.max()) + 1} in this file"
+        raise WorkloadError(f"{trouble}.", "Check --data and --data-dir, or mend the labels.")
+
+
+def cache_folder() -> Path:
+    """BENCH_CACHE_DIR, else the platform's own cache folder for `bench`."""
+    given = os.environ.get("BENCH_CACHE_DIR")
+    return folders.expanded(given) if given else folders.of_user(user_cache_path)
+
+
+def data_folder(given: str | None) -> Path:
+    """The folder asked for, else BENCH_DATA_DIR, else `data` in the cache folder."""
+    given = given or os.environ.get("BENCH_DATA_DIR")
+    return folders.expanded(given) if given else cache_folder() / "data"
+
+
+def missing(name: str, root: Path, wanted: str, instead: str = "") -> WorkloadError:
+    """The error for a data set that is not where it was looked for."""
+    state = f"has no {wanted}" if root.is_dir() else "is a file" if root.exists() else "does not exist"
+    return WorkloadError(
+        f"{name} was not found: {root} {state}.",
+        instead or "Give its folder with --data-dir, or set BENCH_DATA_DIR.",
+    )
+
+
+def torn(file: Path, what: str) -> WorkloadError:
+    """The error for a file that is there and cannot be read."""
+    return WorkloadError(f"{file} is damaged: {what}.", "Delete it and get it again.")
+
+
+class SlowWork:
+    """How far one piece of work is, told now and then; silent when it takes no longer than a moment."""
+
+    def __init__(self, tell: Tell, what: str) -> None:
+        self._tell, self._what, self._last = tell, what, time.monotonic()
+
+    def at(self, done: int, of: int | None = None) -> None:
+        """So many are done; says so when the last word is older than two seconds."""
+        if time.monotonic() - self._last > _EVERY_S:
+            self._last = time.monotonic()
+            self._tell(f"{self._what}: {f'{done / of:.0%}' if of else f'{done:,} so far'}")

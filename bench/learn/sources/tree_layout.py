@@ -1,15 +1,17 @@
 """Which folder of a tree serves as what: training, validation, classes. By names, and by what the folders hold."""
 
+import csv
 import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from bench.account import TRAINING, VALIDATION, several
 from bench.learn import WorkloadError
-from bench.learn.sources import annotations
 from bench.learn.sources.file_tree import Tree, Where, shown
+from bench.printable import first_line
 
 ACCEPTED = "Taken are <class>/*.jpg, or train/<class>/*.jpg beside val/<class>/*.jpg; see docs/data.md"
 _TEST = "test"
@@ -212,7 +214,7 @@ def _annotated(found: _Found, place: Where) -> Classes | None:
     """Tiny-ImageNet's validation: pictures in one folder, and a text file that names the class of each."""
     if not (file := found.tree.root.joinpath(*place, _ANNOTATIONS)).is_file():
         return None
-    class_of = annotations.read(file)
+    class_of = _class_of(file)
     classes: dict[str, list[Where]] = defaultdict(list)
     for each in found.tree.below(*place):
         if each[-1] not in class_of:
@@ -220,6 +222,15 @@ def _annotated(found: _Found, place: Where) -> Classes | None:
         classes[class_of[each[-1]]].append(each)
     found.say(f"the classes of {'/'.join(place)}/ are read from {_ANNOTATIONS}", "class folders would be taken as well")
     return dict(classes)
+
+
+def _class_of(file: Path) -> dict[str, str]:
+    """Picture's name -> its class: the first two columns of lines with tabs."""
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            return {row[0]: row[1] for row in csv.reader(lines, delimiter="\t") if len(row) > 1}
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise WorkloadError(f"{file} cannot be read: {first_line(error)}.", "Save it as UTF-8, with tabs.") from error
 
 
 def _refuse_unless_classes(found: _Found, training: Classes, place: Where) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from bench.learn import augment
-from bench.learn.augment_words import AFFINE, CUTOUT, HUE, JITTER, Augmentation
+from bench.learn.catalogue import AFFINE, CUTOUT, HUE, JITTER, Augmentation
 
 BOTH = (augment.CROP, augment.FLIP)
 CHANGES = (AFFINE, JITTER, HUE)

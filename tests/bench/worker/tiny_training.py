@@ -18,7 +18,7 @@ import pytest
 import torch
 from torch import nn
 
-from bench.learn.data.dataset import DataSet
+from bench.learn.data import DataSet
 from bench.plan import Checkpointing, Configuration, Workload
 from bench.recipe import Phase, Recipe
 from bench.worker import job, session

@@ -313,7 +313,7 @@ def test_the_digest_is_of_pictures_labels_and_classes_and_of_no_place(tmp_path):
 
 
 def test_an_index_that_takes_long_says_how_far_it_is(tmp_path, monkeypatch):
-    monkeypatch.setattr("bench.learn.sources.progress._EVERY_S", -1)
+    monkeypatch.setattr("bench.learn.sources.source._EVERY_S", -1)
     said = []
     found(tree(tmp_path, "train", "val"), tell=said.append).arrays()
     assert any("looking through" in line for line in said)

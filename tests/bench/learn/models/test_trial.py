@@ -5,8 +5,10 @@ import threading
 import pytest
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
-from bench.learn import WorkloadError, first_batch
+from bench.learn import WorkloadError
+from bench.learn.models.trial import first_batch
 
 IMAGES = torch.rand(4, 3, 8, 8)
 OWN = "own.py:make"
@@ -28,7 +30,7 @@ class Noting(nn.Module):
 def test_a_model_that_is_whole_is_shown_nothing():
     model = Noting()
     before = {name: each.clone() for name, each in model.state_dict().items()}
-    first_batch.begin(OWN, model, IMAGES, 10)
+    first_batch(OWN, model, IMAGES, 10)
     assert model.seen == []
     assert all(torch.equal(each, before[name]) for name, each in model.state_dict().items())
 
@@ -36,7 +38,7 @@ def test_a_model_that_is_whole_is_shown_nothing():
 def test_what_cannot_be_copied_is_shown_nothing_either():
     model = Noting()
     model.lock = threading.Lock()
-    first_batch.begin(OWN, model, IMAGES, 5)
+    first_batch(OWN, model, IMAGES, 5)
     assert model.seen == []
 
 
@@ -65,9 +67,9 @@ class Lazy(nn.Sequential):
 @pytest.mark.parametrize("kind", [MadeInForward, Lazy])
 def test_a_model_that_its_first_batch_makes_is_made_by_its_first_batch(kind):
     model = kind()
-    first_batch.begin(OWN, model, IMAGES, 10)
+    first_batch(OWN, model, IMAGES, 10)
     assert [torch.equal(each, IMAGES) for each in model.seen] == [True]
-    assert not first_batch.is_unmade(model)
+    assert not any(map(is_lazy, (*model.parameters(), *model.buffers())))
     assert sum(each.numel() for each in model.parameters()) > 1000
     assert all(each.requires_grad for each in model.parameters())
 
@@ -85,7 +87,7 @@ def test_a_scale_that_is_set_from_the_first_batch_is_left_to_training():
             return self.head((self.scale * x).flatten(1))
 
     model = FromFirstBatch()
-    first_batch.begin(OWN, model, IMAGES, 10)
+    first_batch(OWN, model, IMAGES, 10)
     assert (model.is_set, model.scale.item()) == (False, 1.0)
 
 
@@ -100,14 +102,14 @@ def test_a_batch_of_a_fixed_size_and_a_forward_that_needs_gradients_are_taken():
             (slope,) = torch.autograd.grad(self.head(x).sum(), x, create_graph=True)
             return self.head(x - slope)
 
-    first_batch.begin(OWN, Fixed(), IMAGES, 10)
+    first_batch(OWN, Fixed(), IMAGES, 10)
 
 
 def test_a_model_that_does_not_fit_is_told_so_and_a_named_one_was_asked_before():
     with pytest.raises(WorkloadError, match=r"returns \[4, 10\] for 4 images of 3x8x8; the data has 7 classes"):
-        first_batch.begin(OWN, Noting(), IMAGES, 7)
-    first_batch.begin("resnet18", Noting(), IMAGES, 7)
-    first_batch.begin("timm:vit", Noting(), IMAGES, 7)
+        first_batch(OWN, Noting(), IMAGES, 7)
+    first_batch("resnet18", Noting(), IMAGES, 7)
+    first_batch("timm:vit", Noting(), IMAGES, 7)
 
 
 def test_the_batch_itself_is_not_written_to():
@@ -116,7 +118,7 @@ def test_the_batch_itself_is_not_written_to():
             return super().forward(x.div_(255))
 
     images = IMAGES.clone()
-    first_batch.begin(OWN, Writing(), images, 10)
+    first_batch(OWN, Writing(), images, 10)
     assert torch.equal(images, IMAGES)
 
 
@@ -125,7 +127,7 @@ def test_a_compiled_model_is_compiled_for_the_batch_of_training_alone():
 
     counter = CompileCounter()
     model = torch.compile(Noting(), backend=counter)
-    first_batch.begin(OWN, model, IMAGES, 10)
+    first_batch(OWN, model, IMAGES, 10)
     assert counter.frame_count == 0
     model(IMAGES)
     assert counter.frame_count >= 1
