@@ -21,6 +21,8 @@ from bench import plugins
 from bench.errors import CannotError, UsageError
 from bench.exporting import targets
 
+_HAS = ("NEEDS", "write", "opened")
+
 
 def names() -> tuple[str, ...]:
     """The targets there are, in alphabetical order."""
@@ -35,7 +37,11 @@ def find(name: str) -> ModuleType:
         CannotError: a library that it needs is not installed, or it is another distribution's and broken.
     """
     try:
-        module = import_module(f"{targets.__name__}.{name}") if name in _own() else _brought(name)
+        module = (
+            import_module(f"{targets.__name__}.{name}")
+            if name in _own()
+            else plugins.load(plugins.EXPORTERS, name, *_HAS)
+        )
     except LookupError:
         close = get_close_matches(name, names(), n=1)
         meant = f". Did you mean {close[0]}?" if close else ""
@@ -50,8 +56,3 @@ def find(name: str) -> ModuleType:
 
 def _own() -> tuple[str, ...]:
     return tuple(module.name for module in iter_modules(targets.__path__))
-
-
-def _brought(name: str) -> ModuleType:
-    module: ModuleType = plugins.load(plugins.EXPORTERS, name, "NEEDS", "write", "opened")
-    return module

@@ -83,6 +83,12 @@ class Run:
         }
 
     @property
+    def texts(self) -> dict[str, Any]:
+        """All that the launch's row tells and is no number."""
+        numbers = self.numbers
+        return {name: value for name, value in self.facts.items() if name not in numbers}
+
+    @property
     def facts(self) -> dict[str, Any]:
         """All that the launch's row tells, by column; what is missing is absent."""
         columns = {item.name: getattr(self.launch, item.name) for item in fields(self.launch)}
@@ -115,6 +121,19 @@ class Record:
             for row in self.study.rows
             for name, estimate in (("samples_per_s", row.throughput), ("speedup", row.speedup))
             if estimate is not None
+        }
+
+    @property
+    def scalars(self) -> dict[str, str | float | bool]:
+        """Every setting's value by its name, as trackers take one."""
+        return {each.name: scalars(each) for each in self.settings}
+
+    @property
+    def configuration(self) -> dict[str, dict[str, Any]]:
+        """Every setting's value, and who set it."""
+        return {
+            "settings": {each.name: each.value for each in self.settings},
+            "origins": {each.name: each.origin for each in self.settings},
         }
 
     @property

@@ -9,7 +9,7 @@ from bench.analysis.learning import accuracy
 from bench.exporting.record import Point, Record, Run, Setting, ids, scalars
 from bench.store.schema import ClassScore
 from reports.text import fmt
-from reports.text.plain import finite
+from reports.text.plain import as_csv, finite
 
 Rows = list[dict[str, Any]]
 
@@ -100,6 +100,23 @@ def labels(classes: Sequence[ClassScore], spelled: Callable[[str], str] = str) -
     if all(names) and len({name.casefold() for name in names}) == len(names):
         return names
     return [f"{each.label} {name}".strip() for each, name in zip(classes, names, strict=True)]
+
+
+def class_metrics(classes: Sequence[ClassScore], spelled: Callable[[str], str] = str) -> dict[str, float]:
+    """The shares of every class by the name of their metric, as `class_f1/cat`; arguments as `labels` has them."""
+    return {
+        f"class_{name}/{label}": value
+        for label, each in zip(labels(classes, spelled), classes, strict=True)
+        for name, value in scores(each).items()
+        if isinstance(value, float)
+    }
+
+
+def class_files(run: Run) -> dict[str, str]:
+    """What trackers take of a launch's classes, by the names of files; empty where there are none."""
+    if not run.classes:
+        return {}
+    return {"classification.txt": classification_report(run), "confusion.csv": as_csv(confusion_of(run))}
 
 
 def classification_report(run: Run) -> str:

@@ -99,8 +99,7 @@ def config(record: Record, run: Run) -> dict[str, Any]:
         "parameters": run.launch.params,
         "precision": work.precision,
         "seed": run.launch.seed,
-        "settings": {each.name: each.value for each in record.settings},
-        "origins": {each.name: each.origin for each in record.settings},
+        **record.configuration,
     }
 
 
@@ -150,9 +149,8 @@ def card(record: Record, run: Run, kept: _Kept | None) -> str:
             "",
             tables.settings_in_markdown(set_by_hand),
             "",
-            "All other settings are the defaults; `config.json` has every one. `curves.csv` has each epoch."
-            if run.epochs
-            else "All other settings are the defaults; `config.json` has every one.",
+            "All other settings are the defaults; `config.json` has every one."
+            + (" `curves.csv` has each epoch." if run.epochs else ""),
             "",
             "It is repeated by",
             "",
@@ -212,10 +210,9 @@ def _accuracy(record: Record, run: Run) -> list[str]:
     lines += [f"| {name} | {significant(value, 6)} |" for name, value in last.values.items()]
     alike = [each for each in record.runs if each.launch.configuration == run.launch.configuration]
     reached = [each.epochs[-1].values["top1"] for each in alike if each.epochs]
-    among = (
-        f"Top-1 of the {len(reached)} launches of {run.launch.configuration}: {min(reached):.2%} to {max(reached):.2%}."
-    )
-    return [*lines, "", *([among, ""] if len(reached) > 1 else [])]
+    of = f"Top-1 of the {len(reached)} launches of {run.launch.configuration}"
+    among = [f"{of}: {min(reached):.2%} to {max(reached):.2%}.", ""] if len(reached) > 1 else []
+    return [*lines, "", *among]
 
 
 def _header(record: Record, run: Run) -> list[str]:
@@ -236,11 +233,8 @@ def _header(record: Record, run: Run) -> list[str]:
             for key, name in (("top1", "top-1 accuracy"), ("top5", "top-5 accuracy"))
             if key in values
         ]
-        result = {
-            "task": {"type": "image-classification"},
-            "dataset": {"name": work.data, "type": work.data},
-            "metrics": found,
-        }
+        dataset = {"name": work.data, "type": work.data}
+        result = {"task": {"type": "image-classification"}, "dataset": dataset, "metrics": found}
         lines += ["metrics:", "- accuracy", f"model-index: {json.dumps([{'name': work.model, 'results': [result]}])}"]
     return lines
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from bench.errors import CannotError
 from bench.exporting import tables
-from bench.exporting.record import Record, Run, digest, ids, scalars
+from bench.exporting.record import Record, Run, digest, ids
 from bench.printable import first_line
 from reports.text.plain import as_csv
 
@@ -130,7 +130,7 @@ def _study(store: _Store, record: Record, run: str) -> None:
     at = round(record.ended_at * 1000)
     store.annotate(
         run,
-        _params(record),
+        record.scalars,
         {
             "mlflow.runName": record.plan.study_id,
             "mlflow.note.content": record.report[:_VALUE_CHARACTERS],
@@ -149,16 +149,15 @@ def _launch(store: _Store, record: Record, each: Run, run: str) -> None:
     from mlflow.entities import Metric  # noqa: PLC0415
 
     launch, began = each.launch, each.began_at
-    facts = {name: value for name, value in each.facts.items() if name not in each.numbers}
     store.annotate(
         run,
-        _params(record) | {"configuration": launch.configuration, "ranks": launch.ranks, "round": launch.round},
+        record.scalars | {"configuration": launch.configuration, "ranks": launch.ranks, "round": launch.round},
         {
             "mlflow.runName": each.name,
             "bench.study": launch.study_id,
             "bench.evaluated": record.evaluated,
             **{f"origin.{setting.name}": setting.origin for setting in record.settings},
-            **{f"launch.{name}": value for name, value in facts.items()},
+            **{f"launch.{name}": value for name, value in each.texts.items()},
             **{f"dna.{name}": value for name, value in ids(each.dna).items()},
         },
     )
@@ -178,23 +177,14 @@ def _launch(store: _Store, record: Record, each: Run, run: str) -> None:
         for point in each.epochs
         for name, value in point.values.items()
     ]
-    for label, score in zip(tables.labels(each.classes, _key), each.classes, strict=True):
-        metrics += [
-            Metric(f"class_{name}/{label}", value, at(0), score.epoch + 1)
-            for name, value in tables.scores(score).items()
-            if isinstance(value, float)
-        ]
+    for name, value in tables.class_metrics(each.classes, _key).items():
+        metrics.append(Metric(name, value, at(0), each.classes[0].epoch + 1))
     store.measure(run, metrics)
-    if each.classes:
-        store.client.log_text(run, tables.classification_report(each), "classification.txt")
-        store.client.log_text(run, as_csv(tables.confusion_of(each)), "confusion.csv")
+    for name, text in tables.class_files(each).items():
+        store.client.log_text(run, text, name)
     if each.dna:
         store.client.log_text(run, json.dumps(tables.fingerprint(each), indent=1), "dna.json")
     store.client.set_terminated(run, _ENDINGS.get(launch.status, "FAILED"), at(launch.total_s or 0))
-
-
-def _params(record: Record) -> dict[str, Any]:
-    return {each.name: scalars(each) for each in record.settings}
 
 
 def _short(value: Any) -> str:

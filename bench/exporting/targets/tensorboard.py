@@ -11,7 +11,7 @@ from typing import Any
 
 from bench.exporting import tables
 from bench.exporting.files import drafted
-from bench.exporting.record import Record, Run, ids, scalars
+from bench.exporting.record import Record, Run, ids
 
 NEEDS: Mapping[str, str] = {"tensorboard": "tensorboard>=2.20"}
 
@@ -78,20 +78,16 @@ def _of_run(record: Record, run: Run) -> Iterator[Any]:
         epoch, at = run.epochs[-1].index if run.epochs else 0, began + (run.epochs[-1].seconds if run.epochs else 0)
         yield _text("classification", f"```\n{tables.classification_report(run)}```", at, epoch)
         yield _text("confusion", _confusion(run), at, epoch)
-        for label, score in zip(tables.labels(run.classes), run.classes, strict=True):
-            for name, value in tables.scores(score).items():
-                if isinstance(value, float):
-                    yield _scalar(f"class_{name}/{label}", value, epoch, at)
+        for name, value in tables.class_metrics(run.classes).items():
+            yield _scalar(name, value, epoch, at)
 
 
 def _of_study(record: Record) -> Iterator[Any]:
     ended = record.ended_at
     yield _text("report", record.report, ended)
     yield _text("command", f"```\n{record.plan.command}\n```", ended)
-    for row in record.study.rows:
-        for name, estimate in (("samples_per_s", row.throughput), ("speedup", row.speedup)):
-            if estimate is not None:
-                yield _scalar(f"{name}/{row.key}", estimate.estimate, 0, ended)
+    for name, value in record.estimates.items():
+        yield _scalar(name, value, 0, ended)
 
 
 def _scalar(tag: str, value: float, step: int, at: float) -> Any:
@@ -129,8 +125,7 @@ def _hparams(record: Record, run: Run, at: float) -> Any:
     )
 
     start = SessionStartInfo(group_name=run.launch.launch_id, start_time_secs=at)
-    settings = {each.name: scalars(each) for each in record.settings}
-    for name, value in {**settings, "configuration": run.launch.configuration, "round": run.launch.round}.items():
+    for name, value in {**record.scalars, "configuration": run.launch.configuration, "round": run.launch.round}.items():
         if isinstance(value, bool):
             start.hparams[name].bool_value = value
         elif isinstance(value, str):

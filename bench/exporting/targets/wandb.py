@@ -15,7 +15,7 @@ from typing import Any
 
 from bench.errors import CannotError
 from bench.exporting import tables
-from bench.exporting.files import staging
+from bench.exporting.files import staging, write_texts
 from bench.exporting.record import Record, Run, digest, ids
 from bench.printable import first_line
 from reports.text.plain import as_csv
@@ -123,8 +123,8 @@ def _about_launch(record: Record, run: Run) -> dict[str, Any]:
         "notes": launch.reason,
         "failed": run.failed,
         "config": {
-            **_config(record),
-            "launch": {name: value for name, value in run.facts.items() if name not in run.numbers},
+            **record.configuration,
+            "launch": run.texts,
             "configuration": launch.configuration,
             "ranks": launch.ranks,
             "round": launch.round,
@@ -136,15 +136,8 @@ def _about_launch(record: Record, run: Run) -> dict[str, Any]:
 
 def _about_study(record: Record) -> dict[str, Any]:
     study_id = record.plan.study_id
-    config = {**_config(record), "command": record.plan.command, "created_at": record.plan.created_at}
+    config = {**record.configuration, "command": record.plan.command, "created_at": record.plan.created_at}
     return {"name": study_id, "group": study_id, "job_type": "study", "config": config}
-
-
-def _config(record: Record) -> dict[str, Any]:
-    return {
-        "settings": {each.name: each.value for each in record.settings},
-        "origins": {each.name: each.origin for each in record.settings},
-    }
 
 
 def _launch(run: Run, session: Any) -> None:
@@ -155,27 +148,15 @@ def _launch(run: Run, session: Any) -> None:
     for point in run.steps:
         session.log({"step": point.index, **_named("steps", point.numbers.items())})
     for point in run.epochs:
-        session.log(
-            {
-                "epoch": point.index,
-                "samples": point.samples,
-                "seconds": point.seconds,
-                **_named("epochs", point.values.items()),
-            }
-        )
+        axes = {"epoch": point.index, "samples": point.samples, "seconds": point.seconds}
+        session.log({**axes, **_named("epochs", point.values.items())})
     session.summary.update(_named("launch", run.numbers.items()))
     for label, score in zip(tables.labels(run.classes), run.classes, strict=True):
         session.summary.update(_named(f"classes/{label}", tables.scores(score).items()))
     if run.dna:
         session.summary.update(_named("dna", ids(run.dna).items()))
     if run.classes:
-        _keep(
-            session,
-            {
-                "classification.txt": tables.classification_report(run),
-                "confusion.csv": as_csv(tables.confusion_of(run)),
-            },
-        )
+        _keep(session, tables.class_files(run))
 
 
 def _study(record: Record, session: Any) -> None:
@@ -192,7 +173,6 @@ def _named(room: str, values: Iterable[tuple[str, Any]]) -> dict[str, Any]:
 
 def _keep(session: Any, texts: Mapping[str, str]) -> None:
     """Files of the run; they lie in its folder, so that it can be moved."""
-    for name, text in texts.items():
-        file = Path(session.dir) / name
-        file.write_text(text, encoding="utf-8", newline="\n")
-        session.save(str(file), base_path=session.dir, policy="now")
+    write_texts(Path(session.dir), texts)
+    for name in texts:
+        session.save(str(Path(session.dir) / name), base_path=session.dir, policy="now")
