@@ -46,9 +46,7 @@ class Account:
     training: tuple[int, ...]  # pictures of each class
     validation: tuple[int, ...]
     remarks: tuple[tuple[str, str], ...] = ()  # of the layout: what, and what to do
-    seen: Mapping[str, PicturesSeen] = field(
-        default_factory=dict
-    )  # training, validation; empty before anything was decoded
+    seen: Mapping[str, PicturesSeen] = field(default_factory=dict)  # by part; empty before anything was decoded
     shared: int = 0  # validation pictures that are also in training, byte for byte
     shared_example: str = ""
     repeated: int = 0  # training pictures that are there more than once

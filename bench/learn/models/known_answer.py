@@ -93,12 +93,8 @@ def _spin() -> NoReturn:
         pass
 
 
-def _raise() -> NoReturn:
-    raise RuntimeError("known-answer: raised, as asked")
-
-
-def _out_of_device_memory() -> NoReturn:
-    raise torch.OutOfMemoryError("known-answer: the device's memory is full, as asked")
+def _raise(error: Exception) -> NoReturn:
+    raise error
 
 
 def _take_memory() -> NoReturn:
@@ -127,26 +123,19 @@ def _fork() -> None:
         os._exit(0)
 
 
-def _send(number: signal.Signals) -> Callable[[], None]:
-    def strike() -> None:
-        os.kill(os.getpid(), number)
-
-    return strike
-
-
 # The first ten end a rank, or keep it from ever ending; those after them leave something behind and go on.
 FAULTS: Mapping[str, Callable[[], object]] = {
-    "kill": _send(signal.SIGKILL),
-    "terminate": _send(signal.SIGTERM),
-    "stop": _send(signal.SIGSTOP),
+    "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    "terminate": lambda: os.kill(os.getpid(), signal.SIGTERM),
+    "stop": lambda: os.kill(os.getpid(), signal.SIGSTOP),
     "hang": lambda: time.sleep(_LASTING_S),
     "spin": _spin,
     "segfault": lambda: ctypes.string_at(0),
     "abort": os.abort,
     "exit-0": lambda: os._exit(0),
     "exit-7": lambda: os._exit(7),
-    "raise": _raise,
-    "oom-device": _out_of_device_memory,
+    "raise": lambda: _raise(RuntimeError("known-answer: raised, as asked")),
+    "oom-device": lambda: _raise(torch.OutOfMemoryError("known-answer: the device's memory is full, as asked")),
     "fill-host": _take_memory,
     "fill-device": _take_device_memory,
     "helper": _leave_a_helper,

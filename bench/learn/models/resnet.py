@@ -70,11 +70,8 @@ class _ResNet(nn.Module):
         dropout: float,
     ) -> None:
         super().__init__()
-        self.conv1 = (
-            nn.Conv2d(channels, 64, 3, padding=1, bias=False)
-            if small
-            else nn.Conv2d(channels, 64, 7, stride=2, padding=3, bias=False)
-        )
+        side, stride, padding = (3, 1, 1) if small else (7, 2, 3)
+        self.conv1 = nn.Conv2d(channels, 64, side, stride, padding, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.Identity() if small else nn.MaxPool2d(3, stride=2, padding=1)

@@ -73,22 +73,22 @@ _CIFAR100 = _Layout(
 
 @named("cifar10")
 def cifar10(request: DataRequest) -> Source:
-    """CIFAR-10: 10 classes, 5,000 training and 1,000 test images of each. Raises as `_load` does."""
+    """CIFAR-10: 10 classes, 5,000 training and 1,000 test images of each.
+
+    Raises:
+        WorkloadError: the files are missing, incomplete or damaged, or another shape was asked for.
+    """
     return _load(request, _CIFAR10)
 
 
 @named("cifar100")
 def cifar100(request: DataRequest) -> Source:
-    """CIFAR-100 with its 100 fine labels. Raises as `_load` does."""
+    """CIFAR-100 with its 100 fine labels. Raises as `cifar10` does."""
     return _load(request, _CIFAR100)
 
 
 def _load(request: DataRequest, layout: _Layout) -> Source:
-    """Find the data set, and check that labels and class names agree.
-
-    Raises:
-        WorkloadError: the files are missing, incomplete or damaged, or another shape was asked for.
-    """
+    """Find the data set, and check that labels and class names agree."""
     refuse_other_sizes(request, _SHAPE, layout.classes)
     root = data_folder(request.folder)
     tops = (root, root / request.name)
@@ -126,8 +126,7 @@ def _of_parquet(request: DataRequest, layout: _Layout, folder: Path) -> Source:
 
     taken = [*files["train"], *files["test"]]
     beside = [file for place in {file.parent for file in taken} for file in place.glob("*.parquet")]
-    found = _Read(names=names, train=train, test=test, parts=read, taken=taken, beside=beside)
-    return _source(request, layout, folder, found)
+    return _source(request, layout, folder, names, (train, test), read, taken, beside)
 
 
 def _of_pickles(request: DataRequest, layout: _Layout, folder: Path, parquet: Path | None) -> Source:
@@ -148,10 +147,8 @@ def _of_pickles(request: DataRequest, layout: _Layout, folder: Path, parquet: Pa
         ]
     files = [folder / name for name in everything]
     beside = [file for file in folder.glob("*batch*") if file.is_file()]
-    found = _Read(
-        names=names, train=train.labels, test=test.labels, parts=lambda: (train, test), taken=files, beside=beside
-    )
-    return _source(request, layout, folder, found, remarks)
+    numbers = train.labels, test.labels
+    return _source(request, layout, folder, names, numbers, lambda: (train, test), files, beside, remarks)
 
 
 def _refuse_other_classes(request: DataRequest, layout: _Layout, folder: Path, names: tuple[str, ...] | None) -> None:
@@ -161,42 +158,35 @@ def _refuse_other_classes(request: DataRequest, layout: _Layout, folder: Path, n
         )
 
 
-def _left_out(name: str, folder: Path, files: Sequence[Path]) -> tuple[LeftOut, ...]:
-    if not files:
-        return ()
-    kind, example = f"files that are no part of {name}", str(files[0].relative_to(folder))
-    return (LeftOut(kind=kind, count=len(files), example=example, fix="remove them, or give them a part's name"),)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Read:
-    """What is known of the files of either layout."""
-
-    names: tuple[str, ...] | None  # None: the files name no classes
-    train: Labels
-    test: Labels
-    parts: Callable[[], tuple[Split, Split]]
-    taken: Sequence[Path]
-    beside: Sequence[Path]  # files of their kind in the same folders, those that are taken among them
-
-
-def _source(
-    request: DataRequest, layout: _Layout, folder: Path, found: _Read, remarks: Sequence[tuple[str, str]] = ()
+def _source(  # noqa: PLR0917 - what is known of the files of either layout
+    request: DataRequest,
+    layout: _Layout,
+    folder: Path,
+    names: tuple[str, ...] | None,  # None: the files name no classes
+    labels: tuple[Labels, Labels],
+    read: Callable[[], tuple[Split, Split]],
+    taken: Sequence[Path],
+    beside: Sequence[Path],  # files of their kind in the same folders, those that are taken among them
+    remarks: Sequence[tuple[str, str]] = (),
 ) -> Source:
-    left = sorted({*found.beside} - {*found.taken})
-    names = found.names or tuple(str(label) for label in range(layout.classes))
-    training, validation = (
-        tuple(np.bincount(each, minlength=layout.classes).tolist()) for each in (found.train, found.test)
-    )
-    if (len(found.train), len(found.test)) != _PUBLISHED:
+    left = sorted({*beside} - {*taken})
+    fix = "remove them, or give them a part's name"
+    left_out = [
+        LeftOut(kind=f"files that are no part of {request.name}", count=len(left), example=str(each), fix=fix)
+        for each in [file.relative_to(folder) for file in left[:1]]
+    ]
+    names = names or tuple(str(label) for label in range(layout.classes))
+    training, validation = (tuple(np.bincount(each, minlength=layout.classes).tolist()) for each in labels)
+    found = len(labels[0]), len(labels[1])
+    if found != _PUBLISHED:
         whole = " and ".join(f"{count:,}" for count in _PUBLISHED)
-        what = f"{len(found.train):,} training and {len(found.test):,} test pictures; {request.name} has {whole}"
+        what = f"{found[0]:,} training and {found[1]:,} test pictures; {request.name} has {whole}"
         remarks = [*remarks, (what, "do not compare its accuracy with published numbers")]
     account = Account(
         name=request.name,
-        found=len(found.taken) + len(left),
-        taken=len(found.taken),
-        left_out=_left_out(request.name, folder, left),
+        found=len(taken) + len(left),
+        taken=len(taken),
+        left_out=tuple(left_out),
         split="its test part is for validation",
         classes=names,
         training=training,
@@ -212,5 +202,5 @@ def _source(
         std=layout.std,
         place=str(folder),
         account=account,
-        read=found.parts,
+        read=read,
     )

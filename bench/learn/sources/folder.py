@@ -141,11 +141,7 @@ def _read(root: Path, pictures: Sequence[Picture], names: Sequence[str], shape: 
 
 
 def _decoded(root: Path, pictures: Sequence[Picture], shape: Shape, request: DataRequest) -> Split:
-    """Every picture; those that cannot be read are all found before the first of them is named.
-
-    Raises:
-        WorkloadError: there are some.
-    """
+    """Every picture; those that cannot be read are all found before the first of them is named."""
     images = np.empty((len(pictures), *shape), dtype=np.uint8)
     digests = np.empty(len(pictures), dtype=np.uint64)
     progress = SlowWork(request.tell, f"Data     decoding {len(pictures):,} pictures of {root}")

@@ -105,26 +105,22 @@ def _schema(file: Path) -> Any:
         raise torn(file, first_line(error)) from error
 
 
-def _column(file: Path, names: tuple[str, ...]) -> str:
+def _column(file: Path, names: tuple[str, ...]) -> tuple[str, Any]:
+    """The first of these columns that is there: its name, and what it holds."""
     schema = _schema(file)
     found = next((name for name in names if name in schema.names), None)
     if found is None:
         raise WorkloadError(
             f"{file} has no column {' or '.join(names)}.", f"Its columns are: {', '.join(schema.names)}."
         )
-    return found
-
-
-def _table(file: Path, columns: list[str]) -> Any:
     try:
-        return pq.read_table(file, columns=columns)
+        return found, pq.read_table(file, columns=[found])[found]
     except (pa.ArrowInvalid, OSError) as error:
         raise torn(file, first_line(error)) from error
 
 
 def _labels(file: Path, classes: int) -> Labels:
-    name = _column(file, _LABEL_COLUMNS)
-    column = _table(file, [name])[name]
+    name, column = _column(file, _LABEL_COLUMNS)
     if pa.types.is_dictionary(column.type):
         column = pc.cast(column, column.type.value_type)
     if not pa.types.is_integer(column.type):
@@ -144,22 +140,17 @@ def _labels(file: Path, classes: int) -> Labels:
 
 
 def _blobs(file: Path) -> list[bytes | None]:
-    """The encoded pictures of one file.
-
-    Raises:
-        WorkloadError: its column holds something else.
-    """
-    name = _column(file, _PICTURE_COLUMNS)
-    kind = _schema(file).field(name).type
+    """The encoded pictures of one file."""
+    name, column = _column(file, _PICTURE_COLUMNS)
+    kind = column.type
     if pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0 and _is_binary(kind.field("bytes").type):
-        blobs: list[bytes | None] = pc.struct_field(_table(file, [name])[name], "bytes").to_pylist()
-        return blobs
-    if _is_binary(kind):
-        return _table(file, [name])[name].to_pylist()  # type: ignore[no-any-return]
-    raise WorkloadError(
-        f"{file}: column {name} holds {str(kind)[:60]}, and no encoded pictures.",
-        "Write PNG or JPEG bytes, as datasets.Image() does: a struct of bytes and path.",
-    )
+        column = pc.struct_field(column, "bytes")
+    elif not _is_binary(kind):
+        raise WorkloadError(
+            f"{file}: column {name} holds {str(kind)[:60]}, and no encoded pictures.",
+            "Write PNG or JPEG bytes, as datasets.Image() does: a struct of bytes and path.",
+        )
+    return column.to_pylist()  # type: ignore[no-any-return]
 
 
 def _is_binary(kind: Any) -> bool:

@@ -61,7 +61,9 @@ def decode(
     except PixelsError:
         raise
     except Exception as error:  # a broken picture makes Pillow raise nearly anything
-        raise ValueError(_without_address(error)) from error
+        said = first_line(error)  # Pillow names the stream it read from, whose address means nothing to anybody
+        known = "cannot identify image file" not in said
+        raise ValueError(said if known else "it is no picture that Pillow knows") from error
     if picture.size != (width, height):
         picture = ImageOps.fit(picture, (width, height), method=Image.Resampling.BILINEAR)
     return np.asarray(picture).reshape(height, width, channels).transpose(2, 0, 1), look
@@ -141,9 +143,3 @@ def threads() -> int:
 
 def _pixels(size: tuple[int, int]) -> str:
     return f"{size[0]}x{size[1]}"
-
-
-def _without_address(error: BaseException) -> str:
-    """Pillow names the stream it read from, whose address means nothing to anybody."""
-    said = first_line(error)
-    return "it is no picture that Pillow knows" if "cannot identify image file" in said else said

@@ -73,11 +73,6 @@ class Source:
     read: Callable[[], tuple[Split, Split]] | None = None  # training and validation
     namer: Callable[[int], str] = lambda row: f"number {row}"  # of a validation picture
 
-    @property
-    def training_pictures(self) -> int | None:
-        """In one epoch; None where there is no epoch."""
-        return sum(self.account.training) if self.account is not None else None
-
     def arrays(self) -> Arrays:
         """Every picture, and the account with what was seen in them.
 
@@ -118,15 +113,11 @@ def refuse_other_sizes(request: DataRequest, input_shape: Shape, classes: int) -
     Raises:
         WorkloadError: another shape or number of classes was asked for.
     """
-    asked: list[tuple[str, Any, Any]] = [
-        (
-            "--input-shape",
-            request.input_shape and ",".join(map(str, request.input_shape)),
-            ",".join(map(str, input_shape)),
-        ),
+    shape = request.input_shape and ",".join(map(str, request.input_shape))
+    for flag, wanted, own in (
+        ("--input-shape", shape, ",".join(map(str, input_shape))),
         ("--classes", request.classes, classes),
-    ]
-    for flag, wanted, own in asked:
+    ):
         if wanted not in (None, own):
             raise WorkloadError(
                 f"{request.name} has {flag} {own}, not {wanted}.", f"Leave {flag} away, in a profile too."
