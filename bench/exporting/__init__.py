@@ -37,11 +37,8 @@ def find(name: str) -> ModuleType:
         CannotError: a library that it needs is not installed, or it is another distribution's and broken.
     """
     try:
-        module = (
-            import_module(f"{targets.__name__}.{name}")
-            if name in _own()
-            else plugins.load(plugins.EXPORTERS, name, *_HAS)
-        )
+        own = f"{targets.__name__}.{name}" if name in _own() else None
+        module: ModuleType = import_module(own) if own else plugins.load(plugins.EXPORTERS, name, *_HAS)
     except LookupError:
         close = get_close_matches(name, names(), n=1)
         meant = f". Did you mean {close[0]}?" if close else ""

@@ -130,45 +130,25 @@ def card(record: Record, run: Run, kept: _Kept | None) -> str:
         "from the same operations."
     )
     set_by_hand = [each for each in record.settings if each.origin != "default"]
-    return "\n".join(
+    return "\n\n".join(
         [
-            "---",
-            *_header(record, run),
-            "---",
-            "",
+            "\n".join(["---", *_header(record, run), "---"]),
             f"# {fmt.clean(work.model)} on {fmt.clean(work.data)}",
-            "",
             which,
-            "",
             *_accuracy(record, run),
             "## Weights",
-            "",
-            *_weights(record, run, kept),
-            "",
+            "\n".join(_weights(record, run, kept)),
             "## How it was trained",
-            "",
             tables.settings_in_markdown(set_by_hand),
-            "",
             "All other settings are the defaults; `config.json` has every one."
             + (" `curves.csv` has each epoch." if run.epochs else ""),
-            "",
             "It is repeated by",
-            "",
-            "```sh",
-            fmt.clean(record.plan.command),
-            "```",
-            "",
+            f"```sh\n{fmt.clean(record.plan.command)}\n```",
             "## Where",
-            "",
-            *(f"- `{name}` {value}" for name, value in ids(run.dna).items()),
-            *([] if run.dna else ["No fingerprint was taken."]),
-            "",
+            "\n".join(f"- `{name}` {value}" for name, value in ids(run.dna).items()) or "No fingerprint was taken.",
             meaning,
-            "",
             "## Licence",
-            "",
             "Not chosen yet: set `license` in the header above before this folder is uploaded.",
-            "",
             record.report,
         ]
     )
@@ -203,16 +183,17 @@ def _about(kept: _Kept | None) -> dict[str, Any] | None:
 
 
 def _accuracy(record: Record, run: Run) -> list[str]:
+    """Paragraphs."""
     if not run.epochs:
-        return ["Nothing was evaluated: the run was of a number of steps or seconds, not of epochs.", ""]
+        return ["Nothing was evaluated: the run was of a number of steps or seconds, not of epochs."]
     last = run.epochs[-1]
     lines = ["| after the last epoch | |", "| --- | --- |", f"| epochs | {last.index} |"]
     lines += [f"| {name} | {significant(value, 6)} |" for name, value in last.values.items()]
     alike = [each for each in record.runs if each.launch.configuration == run.launch.configuration]
     reached = [each.epochs[-1].values["top1"] for each in alike if each.epochs]
     of = f"Top-1 of the {len(reached)} launches of {run.launch.configuration}"
-    among = [f"{of}: {min(reached):.2%} to {max(reached):.2%}.", ""] if len(reached) > 1 else []
-    return [*lines, "", *among]
+    among = [f"{of}: {min(reached):.2%} to {max(reached):.2%}."] if len(reached) > 1 else []
+    return ["\n".join(lines), *among]
 
 
 def _header(record: Record, run: Run) -> list[str]:

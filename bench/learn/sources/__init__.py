@@ -8,8 +8,9 @@ A data set is one file here. It decorates a function with `named`, is called wit
 from dataclasses import replace
 
 from bench import plugins
-from bench.learn import WorkloadError, naming
+from bench.learn import WorkloadError
 from bench.learn.catalogue import check_data
+from bench.learn.naming import files, function
 from bench.learn.sources.source import Arrays, DataRequest, Source
 
 __all__ = ["Arrays", "DataRequest", "Source", "find"]
@@ -23,10 +24,8 @@ def find(request: DataRequest) -> Source:
         CannotError: it is another distribution's, and broken.
     """
     check_data(request.name)
-    is_own = request.name in naming.files("sources")  # not `files`, which is a module of this room
-    make = (
-        naming.function("sources", request.name) if is_own else plugins.load(plugins.DATASETS, request.name, "__call__")
-    )
+    is_own = request.name in files("sources")
+    make = function("sources", request.name) if is_own else plugins.load(plugins.DATASETS, request.name, "__call__")
     source: Source = make(request)
     for key, given in (("mean", request.mean), ("std", request.std)):
         if given is not None and len(given) != len(source.mean):
