@@ -110,11 +110,7 @@ def _put_first(folder: Path) -> None:
 
 @contextmanager
 def _untrained() -> Iterator[None]:
-    """Raise where an optimizer steps, or gradients are computed again and again.
-
-    Raises:
-        TrainsItselfError: in the user's own line.
-    """
+    """Raise where an optimizer steps, or gradients are computed again and again."""
     passes, making = 0, True
     originals = {name: getattr(torch.autograd, name) for name in ("backward", "grad")}  # Tensor.backward() calls one
 
@@ -145,14 +141,7 @@ def _untrained() -> Iterator[None]:
 
 
 def _refusal(error: BaseException, place: str, callable_name: str, *, loading: bool) -> WorkloadError:
-    """An error of the user's module or callable, in words.
-
-    Args:
-        error: what it raised.
-        place: file or module, as it was named.
-        callable_name: as it was named.
-        loading: the module was being imported; else the callable ran.
-    """
+    """An error of the user's module, where that was being imported, or callable, in words."""
     doing = f"while loading {place}" if loading else f"while calling {callable_name}()"
     code = USAGE
     if isinstance(error, TrainsItselfError):
