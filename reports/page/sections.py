@@ -7,7 +7,6 @@ from bench.analysis.result import Study
 from reports.page import closing, drawn, learning, opening
 from reports.page.blocks import Apart, Block, Grid, Page, Points, Prose, Section
 from reports.page.comparing import compared, side_by_side
-from reports.scaling import laws
 from reports.scaling import table as model
 from reports.scaling.sentence import sentence
 from reports.text import captions, fmt, names
@@ -117,7 +116,7 @@ def _above_one(study: Study) -> str:
 
 def _limits(report: StudyReport, suffix: str) -> tuple[Block, ...]:
     study = report.study
-    blocks = [*drawn.of_study("limits", report, suffix), *(Prose(text=laws.sentence(law)) for law in study.laws)]
+    blocks = [*drawn.of_study("limits", report, suffix), *(Prose(text=model.law_note(law)) for law in study.laws)]
     if study.no_law:
         why = f"No scaling law is shown, and nothing is extrapolated: {study.no_law}."
         blocks.append(Prose(text=why, is_quiet=True))
