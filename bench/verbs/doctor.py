@@ -47,7 +47,7 @@ def command(fast: bool, store: Path, as_json: bool) -> int:
     begins = nullcontext() if fast or host_lock.is_held() else numbers.begin(len(machine.usable_cpus()))
     with begins as begun:
         if not as_json:
-            import reports.text.paragraphs  # noqa: F401 - while torch is imported elsewhere, not after it
+            import reports.text.console  # noqa: F401 - while torch is imported elsewhere, not after it
         from bench.health import REFUSAL, as_it_is
 
         checks = [*as_it_is(machine.here(), store, begun), *_unseen()]
@@ -72,8 +72,7 @@ def _unseen() -> list["Check"]:
 
 def _show(checks: list["Check"], *, ready: bool) -> None:
     from reports.text import fmt
-    from reports.text.console import console_for, shown, shows_only_ascii
-    from reports.text.paragraphs import show_hanging
+    from reports.text.console import console_for, show_hanging, shown, shows_only_ascii
 
     console = console_for(sys.stdout)
     ascii_only = shows_only_ascii(console)

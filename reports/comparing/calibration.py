@@ -3,7 +3,8 @@
 from rich.console import Console
 
 from bench.analysis.comparing.nouns import Calibration, FalseAlarms
-from reports.text import fmt, paragraphs
+from reports.text import fmt
+from reports.text.console import paragraph, show_blocks
 
 
 def show(found: Calibration, console: Console, *, store: str) -> None:
@@ -21,8 +22,8 @@ def show(found: Calibration, console: Console, *, store: str) -> None:
         "Verdict": sentence(found),
         "Saved": f"{fmt.clean(store)}, study {found.study_id}: bench compare uses it from now on",
     }
-    paragraphs.write(
-        [[line for name, fact in facts.items() for line in paragraphs.paragraph(f"{name:<9}", fact, console, "bold")]],
+    show_blocks(
+        [[line for name, fact in facts.items() for line in paragraph(f"{name:<9}", fact, console, "bold")]],
         console,
     )
 

@@ -22,8 +22,9 @@ from bench.analysis.comparing.nouns import (
     StudyRef,
 )
 from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, INVALID, SLOWER, Estimate
-from reports.text import fmt, layout, names, paragraphs
-from reports.text.columns import Column
+from reports.text import fmt, names
+from reports.text.columns import Column, table_lines
+from reports.text.console import paragraph, show_blocks
 
 STYLES = {
     result.FASTER: "green",
@@ -42,9 +43,9 @@ def show(found: Comparison, console: Console, *, wide: bool = False) -> None:
         [line for name, party in (("A", found.a), ("B", found.b)) for line in _party(name, party, console)],
         _fingerprints(found, console),
         *_table(found, console, wide=wide),
-        paragraphs.paragraph("Verdict  ", sentence(found), console, "bold"),
+        paragraph("Verdict  ", sentence(found), console, "bold"),
     ]
-    paragraphs.write(blocks, console)
+    show_blocks(blocks, console)
 
 
 def sentence(found: Comparison) -> str:
@@ -133,20 +134,20 @@ def _party(name: str, party: StudyRef, console: Console) -> list[Text]:
     when = party.created_at[:16].replace("T", " ") + " UTC"
     ids = f"hardware {party.hw_id or 'not told'}, software {party.sw_id or 'not told'}"
     return [
-        *paragraphs.paragraph(f"{name:<9}", " · ".join(facts), console, "bold"),
-        *paragraphs.paragraph(" " * 9, f"{when} · {ids}", console),
+        *paragraph(f"{name:<9}", " · ".join(facts), console, "bold"),
+        *paragraph(" " * 9, f"{when} · {ids}", console),
     ]
 
 
 def _fingerprints(found: Comparison, console: Console) -> list[Text]:
     if not found.dna:
         alike = {True: "the same hardware", False: "other hardware", None: "hardware not told"}[found.same_machine]
-        return paragraphs.paragraph("DNA      ", f"no field differs; {alike}", console, "bold")
+        return paragraph("DNA      ", f"no field differs; {alike}", console, "bold")
     many = fmt.count(len(found.dna), "field") + (" differ" if len(found.dna) > 1 else " differs")
-    lines = paragraphs.paragraph("DNA      ", many, console, "bold")
+    lines = paragraph("DNA      ", many, console, "bold")
     for (effect, _), group in groupby(found.dna, key=lambda each: (each.effect, each.field.rpartition(".")[0])):
         for difference in _differences(list(group)):
-            lines += paragraphs.paragraph(f"  {_CHANGES[effect]:<20}", difference, console)
+            lines += paragraph(f"  {_CHANGES[effect]:<20}", difference, console)
     return lines
 
 
@@ -173,10 +174,10 @@ def _table(found: Comparison, console: Console, *, wide: bool) -> Iterator[list[
             for number, row in enumerate(rows)
             if not number or rows[number - 1].configuration.key != row.configuration.key
         }
-        lines, gone = layout.table(_columns(rows), console, STYLES, wide=wide, headings=headings)
+        lines, gone = table_lines(_columns(rows), console, STYLES, wide=wide, headings=headings)
         yield lines
     notes = list(dict.fromkeys(_notes(found, gone)))
-    yield [line for note in notes for line in paragraphs.paragraph("- ", note, console)]
+    yield [line for note in notes for line in paragraph("- ", note, console)]
 
 
 def _columns(rows: Sequence[RowQuantity]) -> tuple[Column, ...]:

@@ -10,8 +10,9 @@ from bench.analysis.comparing.nouns import MachineRate, Machines, RowAcrossMachi
 from bench.analysis.digits import significant
 from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER
 from reports.comparing.comparison import STYLES
-from reports.text import fmt, layout, names, paragraphs
-from reports.text.columns import Column
+from reports.text import fmt, names
+from reports.text.columns import Column, table_lines
+from reports.text.console import paragraph, show_blocks
 
 
 def show(found: Machines, console: Console, *, wide: bool = False) -> None:
@@ -21,14 +22,14 @@ def show(found: Machines, console: Console, *, wide: bool = False) -> None:
         title = f"{names.phrase(row, found.rows)}: {fmt.count(len(row.machines), 'machine')}"
         if row.spread is not None:
             title += f", spread {fmt.percent(row.spread, 2)} without those named"
-        blocks.append(paragraphs.paragraph("", title, console))
+        blocks.append(paragraph("", title, console))
         if row.machines:
-            lines, _ = layout.table(_columns(row), console, STYLES, wide=wide)
+            lines, _ = table_lines(_columns(row), console, STYLES, wide=wide)
             blocks.append(lines)
     notes = dict.fromkeys(_notes(found))
-    blocks.append([line for note in notes for line in paragraphs.paragraph("- ", note, console)])
-    blocks.append(paragraphs.paragraph("Verdict  ", sentence(found), console, "bold"))
-    paragraphs.write(blocks, console)
+    blocks.append([line for note in notes for line in paragraph("- ", note, console)])
+    blocks.append(paragraph("Verdict  ", sentence(found), console, "bold"))
+    show_blocks(blocks, console)
 
 
 def sentence(found: Machines) -> str:

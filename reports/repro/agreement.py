@@ -8,8 +8,7 @@ from rich.console import Console
 from bench.analysis.repro.agreement import BITWISE, DIFFERENT, NUMERICS, STATISTICS, Agreement
 from bench.repro.capsule import Capsule
 from reports.text import fmt
-from reports.text.console import shown
-from reports.text.paragraphs import show_hanging
+from reports.text.console import show_hanging, shown
 from reports.text.plain import finite
 
 SCHEMA, RECORD, REPEAT = "bench.agreement/1", "bench.capsule-record/1", "bench.repeat/1"

@@ -7,8 +7,7 @@ from typing import Any
 from rich.console import Console
 
 from reports.text import fmt
-from reports.text.console import shown
-from reports.text.paragraphs import show_hanging
+from reports.text.console import show_hanging, shown
 
 _NOT_COLLECTED = "names of hosts and people, addresses, paths, serial numbers"
 _EFFECTS = {"numbers": "can change the numbers", "speed": "can change the speed", "cosmetic": "cosmetic"}

@@ -9,7 +9,7 @@ from rich.console import Console
 from bench.plan import Configuration, Plan, to_json
 from launchers import Command
 from reports.text import fmt
-from reports.text.paragraphs import show_hanging
+from reports.text.console import show_hanging
 
 _LEAD = len("Warning  ")
 

@@ -11,8 +11,9 @@ from bench.analysis.result import Study
 from bench.store.schema import FAILURES, NOT_APPLICABLE, NOT_RUN, OK, SUSPECT
 from reports.learning import table
 from reports.scaling.table import TableModel, build
-from reports.text import fmt, layout, paragraphs
-from reports.text.console import shown
+from reports.text import fmt
+from reports.text.columns import table_lines
+from reports.text.console import paragraph, show_blocks, shown
 
 _STYLES = {
     result.FASTER: "green",
@@ -30,8 +31,8 @@ _STYLES = {
 def show(study: Study, console: Console, *, store: str, wide: bool = False) -> None:
     """Print a study. Without `wide`, columns give way until the table fits; no row is ever wrapped."""
     model = build(study)
-    lines, gone = layout.table(model.columns, console, _STYLES, wide=wide)
-    notes = [line for note in _notes(model, gone) for line in paragraphs.paragraph("- ", note, console)]
+    lines, gone = table_lines(model.columns, console, _STYLES, wide=wide)
+    notes = [line for note in _notes(model, gone) for line in paragraph("- ", note, console)]
     for line in notes:
         line.stylize("dim")
     blocks = (
@@ -41,7 +42,7 @@ def show(study: Study, console: Console, *, store: str, wide: bool = False) -> N
         *_learning(study, console, wide=wide),
         _closing(model, store, console),
     )
-    paragraphs.write(blocks, console)
+    show_blocks(blocks, console)
 
 
 def next_command(study_id: str, store: str) -> str:
@@ -67,15 +68,15 @@ def _notes(model: TableModel, gone: tuple[str, ...]) -> list[str]:
 
 def _learning(study: Study, console: Console, *, wide: bool) -> tuple[list[Text], list[Text]]:
     """Measured beside published, and in words what each row learned."""
-    texts = [line for each in table.closing(study) for line in paragraphs.paragraph("- ", each, console)]
+    texts = [line for each in table.closing(study) for line in paragraph("- ", each, console)]
     found = table.headline(study)
     if not found:
         return [], texts
-    lines, gone = layout.table(table.columns(found), console, {}, wide=wide)
-    lines += [line for each in table.instead(found, gone) for line in paragraphs.paragraph("", each, console)]
+    lines, gone = table_lines(table.columns(found), console, {}, wide=wide)
+    lines += [line for each in table.instead(found, gone) for line in paragraph("", each, console)]
     if more := len(study.published) - len(found):
         rest = f"{more} more, by epoch and class: bench show {study.study_id}"
-        lines += paragraphs.paragraph("", rest, console)
+        lines += paragraph("", rest, console)
     return lines, texts
 
 
@@ -86,7 +87,7 @@ def _closing(model: TableModel, store: str, console: Console) -> list[Text]:
         ("Saved", f"{fmt.clean(store)}, study {model.study_id}", "dim"),
         ("Next", next_command(model.study_id, store), "dim"),
     ]
-    return [line for name, text, style in entries for line in paragraphs.paragraph(f"{name:<9}", text, console, style)]
+    return [line for name, text, style in entries for line in paragraph(f"{name:<9}", text, console, style)]
 
 
 def _flowing(facts: tuple[str, ...], width: int) -> list[str]:

@@ -1,6 +1,8 @@
-"""The stream that is written to: whether it takes colour, and which letters it can show."""
+"""A terminal: whether it takes colour, which letters it can show, and paragraphs of lines that fit it."""
 
 import os
+import textwrap
+from collections.abc import Sequence
 from typing import TextIO
 
 from rich.console import Console
@@ -44,3 +46,35 @@ def shows_only_ascii(console: Console) -> bool:
 def shown(text: str, console: Console, style: str = "") -> Text:
     """Text for this console: plain spaces, so that a copied number is a number, and ASCII where it can show no more."""
     return Text(fmt.to_ascii(text) if shows_only_ascii(console) else text.replace(fmt.NARROW, " "), style=style)
+
+
+def paragraph(lead: str, text: str, console: Console, style: str = "") -> list[Text]:
+    """Text that hangs from its lead. Only plain spaces are broken at, so numbers stay whole."""
+    wrapped = textwrap.wrap(
+        text, console.width, initial_indent=lead, subsequent_indent=" " * len(lead), break_on_hyphens=False
+    )
+    lines = [shown(line, console) for line in wrapped or [lead]]
+    lines[0].stylize(style, 0, len(lead.rstrip()))
+    return lines
+
+
+def show_hanging(lead: str, text: str, console: Console, style: str = "") -> None:
+    """Print a paragraph; what is no terminal gets it as the one line that can be searched for."""
+    if console.file.isatty():
+        lines = paragraph(lead, text, console, style)
+    else:
+        lines = [shown(lead + text, console)]
+        lines[0].stylize(style, 0, len(lead.rstrip()))
+    for line in lines:
+        line.rstrip()
+        console.print(line, soft_wrap=True)
+
+
+def show_blocks(blocks: Sequence[Sequence[Text]], console: Console) -> None:
+    """Print blocks with an empty line around each; empty blocks are left out."""
+    console.print()
+    for block in filter(None, blocks):
+        for line in block:
+            line.rstrip()
+            console.print(line, soft_wrap=True)  # every line is as long as it should be: rich breaks none of them
+        console.print()
