@@ -1,14 +1,19 @@
 """What a chart is: it selects what it shows, draws it, makes its table and its alternative text. No matplotlib."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar, Self, TypeVar
 
 from bench.analysis.report import Report, StudyReport
 from bench.analysis.result import Study
 from reports.figures.svg import marks
 from reports.text import fmt, names
+
+LISTED_LAUNCHES = 100  # more are listed as rows, and their dots have no names: 50 bytes each
+LISTED_EPOCHS = 25  # of one run
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +40,7 @@ class Chart(ABC):
     is_wide: ClassVar[bool] = True  # takes the whole width; two that do not stand side by side
 
     suffix: str = ""  # sets the charts of several studies in one page apart
-    setup: str  # what must stand in every caption, as `captions.setup` has it
+    setup: str  # what must stand in every caption, as `names.setup` has it
     caption: str = ""
     remark: str = ""  # stands under the chart: what wants an explanation
     absent: tuple[str, ...] = ()  # what is not drawn, and why, e.g. "ddp on 4 ranks: crash"
@@ -87,3 +92,14 @@ def left_out(study: Study, drawn: Collection[str]) -> tuple[str, ...]:
             reason = f" ({fmt.clean(why)})" if why and why != status else ""
             found.append(f"{names.phrase(row, study.rows)}: {status}{reason}")
     return tuple(found)
+
+
+def spread(items: Sequence[Item], most: int) -> list[Item]:
+    """At most so many of them, evenly spread, the first and the last among them.
+
+    >>> spread(range(10), 4)
+    [0, 3, 6, 9]
+    """
+    if len(items) <= most:
+        return list(items)
+    return [items[round(place * (len(items) - 1) / (most - 1))] for place in range(most)]

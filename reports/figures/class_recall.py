@@ -8,7 +8,7 @@ from bench.analysis.result import ClassResult
 from reports.figures.chart import Chart, DataTable
 from reports.figures.kinds import bars
 from reports.figures.svg import marks
-from reports.text import captions, fmt
+from reports.text import fmt, names
 
 MOST_CLASSES = 24  # more are cut to the best and the worst
 
@@ -34,7 +34,7 @@ class ClassRecall(Chart):
             for each in report.study.published
             if each.published.metric == "recall" and each.published.class_name is not None
         }
-        setup = captions.after_training(report.study, first)
+        setup = names.after_training(report.study, first)
         pooled = f", {fmt.count(first.launches, 'launch')} pooled" if first.launches > 1 else ""
         rest = f" The other {len(others)} rows are in the data below." if others else ""
         return cls(

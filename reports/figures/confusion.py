@@ -9,7 +9,7 @@ from bench.analysis.report import StudyReport
 from bench.analysis.result import Classes
 from reports.figures.chart import Chart, DataTable
 from reports.figures.svg import marks
-from reports.text import captions, fmt
+from reports.text import fmt, names
 
 NUMBERED = 12  # classes: more leave no room for numbers in the cells
 NAMED = 40  # classes: more leave no room for names at the edges
@@ -37,7 +37,7 @@ class Confusion(Chart):
     def select(cls, report: StudyReport, suffix: str) -> Self | str:
         if not report.classes:
             return ""
-        setup = captions.after_training(report.study, report.classes[0])
+        setup = names.after_training(report.study, report.classes[0])
         return cls(suffix=suffix, setup=setup, caption=f"{cls.opening}; {setup}.", result=report.classes[0])
 
     @property

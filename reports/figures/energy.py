@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Self
 
 from bench.analysis.report import StudyReport
-from reports.figures.kinds.side_by_side import Bar, SideBySide
-from reports.text import captions, fmt, names
+from reports.figures.kinds.bars import Bar, SideBySide
+from reports.text import fmt, names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +21,7 @@ class EnergyPerSample(SideBySide):
 
     @classmethod
     def select(cls, report: StudyReport, suffix: str) -> Self | str:
-        named, setup = names.of_rows(report.study), captions.setup(report.study)
+        named, setup = names.of_rows(report.study), names.setup(report.study)
         found = tuple(
             Bar(label=named[each.configuration], estimate=each.per_sample_j)
             for each in report.energy

@@ -8,7 +8,7 @@ from bench.analysis.result import Ceiling, Reached
 from reports.figures.chart import Chart, DataTable
 from reports.figures.kinds import bars
 from reports.figures.svg import marks
-from reports.text import captions, fmt, names
+from reports.text import fmt, names
 
 _LINE = 13 / 72  # inches for the text of a ceiling
 
@@ -32,7 +32,7 @@ class HardwareLimits(Chart):
                 "measured (bench dna --measure) for a row that uses all cores of the machine, or a device that it was "
                 "measured on."
             )
-        named, setup = names.of_rows(report.study), captions.setup(report.study)
+        named, setup = names.of_rows(report.study), names.setup(report.study)
         shares = [_share(row, each) for row in report.reached for each in row.ceilings]
         return cls(
             suffix=suffix,

@@ -5,13 +5,12 @@ from typing import Any, Self
 
 from bench.analysis.report import Report, StudyReport
 from bench.analysis.result import Learned
-from reports.figures.chart import Chart, DataTable
+from reports.figures.chart import LISTED_EPOCHS, Chart, DataTable, spread
 from reports.figures.kinds.lines import not_drawn
-from reports.figures.kinds.thinning import LISTED_EPOCHS, spread
 from reports.figures.svg import marks
 from reports.figures.svg.palette import MOST
 from reports.learning.table import headline
-from reports.text import captions, fmt, names
+from reports.text import fmt, names
 
 _PUBLISHED: dict[str, Any] = {"linewidth": 1, "linestyle": (0, (4, 3))}
 _TRAINING: dict[str, Any] = {"dashes": (1.5, 1.5)}
@@ -34,7 +33,7 @@ class LearningCurves(Chart):
         if not report.learned:
             return "Nothing was evaluated in this study."
         study = report.study
-        named, setup = names.of_rows(study), captions.setup(study)
+        named, setup = names.of_rows(study), names.setup(study)
         batches = {fmt.number(row.configuration.batch_global) for row in study.rows if row.accuracy is not None}
         quoted = [each.published.share for each in headline(study) if each.published.metric == "top1"]
         return cls(
@@ -53,10 +52,10 @@ class LearningCurves(Chart):
         learned = [each for each in report.studies if each.learned]
         if len(learned) < 2:
             return ""
-        setup = captions.setups(learned)
+        setup = names.setups(learned)
         curves = []
         for study in learned:
-            label, named = captions.study_among(study, report.studies), names.of_rows(study.study)
+            label, named = names.study_among(study, report.studies), names.of_rows(study.study)
             for each in study.learned:
                 row = f": {named[each.configuration]}" if len(study.learned) > 1 else ""
                 curves.append((f"{label}{row}", each))

@@ -4,12 +4,11 @@ from dataclasses import dataclass
 from typing import Self
 
 from bench.analysis.report import StudyReport
-from reports.figures.chart import Chart, DataTable
+from reports.figures.chart import LISTED_EPOCHS, Chart, DataTable, spread
 from reports.figures.kinds.lines import not_drawn
-from reports.figures.kinds.thinning import LISTED_EPOCHS, spread
 from reports.figures.svg import marks
 from reports.figures.svg.palette import MOST
-from reports.text import captions, fmt, names
+from reports.text import fmt, names
 
 Schedule = tuple[tuple[int, float], ...]  # epoch, from 1, and the rate at its end
 
@@ -27,7 +26,7 @@ class LearningRate(Chart):
 
     @classmethod
     def select(cls, report: StudyReport, suffix: str) -> Self | str:
-        named, setup = names.of_rows(report.study), captions.setup(report.study)
+        named, setup = names.of_rows(report.study), names.setup(report.study)
         found: dict[Schedule, list[str]] = {}
         for each in report.learned:
             schedule = tuple((point.epoch, point.learning_rate) for point in each.points)

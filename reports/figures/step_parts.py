@@ -8,7 +8,7 @@ from bench.analysis.result import StepParts
 from reports.figures.chart import Chart, DataTable, left_out
 from reports.figures.kinds import bars
 from reports.figures.svg import marks
-from reports.text import captions, fmt, names
+from reports.text import fmt, names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +26,7 @@ class StepPartsChart(Chart):
     def select(cls, report: StudyReport, suffix: str) -> Self | str:
         if not report.parts:
             return "No row has timed steps that may be divided: none ran, or all that did are INVALID."
-        named, setup = names.of_rows(report.study), captions.setup(report.study)
+        named, setup = names.of_rows(report.study), names.setup(report.study)
         return cls(
             suffix=suffix,
             setup=setup,

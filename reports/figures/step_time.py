@@ -7,10 +7,9 @@ from typing import Self
 
 from bench.analysis.report import StudyReport
 from bench.analysis.result import Trace, Traces
-from reports.figures.chart import Chart, DataTable, left_out
-from reports.figures.kinds.thinning import LISTED_LAUNCHES, spread
+from reports.figures.chart import LISTED_LAUNCHES, Chart, DataTable, left_out, spread
 from reports.figures.svg import marks
-from reports.text import captions, fmt, names
+from reports.text import fmt, names
 
 CAP = 1.5  # medians: what is longer is marked at the edge, so that one stall does not flatten the rest
 MOST_BEYOND = 60  # marks at the edge in one panel
@@ -38,7 +37,7 @@ class StepTime(Chart):
     def select(cls, report: StudyReport, suffix: str) -> Self | str:
         if not report.traces:
             return "No launch left step times."
-        named, setup = names.of_rows(report.study), captions.setup(report.study)
+        named, setup = names.of_rows(report.study), names.setup(report.study)
         some = [each for each in report.traces if len(each.traces) < each.launches]
         few = f" Of each row at most {max(len(each.traces) for each in some)} launches, spread evenly." if some else ""
         most = max((row.cut_steps for row in report.study.rows), default=0)

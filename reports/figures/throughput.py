@@ -5,8 +5,8 @@ from typing import Self
 
 from bench.analysis.report import StudyReport
 from reports.figures.chart import left_out
-from reports.figures.kinds.side_by_side import Bar, SideBySide
-from reports.text import captions, fmt, names
+from reports.figures.kinds.bars import Bar, SideBySide
+from reports.text import fmt, names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +26,7 @@ class Throughput(SideBySide):
         found = [(row, row.throughput) for row in study.rows if row.throughput is not None and not row.is_invalid]
         if not found:
             return ""
-        setup = captions.setup(study)
+        setup = names.setup(study)
         n = fmt.listed(str(each) for each in sorted({row.launches for row in study.rows if row.launches}))
         return cls(
             suffix=suffix,

@@ -7,7 +7,7 @@ from bench.analysis.result import Estimate, Study
 from reports.learning import table as beside
 from reports.page import drawn
 from reports.page.blocks import Block, Grid, Points, Prose, Section, heads
-from reports.text import captions, fmt, names
+from reports.text import fmt, names
 
 Each = Callable[[Callable[[StudyReport, str], tuple[Block, ...]]], tuple[Block, ...]]
 
@@ -46,7 +46,7 @@ def _published(report: StudyReport, suffix: str) -> tuple[Block, ...]:
             Grid.of(
                 columns,
                 key=f"published{suffix}",
-                caption=f"Measured beside published; {captions.setup(study)}. A difference is of points or units, "
+                caption=f"Measured beside published; {names.setup(study)}. A difference is of points or units, "
                 "with its 95 % interval where there are enough launches; what sets the runs apart is named, never "
                 "corrected for.",
             )
@@ -84,7 +84,7 @@ def _finals(report: StudyReport, suffix: str) -> Grid:
     numbers = ("global batch", "epochs", f"top-1 [95{fmt.NARROW}%]", "top-5", "loss", "best (epoch)")
     return Grid(
         key=f"learned{suffix}",
-        caption=f"What each row had learned after its last epoch; {captions.setup(study)}. {_seeds(study)}",
+        caption=f"What each row had learned after its last epoch; {names.setup(study)}. {_seeds(study)}",
         heads=heads(("row",), (*numbers, "points from baseline", "seconds", "n")),
         rows=tuple(rows),
     )
@@ -123,7 +123,7 @@ def _table(report: StudyReport, suffix: str) -> Grid:
     ]
     return Grid(
         key=f"class-table{suffix}",
-        caption=f"Each class after epoch {first.epoch}; {captions.setup(report.study)}.",
+        caption=f"Each class after epoch {first.epoch}; {names.setup(report.study)}.",
         heads=heads(("class",), ("precision", "recall", "F1", "samples")),
         rows=tuple(rows),
     )

@@ -8,7 +8,7 @@ from reports.page.blocks import Headline
 from reports.scaling import table
 from reports.scaling.sentence import headlines as rows_of_the_sentence
 from reports.scaling.sentence import is_suspect
-from reports.text import captions, fmt, names
+from reports.text import fmt, names
 
 
 def headlines(study: Study) -> tuple[Headline, ...]:
@@ -94,4 +94,4 @@ def _kind(study: Study) -> str:
 
 def heading(report: StudyReport, studies: Sequence[StudyReport]) -> str:
     """What tells this study from the others, and its id."""
-    return f"{captions.study_among(report, studies)} ({report.study.study_id})" if len(studies) > 1 else ""
+    return f"{names.study_among(report, studies)} ({report.study.study_id})" if len(studies) > 1 else ""

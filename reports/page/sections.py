@@ -9,7 +9,7 @@ from reports.page.blocks import Apart, Block, Grid, Page, Points, Prose, Section
 from reports.page.comparing import compared, side_by_side
 from reports.scaling import table as model
 from reports.scaling.sentence import sentence
-from reports.text import captions, fmt, names
+from reports.text import fmt, names
 from reports.text.columns import Column
 
 
@@ -65,9 +65,9 @@ def results(report: StudyReport, suffix: str) -> tuple[Block, ...]:
     detail = [column for column in table.columns if column.key in _DETAIL | _OF_BOTH]
     failures = _failures(report)
     return (
-        _grid(f"table{suffix}", f"{captions.setup(report.study)}; {' · '.join(table.title[-1])}.", main, report),
+        _grid(f"table{suffix}", f"{names.setup(report.study)}; {' · '.join(table.title[-1])}.", main, report),
         *(
-            (_grid(f"detail{suffix}", f"More of each row; {captions.setup(report.study)}.", detail, report),)
+            (_grid(f"detail{suffix}", f"More of each row; {names.setup(report.study)}.", detail, report),)
             if len(detail) > len(_OF_BOTH & {column.key for column in detail})
             else ()
         ),

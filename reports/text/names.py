@@ -1,9 +1,10 @@
-"""What a row is called, in words, wherever it is spoken of."""
+"""What rows and studies are called, in words, wherever they are spoken of."""
 
 from collections.abc import Sequence
 from typing import Protocol
 
-from bench.analysis.result import Study
+from bench.analysis.report import StudyReport
+from bench.analysis.result import Classes, Study
 from bench.plan import Configuration
 from reports.text import fmt
 
@@ -54,3 +55,35 @@ def _cores(row: Configuration, among: Sequence[Named], joint: str) -> str:
     if len(namesakes) < 2 or row.cores_per_rank is None:
         return ""
     return f"{joint}{fmt.count(row.cores_per_rank, 'core')}"
+
+
+def setup(study: Study) -> str:
+    """Model, data, weak or strong with its batch, precision."""
+    run = study.title
+    batch = "on every rank" if run.scaling == "weak" else "over all ranks"
+    return (
+        f"{fmt.clean(run.model)}, {fmt.clean(run.data)}; {run.scaling} scaling, "
+        f"batch {fmt.number(run.batch)} {batch}; {run.precision}"
+    )
+
+
+def setups(reports: Sequence[StudyReport]) -> str:
+    """Of several studies, each once."""
+    return "; ".join(dict.fromkeys(setup(each.study) for each in reports))
+
+
+def study_among(report: StudyReport, reports: Sequence[StudyReport]) -> str:
+    """Its number and what distinguishes it from the others."""
+
+    def facts(each: StudyReport) -> tuple[str, ...]:
+        run = each.study.title
+        return fmt.clean(run.model), fmt.clean(run.data), run.scaling, fmt.clean(run.device)
+
+    among = [*zip(*map(facts, reports), strict=True)]
+    differing = [fact for fact, seen in zip(facts(report), among, strict=True) if len(set(seen)) > 1]
+    return f"{reports.index(report) + 1}. {', '.join(differing or facts(report)[:1])}"
+
+
+def after_training(study: Study, found: Classes) -> str:
+    """The set-up, the row and how long it trained."""
+    return f"{setup(study)}; {of_rows(study)[found.configuration]} after epoch {found.epoch}"

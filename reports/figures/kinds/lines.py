@@ -6,12 +6,11 @@ from typing import Any, ClassVar
 
 from bench.analysis.report import StudyReport
 from bench.analysis.result import Estimate, Row, Study
-from reports.figures.chart import Chart, DataTable, left_out
-from reports.figures.kinds.thinning import LISTED_LAUNCHES
+from reports.figures.chart import LISTED_LAUNCHES, Chart, DataTable, left_out
 from reports.figures.svg import marks
 from reports.figures.svg.palette import MOST
 from reports.scaling.sentence import baseline_rate, is_suspect
-from reports.text import captions, fmt, names
+from reports.text import fmt, names
 
 LINEAR_TO = 16  # resources: up to here a logarithmic axis would only flatter
 
@@ -168,7 +167,7 @@ def selected(chart: type[ScalingChart], report: StudyReport) -> dict[str, Any] |
         return None
     on_scale = {row.key for row in study.rows if row.efficiency is not None and _is_like(row, base)}
     return {
-        "setup": captions.setup(study),
+        "setup": names.setup(study),
         "resource": "cores" if base.configuration.device == "cpu" else "GPUs",
         "lines": lines,
         "absent": left_out(study, {*on_scale, base.key}),

@@ -22,8 +22,8 @@ from reports.figures.class_recall import ClassRecall
 from reports.figures.confusion import Confusion, ConfusionShares
 from reports.figures.efficiency import Efficiency
 from reports.figures.hardware_limits import HardwareLimits
+from reports.figures.kinds.bars import Bar
 from reports.figures.kinds.lines import Line, Point
-from reports.figures.kinds.side_by_side import Bar
 from reports.figures.learning_curves import LearningCurves
 from reports.figures.learning_rate import LearningRate
 from reports.figures.speedup import Speedup

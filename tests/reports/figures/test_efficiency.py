@@ -1,5 +1,5 @@
 from reports.figures.kinds.lines import Line, Point
-from reports.figures.svg.canvas import drawn
+from reports.figures.svg.files import drawn
 from tests.reports.figures.fabricated_charts import efficiency, estimate
 
 

@@ -1,4 +1,4 @@
-from reports.figures.svg.canvas import drawn
+from reports.figures.svg.files import drawn
 from tests.reports.figures.fabricated_charts import learning
 
 

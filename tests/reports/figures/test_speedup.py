@@ -1,5 +1,5 @@
 from bench.analysis.result import Law
-from reports.figures.svg.canvas import drawn
+from reports.figures.svg.files import drawn
 from tests.reports.figures.fabricated_charts import speedup, texts
 
 

@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from reports.figures.svg.canvas import drawn
+from reports.figures.svg.files import drawn
 from tests.reports.figures.fabricated_charts import step_time, svg, trace, traces
 
 

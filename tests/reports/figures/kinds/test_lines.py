@@ -3,7 +3,7 @@ import re
 import pytest
 
 from reports.figures.kinds.lines import Line, Point
-from reports.figures.svg.canvas import drawn
+from reports.figures.svg.files import drawn
 from tests.reports.figures.fabricated_charts import SVG, efficiency, estimate, parsed, scaling_line, speedup, svg
 
 

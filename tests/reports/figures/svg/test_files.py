@@ -3,7 +3,7 @@ import io
 import pytest
 from PIL import Image
 
-from reports.figures.svg import canvas, files
+from reports.figures.svg import files
 from reports.figures.svg.palette import INK, LIGHT
 from tests.reports.figures.fabricated_charts import bars, confusion, learning, parsed, speedup
 
@@ -38,14 +38,14 @@ def test_the_picture_is_on_white_and_tells_what_it_shows():
 @pytest.mark.filterwarnings("error:constrained_layout not applied")
 def test_a_title_takes_its_room_above_the_chart_and_none_of_the_charts(chart):
     def panels(*, titled: bool) -> list[float]:
-        with canvas.drawn(chart, titled=titled) as figure:
+        with files.drawn(chart, titled=titled) as figure:
             return [axes.get_position().height * figure.get_figheight() for axes in figure.axes]
 
     assert panels(titled=True) == pytest.approx(panels(titled=False), rel=0.1)
 
 
 def test_a_title_and_a_legend_above_the_panels_do_not_overlap():
-    with canvas.drawn(learning(), titled=True) as figure:
+    with files.drawn(learning(), titled=True) as figure:
         figure.draw_without_rendering()  # which puts the legend's words in their places
         (legend,) = figure.legends
         title = legend.get_title()

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.figures.svg.svg_path import compact, dots, short
+from reports.figures.svg.slim import compact, dots, short
 
 NUMBERS = st.floats(-500, 500, allow_nan=False)
 POINTS = st.tuples(NUMBERS, NUMBERS)
