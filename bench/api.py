@@ -57,9 +57,9 @@ class Study(result.Study):
         return _printed(lambda console: terminal.show(self, console, store=str(self.store)))
 
     def _repr_html_(self) -> str:
-        from reports.page import cell  # noqa: PLC0415 - charts come with the page, and a script shows none
+        from reports.page import layout  # noqa: PLC0415 - charts come with the page, and a script shows none
 
-        return cell.study(self)
+        return layout.study_cell(self)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -73,9 +73,9 @@ class Comparison(nouns.Comparison):
         return _printed(lambda console: comparison.show(self, console))
 
     def _repr_html_(self) -> str:
-        from reports.page import cell  # noqa: PLC0415 - as above
+        from reports.page import layout  # noqa: PLC0415 - as above
 
-        return cell.comparison(self)
+        return layout.comparison_cell(self)
 
 
 class Interrupted(KeyboardInterrupt):

@@ -2,21 +2,25 @@
 
 from bench.analysis.digits import significant
 from bench.analysis.learning.anatomy import Anatomy, LayerSummary
+from reports.text.columns import Column, laid_out
 
-_HEAD = ("layer", "kind", "params", "MAC", "share", "grad mean", "grad max", "update/weight", "")
+_HEADERS = ("layer", "kind", "params", "MAC", "share", "grad mean", "grad max", "update/weight", "")
+_WORDS = {"layer", "kind", ""}
 
 
 def lines(anatomy: Anatomy) -> list[str]:
     """A row a layer, then the totals."""
-    table = [_HEAD, *map(_cells, anatomy.layers)]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    columns = [
+        Column(key=header, header=header, cells=tuple(cells), align="left" if header in _WORDS else "right")
+        for header, *cells in zip(_HEADERS, *map(_cells, anatomy.layers), strict=True)
+    ]
     totals = (
         f"{_count(anatomy.macs)} MAC and {_count(anatomy.flop)} FLOP a sample and forward pass, "
         f"{_count(anatomy.params)} parameters"
     )
     whole = f"gradient of all layers: {_number(anatomy.gradient_mean)} on average, {_number(anatomy.gradient_largest)} "
     return [
-        *(_row(cells, widths) for cells in table),
+        *("  ".join(cells).rstrip() for cells in zip(*map(laid_out, columns), strict=True)),
         "",
         totals,
         f"{whole}at most, over {anatomy.looks} step{'s' * (anatomy.looks != 1)}",
@@ -35,14 +39,6 @@ def _cells(layer: LayerSummary) -> tuple[str, ...]:
         _number(layer.update_mean),
         "; ".join(layer.findings),
     )
-
-
-def _row(cells: tuple[str, ...], widths: list[int]) -> str:
-    texts = [
-        cell.rjust(width) if 2 <= place <= 7 else cell.ljust(width)
-        for place, (cell, width) in enumerate(zip(cells, widths, strict=True))
-    ]
-    return "  ".join(texts).rstrip()
 
 
 def _count(number: int) -> str:

@@ -1,9 +1,11 @@
 """What a page is made of: plain text in blocks. Whoever lays it out escapes it; nothing here is HTML."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
+from bench.analysis.report import Report, StudyReport
+from reports import figures
 from reports.figures.chart import Chart
 from reports.text.columns import Column
 
@@ -141,3 +143,24 @@ class Page:
     setup: tuple[str, ...]  # facts that hold for everything below
     sections: tuple[Section, ...] = field(default=())
     colophon: str = ""
+
+
+def charts_of_study(section: str, report: StudyReport, suffix: str) -> tuple[Block, ...]:
+    """The charts of one study in a section."""
+    return tuple(_drawn(figures.of_study(section, report, suffix)))
+
+
+def charts_of_several(report: Report) -> tuple[Block, ...]:
+    """The charts that show several studies in one."""
+    return tuple(_drawn(figures.of_several(report)))
+
+
+def _drawn(found: Iterable[Chart | str]) -> Iterator[Block]:
+    for each in found:
+        if isinstance(each, str):
+            text = each
+        else:
+            yield each
+            text = each.remark
+        if text:
+            yield Prose(text=text)

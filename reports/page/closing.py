@@ -8,10 +8,10 @@ from bench.analysis.result import Title
 from bench.plan import STRATEGIES
 from reports.data import tables
 from reports.data.document import as_text
-from reports.page import citing
 from reports.page.blocks import Block, Code, Download, Finding, Pairs, Points, Prose, Section
 from reports.scaling.sentence import all_reasons
 from reports.text import fmt, names
+from reports.text.latex import escape
 
 Each = Callable[[Callable[[StudyReport, str], tuple[Block, ...]]], tuple[Block, ...]]
 
@@ -111,13 +111,8 @@ def _cards(report: StudyReport, _: str, differing: set[str]) -> tuple[Block, ...
                 marked = frozenset(name for name in facts if f"{layer}.{name}" in differing)
                 blocks.append(Pairs(pairs=tuple((n, _value(v)) for n, v in facts.items()), fold=summary, marked=marked))
     if report.drift:
-        blocks.append(
-            Prose(
-                text="Within the study changed: "
-                + "; ".join(f"{one.field}, {_value(one.a)} → {_value(one.b)}" for one in report.drift[:8])
-                + "."
-            )
-        )
+        changes = (f"{one.field}, {_value(one.a)} → {_value(one.b)}" for one in report.drift[:8])
+        blocks.append(Prose(text=f"Within the study changed: {'; '.join(changes)}."))
     blocks.append(
         Prose(
             text="Equal hardware, software and numbers ids mean that two results may be held against each other. The "
@@ -209,36 +204,43 @@ def _reproduce(report: StudyReport, _: str) -> tuple[Block, ...]:
         Code(label="Held against this one, in one store", text=check),
         Prose(
             text="Weights, order of data and augmentation follow the seed, the order of launches a seed of its own; "
-            "both are "
-            "in the command or in Method.",
+            "both are in the command or in Method.",
             is_quiet=True,
         ),
     )
 
 
 def _take_along(report: Report) -> tuple[Block, ...]:
-    texts = (
-        Download(
-            name=f"{report.name}.csv",
-            text=tables.rows_as_csv(report),
-            media="text/csv",
-            what="every row, unrounded",
-        ),
-        Download(
-            name=f"{report.name}-launches.csv",
-            text=tables.launches_as_csv(report),
-            media="text/csv",
-            what="every launch, the failed ones too",
-        ),
-        Download(name=f"{report.name}.json", text=as_text(report), media="application/json", what="the whole report"),
-    )
+    texts = [
+        Download(name=f"{report.name}{suffix}", text=text, media=media, what=what)
+        for suffix, text, media, what in (
+            (".csv", tables.rows_as_csv(report), "text/csv", "every row, unrounded"),
+            ("-launches.csv", tables.launches_as_csv(report), "text/csv", "every launch, the failed ones too"),
+            (".json", as_text(report), "application/json", "the whole report"),
+        )
+    ]
     large = [each.name for each in texts if len(each.text) > CARRIED]
-    return (
-        *(Code(label="BibTeX", text=citing.bibtex(study)) for study in report.studies),
-        *(each for each in texts if each.name not in large),
-        *(
-            (Prose(text=f"Too large to travel in this page: {', '.join(large)} (bench report --format csv,json)."),)
-            if large
-            else ()
-        ),
+    carried = [each for each in texts if each.name not in large]
+    too_large = f"Too large to travel in this page: {', '.join(large)} (bench report --format csv,json)."
+    entries = [Code(label="BibTeX", text=_bibtex(study)) for study in report.studies]
+    return (*entries, *carried, *((Prose(text=too_large),) if large else ()))
+
+
+def _bibtex(report: StudyReport) -> str:
+    """A BibTeX entry; the author is for the reader to fill in, because a fingerprint knows no names."""
+    study = report.study
+    run = study.title
+    version = next((card.software["scaling-bench"] for card in report.cards if "scaling-bench" in card.software), "")
+    ids = ", ".join(
+        f"{name} {each}" for name, each in (("hardware", study.hw_id), ("software", study.sw_id)) if each is not None
     )
+    fields = {
+        "author": "{}",
+        "title": f"{{{escape(fmt.clean(run.model))} on {escape(fmt.clean(run.data))}, {run.scaling} scaling}}",
+        "year": f"{{{report.created_at[:4]}}}" if report.created_at else "{}",
+        "howpublished": f"{{Measured with scaling-bench {escape(version)}}}".replace(" }", "}"),
+        "note": f"{{Study {escape(study.study_id)}; {ids}}}",
+    }
+    lines = [f"  {name:<12} = {value}," for name, value in fields.items()]
+    key = re.sub(r"[^A-Za-z0-9-]+", "-", study.study_id)
+    return "\n".join([f"@misc{{bench-{key},", *lines, "}"])

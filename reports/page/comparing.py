@@ -4,8 +4,7 @@ from bench.analysis.comparing.nouns import Comparison
 from bench.analysis.report import Report, StudyReport
 from bench.analysis.result import Row
 from reports.comparing import comparison
-from reports.page import drawn
-from reports.page.blocks import Block, Grid, Points, Prose, Section, heads
+from reports.page.blocks import Block, Grid, Points, Prose, Section, charts_of_several, heads
 from reports.scaling.sentence import headlines
 from reports.text import fmt, names
 
@@ -37,7 +36,7 @@ def side_by_side(report: Report) -> Section:
         heads=first,
         rows=tuple(rows),
     )
-    blocks: list[Block] = [grid, *drawn.of_several(report)]
+    blocks: list[Block] = [grid, *charts_of_several(report)]
     measured = [row for each in report.studies for row in each.study.rows if row.throughput is not None]
     kinds = {row.configuration.device for row in measured}
     if len(kinds) > 1:

@@ -1,4 +1,4 @@
-"""The page as HTML: one file, no request, no need of JavaScript."""
+"""The page as HTML, whole or cut to a notebook's cell: one file, no request, no need of JavaScript."""
 
 import base64
 import re
@@ -10,15 +10,19 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
 
-from bench.analysis.comparing.nouns import DIVERGED
-from bench.analysis.report import Report
-from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, INVALID, SLOWER
+from bench.analysis.comparing.nouns import DIVERGED, Comparison
+from bench.analysis.report import Report, StudyReport
+from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, INVALID, SLOWER, Study
 from bench.store.schema import STATUSES
+from reports.comparing import comparison
 from reports.figures.chart import Chart
 from reports.figures.svg import palette
 from reports.figures.svg.files import inline
 from reports.page.blocks import Block, Download
-from reports.page.sections import page
+from reports.page.closing import warnings
+from reports.page.comparing import compared
+from reports.page.sections import page, results
+from reports.scaling.sentence import sentence
 
 _FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 _WORDS = frozenset({FASTER, SLOWER, EQUIVALENT, INCONCLUSIVE, INVALID, DIVERGED, *STATUSES})
@@ -29,7 +33,19 @@ def html(report: Report, *, unfolded: bool = False) -> str:
     return _rendered("page.html.j2", page=page(report), unfolded=unfolded)
 
 
-def cell(sentence: str, blocks: Sequence[Block]) -> str:
+def study_cell(found: Study) -> str:
+    """A study as the output of a notebook's cell: its sentence, the table with its notes, the warnings."""
+    report = StudyReport(study=found)
+    return _cell(sentence(found), (*results(report, f"-{found.study_id}"), *warnings(report, "")))
+
+
+def comparison_cell(found: Comparison) -> str:
+    """The sentence, the table with its notes, what differs between the machines."""
+    _, *blocks = compared(found).blocks
+    return _cell(comparison.sentence(found), blocks)
+
+
+def _cell(sentence: str, blocks: Sequence[Block]) -> str:
     """Blocks of a page without the page around them: its style holds within them alone."""
     return _rendered("cell.html.j2", sentence=sentence, blocks=blocks).replace(":root", ":scope").strip()
 

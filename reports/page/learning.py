@@ -5,8 +5,7 @@ from collections.abc import Callable, Iterator
 from bench.analysis.report import Report, StudyReport
 from bench.analysis.result import Estimate, Study
 from reports.learning import table as beside
-from reports.page import drawn
-from reports.page.blocks import Block, Grid, Points, Prose, Section, heads
+from reports.page.blocks import Block, Grid, Points, Prose, Section, charts_of_study, heads
 from reports.text import fmt, names
 
 Each = Callable[[Callable[[StudyReport, str], tuple[Block, ...]]], tuple[Block, ...]]
@@ -33,7 +32,7 @@ def sections(report: Report, each: Each) -> Iterator[Section]:
 
 def _curves(report: StudyReport, suffix: str) -> tuple[Block, ...]:
     finals = (_finals(report, suffix),) if report.learned else ()
-    return (*drawn.of_study("learning", report, suffix), *finals)
+    return (*charts_of_study("learning", report, suffix), *finals)
 
 
 def _published(report: StudyReport, suffix: str) -> tuple[Block, ...]:
@@ -111,7 +110,7 @@ def _classes(report: StudyReport, suffix: str) -> tuple[Block, ...]:
     """The baseline's classes in full; of every other row the same would be said again, so it is in the data."""
     if not report.classes:
         return ()
-    recall, confusion = (drawn.of_study(section, report, suffix) for section in ("classes", "confusion"))
+    recall, confusion = (charts_of_study(section, report, suffix) for section in ("classes", "confusion"))
     return (*recall, _table(report, suffix), *confusion)
 
 
@@ -130,4 +129,4 @@ def _table(report: StudyReport, suffix: str) -> Grid:
 
 
 def _rate(report: StudyReport, suffix: str) -> tuple[Block, ...]:
-    return drawn.of_study("rate", report, suffix)
+    return charts_of_study("rate", report, suffix)

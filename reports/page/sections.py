@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from bench.analysis.report import Report, StudyReport
 from bench.analysis.result import Study
-from reports.page import closing, drawn, learning, opening
-from reports.page.blocks import Apart, Block, Grid, Page, Points, Prose, Section
+from reports.page import closing, learning, opening
+from reports.page.blocks import Apart, Block, Grid, Page, Points, Prose, Section, charts_of_study
 from reports.page.comparing import compared, side_by_side
 from reports.scaling import table as model
 from reports.scaling.sentence import sentence
@@ -38,7 +38,7 @@ def _sections(report: Report) -> Iterator[Section]:
         return tuple(Apart(heading=opening.heading(study, studies), blocks=blocks) for study, blocks in found if blocks)
 
     def charts(section: str) -> tuple[Block, ...]:
-        return each(lambda study, suffix: drawn.of_study(section, study, suffix))
+        return each(lambda study, suffix: charts_of_study(section, study, suffix))
 
     if len(studies) > 1:
         yield side_by_side(report)
@@ -94,7 +94,7 @@ def _failures(report: StudyReport) -> str:
 
 def _scaling(report: StudyReport, suffix: str) -> tuple[Block, ...]:
     explained = _above_one(report.study)
-    return (*drawn.of_study("speedup", report, suffix), *((Prose(text=explained),) if explained else ()))
+    return (*charts_of_study("speedup", report, suffix), *((Prose(text=explained),) if explained else ()))
 
 
 def _above_one(study: Study) -> str:
@@ -116,7 +116,7 @@ def _above_one(study: Study) -> str:
 
 def _limits(report: StudyReport, suffix: str) -> tuple[Block, ...]:
     study = report.study
-    blocks = [*drawn.of_study("limits", report, suffix), *(Prose(text=model.law_note(law)) for law in study.laws)]
+    blocks = [*charts_of_study("limits", report, suffix), *(Prose(text=model.law_note(law)) for law in study.laws)]
     if study.no_law:
         why = f"No scaling law is shown, and nothing is extrapolated: {study.no_law}."
         blocks.append(Prose(text=why, is_quiet=True))

@@ -6,7 +6,7 @@ The benchmark shares its cores with this, so nothing is drawn more than twice a 
 import os
 import time
 from collections.abc import Sequence
-from typing import Protocol, TextIO
+from typing import TextIO
 
 from rich.console import Console
 from rich.control import Control
@@ -32,8 +32,8 @@ _BAR = 20  # characters, where there is room
 _ERASE = Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2))
 
 
-class Progress(Protocol):
-    """Told of everything that happens while a plan runs."""
+class Silent:
+    """Told of everything that happens while a plan runs, and says nothing; what does say something is a kind of it."""
 
     def started(self, plan: Plan) -> None: ...
 
@@ -49,7 +49,7 @@ class Progress(Protocol):
         """The plan is done, or given up; may be called twice."""
 
 
-def for_stream(stream: TextIO, *, plain: bool, json: bool, clock: Clock = time.monotonic) -> Progress:
+def for_stream(stream: TextIO, *, plain: bool, json: bool, clock: Clock = time.monotonic) -> Silent:
     """Silent with `json`; a live line on a terminal that can redraw one; plain lines otherwise."""
     if json:
         return Silent()
@@ -58,17 +58,7 @@ def for_stream(stream: TextIO, *, plain: bool, json: bool, clock: Clock = time.m
     return Live(console_for(stream), clock)
 
 
-class Silent:
-    """Says nothing."""
-
-    def started(self, plan: Plan) -> None: ...
-    def launch_started(self, planned: PlannedLaunch, index: int, total: int) -> None: ...
-    def beats(self, beats: Sequence[Beat], /) -> None: ...
-    def launch_ended(self, launch: Launch, log_tail: str = "") -> None: ...
-    def finished(self) -> None: ...
-
-
-class _Shown:
+class _Shown(Silent):
     """What both ways of telling share: where the study is, and the words for it."""
 
     def __init__(self, console: Console, clock: Clock) -> None:

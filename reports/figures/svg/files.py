@@ -85,14 +85,6 @@ def drawn(chart: Chart, *, ink: str = INK, titled: bool = False) -> Iterator[Fig
         yield figure
 
 
-def raw(chart: Chart, **looks: Any) -> str:
-    """What matplotlib writes, with no date and no generator."""
-    out = io.StringIO()
-    with drawn(chart, **looks) as figure:
-        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    return out.getvalue()
-
-
 def _title(figure: Figure, chart: Chart) -> None:
     lines = f"{chart.title}\n{fill(chart.setup, 70)}"
     # Room of its own: taken from a chart of one bar, nothing of the chart would be left.
@@ -128,8 +120,11 @@ def render(chart: Chart) -> dict[str, bytes]:
 
 
 def _svg(chart: Chart, ink: str, **looks: bool) -> str:
-    drawing = raw(chart, ink=ink, **looks)
-    return slim(drawing, key=chart.key, title=chart.title, description=chart.alt_text(), ink=ink)
+    """Slimmed, with no date and no generator."""
+    out = io.StringIO()
+    with drawn(chart, ink=ink, **looks) as figure:
+        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    return slim(out.getvalue(), key=chart.key, title=chart.title, description=chart.alt_text(), ink=ink)
 
 
 _PDF_LEFT_OUT = {"CreationDate": None, "ModDate": None, "Creator": None, "Producer": None}
