@@ -8,7 +8,7 @@ from bench.analysis.comparing.gates import Ruling
 from bench.analysis.comparing.nouns import Calibration, Comparison, Machines, RowQuantity, StudyRef
 from reports.comparing import comparison, machines
 from reports.text import fmt
-from reports.text.plain import configuration_keys, estimate, finite
+from reports.text.plain import configuration_keys, estimate, payload, picked
 
 SCHEMA = "bench.comparison/1"
 SEVERAL = "bench.comparisons/1"  # two stores: a comparison for each workload that both have
@@ -18,25 +18,20 @@ CALIBRATION = "bench.calibration/1"
 
 def document(found: Comparison, rulings: Sequence[Ruling], exit_code: int) -> dict[str, Any]:
     """The document of `bench compare A B --json`; plain JSON types only."""
-    content: dict[str, Any] = finite(
-        {
-            "schema": SCHEMA,
-            "exit": exit_code,
-            "comparable": found.comparable,
-            "a": _party(found.a),
-            "b": _party(found.b),
-            "same_machine": found.same_machine,
-            "margin": found.margin,
-            "dna": found.dna,
-            "rows": [_row(row) for row in found.rows],
-            "unmatched": found.unmatched,
-            "reasons": found.obstacles,
-            "notes": found.notes,
-            "verdict": comparison.sentence(found).replace(fmt.NARROW, " "),
-            **_gates(rulings),
-        }
+    return payload(
+        schema=SCHEMA,
+        exit=exit_code,
+        comparable=found.comparable,
+        a=_party(found.a),
+        b=_party(found.b),
+        **picked(found, "same_machine", "margin", "dna"),
+        rows=[_row(row) for row in found.rows],
+        unmatched=found.unmatched,
+        reasons=found.obstacles,
+        notes=found.notes,
+        verdict=comparison.sentence(found).replace(fmt.NARROW, " "),
+        **_gates(rulings),
     )
-    return content
 
 
 def several(documents: Sequence[dict[str, Any]], rulings: Sequence[Ruling], exit_code: int) -> dict[str, Any]:
@@ -47,50 +42,41 @@ def several(documents: Sequence[dict[str, Any]], rulings: Sequence[Ruling], exit
 
 def machines_document(found: Machines, rulings: Sequence[Ruling], exit_code: int) -> dict[str, Any]:
     """The document of `bench compare A B C … --json`."""
-    content: dict[str, Any] = finite(
-        {
-            "schema": MACHINES,
-            "exit": exit_code,
-            "margin": found.margin,
-            "machines": [_party(each) for each in found.parties],
-            "left_out": found.left_out,
-            "rows": [
-                {
-                    **configuration_keys(row.configuration, IN_COMPARISON),
-                    "metric": "throughput",
-                    "spread": row.spread,
-                    "could_name": row.could_name,
-                    "machines": [
-                        {
-                            "name": each.party.name,
-                            "study": each.party.study_id,
-                            "throughput": estimate(each.rate),
-                            "ratio": estimate(each.ratio),
-                            "outlier": each.word,
-                            "p": each.p,
-                            "verdict": each.shown,
-                            "beyond_margin": each.verdict.beyond_margin,
-                            "detectable": each.verdict.detectable,
-                            "reasons": each.verdict.reasons,
-                        }
-                        for each in row.machines
-                    ],
-                    "reasons": [*row.absent, *row.reasons],
-                }
-                for row in found.rows
-            ],
-            "notes": found.notes,
-            "verdict": machines.sentence(found).replace(fmt.NARROW, " "),
-            **_gates(rulings),
-        }
+    return payload(
+        schema=MACHINES,
+        exit=exit_code,
+        margin=found.margin,
+        machines=[_party(each) for each in found.parties],
+        left_out=found.left_out,
+        rows=[
+            {
+                **configuration_keys(row.configuration, IN_COMPARISON),
+                "metric": "throughput",
+                **picked(row, "spread", "could_name"),
+                "machines": [
+                    {
+                        "name": each.party.name,
+                        "study": each.party.study_id,
+                        "throughput": estimate(each.rate),
+                        "ratio": estimate(each.ratio),
+                        **picked(each, outlier="word", p="p", verdict="shown"),
+                        **picked(each.verdict, "beyond_margin", "detectable", "reasons"),
+                    }
+                    for each in row.machines
+                ],
+                "reasons": [*row.absent, *row.reasons],
+            }
+            for row in found.rows
+        ],
+        notes=found.notes,
+        verdict=machines.sentence(found).replace(fmt.NARROW, " "),
+        **_gates(rulings),
     )
-    return content
 
 
 def calibration_document(found: Calibration, store: str, exit_code: int) -> dict[str, Any]:
     """The document of `bench calibrate --json`: what is kept in the store, and where that is."""
-    content: dict[str, Any] = finite({**vars(found), "schema": CALIBRATION, "store": store, "exit": exit_code})
-    return content
+    return payload(**vars(found), schema=CALIBRATION, store=store, exit=exit_code)
 
 
 def _gates(rulings: Sequence[Ruling]) -> dict[str, Any]:
@@ -107,12 +93,8 @@ IN_COMPARISON = ("strategy", "ranks", "nodes", "device", "cores_per_rank", "batc
 
 def _party(party: StudyRef) -> dict[str, Any]:
     return {
-        "name": party.name,
-        "study": party.study_id,
-        "launch": party.launch_id,
-        "created_at": party.created_at,
-        "hw_id": party.hw_id,
-        "sw_id": party.sw_id,
+        **picked(party, name="name", study="study_id", launch="launch_id"),
+        **picked(party, "created_at", "hw_id", "sw_id"),
     }
 
 
@@ -122,13 +104,8 @@ def _row(row: RowQuantity) -> dict[str, Any]:
         **configuration_keys(row.configuration, IN_COMPARISON),
         "metric": row.metric,
         "unit": row.unit or None,
-        "a": estimate(row.a),
-        "b": estimate(row.b),
-        "ratio": estimate(row.ratio),
-        "difference": estimate(row.difference),
-        "verdict": verdict and verdict.word,
-        "beyond_margin": verdict and verdict.beyond_margin,
-        "detectable": verdict and verdict.detectable,
+        **{name: estimate(getattr(row, name)) for name in ("a", "b", "ratio", "difference")},
+        **picked(verdict, verdict="word", beyond_margin="beyond_margin", detectable="detectable"),
         "launches_needed": verdict and verdict.rounds_needed,
         "more_launches": comparison.more_launches(row),
         "reasons": [*row.reasons, *(verdict.reasons if verdict else ())],

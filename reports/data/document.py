@@ -8,7 +8,7 @@ from bench.analysis.report import Report, StudyReport
 from reports.comparing.document import IN_COMPARISON
 from reports.scaling.document import scale_document
 from reports.text import fmt
-from reports.text.plain import configuration_keys, finite
+from reports.text.plain import configuration_keys, finite, picked
 
 SCHEMA = "bench.report_data/1"
 
@@ -55,14 +55,8 @@ def _study(study_report: StudyReport) -> dict[str, Any]:
         **kept,
         "created_at": study_report.created_at or None,
         "command": study_report.command or None,
-        "facts": study_report.facts,
-        "all_launches": study_report.launches,
-        "step_parts": study_report.parts,
-        "learned": study_report.learned,
-        "classes": study_report.classes,
-        "energy": study_report.energy,
-        "reached": study_report.reached,
+        **picked(study_report, facts="facts", all_launches="launches", step_parts="parts"),
+        **picked(study_report, "learned", "classes", "energy", "reached"),
         "laws": study_report.study.laws,  # with their envelopes, which the document of `bench scale` leaves out
-        "cards": study_report.cards,
-        "drift": study_report.drift,
+        **picked(study_report, "cards", "drift"),
     }

@@ -9,7 +9,7 @@ from bench.analysis.report import Report, StudyReport
 from bench.analysis.result import Estimate, Row, Study
 from reports.comparing import comparison
 from reports.text import fmt
-from reports.text.plain import as_csv, configuration_keys
+from reports.text.plain import as_csv, configuration_keys, picked
 
 _as_csv = partial(as_csv, digits=12)  # as many as libraries of mathematics agree on
 
@@ -28,18 +28,17 @@ def _compared(found: Comparison, row: RowQuantity | None) -> dict[str, Any]:
         "b": found.b.launch_id or found.b.study_id,
         "margin": found.margin,
         **(configuration_keys(row.configuration, _OF_A_PAIR) if row else dict.fromkeys(("configuration", *_OF_A_PAIR))),
-        **_named(row, metric="metric", unit="unit"),
+        **picked(row, "metric", "unit"),
         **_estimate("a_value", row.a if row else None),
         **_estimate("b_value", row.b if row else None),
         **_estimate("ratio", row.ratio if row else None),
         **_estimate("difference", row.difference if row else None),
-        **_named(verdict, verdict="word", beyond_margin="beyond_margin", detectable_ratio="detectable"),
+        **picked(verdict, verdict="word", beyond_margin="beyond_margin", detectable_ratio="detectable"),
         "reasons": "; ".join(map(fmt.clean, reasons)),
         "sentence": comparison.sentence(found).replace(fmt.NARROW, " "),
     }
 
 
-_OF_A_TITLE = ("precision", "memory_format", "scaling", "seed", "rounds", "window")
 _OF_A_PAIR = ("strategy", "ranks", "device", "cores_per_rank", "batch_per_rank")
 
 
@@ -54,7 +53,7 @@ def rows_as_csv(report: Report) -> str:
                 **configuration_keys(row.configuration),
                 "status": row.status,
                 "reasons": "; ".join(map(fmt.clean, row.reasons)),
-                **_named(row, launches="launches", launches_failed="launches_failed"),
+                **picked(row, "launches", "launches_failed"),
                 **({"ddp": row.configuration.ddp} if has_options else {}),
                 **_findings(row),
             }
@@ -71,13 +70,9 @@ def launches_as_csv(report: Report) -> str:
             {
                 "study": each_study.study.study_id,
                 "launch": each.launch_id,
-                "configuration": each.configuration,
-                "round": each.round,
-                "method_version": each.method_version,
-                "status": each.status,
+                **picked(each, "configuration", "round", "method_version", "status"),
                 "reason": fmt.clean(each.reason) if each.reason else None,
-                "samples_per_s": each.rate_sps,
-                "speedup_in_round": each.speedup,
+                **picked(each, samples_per_s="rate_sps", speedup_in_round="speedup"),
             }
             for each_study in report.studies
             for each in each_study.launches
@@ -100,13 +95,12 @@ def _setup(study: Study) -> dict[str, Any]:
         "model": fmt.clean(title.model),
         "params": title.params,
         "data": fmt.clean(title.data),
-        **{name: getattr(title, name) for name in _OF_A_TITLE},
+        **picked(title, "precision", "memory_format", "scaling", "seed", "rounds", "window"),
         "machine": fmt.clean(title.device),
-        **{name: getattr(study, name) for name in ("hw_id", "sw_id", "num_id")},
+        **picked(study, "hw_id", "sw_id", "num_id"),
         "baseline": baseline and baseline.key,
         "baseline_samples_per_s": rate and rate.estimate,
-        "margin": study.margin,
-        "quick": study.quick,
+        **picked(study, "margin", "quick"),
     }
 
 
@@ -119,26 +113,19 @@ def _findings(row: Row) -> dict[str, Any]:
         **_estimate("efficiency", row.efficiency),
         "verdict": verdict and verdict.word,
         "verdict_reasons": "; ".join(map(fmt.clean, verdict.reasons)) if verdict else None,
-        **_named(verdict, beyond_margin="beyond_margin", detectable_ratio="detectable", rounds_needed="rounds_needed"),
-        **_named(row.step_ms, step_p50_ms="p50", step_p95_ms="p95", step_p99_ms="p99"),
-        **_named(row.epoch_s, epoch_s="estimate", epoch_is_projected="projected"),
-        "data_wait_share": row.data_wait,
-        "communication_share": row.communication,
+        **picked(verdict, beyond_margin="beyond_margin", detectable_ratio="detectable", rounds_needed="rounds_needed"),
+        **picked(row.step_ms, step_p50_ms="p50", step_p95_ms="p95", step_p99_ms="p99"),
+        **picked(row.epoch_s, epoch_s="estimate", epoch_is_projected="projected"),
+        **picked(row, data_wait_share="data_wait", communication_share="communication"),
         "peak_memory_bytes": row.peak_memory_bytes,
-        **_named(row.accuracy, top1_share="top1", top5_share="top5", validation_loss_nats="loss", epochs="epoch"),
-        **_named(row.accuracy, best_top1_share="best_top1", best_epoch="best_epoch"),
-        **_named(row.accuracy, train_top1_share="train_top1", seeds="seeds"),
-        "mfu_share": row.mfu,
-        "cut_steps": row.cut_steps,
+        **picked(row.accuracy, top1_share="top1", top5_share="top5", validation_loss_nats="loss", epochs="epoch"),
+        **picked(row.accuracy, best_top1_share="best_top1", best_epoch="best_epoch"),
+        **picked(row.accuracy, train_top1_share="train_top1", seeds="seeds"),
+        **picked(row, mfu_share="mfu", cut_steps="cut_steps"),
         "missing": json.dumps(row.reasons_null, sort_keys=True) if row.reasons_null else None,
     }
 
 
 def _estimate(name: str, estimate: Estimate | None) -> dict[str, Any]:
     columns = {f"{name}_{part}": part for part in ("low", "high", "n", "method")}
-    return _named(estimate, **{name: "estimate"}, **columns)
-
-
-def _named(noun: object, **columns: str) -> dict[str, Any]:
-    """Columns by the attributes that fill them; empty where the noun is missing."""
-    return {column: noun and getattr(noun, attribute) for column, attribute in columns.items()}
+    return picked(estimate, **{name: "estimate"}, **columns)

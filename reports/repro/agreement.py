@@ -9,7 +9,7 @@ from bench.analysis.repro.agreement import BITWISE, DIFFERENT, NUMERICS, STATIST
 from bench.repro.capsule import Capsule
 from reports.text import fmt
 from reports.text.console import show_hanging, shown
-from reports.text.plain import finite
+from reports.text.plain import finite, payload, picked
 
 SCHEMA, RECORD, REPEAT = "bench.agreement/1", "bench.capsule-record/1", "bench.repeat/1"
 STYLES = {BITWISE: "green", NUMERICS: "green", STATISTICS: "green", DIFFERENT: "red"}
@@ -23,18 +23,11 @@ _MEANING = {
 
 def document(found: Agreement, exit_code: int) -> dict[str, Any]:
     """The document of `bench repro check --json`; plain JSON types only."""
-    given: dict[str, Any] = finite(
-        {
-            "schema": SCHEMA,
-            "exit": exit_code,
-            "verdict": found.verdict,
-            "first_difference": found.first_difference,
-            "cause": found.cause,
-            "curve": found.curve,
-            "reasons": found.reasons,
-        }
+    return payload(
+        schema=SCHEMA,
+        exit=exit_code,
+        **picked(found, "verdict", "first_difference", "cause", "curve", "reasons"),
     )
-    return given
 
 
 def record_document(capsule: Capsule, path: str, size_bytes: int, exit_code: int) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from bench.analysis.result import Law, Row, Study, Title
 from reports.learning import table
 from reports.scaling.sentence import all_reasons, sentence
 from reports.text import fmt
-from reports.text.plain import configuration_keys, estimate, finite
+from reports.text.plain import configuration_keys, estimate, payload, picked
 
 SCHEMA = "bench.scale/1"
 
@@ -15,28 +15,22 @@ SCHEMA = "bench.scale/1"
 def scale_document(study: Study, store_path: Path | str, exit_code: int) -> dict[str, Any]:
     """The document of `bench scale --json` and, with one row, of `bench run --json`; plain JSON types only."""
     baseline = study.baseline
-    document: dict[str, Any] = finite(
-        {
-            "schema": SCHEMA,
-            "study": study.study_id,
-            "store": str(store_path),
-            "exit": exit_code,
-            "method_version": study.method_version,
-            "quick": study.quick,
-            "margin": study.margin,
-            "title": _title(study.title),
-            "baseline": baseline
-            and {name: getattr(baseline.configuration, name) for name in ("strategy", "ranks", "cores_per_rank")},
-            "rows": [_row(row) for row in study.rows],
-            "verdict": sentence(study).replace(fmt.NARROW, " "),
-            "dna": {"hw_id": study.hw_id, "sw_id": study.sw_id, "num_id": study.num_id},
-            "warnings": study.warnings,
-            **table.document(study),
-            "laws": [_law(law) for law in study.laws],
-            "no_law": study.no_law or None,
-        }
+    return payload(
+        schema=SCHEMA,
+        study=study.study_id,
+        store=str(store_path),
+        exit=exit_code,
+        **picked(study, "method_version", "quick", "margin"),
+        title=_title(study.title),
+        baseline=baseline and picked(baseline.configuration, "strategy", "ranks", "cores_per_rank"),
+        rows=[_row(row) for row in study.rows],
+        verdict=sentence(study).replace(fmt.NARROW, " "),
+        dna=picked(study, "hw_id", "sw_id", "num_id"),
+        warnings=study.warnings,
+        **table.document(study),
+        laws=[_law(law) for law in study.laws],
+        no_law=study.no_law or None,
     )
-    return document
 
 
 _TITLE = (
@@ -46,7 +40,7 @@ _TITLE = (
 
 
 def _title(title: Title) -> dict[str, Any]:
-    found = {name: getattr(title, name) for name in _TITLE if name != "ddp" or title.ddp}
+    found = picked(title, *(name for name in _TITLE if name != "ddp" or title.ddp))
     return found | {"seeds": title.seeds or (title.seed,)}
 
 
@@ -55,26 +49,13 @@ def _row(row: Row) -> dict[str, Any]:
     return {
         **configuration_keys(row.configuration),
         **({"ddp": row.configuration.ddp} if row.configuration.ddp else {}),
-        "is_baseline": row.is_baseline,
-        "launches": row.launches,
-        "launches_failed": row.launches_failed,
-        "rates": row.rates,
-        "throughput": estimate(row.throughput),
-        "speedup": estimate(row.speedup),
-        "efficiency": estimate(row.efficiency),
+        **picked(row, "is_baseline", "launches", "launches_failed", "rates"),
+        **{name: estimate(getattr(row, name)) for name in ("throughput", "speedup", "efficiency")},
         "verdict": verdict and verdict.word,
-        "beyond_margin": verdict and verdict.beyond_margin,
-        "detectable": verdict and verdict.detectable,
-        "rounds_needed": verdict and verdict.rounds_needed,
+        **picked(verdict, "beyond_margin", "detectable", "rounds_needed"),
         "step_ms": step or dict.fromkeys(("p50", "p95", "p99")),
         "epoch_s": epoch or {"estimate": None, "projected": False},
-        "data_wait": row.data_wait,
-        "communication": row.communication,
-        "peak_memory_bytes": row.peak_memory_bytes,
-        "accuracy": row.accuracy,
-        "times_to": row.times_to,
-        "mfu": row.mfu,
-        "cut_steps": row.cut_steps,
+        **picked(row, "data_wait", "communication", "peak_memory_bytes", "accuracy", "times_to", "mfu", "cut_steps"),
         "status": row.status,
         "reasons": all_reasons(row),
         "unavailable": row.reasons_null,
@@ -83,10 +64,7 @@ def _row(row: Row) -> dict[str, Any]:
 
 def _law(law: Law) -> dict[str, Any]:
     return {
-        "name": law.name,
-        "strategy": law.strategy,
-        "device": law.device,
-        "cores_per_rank": law.cores_per_rank,
+        **picked(law, "name", "strategy", "device", "cores_per_rank"),
         "resources_most": law.resources[-1],
         "parameters": {name: estimate(each) for name, each in law.parameters.items()},
     }

@@ -44,6 +44,18 @@ def configuration_keys(found: Configuration, names: Iterable[str] = _OF_A_CONFIG
     return {"configuration": found.key, **{name: getattr(found, name) for name in names}}
 
 
+def picked(noun: object, *names: str, **renamed: str) -> dict[str, Any]:
+    """A noun's attributes under their own names and under others; each None where the noun is missing."""
+    return {
+        key: noun and getattr(noun, name) for key, name in {**dict(zip(names, names, strict=True)), **renamed}.items()
+    }
+
+
+def payload(**content: Any) -> dict[str, Any]:
+    """A document of plain JSON types only, from what it holds by name."""
+    return {name: finite(value) for name, value in content.items()}
+
+
 def as_csv(rows: Sequence[Mapping[str, Any]], digits: int | None = None) -> str:
     """Rows as CSV text; a column that some rows lack is empty there. Arguments as for `finite`."""
     names = list(dict.fromkeys(name for row in rows for name in row))
