@@ -76,7 +76,7 @@ def machines_document(found: Machines, rulings: Sequence[Ruling], exit_code: int
 
 def calibration_document(found: Calibration, store: str, exit_code: int) -> dict[str, Any]:
     """The document of `bench calibrate --json`: what is kept in the store, and where that is."""
-    return payload(**vars(found), schema=CALIBRATION, store=store, exit=exit_code)
+    return payload(**{**vars(found), "schema": CALIBRATION, "store": store, "exit": exit_code})
 
 
 def _gates(rulings: Sequence[Ruling]) -> dict[str, Any]:

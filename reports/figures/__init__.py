@@ -4,6 +4,7 @@ A new chart is one new file here: a subclass of `chart.Chart` with a name, and t
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib import import_module
 from pkgutil import iter_modules
 
@@ -25,7 +26,8 @@ def charts() -> tuple[type[Chart], ...]:
 
 def of_study(section: str, report: StudyReport, suffix: str) -> Iterator[Chart | str]:
     """The charts of one study in a section; in place of one that has nothing to show, why."""
-    return (each.select(report, suffix) for each in charts() if each.section == section)
+    found = (each.select(report) for each in charts() if each.section == section)
+    return (each if isinstance(each, str) else replace(each, suffix=suffix) for each in found)
 
 
 def of_several(report: Report) -> Iterator[Chart | str]:

@@ -46,9 +46,9 @@ class Chart(ABC):
     absent: tuple[str, ...] = ()  # what is not drawn, and why, e.g. "ddp on 4 ranks: crash"
 
     @classmethod
-    def select(cls, report: StudyReport, suffix: str) -> Self | str:
+    def select(cls, report: StudyReport) -> Self | str:
         """The chart of one study; else why there is none, empty where something beside it says so."""
-        del report, suffix
+        del report
         return ""
 
     @classmethod

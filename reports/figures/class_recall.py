@@ -25,7 +25,7 @@ class ClassRecall(Chart):
     classes: tuple[tuple[ClassResult, float | None], ...]  # with the recall that was published
 
     @classmethod
-    def select(cls, report: StudyReport, suffix: str) -> Self | str:
+    def select(cls, report: StudyReport) -> Self | str:
         if not report.classes:
             return ""
         first, *others = report.classes
@@ -38,7 +38,6 @@ class ClassRecall(Chart):
         pooled = f", {fmt.count(first.launches, 'launch')} pooled" if first.launches > 1 else ""
         rest = f" The other {len(others)} rows are in the data below." if others else ""
         return cls(
-            suffix=suffix,
             setup=setup,
             caption=f"Share of each class that was recognised; {setup}{pooled}.{rest}",
             classes=tuple((each, published.get(each.name.lower())) for each in first.classes),

@@ -34,11 +34,11 @@ class Confusion(Chart):
     result: Classes
 
     @classmethod
-    def select(cls, report: StudyReport, suffix: str) -> Self | str:
+    def select(cls, report: StudyReport) -> Self | str:
         if not report.classes:
             return ""
         setup = names.after_training(report.study, report.classes[0])
-        return cls(suffix=suffix, setup=setup, caption=f"{cls.opening}; {setup}.", result=report.classes[0])
+        return cls(setup=setup, caption=f"{cls.opening}; {setup}.", result=report.classes[0])
 
     @property
     def names(self) -> list[str]:

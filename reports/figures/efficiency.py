@@ -19,13 +19,12 @@ class Efficiency(lines.ScalingChart):
     is_share = True
 
     @classmethod
-    def select(cls, report: StudyReport, suffix: str) -> Self | str:
+    def select(cls, report: StudyReport) -> Self | str:
         study, base = report.study, report.study.baseline
         found = lines.selected(cls, report)
         if found is None or base is None:
             return ""  # the speedup says why
         return cls(
-            suffix=suffix,
             baseline=f"{names.phrase(base, study.rows)}: {fmt.point(base.throughput)} samples/s",
             caption=f"Efficiency: speedup over the multiple of the baseline's {found['resource']}; {found['setup']}."
             f"{lines.suspects(study)}",

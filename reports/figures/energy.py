@@ -20,7 +20,7 @@ class EnergyPerSample(SideBySide):
     unit = "J/sample"
 
     @classmethod
-    def select(cls, report: StudyReport, suffix: str) -> Self | str:
+    def select(cls, report: StudyReport) -> Self | str:
         named, setup = names.of_rows(report.study), names.setup(report.study)
         found = tuple(
             Bar(label=named[each.configuration], estimate=each.per_sample_j)
@@ -31,7 +31,6 @@ class EnergyPerSample(SideBySide):
             why = dict.fromkeys(fmt.clean(each.reason) for each in report.energy if each.reason)
             return f"Not measured here: {'; '.join(why) or 'no row has a number'}."
         return cls(
-            suffix=suffix,
             setup=setup,
             caption=f"Joules per sample over all devices of a row; {setup}.",
             bars=found,

@@ -25,7 +25,7 @@ class HardwareLimits(Chart):
     rows: tuple[tuple[str, Reached], ...]  # by label; over all devices of the row
 
     @classmethod
-    def select(cls, report: StudyReport, suffix: str) -> Self | str:
+    def select(cls, report: StudyReport) -> Self | str:
         if not report.reached:
             return (
                 "No ceiling to draw: this device has no published peak in the table, and before the study none was "
@@ -35,7 +35,6 @@ class HardwareLimits(Chart):
         named, setup = names.of_rows(report.study), names.setup(report.study)
         shares = [_share(row, each) for row in report.reached for each in row.ceilings]
         return cls(
-            suffix=suffix,
             setup=setup,
             caption="Counted operations (convolutions, products of matrices, attention; forward and backward) a "
             f"second, beneath what the hardware can do; {setup}.",

@@ -29,7 +29,7 @@ class LearningCurves(Chart):
     published_accuracy: float | None = None  # a line to compare with
 
     @classmethod
-    def select(cls, report: StudyReport, suffix: str) -> Self | str:
+    def select(cls, report: StudyReport) -> Self | str:
         if not report.learned:
             return "Nothing was evaluated in this study."
         study = report.study
@@ -37,7 +37,6 @@ class LearningCurves(Chart):
         batches = {fmt.number(row.configuration.batch_global) for row in study.rows if row.accuracy is not None}
         quoted = [each.published.share for each in headline(study) if each.published.metric == "top1"]
         return cls(
-            suffix=suffix,
             setup=setup,
             caption=f"Loss and top-1 accuracy against samples seen and against seconds of training; {setup}; global "
             f"batch {fmt.listed(sorted(batches, key=len))}, learning rate "

@@ -25,7 +25,7 @@ class LearningRate(Chart):
     lines: tuple[tuple[str, Schedule], ...]  # by label
 
     @classmethod
-    def select(cls, report: StudyReport, suffix: str) -> Self | str:
+    def select(cls, report: StudyReport) -> Self | str:
         named, setup = names.of_rows(report.study), names.setup(report.study)
         found: dict[Schedule, list[str]] = {}
         for each in report.learned:
@@ -37,7 +37,6 @@ class LearningRate(Chart):
         if len(rates) == 1:
             return f"Constant at {next(iter(rates)):.4g} in every epoch of every row."
         return cls(
-            suffix=suffix,
             setup=setup,
             caption=f"Learning rate at the end of each epoch; {setup}.",
             lines=tuple((fmt.listed(labels), schedule) for schedule, labels in found.items()),

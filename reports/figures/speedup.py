@@ -23,7 +23,7 @@ class Speedup(lines.ScalingChart):
     laws: tuple[tuple[str, Law], ...] = ()  # by label; over the measured counts, and only where they can be identified
 
     @classmethod
-    def select(cls, report: StudyReport, suffix: str) -> Self | str:
+    def select(cls, report: StudyReport) -> Self | str:
         study, base = report.study, report.study.baseline
         found = lines.selected(cls, report)
         if found is None or base is None:
@@ -36,7 +36,6 @@ class Speedup(lines.ScalingChart):
         )
         band = f"; the grey band is {fmt.listed(label for label, _ in laws)}" if laws else ""
         return cls(
-            suffix=suffix,
             baseline=baseline,
             baseline_resources=lines.resources_of(base),
             laws=laws,

@@ -23,12 +23,11 @@ class StepPartsChart(Chart):
     rows: tuple[tuple[str, StepParts], ...]  # by label; at most six names over all parts
 
     @classmethod
-    def select(cls, report: StudyReport, suffix: str) -> Self | str:
+    def select(cls, report: StudyReport) -> Self | str:
         if not report.parts:
             return "No row has timed steps that may be divided: none ran, or all that did are INVALID."
         named, setup = names.of_rows(report.study), names.setup(report.study)
         return cls(
-            suffix=suffix,
             setup=setup,
             caption=f"The median step in parts that add up to it; {setup}. Communication is what the compute does not "
             "hide, from steps without it, timed after the window. The rest is what remains: forward, backward, "

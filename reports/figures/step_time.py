@@ -34,7 +34,7 @@ class StepTime(Chart):
     rows: tuple[tuple[str, Traces], ...]  # by label
 
     @classmethod
-    def select(cls, report: StudyReport, suffix: str) -> Self | str:
+    def select(cls, report: StudyReport) -> Self | str:
         if not report.traces:
             return "No launch left step times."
         named, setup = names.of_rows(report.study), names.setup(report.study)
@@ -43,7 +43,6 @@ class StepTime(Chart):
         most = max((row.cut_steps for row in report.study.rows), default=0)
         cut = f", and up to {fmt.count(most, 'step')} cut as not yet steady" if most else ""
         return cls(
-            suffix=suffix,
             setup=setup,
             caption=f"Each line is one launch, the slowest rank of each step; {setup}. Shaded: warm-up{cut}. Triangles "
             "at the edge: longer steps. Long launches are drawn in stretches: the median of each as a line, its "

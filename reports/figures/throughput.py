@@ -21,7 +21,7 @@ class Throughput(SideBySide):
     unit = "samples/s"
 
     @classmethod
-    def select(cls, report: StudyReport, suffix: str) -> Self | str:
+    def select(cls, report: StudyReport) -> Self | str:
         study = report.study
         found = [(row, row.throughput) for row in study.rows if row.throughput is not None and not row.is_invalid]
         if not found:
@@ -29,7 +29,6 @@ class Throughput(SideBySide):
         setup = names.setup(study)
         n = fmt.listed(str(each) for each in sorted({row.launches for row in study.rows if row.launches}))
         return cls(
-            suffix=suffix,
             setup=setup,
             caption=f"Samples per second over all ranks, {setup}; dots are single launches, n = {n}.",
             bars=tuple(

@@ -22,7 +22,7 @@ def scheduled(*factors):
 
 
 def test_rows_that_share_a_schedule_are_one_line_with_both_names():
-    chart = LearningRate.select(scheduled(0.5, 0.5), "")
+    chart = LearningRate.select(scheduled(0.5, 0.5))
     ((label, schedule),) = chart.lines
     assert " and " in label
     assert [epoch for epoch, _ in schedule] == list(range(1, 9))
@@ -30,8 +30,8 @@ def test_rows_that_share_a_schedule_are_one_line_with_both_names():
 
 
 def test_rows_of_different_schedules_are_lines_of_their_own():
-    assert len(LearningRate.select(scheduled(0.5, 0.9), "").lines) == 2
+    assert len(LearningRate.select(scheduled(0.5, 0.9)).lines) == 2
 
 
 def test_a_rate_that_never_changes_is_a_sentence_and_no_chart():
-    assert LearningRate.select(reports.trained(), "") == "Constant at 0.05 in every epoch of every row."
+    assert LearningRate.select(reports.trained()) == "Constant at 0.05 in every epoch of every row."

@@ -1,3 +1,4 @@
+from reports import figures
 from reports.figures.step_parts import StepPartsChart
 from tests.reports import fabricated_studies as studies
 from tests.reports.figures.fabricated_charts import step_parts
@@ -12,10 +13,10 @@ def test_a_part_has_the_same_column_in_every_row_and_the_whole_stands_last():
 
 
 def test_a_row_without_timed_steps_is_named():
-    chart = StepPartsChart.select(reports.whole(studies.failed_rank()), "-2")
+    (chart,) = figures.of_study("time", reports.whole(studies.failed_rank()), "-2")
     assert chart.key == "parts-2"
     assert any(each.startswith("ddp on 2 ranks: crash") for each in chart.absent)
 
 
 def test_where_no_row_has_timed_steps_a_sentence_says_so():
-    assert "No row has timed steps" in StepPartsChart.select(reports.whole(studies.nothing_runs()), "")
+    assert "No row has timed steps" in StepPartsChart.select(reports.whole(studies.nothing_runs()))
