@@ -21,7 +21,7 @@ from pathlib import Path
 
 import launchers
 from bench import planning, settings, study
-from bench.analysis.statistics import intervals
+from bench.analysis.statistics import verdicts
 from bench.dna.fingerprint import fingerprint
 from bench.dna.machine import here
 from bench.plan import to_json
@@ -77,7 +77,7 @@ def main() -> None:
     for first in range(0, len(rates) - 2 * ROUNDS + 1, 2 * ROUNDS):
         pairs = [rates[at : at + 2] for at in range(first, first + 2 * ROUNDS, 2)]
         logs = [math.log(a / b) * coin.choice((-1, 1)) for a, b in pairs]
-        found.append({"verdict": intervals.verdict(logs, MARGIN).word, "ratio": math.exp(statistics.fmean(logs))})
+        found.append({"verdict": verdicts.verdict(logs, MARGIN).word, "ratio": math.exp(statistics.fmean(logs))})
     words = Counter(each["verdict"] for each in found)
     false = sum(count for word, count in words.items() if word not in ("EQUIVALENT", "INCONCLUSIVE"))
     logs = [math.log(rate) for rate in rates]

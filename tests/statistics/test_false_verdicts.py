@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER
-from bench.analysis.statistics.intervals import min_detectable_effect, rounds_needed, verdict
+from bench.analysis.statistics.verdicts import min_detectable_effect, rounds_needed, verdict
 
 pytestmark = pytest.mark.statistics
 
@@ -48,7 +48,7 @@ def test_equal_configurations_are_seldom_called_faster_or_slower(rounds, cv, noi
 @pytest.mark.parametrize("rounds", [6, 10])
 def test_a_difference_as_large_as_the_margin_is_seldom_called_equivalent(rounds, ratio, noted, monkeypatch):
     # The exact test is asked only after EQUIVALENT has been refused, and takes nearly all of the time.
-    monkeypatch.setattr("bench.analysis.statistics.intervals.sign_flip", lambda differences: 0.0)
+    monkeypatch.setattr("bench.analysis.statistics.verdicts.sign_flip", lambda differences: 0.0)
     # The test has size 5 % exactly when the other side of the margin is far away, so the rate lies at the limit.
     studies = 20_000
     found = words(differences(np.random.default_rng(rounds), studies, rounds, 0.01, ratio=ratio))

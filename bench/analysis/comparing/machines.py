@@ -24,7 +24,8 @@ from bench.analysis.comparing.operands import Operand
 from bench.analysis.digits import limit, span
 from bench.analysis.result import FASTER, INCONCLUSIVE, SLOWER, Estimate, Row, Verdict
 from bench.analysis.statistics import intervals
-from bench.analysis.statistics.intervals import LAUNCHES_FOR_AN_INTERVAL, LEVEL, POWER, SIGNIFICANCE, LogMean, judge
+from bench.analysis.statistics.intervals import LAUNCHES_FOR_AN_INTERVAL, LEVEL, LogMean
+from bench.analysis.statistics.verdicts import POWER, SIGNIFICANCE, judge
 
 MACHINES_AT_LEAST = 5  # of four, one is not far enough from three for any limit to be of use
 _SUSPECTS = 4  # at most one machine in so many can be an outlier; beyond that, nobody knows which are the others

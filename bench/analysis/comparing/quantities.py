@@ -14,9 +14,10 @@ from bench.analysis.comparing.nouns import DIVERGED, HIGHER, LOWER, Quantity
 from bench.analysis.comparing.operands import Operand
 from bench.analysis.digits import significant
 from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER, Estimate, Row, Verdict
-from bench.analysis.statistics import intervals, unpaired
-from bench.analysis.statistics.intervals import LEVEL, SIGNIFICANCE, LogMean, share_bounds, share_mean
+from bench.analysis.statistics import intervals, unpaired, verdicts
+from bench.analysis.statistics.intervals import LEVEL, LogMean, share_bounds, share_mean
 from bench.analysis.statistics.unpaired import Arm
+from bench.analysis.statistics.verdicts import SIGNIFICANCE
 from bench.plan import Workload
 from bench.store.schema import Launch
 
@@ -45,13 +46,13 @@ def throughput_by_round(side: Operand, mine: Row, theirs: Row, margin: float) ->
     """Samples per second of two rows of one study, paired by round."""
     x, y = side.by_round(mine), side.by_round(theirs)
     logs = intervals.paired_logs(y, x)
-    verdict = intervals.verdict(logs, margin)
+    verdict = verdicts.verdict(logs, margin)
     noises = [each for row in (mine, theirs) if (each := side.noise.get(row.key))]
     if noises and verdict.word != INCONCLUSIVE:
         known = max(noises, key=lambda noise: noise.pair_spread)
         expected = LogMean(float(np.mean(logs)), known.pair_spread / math.sqrt(len(logs)), known.pair_dof)
         if expected.std_err > LogMean.of(logs).std_err:
-            needed = intervals.rounds_needed(known.pair_spread, margin)
+            needed = verdicts.rounds_needed(known.pair_spread, margin)
             enough = None if needed <= len(logs) else needed
             verdict = unpaired.softened(verdict, expected, margin, [known.source], enough)
     return Quantity(

@@ -10,8 +10,8 @@ from bench.analysis.learning.accuracy import Divergence
 from bench.analysis.result import Row, Study, Target, Title
 from bench.analysis.scaling import advice, laws, rows
 from bench.analysis.scaling.replicates import Replicates, gather, row_status
-from bench.analysis.statistics.intervals import ROUNDS_FOR_A_VERDICT
 from bench.analysis.statistics.steady import Steps
+from bench.analysis.statistics.verdicts import ROUNDS_FOR_A_VERDICT
 from bench.analysis.validity import circumstances, rules
 from bench.plan import STRATEGIES, Configuration, Plan, Workload
 from bench.store import schema

@@ -10,7 +10,7 @@ from bench.analysis.ended import why_null
 from bench.analysis.learning import accuracy as learning
 from bench.analysis.result import INVALID, EpochTime, Estimate, Row, Verdict
 from bench.analysis.scaling.replicates import Replicates, row_status
-from bench.analysis.statistics import intervals, steady
+from bench.analysis.statistics import intervals, steady, verdicts
 from bench.plan import Configuration
 from bench.store.schema import Epoch, Launch
 
@@ -222,11 +222,11 @@ def compare(repeats: Replicates, baseline: Replicates | None, *, margin: float, 
     if isinstance(share, str):
         missing["efficiency"] = share
     if quick:
-        missing["verdict"] = f"estimates only: a verdict needs {intervals.ROUNDS_FOR_A_VERDICT} rounds"
+        missing["verdict"] = f"estimates only: a verdict needs {verdicts.ROUNDS_FOR_A_VERDICT} rounds"
     return Comparison(
         speedup=speedup,
         efficiency=None if isinstance(share, str) else _over(speedup, share),
-        verdict=None if quick else intervals.verdict(intervals.paired_logs(mine, base), margin),
+        verdict=None if quick else verdicts.verdict(intervals.paired_logs(mine, base), margin),
         missing=missing,
     )
 

@@ -14,7 +14,8 @@ from scipy import special
 
 from bench.analysis.digits import limit, percent, span
 from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER, Verdict
-from bench.analysis.statistics.intervals import POWER, SIGNIFICANCE, LogMean, judge
+from bench.analysis.statistics.intervals import LogMean
+from bench.analysis.statistics.verdicts import POWER, SIGNIFICANCE, judge
 
 LAUNCHES_FOR_A_VERDICT = 5  # a side; the exact test of 5 + 5 reaches p = 2/252
 EXACT_CHOICES = 20_000  # ways to split all launches in two; with more of them the mean of logs is near enough to normal

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from bench.analysis import digits
-from bench.analysis.statistics import intervals
+from bench.analysis.statistics import verdicts
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,6 @@ def test_a_share_is_told_as_in_the_tables():
 @pytest.mark.parametrize("spread", [0.02, 0.5, 2.0, 6.0])
 def test_no_reason_of_a_verdict_has_an_exponent(spread):
     differences = [spread * each for each in (-1.2, 0.4, 1.1, -0.7, 0.9, -0.3)]
-    reasons = " ".join(intervals.verdict(differences, 0.02).reasons)
+    reasons = " ".join(verdicts.verdict(differences, 0.02).reasons)
     assert "e+" not in reasons
     assert " %" in reasons

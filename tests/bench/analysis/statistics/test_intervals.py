@@ -12,16 +12,13 @@ from bench.analysis.result import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER
 from bench.analysis.statistics import intervals
 from bench.analysis.statistics.intervals import (
     LogMean,
-    _t,
-    min_detectable_effect,
     paired_logs,
     rate_interval,
     ratio_interval,
-    rounds_needed,
-    sign_flip,
-    verdict,
+    student_t,
     welch_ratio,
 )
+from bench.analysis.statistics.verdicts import min_detectable_effect, rounds_needed, sign_flip, verdict
 
 few = settings(max_examples=60, deadline=None)
 rate = st.floats(1e-3, 1e9)
@@ -271,7 +268,7 @@ def test_the_exact_test_is_scipys(values):
 @pytest.mark.parametrize("freedom", [1, 2, 5, 5.37, 11, 29.4, 82, 1e6])
 def test_quantiles_are_those_of_scipys_distributions_to_the_last_digit(freedom):
     for probability in (0.8, 0.95, 0.975):
-        assert _t(probability, freedom) == float(stats.t.ppf(probability, freedom))
+        assert student_t(probability, freedom) == float(stats.t.ppf(probability, freedom))
 
 
 @pytest.mark.parametrize(
