@@ -6,7 +6,7 @@ from typing import Any, get_type_hints
 from bench.settings.document import Document
 from bench.settings.precedence import NAMES
 from bench.verbs.keywords import KEYWORDS
-from bench.verbs.options import SETTINGS
+from bench.verbs.study_flags import SETTINGS
 
 FILE = Path(__file__).parents[1] / "bench" / "verbs" / "study_keywords.pyi"
 HEAD = '''"""The keywords of `bench.scale` and `bench.run`: the flags of the commands. Written by `make docs`."""

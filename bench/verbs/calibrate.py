@@ -2,7 +2,7 @@
 
 import click
 
-from bench.verbs.options import Options, study_options
+from bench.verbs.study_flags import Options, study_options
 
 
 @click.command(

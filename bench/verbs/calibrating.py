@@ -22,8 +22,8 @@ from bench.settings import Settings, resolve
 from bench.store.commit import Store
 from bench.store.layout import Layout
 from bench.verbs import leading, study_refs
-from bench.verbs.options import Options
 from bench.verbs.scale import show_plan
+from bench.verbs.study_flags import Options
 from bench.verbs.study_request import account_of, new_study_id, settings_of
 from reports.comparing import calibration as shown
 from reports.comparing import document

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bench.errors import DONE, GATE, UsageError
-from bench.verbs.options import json_option, store_option
+from bench.verbs.study_flags import json_option, store_option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,7 +13,7 @@ import click
 
 from bench.errors import CannotError, UsageError
 from bench.plan import WHEN_BUSY
-from bench.verbs.options import json_option, setting_option, store_option
+from bench.verbs.study_flags import json_option, setting_option, store_option
 
 if TYPE_CHECKING:
     from bench.dna.fingerprint import Fingerprint

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bench.errors import CANNOT, DONE
-from bench.verbs.options import json_option, store_option
+from bench.verbs.study_flags import json_option, store_option
 
 if TYPE_CHECKING:
     from bench.health import Check

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from bench.verbs.options import Extensible, json_option, store_option
+from bench.verbs.study_flags import Extensible, json_option, store_option
 
 SCHEMA = "bench.export/1"
 

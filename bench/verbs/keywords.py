@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from bench.errors import UsageError
-from bench.verbs.options import SETTINGS, Options, OutputOptions, study_options
+from bench.verbs.study_flags import SETTINGS, Options, OutputOptions, study_options
 
 # `--from` is `from_`: the other is a word of Python's own.
 KEYWORDS = {flag.removeprefix("--").replace("-", "_") + "_" * (flag == "--from"): flag for flag in SETTINGS}

@@ -21,7 +21,7 @@ from bench.store import index
 from bench.store.commit import Store
 from bench.study import Host
 from bench.verbs.interruptions import Terminated, listened_for
-from bench.verbs.options import OutputOptions
+from bench.verbs.study_flags import OutputOptions
 from bench.verbs.study_request import StudyRequest, as_bench_errors
 from reports.running import plans, progress
 from reports.text.console import console_for

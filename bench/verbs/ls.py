@@ -15,7 +15,7 @@ from bench.printable import printable
 from bench.store.attempts import Attempt, open_attempts
 from bench.store.index import UNSETTLED, Damage, markers, study_plan, survey
 from bench.store.layout import UnreadableError
-from bench.verbs.options import json_option, store_option
+from bench.verbs.study_flags import json_option, store_option
 
 SCHEMA = "bench.ls/1"
 _GIVE_WAY = ("rows", "data", "model")  # columns that go first on a narrow screen; the id says most of it

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 import click
 
 from bench.errors import UsageError
-from bench.verbs.options import json_option
+from bench.verbs.study_flags import json_option
 
 
 @click.command(

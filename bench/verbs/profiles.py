@@ -6,7 +6,7 @@ import click
 
 import profiles
 from bench.errors import UsageError
-from bench.verbs.options import complete_profiles, json_option
+from bench.verbs.study_flags import complete_profiles, json_option
 
 
 @click.command(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from bench.verbs.options import json_option, store_option
+from bench.verbs.study_flags import json_option, store_option
 
 SCHEMA = "bench.pull/1"
 

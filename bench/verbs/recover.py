@@ -10,7 +10,7 @@ import click
 
 from bench.errors import DONE
 from bench.store import index
-from bench.verbs.options import json_option, store_option
+from bench.verbs.study_flags import json_option, store_option
 
 if TYPE_CHECKING:
     from bench.store.schema import Launch

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bench.errors import UsageError
-from bench.verbs.options import Extensible, store_option
+from bench.verbs.study_flags import Extensible, store_option
 
 if TYPE_CHECKING:
     from bench.analysis.comparing.nouns import Comparison

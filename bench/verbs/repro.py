@@ -13,7 +13,7 @@ import click
 from bench import plan as nouns
 from bench.errors import DONE, GATE, PARTIAL, UsageError
 from bench.output import say
-from bench.verbs.options import busy_option, data_dir_option, json_option, store_option, workload_options
+from bench.verbs.study_flags import busy_option, data_dir_option, json_option, store_option, workload_options
 
 if TYPE_CHECKING:
     from bench.analysis.repro.agreement import Agreement
@@ -145,7 +145,7 @@ def run(*, bundle: Path, study: str, store: Path, data_dir: str | None, when_bus
     from bench.repro import capsule
     from bench.store import index
     from bench.verbs import leading, repro_inputs, study_refs
-    from bench.verbs.options import OutputOptions
+    from bench.verbs.study_flags import OutputOptions
     from reports.comparing import comparison, document
     from reports.repro import agreement
 

@@ -2,7 +2,7 @@
 
 import click
 
-from bench.verbs.options import Options, gate_option, study_options
+from bench.verbs.study_flags import Options, gate_option, study_options
 
 
 @click.command(

@@ -10,7 +10,7 @@ import click
 
 from bench.errors import DONE, GATE, PARTIAL
 from bench.output import say
-from bench.verbs.options import Options, OutputOptions, gate_option, study_options
+from bench.verbs.study_flags import Options, OutputOptions, gate_option, study_options
 from launchers import FOLLOW, SUBMIT
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from bench.store import index
 from bench.store.attempts import Attempt, open_attempts
 from bench.store.layout import UnreadableError, existing
 from bench.verbs.cards import LaunchCard, StudyCard
-from bench.verbs.options import json_option, store_option
+from bench.verbs.study_flags import json_option, store_option
 from reports.text.plain import finite
 
 if TYPE_CHECKING:

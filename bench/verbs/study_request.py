@@ -24,7 +24,7 @@ from bench.output import say
 from bench.plan import Plan
 from bench.settings import Settings, resolve
 from bench.store.layout import Layout
-from bench.verbs.options import Options
+from bench.verbs.study_flags import Options
 from launchers import environment
 
 ACCURACY = "accuracy"  # the gate: every row reaches its profile's targets

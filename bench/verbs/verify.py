@@ -11,7 +11,7 @@ from bench.errors import DONE, GATE, PARTIAL
 from bench.printable import printable
 from bench.store import index
 from bench.store.index import survey
-from bench.verbs.options import json_option, store_option
+from bench.verbs.study_flags import json_option, store_option
 
 if TYPE_CHECKING:
     from bench.verifying import Checked

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from bench.errors import UsageError
 from bench.settings.precedence import of_files
-from bench.verbs.options import busy_option, data_dir_option, store_option
+from bench.verbs.study_flags import busy_option, data_dir_option, store_option
 
 
 @click.command()

@@ -12,8 +12,8 @@ from bench.plan import Published, in_rounds, to_json
 from bench.store import index
 from bench.store.commit import Store
 from bench.verbs import scale, study_request
-from bench.verbs.options import OutputOptions
 from bench.verbs.show import command as show
+from bench.verbs.study_flags import OutputOptions
 from tests.bench.verbs.measured_stores import SINGLE, commit, measured
 
 WORK = {"model": "resnet18", "data": "cifar10"}

@@ -13,7 +13,7 @@ from bench.settings import resolve
 from bench.settings.precedence import NAMES
 from bench.verbs import models
 from bench.verbs import profiles as profiles_verb
-from bench.verbs.options import Options, OutputOptions, study_options
+from bench.verbs.study_flags import Options, OutputOptions, study_options
 from bench.verbs.study_request import refuse_unknown_names
 
 

@@ -13,7 +13,7 @@ from bench.store import schema
 from bench.store.commit import Store
 from bench.store.schema import LaunchRows
 from bench.verbs import study_request, submission
-from bench.verbs.options import Options
+from bench.verbs.study_flags import Options
 from launchers import Request
 
 REQUEST = Request(name="2611220824-lenet-0a1b", nodes=2, ranks_per_node=1, cores_per_rank=1, gpus_per_node=0)
