@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bench.dna import conditions, gpu, identity, machine, numbers, software
+from bench.dna import conditions, gpu, machine, numbers, software
+from bench.dna import hardware as identity
 from bench.dna.facts import AbsentError, UnavailableError, canonical, id_of, reason_of
 
 if TYPE_CHECKING:

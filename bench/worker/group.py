@@ -16,7 +16,8 @@ from torch import nn
 from torch.distributed import HashStore, PrefixStore, TCPStore  # type: ignore[attr-defined]
 
 from bench import devices
-from bench.dna import gpu, identity
+from bench.dna import gpu
+from bench.dna import hardware as identity
 from bench.learn.copying import NotCopiedError
 from bench.plan import Configuration
 from bench.printable import first_line

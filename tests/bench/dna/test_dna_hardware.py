@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from bench.dna import facts, gpu, identity, linux, macos
+from bench.dna import facts, gpu, hardware, linux, macos
 from tests.bench.dna.linux_files import X86, a_linux
 
 ARM = """processor\t: {number}
@@ -244,30 +244,30 @@ def cpuinfo(monkeypatch, tmp_path):
             raise asked.answer
         return asked.answer
 
-    monkeypatch.setattr(identity, "answer_of", answer)
+    monkeypatch.setattr(hardware, "answer_of", answer)
     return asked
 
 
 def test_the_system_s_own_name_of_the_cpu_needs_no_program(cpuinfo):
-    assert identity.cpu_label({"cpu_brand": "Apple M3"}) == "Apple M3"
+    assert hardware.cpu_label({"cpu_brand": "Apple M3"}) == "Apple M3"
     assert cpuinfo.count == 0
 
 
 def test_py_cpuinfo_is_asked_once_a_machine(cpuinfo):
-    assert [identity.cpu_label({"cpu_model": "0xd40"}) for _ in range(3)] == ["Neoverse-V1"] * 3
+    assert [hardware.cpu_label({"cpu_model": "0xd40"}) for _ in range(3)] == ["Neoverse-V1"] * 3
     assert cpuinfo.count == 1
     cpuinfo.answer = '{"brand_raw": "Cortex-A76"}'
-    assert identity.cpu_label({"cpu_model": "0xd0b"}) == "Cortex-A76"  # another machine on the same home
+    assert hardware.cpu_label({"cpu_model": "0xd0b"}) == "Cortex-A76"  # another machine on the same home
 
 
 def test_a_cache_that_is_torn_or_cannot_be_written_costs_time_and_nothing_else(cpuinfo, monkeypatch, tmp_path):
-    identity.cpu_label({"cpu_model": "0xd40"})
+    hardware.cpu_label({"cpu_model": "0xd40"})
     (file,) = (tmp_path / "cache").iterdir()
     file.write_text('"Neov')
-    assert identity.cpu_label({"cpu_model": "0xd40"}) == "Neoverse-V1"
+    assert hardware.cpu_label({"cpu_model": "0xd40"}) == "Neoverse-V1"
     (tmp_path / "a-file").touch()
     monkeypatch.setenv("BENCH_CACHE_DIR", str(tmp_path / "a-file" / "cache"))
-    assert identity.cpu_label({"cpu_model": "0xd40"}) == "Neoverse-V1"
+    assert hardware.cpu_label({"cpu_model": "0xd40"}) == "Neoverse-V1"
     assert cpuinfo.count == 3
 
 
@@ -276,17 +276,17 @@ def test_a_py_cpuinfo_that_does_not_answer_gives_a_reason_and_is_asked_again_a_d
     cpuinfo.answer = answer
     for _ in range(2):
         with pytest.raises(facts.UnavailableError, match="py-cpuinfo"):
-            identity.cpu_label({"cpu_model": "0xd40"})
+            hardware.cpu_label({"cpu_model": "0xd40"})
     assert cpuinfo.count == 1, "ten seconds in every command, for a name"
     cpuinfo.answer = '{"brand_raw": "Neoverse-V1"}'
     later = time.time() + 86_401
     monkeypatch.setattr(time, "time", lambda: later)
-    assert identity.cpu_label({"cpu_model": "0xd40"}) == "Neoverse-V1"
+    assert hardware.cpu_label({"cpu_model": "0xd40"}) == "Neoverse-V1"
 
 
 def test_the_real_py_cpuinfo_answers(monkeypatch, tmp_path):
     monkeypatch.setenv("BENCH_CACHE_DIR", str(tmp_path))
-    label = identity.cpu_label({"cpu_model": "not of this world"})
+    label = hardware.cpu_label({"cpu_model": "not of this world"})
     assert label
     assert "/" not in label
     assert len(list(tmp_path.iterdir())) == 1

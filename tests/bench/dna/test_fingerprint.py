@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 import bench
-from bench.dna import gpu, identity, linux, software
+from bench.dna import gpu, hardware, linux, software
 from bench.dna.facts import Facts, UnavailableError
 from bench.dna.fingerprint import fingerprint, of_document, of_row
 from bench.dna.machine import usable_cpus
@@ -127,7 +127,7 @@ def test_another_gpu_is_another_hardware_and_another_driver_another_software(mon
 
 def test_the_hardware_s_id_does_not_hang_on_a_program_that_may_time_out(monkeypatch):
     before = fingerprint().hw_id
-    monkeypatch.setattr(identity, "cpu_label", lambda facts: "a name from elsewhere")
+    monkeypatch.setattr(hardware, "cpu_label", lambda facts: "a name from elsewhere")
     after = fingerprint()
     assert after.identity["cpu_label"] == "a name from elsewhere"
     assert after.hw_id == before
@@ -224,9 +224,9 @@ def of_files(monkeypatch, root):
     """The fingerprint of the machine whose files these are."""
     facts = linux.identity
     with monkeypatch.context() as here:
-        here.setattr(identity.sys, "platform", "linux")
-        here.setattr(identity.linux, "identity", lambda: facts(root))
-        here.setattr(identity.platform, "machine", lambda: "x86_64")
+        here.setattr(hardware.sys, "platform", "linux")
+        here.setattr(hardware.linux, "identity", lambda: facts(root))
+        here.setattr(hardware.platform, "machine", lambda: "x86_64")
         here.setattr(gpu, "read", lambda: NO_GPU)
         return fingerprint()
 
