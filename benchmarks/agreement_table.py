@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bench.analysis.repro import agree, agreement
+from bench.analysis.repro import agree, nouns
 from bench.dna.machine import here
 from bench.plan import Configuration, Workload
 from bench.repro import runs
@@ -45,50 +45,50 @@ class Case:
 
 
 CASES = (
-    Case(name="nothing", verdict=agreement.BITWISE, stage=None, cause=""),
-    Case(name="2 threads", verdict=agreement.NUMERICS, stage="local gradient", cause="number of threads", threads=2),
+    Case(name="nothing", verdict=nouns.BITWISE, stage=None, cause=""),
+    Case(name="2 threads", verdict=nouns.NUMERICS, stage="local gradient", cause="number of threads", threads=2),
     Case(
         name="AVX2",
-        verdict=agreement.NUMERICS,
+        verdict=nouns.NUMERICS,
         stage="forward",
         cause="instruction set",
         variables=tuple(AVX2.items()),
     ),
     Case(
         name="momentum 0.9001",
-        verdict=agreement.DIFFERENT,
+        verdict=nouns.DIFFERENT,
         stage="weights",
         cause="optimizer",
         planted="momentum",
     ),
-    Case(name="shuffled shard", verdict=agreement.DIFFERENT, stage="indices", cause="data pipeline", planted="shard"),
-    Case(name="other pixels", verdict=agreement.DIFFERENT, stage="raw batch", cause="decoder", planted="pixels"),
+    Case(name="shuffled shard", verdict=nouns.DIFFERENT, stage="indices", cause="data pipeline", planted="shard"),
+    Case(name="other pixels", verdict=nouns.DIFFERENT, stage="raw batch", cause="decoder", planted="pixels"),
     Case(
         name="per-batch crop",
-        verdict=agreement.DIFFERENT,
+        verdict=nouns.DIFFERENT,
         stage="augmented batch",
         cause="augmentation",
         planted="crop",
     ),
-    Case(name="changed seed", verdict=agreement.DIFFERENT, stage="indices", cause="data pipeline", planted="seed"),
-    Case(name="changed seed of the weights", verdict=agreement.DIFFERENT, stage="init", cause="seed", planted="init"),
+    Case(name="changed seed", verdict=nouns.DIFFERENT, stage="indices", cause="data pipeline", planted="seed"),
+    Case(name="changed seed of the weights", verdict=nouns.DIFFERENT, stage="init", cause="seed", planted="init"),
     Case(
         name="other kernels (a stand-in for a GPU)",
-        verdict=agreement.NUMERICS,
+        verdict=nouns.NUMERICS,
         stage="forward",
         cause="another kind of device",
         planted="kernels",
     ),
     Case(
         name="other kernels, products in TF32",
-        verdict=agreement.DIFFERENT,
+        verdict=nouns.DIFFERENT,
         stage="forward",
         cause="another kind of device",
         planted="kernels_tf32",
     ),
     Case(
         name="other kernels and momentum 0.91",
-        verdict=agreement.DIFFERENT,
+        verdict=nouns.DIFFERENT,
         stage="forward",
         cause="another kind of device",
         planted="kernels_momentum",
@@ -146,7 +146,7 @@ def repeated(seed: int, cases: list[Case]) -> Repeat:
     return Repeat(seed=seed, cases=judgements, ranks=ranks)
 
 
-def judged(case: Case, capsule: Capsule) -> agreement.Agreement:
+def judged(case: Case, capsule: Capsule) -> nouns.Agreement:
     """One repeat of a case."""
     configuration = replace(capsule.repro_run.configuration, cores_per_rank=case.threads)
     repro_run = replace(capsule.repro_run, configuration=configuration)
@@ -220,12 +220,12 @@ def _rank_lines(repeats: list[Repeat]) -> Iterator[str]:
         yield f"| {name} | {len(seen)} | {agree} | {min(ulps):.3g} to {max(ulps):.3g} | {bound:.3g} |"
 
 
-def _as_expected(case: Case, seen: agreement.Agreement) -> bool:
+def _as_expected(case: Case, seen: nouns.Agreement) -> bool:
     stage = seen.first_difference.stage if seen.first_difference else None
     return (seen.verdict, stage) == (case.verdict, case.stage) and case.cause in seen.cause
 
 
-def _first(seen: agreement.Agreement) -> str:
+def _first(seen: nouns.Agreement) -> str:
     first = seen.first_difference
     return f"{first.stage} of {first.tensor} at step {first.step}" if first else "none"
 

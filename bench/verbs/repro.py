@@ -16,7 +16,7 @@ from bench.output import say
 from bench.verbs.study_flags import busy_option, data_dir_option, json_option, store_option, workload_options
 
 if TYPE_CHECKING:
-    from bench.analysis.repro.agreement import Agreement
+    from bench.analysis.repro.nouns import Agreement
     from bench.dna.machine import Machine
     from bench.repro.capsule import Capsule
     from bench.repro.runs import Stage
@@ -221,7 +221,7 @@ def _uninterrupted(when_busy: str, as_json: bool) -> AbstractContextManager[obje
 
 
 def _gates(fail_on: str | None) -> tuple[str, ...]:
-    from bench.analysis.repro.agreement import VERDICTS
+    from bench.analysis.repro.nouns import VERDICTS
 
     asked = tuple(word.strip() for word in (fail_on or "").split(",") if word.strip())
     for word in asked:

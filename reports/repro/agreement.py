@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.console import Console
 
-from bench.analysis.repro.agreement import BITWISE, DIFFERENT, NUMERICS, STATISTICS, Agreement
+from bench.analysis.repro.nouns import BITWISE, DIFFERENT, NUMERICS, STATISTICS, Agreement
 from bench.repro.capsule import Capsule
 from reports.text import fmt
 from reports.text.console import show_hanging, shown

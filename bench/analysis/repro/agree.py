@@ -11,7 +11,7 @@ from typing import Any
 from bench.analysis.comparing import quantities
 from bench.analysis.comparing.nouns import DIVERGED
 from bench.analysis.repro import distance
-from bench.analysis.repro.agreement import (
+from bench.analysis.repro.nouns import (
     BITWISE,
     DIFFERENT,
     INCONCLUSIVE,

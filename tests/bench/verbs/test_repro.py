@@ -5,7 +5,7 @@ from io import StringIO
 
 import pytest
 
-from bench.analysis.repro.agreement import Agreement, Difference
+from bench.analysis.repro.nouns import Agreement, Difference
 from bench.dna.machine import Machine
 from bench.dna.nvidia import NvidiaCards
 from bench.errors import CannotError, UsageError

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from bench.analysis.repro import agree
-from bench.analysis.repro.agreement import BITWISE, DIFFERENT, INCONCLUSIVE, NOT_COMPARABLE, NUMERICS, STATISTICS
+from bench.analysis.repro.nouns import BITWISE, DIFFERENT, INCONCLUSIVE, NOT_COMPARABLE, NUMERICS, STATISTICS
 from bench.repro.capsule import STAGES
 from tests.bench.analysis.repro.capsule_fakes import a_capsule, a_run
 
