@@ -1,7 +1,11 @@
-"""After a death: every attempt that nobody runs any more gets its one terminal status. Deletes no launch's files."""
+"""After a death: every attempt that nobody runs any more gets its one terminal status, and torn leavings go.
+
+What writers that died in the middle of a call left behind is removed: never a launch's own files.
+"""
 
 import contextlib
 import json
+import secrets
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -12,19 +16,20 @@ from bench.errors import CannotError
 from bench.outcome import rows as outcome
 from bench.outcome.measured import read_ranks
 from bench.plan import Plan, PlannedLaunch
-from bench.store import attempts, fsops, index, schema
+from bench.store import attempts, fsops, index, packs, schema
 from bench.store.attempts import Attempt
 from bench.store.commit import AlreadyCommittedError, ClaimedError, Store
 from bench.store.index import survey
-from bench.store.layout import StorePath, UnreadableError, existing
+from bench.store.layout import Layout, StorePath, UnreadableError, existing, named
 from bench.store.schema import LaunchRows
-from bench.store.sweeping import sweep_claims, sweep_packs, sweep_staging
 
 OUTCOME = "outcome.json"
 # What reading the files of ranks may raise when they are not whole.
 _UNREADABLE = (OSError, EOFError, ValueError, KeyError, TypeError, IndexError, zipfile.BadZipFile)
 OUTCOME_SCHEMA = "bench.outcome/1"
 _RESERVED_BYTES = 128 * 1024  # the row, its reason and the machine's fingerprint take a tenth of it
+_STAGING_S = 3600  # no writer is at one file for as long
+_CLAIM_S = 60  # between claiming a name and filling it, where there are no hard links, lies one call; a pack has few
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,12 +113,12 @@ def recover(
     studies = index.studies(store.path) if study_id is None else [study_id]
     closed: list[Recovery] = []
     try:
-        removed = sweep_staging(store.path)
+        removed = _sweep_staging(store.path)
         for each in studies:
             try:
-                removed += sweep_claims(store.path, each, force=force)
+                removed += _sweep_claims(store.path, each, force=force)
                 closed.append(close_stale(store, each, force=force, tell=tell))
-                removed += sweep_packs(store.path, each)  # closing made them stale
+                removed += _sweep_packs(store.path, each)  # closing made them stale
             except UnreadableError as error:  # costs nobody else
                 closed.append(Recovery(unclosed=(error.message,)))
     except OSError as error:
@@ -247,3 +252,64 @@ def _merged(parts: Sequence[Recovery]) -> Recovery:
     return Recovery(
         **{item.name: [each for part in parts for each in getattr(part, item.name)] for item in fields(Recovery)}
     )
+
+
+def _sweep_staging(root: Path) -> list[str]:
+    """Remove old files of staging; returns their paths from the root.
+
+    Ages are told by the clock of the store's own file system: another machine may have written them.
+    """
+    layout = Layout(root)
+    now_s = _file_system_time(layout.staging)
+    return _removed(root, [file for file in layout.staging.iterdir() if _age_s(file, now_s) > _STAGING_S])
+
+
+def _sweep_claims(root: Path, study_id: str, *, force: bool) -> list[str]:
+    """Remove names that were claimed for a study's files and never filled; returns their paths from the root."""
+    layout = Layout(root)
+    now_s = _file_system_time(layout.staging)
+    gone = {
+        (each.launch_id, each.attempt)
+        for each in attempts.attempts(root, study_id)
+        if each.owner.is_this_process or (alive := each.owner.alive()) is False or (alive is None and force)
+    }
+    begun = [file for file in attempts.files(layout.attempts(study_id), study_id) if _is_claim(file, now_s)]
+    ended = [file for file in attempts.files(layout.markers(study_id), study_id) if _is_claim(file, now_s)]
+    return _removed(root, [*begun, *(file for file in ended if named(file.stem) in gone)])
+
+
+def _sweep_packs(root: Path, study_id: str) -> list[str]:
+    """Remove what nobody reads of a study's packs, once no writer can be at it; returns paths from the root."""
+    layout = Layout(root)
+    if not layout.packs(study_id).is_dir():
+        return []
+    found = packs.leftovers(layout, study_id, index.markers(root, study_id, []))
+    now_s = _file_system_time(layout.staging) if found else 0.0
+    return _removed(root, [file for file in found if _age_s(file, now_s) > _CLAIM_S])
+
+
+def _removed(root: Path, old: Sequence[Path]) -> list[str]:
+    for file in old:
+        fsops.remove(file)
+    return sorted(file.relative_to(root).as_posix() for file in old)
+
+
+def _is_claim(file: Path, now_s: float) -> bool:
+    return file.is_file() and file.stat().st_size == 0 and _age_s(file, now_s) > _CLAIM_S
+
+
+def _age_s(file: Path, now_s: float) -> float:
+    try:
+        return now_s - file.stat().st_mtime
+    except FileNotFoundError:  # its writer has just removed it
+        return 0.0
+
+
+def _file_system_time(staging: Path) -> float:
+    probe = staging / f"clock.{secrets.token_hex(8)}"
+    fsops.make_folder(staging)
+    try:
+        fsops.write_new(probe, b"what time is it here?\n")
+        return probe.stat().st_mtime
+    finally:
+        fsops.remove(probe)

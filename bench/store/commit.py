@@ -96,14 +96,6 @@ class Store:
         folders += [layout.markers(study_id), layout.plan(study_id).parent, layout.attempts(study_id)]
         self._try_out([each for each in folders if os.path.lexists(each)])
 
-    def logs(self, study_id: str) -> Path:
-        """Where a study's launches leave what their ranks said."""
-        return Layout(self.path).logs(study_id)
-
-    def folder(self, study_id: str, launch_id: str, attempt: int = 0) -> Path:
-        """Where one attempt of a launch leaves what its ranks said."""
-        return Layout(self.path).folder(study_id, launch_id, attempt)
-
     def create_study(self, plan: Mapping[str, Any]) -> None:
         """Write a study's plan (`bench.plan.to_json`), once.
 
@@ -171,7 +163,7 @@ class Store:
             latest = index.settled(self.path, plan.study_id, []).get(launch.launch_id)
             again = index.run_again(plan)
             if launch.status in again or (latest is not None and latest.status not in again):
-                kept = self.folder(plan.study_id, launch.launch_id, launch.attempt)
+                kept = Layout(self.path).folder(plan.study_id, launch.launch_id, launch.attempt)
                 why = f"launch {launch.launch_id} had been given up by another process, and has another result by now"
                 return launch, f"{why}: this one ({launch.status}) is kept in {kept}"
             attempt = attempts.begin_late(self, plan.study_id, launch.launch_id)

@@ -75,22 +75,13 @@ def make_folder(path: Path) -> None:
 
 
 def write_new(path: Path, data: bytes) -> None:
-    """Write a new file; its content is on disk on return.
-
-    Raises:
-        OSError: it exists already, or the disk does not take it.
-    """
-    _at("open", path)
-    with path.open("xb") as handle:
-        _at("write", path, data)
+    """Write a new file; its content is on disk on return. Raises as `writing_new`."""
+    with writing_new(path, data) as handle:
         handle.write(data)
-        handle.flush()
-        _at("sync", path)
-        _sync(handle.fileno())
 
 
 @contextlib.contextmanager
-def writing_new(path: Path) -> Iterator[BinaryIO]:
+def writing_new(path: Path, *about: object) -> Iterator[BinaryIO]:
     """A new file to write piece by piece; its content is on disk once the block is left without an error.
 
     Raises:
@@ -98,7 +89,7 @@ def writing_new(path: Path) -> Iterator[BinaryIO]:
     """
     _at("open", path)
     with path.open("xb") as handle:
-        _at("write", path)
+        _at("write", path, *about)
         yield handle
         handle.flush()
         _at("sync", path)

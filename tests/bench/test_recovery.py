@@ -16,6 +16,7 @@ from bench.plan import to_json
 from bench.store import attempts, fsops, index, read
 from bench.store.attempts import begin
 from bench.store.commit import Store
+from bench.store.layout import Layout
 from bench.store.owner import Owner
 from bench.store.schema import LaunchRows
 
@@ -45,7 +46,7 @@ def left(store, plan, a_launch, a_dna, monkeypatch):
             patch.setattr(Owner, "of_this_process", lambda: dead)
             attempt = begin(store, plan.study_id, launch.launch_id)
         launch = replace(launch, attempt=attempt.attempt, status=status or "ok")
-        folder = store.folder(plan.study_id, launch.launch_id, attempt.attempt)
+        folder = Layout(store.path).folder(plan.study_id, launch.launch_id, attempt.attempt)
         folder.mkdir(parents=True)
         recovery.reserve(folder)
         if status is not None:

@@ -202,7 +202,7 @@ def test_all_launches_of_a_round_train_from_its_seed_and_their_rows_say_which(ca
     rows = read.launches(store.path, plan.study_id)
     assert [(each.round, each.seed) for each in rows] == [(0, 5), (0, 5), (1, 6), (1, 6)]
     for each in rows:
-        read_job = job.Job.read(store.logs(plan.study_id) / each.launch_id / job.JOB)
+        read_job = job.Job.read(Layout(store.path).logs(plan.study_id) / each.launch_id / job.JOB)
         assert read_job.workload == replace(plan.workload, seed=each.seed)
 
 
@@ -269,7 +269,7 @@ def test_ctrl_c_keeps_what_is_finished_and_resume_runs_only_the_rest(carry_out) 
     assert watcher.heard == ["started", "launch 3 of 4", "ok", "launch 4 of 4", "ok", "finished"]
     assert len(read.launches(store.path, plan.study_id)) == 4
     third = plan.launches[2].launch_id
-    folders = sorted(folder.name for folder in store.logs(plan.study_id).glob(f"{third}*"))
+    folders = sorted(folder.name for folder in Layout(store.path).logs(plan.study_id).glob(f"{third}*"))
     assert folders == [third, f"{third}.a1"]  # what the attempt that was broken off left is still there
     statuses = [(marker.attempt, marker.status) for marker in index.every_marker(store.path, plan.study_id)]
     assert sorted(statuses) == [(0, "cancelled"), (0, "ok"), (0, "ok"), (0, "ok"), (1, "ok")]

@@ -28,6 +28,7 @@ from bench.plan import to_json
 from bench.store import fsops, packing, packs, schema
 from bench.store.attempts import begin
 from bench.store.commit import Store
+from bench.store.layout import Layout
 from bench.store.schema import LaunchRows
 from bench.worker import job
 
@@ -60,7 +61,7 @@ def run_one(store, launch, dna, *, until="committed"):
     """All that happens to a store while one launch runs; stops early on demand, as a death does."""
     attempt = begin(store, launch.study_id, launch.launch_id)
     launch = type(launch)(**{**vars(launch), "attempt": attempt.attempt})
-    folder = store.folder(launch.study_id, launch.launch_id, launch.attempt)
+    folder = Layout(store.path).folder(launch.study_id, launch.launch_id, launch.attempt)
     folder.mkdir(parents=True)
     recovery.reserve(folder)
     if until == "begun":

@@ -11,6 +11,7 @@ from bench.errors import CannotError
 from bench.plan import to_json
 from bench.store import attempts, index, read
 from bench.store.commit import Store
+from bench.store.layout import Layout
 from bench.store.owner import Owner
 from bench.store.schema import LaunchRows
 from tests.bench.store import dying_writers
@@ -133,7 +134,7 @@ def finish(store, a_study):
 
     def write(attempt, status="ok", *, commit=True):
         launch = replace(launches[0], attempt=attempt.attempt, status=status)
-        folder = store.folder(plan.study_id, launch.launch_id, attempt.attempt)
+        folder = Layout(store.path).folder(plan.study_id, launch.launch_id, attempt.attempt)
         folder.mkdir(parents=True, exist_ok=True)
         dying_writers.leave(folder, launch.ranks)
         if not (folder / recovery.OUTCOME).exists():
