@@ -15,7 +15,8 @@ from launchers import Command, LaunchEnd
 from launchers.agent_listener import Agent, Inbox
 from launchers.heartbeat import Beat, silent
 from launchers.rank_pool import Death, StartError
-from launchers.supervise import Patience, supervise
+from launchers.supervise import supervise
+from launchers.watchdog import Patience
 from launchers.wire import Message, pieces_of, save_piece
 
 # A broken connection takes longer to show between hosts, and what ranks say longer to come.

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from launchers import LEAD, Command, LaunchEnd, Request
 from launchers.heartbeat import Beat
 from launchers.processes import LocalRankPool, NodeSpec
-from launchers.supervise import Patience, supervise
+from launchers.supervise import supervise
+from launchers.watchdog import Patience
 
 __all__ = ["Patience", "launch", "open", "role", "script"]
 

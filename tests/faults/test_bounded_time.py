@@ -10,7 +10,8 @@ import psutil
 import pytest
 
 from launchers import LaunchEnd
-from launchers.local import Patience, launch
+from launchers.local import launch
+from launchers.watchdog import Patience
 from tests.faults.gloo_ranks import gloo_command
 from tests.launchers.scripted_ranks import command_for, nobody_watches
 

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from launchers.local import Patience, launch
+from launchers.local import launch
+from launchers.watchdog import Patience
 from tests.launchers.scripted_ranks import Launched, command_for, nobody_watches
 
 Launcher = Callable[..., Launched]

@@ -16,7 +16,7 @@ from launchers.agent_listener import AgentListener, NotAllHereError
 from launchers.findings import from_deaths
 from launchers.heartbeat import Beat
 from launchers.rank_pool import Death
-from launchers.supervise import Patience
+from launchers.watchdog import Patience
 from launchers.wire import key_of
 from tests.launchers.nodes import STUDY, Nodes, start_agent
 from tests.launchers.scripted_ranks import Launched, command_for, nobody_watches

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from launchers import control_groups, heartbeat, local
-from launchers.local import Patience, launch
+from launchers.local import launch
+from launchers.watchdog import Patience
 from tests.launchers.scripted_ranks import alive, command_for, nobody_watches
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc or sets CPU affinity, which Linux has")

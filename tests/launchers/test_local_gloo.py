@@ -10,7 +10,8 @@ import pytest
 
 from launchers import Command, heartbeat
 from launchers.environment import environment
-from launchers.local import Patience, launch
+from launchers.local import launch
+from launchers.watchdog import Patience
 from tests.launchers.scripted_ranks import Launched, alive, nobody_watches
 
 pytestmark = pytest.mark.faults

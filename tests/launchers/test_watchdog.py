@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from launchers.findings import furthest_behind
 from launchers.heartbeat import PHASES, Beat
-from launchers.supervise import Patience, Watchdog
+from launchers.watchdog import Patience, Watchdog
 
 
 def beat(rank=0, phase="window", step=1, ms=1):
