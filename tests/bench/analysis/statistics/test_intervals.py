@@ -259,8 +259,9 @@ def test_the_exact_test_counts_ties_as_whole_numbers_would(values):
 
 
 @few
-@given(st.lists(difference, min_size=2, max_size=9))
+@given(st.lists(st.integers(-1000, 1000), min_size=2, max_size=9).map(lambda whole: [each / 1024 for each in whole]))
 def test_the_exact_test_is_scipys(values):
+    # Sums of such values are exact: where they nearly cancel, scipy's own tolerance is too small for what is rounded.
     theirs = stats.permutation_test((values,), np.mean, permutation_type="samples", vectorized=True, n_resamples=2**14)
     assert sign_flip(values) == theirs.pvalue
 
