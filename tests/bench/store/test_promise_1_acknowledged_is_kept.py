@@ -14,6 +14,7 @@ from bench import recovery
 from bench.plan import to_json
 from bench.store import attempts, fsops, index, read
 from bench.store.commit import Store
+from bench.store.layout import Layout
 from tests.bench.store import dying_writers
 from tests.bench.store.forgetful_disk import ForgetfulDisk
 
@@ -101,14 +102,14 @@ def test_what_was_kept_of_a_launch_survives_a_power_cut_too(a_study, written, tm
     """So that a commit that was cut short is finished with the row that was about to be saved."""
     disk = ForgetfulDisk()
     launch = a_study[1][0]
-    kept = Store(written.root).folder(launch.study_id, launch.launch_id) / recovery.OUTCOME
+    kept = Layout(written.root).folder(launch.study_id, launch.launch_id) / recovery.OUTCOME
     truncated = next(place for place, call in enumerate(written.calls) if call[:2] == ("truncate", kept))
     for call in written.calls[: truncated + 2]:
         if call[0] != ACKNOWLEDGED:
             disk.apply(*call)
     disk.after_power_loss(written.root, tmp_path / "power")
     attempt = attempts.attempts(tmp_path / "power", launch.study_id)[0]
-    folder = Store(tmp_path / "power").folder(launch.study_id, launch.launch_id)
+    folder = Layout(tmp_path / "power").folder(launch.study_id, launch.launch_id)
     assert recovery._saved(folder, attempt).launch == launch
 
 

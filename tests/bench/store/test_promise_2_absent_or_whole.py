@@ -12,6 +12,7 @@ from bench import recovery, verifying
 from bench.plan import to_json
 from bench.store import attempts, fsops, index, read
 from bench.store.commit import Store
+from bench.store.layout import Layout
 from tests.bench.store import dying_writers
 
 
@@ -134,7 +135,7 @@ def test_a_disk_that_is_full_from_any_call_on_is_told_and_costs_no_launch_that_h
     tmp_path, a_study, die_everywhere
 ):
     answers = die_everywhere("write", "BENCH_DISK_FULL_AT", 1)
-    assert {answer["code"] for answer in answers[:-1]} == {dying_writers.TOLD}
+    assert {answer["code"] for answer in answers[:-1]} == {dying_writers.SAID}
     finished = 0
     for answer in answers:
         root = tmp_path / str(answer["number"])
@@ -146,7 +147,7 @@ def test_a_disk_that_is_full_from_any_call_on_is_told_and_costs_no_launch_that_h
         recovered = finish(root, a_study)
         finished += len(recovered.finished)
         for launch in recovered.lost:  # it never began: what its room is taken for ends with a row, disk full or not
-            folder = Store(root).folder(launch.study_id, launch.launch_id)
+            folder = Layout(root).folder(launch.study_id, launch.launch_id)
             outcome = folder / recovery.OUTCOME
             assert not outcome.exists() or not outcome.read_bytes().strip(b"\0"), answer
     assert finished > 30
@@ -156,7 +157,7 @@ def test_a_disk_that_is_full_from_any_call_on_is_told_and_costs_no_launch_that_h
 @pytest.mark.usefixtures("no_waiting_for_the_disk", "half_done")
 def test_a_recovery_without_room_is_told_and_loses_nothing(tmp_path, a_study, die_everywhere, stride):
     answers = die_everywhere("recover", "BENCH_DISK_FULL_AT", stride)
-    assert {answer["code"] for answer in answers[:-1]} == {dying_writers.TOLD}
+    assert {answer["code"] for answer in answers[:-1]} == {dying_writers.SAID}
     for answer in answers:
         root = tmp_path / str(answer["number"])
         finish(root, a_study)
